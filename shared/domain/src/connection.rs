@@ -1,0 +1,114 @@
+//! A connection: one user's word to the broker that this platform may act for them, and the session it gives.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AccountId, ConnectionId, UserId};
+use crate::state::Reason;
+
+/// One connection. Its secrets are sealed; what is here may be shown to its user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Its name.
+    pub connection_id: ConnectionId,
+    /// Where it stands.
+    pub status: ConnectionStatus,
+    /// Paper or live; not known before the user consented.
+    pub environment: Option<Environment>,
+    /// The accounts that it reaches.
+    pub accounts: Vec<AccountId>,
+    /// The brokerage session.
+    pub session: SessionState,
+    /// What last went wrong; gone after the next success.
+    pub last_error: Option<Reason>,
+    /// The consumer key under which the user consented.
+    pub consumer_key: String,
+    /// The realm that goes with it.
+    pub realm: String,
+    /// The sealed tokens; `None` before consent and after disconnecting.
+    pub tokens: Option<SealedTokens>,
+    /// When the session must be renewed next; `None` when there is nothing to renew.
+    pub next_renewal_at: Option<Timestamp>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When anything of it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Where a connection stands (contract: connection status).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionStatus {
+    /// The user was sent to the broker and has not come back.
+    Pending,
+    /// The user consented, and the tokens work.
+    Connected,
+    /// The user must consent again.
+    NeedsConsent,
+    /// Ended by the user; the tokens are forgotten.
+    Disconnected,
+}
+
+/// Paper money or real money: never mixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    /// Paper.
+    Paper,
+    /// Real.
+    Live,
+}
+
+/// The brokerage session of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum SessionState {
+    /// There is none; the next order or the schedule opens one.
+    Closed,
+    /// It was established, and accounts were asked for.
+    Established {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Another login of the same username has it.
+    Competing {
+        /// Since when that is known.
+        since: Timestamp,
+    },
+}
+
+/// The tokens of a connection, each sealed for this user and this purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedTokens {
+    /// The access token.
+    pub access_token: Sealed,
+    /// The opened access token secret, in hexadecimal.
+    pub access_token_secret: Sealed,
+    /// The live session token, in base64, and when it ends; `None` until one was proved.
+    pub live_session_token: Option<SealedLiveSessionToken>,
+}
+
+/// A live session token at rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedLiveSessionToken {
+    /// The token.
+    pub sealed: Sealed,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// When it ends: at most 24 hours after its issue.
+    pub expires_at: Timestamp,
+}
+
+/// A sealed text: AES-256-GCM over the secret, bound to user, connection and purpose. Base64 of key id, nonce,
+/// ciphertext and tag; the store makes and opens them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(pub String);
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Sealed(…)")
+    }
+}

@@ -1,0 +1,39 @@
+//! What the words mean: ids, amounts, orders and their states, connections, grants. Pure: no clock of its own, no
+//! randomness, no network, no disk.
+
+mod amount;
+mod clock;
+mod connection;
+mod fields;
+mod ids;
+pub mod message;
+mod order;
+mod refusal;
+mod rules;
+mod secret;
+mod sight;
+mod state;
+mod ticket;
+mod view;
+
+pub use amount::{Amount, InvalidAmount};
+pub use clock::{Clock, Entropy};
+pub use connection::{
+    Connection, ConnectionStatus, Environment, Sealed, SealedLiveSessionToken, SealedTokens, SessionState,
+};
+pub use fields::FieldFault;
+pub use ids::{
+    AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, Conid, ConnectionId, InvalidId, OrderId, OrderKey,
+    PrincipalId, UserId,
+};
+pub use message::{CancelOrder, Command, Malformed, ModifyOrder, PlaceOrder};
+pub use order::{HistoryEntry, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
+pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal};
+pub use rules::{Algorithm, Grant, GrantStatus, Halt, Limits};
+pub use secret::Secret;
+pub use sight::{BrokerStatus, Sight};
+pub use state::{Act, Fact, Intent, OrderState, OrderStatus, Reason};
+pub use ticket::{
+    Attached, Contract, OrderType, Side, Size, StopLoss, SymbolContract, TakeProfit, Ticket, TimeInForce, Trail,
+};
+pub use view::OrderView;

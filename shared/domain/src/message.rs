@@ -1,0 +1,265 @@
+//! The message: what a sender may ask for (contract: Orders). Parsed once, here, naming every fault.
+
+mod ticket;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::amount::Amount;
+use crate::fields::{FieldFault, Fields, shortened};
+use crate::ids::{AccountId, AlgorithmId, OrderId, OrderKey, UserId};
+use crate::ticket::{Ticket, TimeInForce, Trail};
+
+/// The only schema of this version.
+pub const SCHEMA: &str = "courier.order/1";
+/// The longest message that is read, in bytes. The largest real one is below 2 kB.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+
+/// What a sender asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A new order.
+    Place(PlaceOrder),
+    /// A change of an order.
+    Modify(ModifyOrder),
+    /// The end of an order.
+    Cancel(CancelOrder),
+}
+
+impl Command {
+    /// Parses a message, from the queue or from the API.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        if text.len() > MESSAGE_BYTES_MAX {
+            return Err(Malformed::whole(format!(
+                "the message has {} bytes; at most {MESSAGE_BYTES_MAX} are read",
+                text.len()
+            )));
+        }
+        let value = serde_json::from_str(text)
+            .map_err(|error| Malformed::whole(format!("the message is not JSON: {error}")))?;
+        Self::from_value(value)
+    }
+
+    /// Reads a JSON value as a message.
+    pub fn from_value(value: Value) -> Result<Self, Malformed> {
+        let Value::Object(object) = value else {
+            return Err(Malformed::whole("the message must be a JSON object".to_owned()));
+        };
+        let mut faults = Vec::new();
+        let mut fields = Fields::new(object, &mut faults);
+        fields.required("schema", |text| {
+            if text == SCHEMA { Ok(()) } else { Err(format!("must be \"{SCHEMA}\", not {:?}", shortened(text))) }
+        });
+        let user_id = fields.required("user_id", str::parse::<UserId>);
+        let order_id = fields.required("order_id", str::parse::<OrderId>);
+        let algorithm_id = fields.required("algorithm_id", str::parse::<AlgorithmId>);
+        let identity = Identity { user_id, order_id, algorithm_id };
+        let command = fields.required("command", |text| match text {
+            "place" | "modify" | "cancel" => Ok(text.to_owned()),
+            other => Err(format!("must be place, modify or cancel, not {:?}", shortened(other))),
+        });
+        let command = match command.as_deref() {
+            Some("place") => place(&mut fields, &identity).map(Self::Place),
+            Some("modify") => modify(&mut fields, &identity).map(Self::Modify),
+            Some("cancel") => cancel(&identity).map(Self::Cancel),
+            // Which fields are unknown depends on the command, so they are not judged without one.
+            _ => return Err(Malformed { identity, faults }),
+        };
+        fields.finish();
+        match command {
+            Some(command) if faults.is_empty() => Ok(command),
+            _ => Err(Malformed { identity, faults }),
+        }
+    }
+
+    /// Which order this is about.
+    #[must_use]
+    pub fn key(&self) -> &OrderKey {
+        match self {
+            Self::Place(place) => &place.key,
+            Self::Modify(modify) => &modify.key,
+            Self::Cancel(cancel) => &cancel.key,
+        }
+    }
+
+    /// On whose behalf it claims to be sent.
+    #[must_use]
+    pub fn algorithm_id(&self) -> &AlgorithmId {
+        match self {
+            Self::Place(place) => &place.algorithm_id,
+            Self::Modify(modify) => &modify.algorithm_id,
+            Self::Cancel(cancel) => &cancel.algorithm_id,
+        }
+    }
+}
+
+/// A new order, as its sender wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceOrder {
+    /// Its identity.
+    #[serde(flatten)]
+    pub key: OrderKey,
+    /// The algorithm that asks.
+    pub algorithm_id: AlgorithmId,
+    /// The account that trades.
+    pub account_id: AccountId,
+    /// After it the order is not sent. Left out: a default by type, counted from the first recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good_until: Option<Timestamp>,
+    /// What to do.
+    #[serde(flatten)]
+    pub ticket: Ticket,
+}
+
+impl PlaceOrder {
+    /// A digest of the whole content. The same order again has the same one, however it was spelled
+    /// (field order, trailing zeros); other content under the same id has another.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        // Serialising plain data into a JSON value cannot fail; were it ever to, no two orders would be the same.
+        let content = serde_json::to_value(self).map_or_else(|error| error.to_string(), |value| value.to_string());
+        hex::encode(Sha256::digest(content))
+    }
+}
+
+/// A change of an order: the fields that are to be different.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModifyOrder {
+    /// The order.
+    #[serde(flatten)]
+    pub key: OrderKey,
+    /// The algorithm that asks.
+    pub algorithm_id: AlgorithmId,
+    /// Counts up from 2; each is applied once.
+    pub revision: u64,
+    /// The new whole quantity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Amount>,
+    /// The new limit price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_price: Option<Amount>,
+    /// The new stop price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_price: Option<Amount>,
+    /// The new distance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trail: Option<Trail>,
+    /// The new time in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_in_force: Option<TimeInForce>,
+}
+
+/// The end of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelOrder {
+    /// The order.
+    pub key: OrderKey,
+    /// The algorithm that asks.
+    pub algorithm_id: AlgorithmId,
+}
+
+/// What could be read of a message's identity, even where the rest is wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Whose order it says it is.
+    pub user_id: Option<UserId>,
+    /// Which order.
+    pub order_id: Option<OrderId>,
+    /// Which algorithm.
+    pub algorithm_id: Option<AlgorithmId>,
+}
+
+/// A message that cannot be read as a command: every fault, and what could be read of its identity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the message was refused: {}", summary(.faults))]
+pub struct Malformed {
+    /// What could be read of whose order it is.
+    pub identity: Identity,
+    /// Every fault.
+    pub faults: Vec<FieldFault>,
+}
+
+impl Malformed {
+    fn whole(message: String) -> Self {
+        let fault = FieldFault { field: String::new(), message };
+        Self { identity: Identity::default(), faults: vec![fault] }
+    }
+}
+
+/// Faults that a summary spells out; the count tells of the rest.
+const SUMMARY_FAULTS_MAX: usize = 20;
+
+/// All faults in one line.
+#[must_use]
+pub fn summary(faults: &[FieldFault]) -> String {
+    let mut parts: Vec<String> = faults
+        .iter()
+        .take(SUMMARY_FAULTS_MAX)
+        .map(|fault| format!("{} {}", fault.field, fault.message).trim_start().to_owned())
+        .collect();
+    if faults.len() > SUMMARY_FAULTS_MAX {
+        parts.push(format!("and {} more", faults.len() - SUMMARY_FAULTS_MAX));
+    }
+    parts.join("; ")
+}
+
+impl Identity {
+    fn complete(&self) -> Option<(OrderKey, AlgorithmId)> {
+        let key = OrderKey { user_id: self.user_id.clone()?, order_id: self.order_id.clone()? };
+        Some((key, self.algorithm_id.clone()?))
+    }
+}
+
+fn place(fields: &mut Fields<'_>, identity: &Identity) -> Option<PlaceOrder> {
+    let account_id = fields.required("account_id", str::parse::<AccountId>);
+    let good_until = fields.optional("good_until", utc);
+    let ticket = ticket::read(fields);
+    let (key, algorithm_id) = identity.complete()?;
+    Some(PlaceOrder { key, algorithm_id, account_id: account_id?, good_until, ticket: ticket? })
+}
+
+fn modify(fields: &mut Fields<'_>, identity: &Identity) -> Option<ModifyOrder> {
+    if !fields.has("revision") {
+        fields.fault("revision", "is missing");
+    }
+    let revision = fields.whole_number("revision");
+    if revision.is_some_and(|revision| revision < 2) {
+        fields.fault("revision", "must be 2 or more: the order as placed is revision 1");
+    }
+    let quantity = fields.optional("quantity", str::parse::<Amount>);
+    let limit_price = fields.optional("limit_price", str::parse::<Amount>);
+    let stop_price = fields.optional("stop_price", str::parse::<Amount>);
+    let trail = ticket::trail(fields);
+    let time_in_force = fields.optional("time_in_force", ticket::time_in_force);
+    let changes =
+        [quantity.is_some(), limit_price.is_some(), stop_price.is_some(), trail.is_some(), time_in_force.is_some()];
+    if !changes.contains(&true) {
+        fields.fault("", "nothing to change: give quantity, limit_price, stop_price, trail or time_in_force");
+    }
+    let (key, algorithm_id) = identity.complete()?;
+    Some(ModifyOrder {
+        key,
+        algorithm_id,
+        revision: revision?,
+        quantity,
+        limit_price,
+        stop_price,
+        trail,
+        time_in_force,
+    })
+}
+
+fn cancel(identity: &Identity) -> Option<CancelOrder> {
+    let (key, algorithm_id) = identity.complete()?;
+    Some(CancelOrder { key, algorithm_id })
+}
+
+fn utc(text: &str) -> Result<Timestamp, String> {
+    const EXPECTED: &str = "must be a time in UTC by RFC 3339, such as \"2026-11-24T15:04:05Z\"";
+    if !text.ends_with('Z') && !text.ends_with("+00:00") {
+        return Err(EXPECTED.to_owned());
+    }
+    text.parse().map_err(|_| EXPECTED.to_owned())
+}

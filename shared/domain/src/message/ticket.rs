@@ -1,0 +1,230 @@
+//! The ticket's fields of a message.
+
+use crate::amount::Amount;
+use crate::fields::{Fields, shortened};
+use crate::ids::Conid;
+use crate::ticket::{
+    Attached, Contract, OrderType, Side, Size, StopLoss, SymbolContract, TakeProfit, Ticket, TimeInForce, Trail,
+};
+
+/// The longest word of a contract in words, in characters.
+const CONTRACT_WORD_CHARACTERS_MAX: usize = 32;
+
+pub(super) fn read(fields: &mut Fields<'_>) -> Option<Ticket> {
+    let contract = contract(fields);
+    let side = fields.required("side", |text| match text {
+        "buy" => Ok(Side::Buy),
+        "sell" => Ok(Side::Sell),
+        other => Err(format!("must be buy or sell, not {:?}", shortened(other))),
+    });
+    let size = size(fields);
+    let order_type = order_type(fields);
+    let time_in_force = fields.required("time_in_force", time_in_force);
+    let outside_regular_hours = fields.boolean("outside_regular_hours");
+    let attached = fields.object("attached", attached);
+    Some(Ticket {
+        contract: contract?,
+        side: side?,
+        size: size?,
+        order_type: order_type?,
+        time_in_force: time_in_force?,
+        outside_regular_hours,
+        attached,
+    })
+}
+
+pub(super) fn time_in_force(text: &str) -> Result<TimeInForce, String> {
+    match text {
+        "day" => Ok(TimeInForce::Day),
+        "gtc" => Ok(TimeInForce::Gtc),
+        "ioc" => Ok(TimeInForce::Ioc),
+        "opg" => Ok(TimeInForce::Opg),
+        other => Err(format!("must be day, gtc, ioc or opg, not {:?}", shortened(other))),
+    }
+}
+
+pub(super) fn trail(fields: &mut Fields<'_>) -> Option<Trail> {
+    fields.object("trail", |trail| {
+        let amount = trail.optional("amount", str::parse::<Amount>);
+        let percent = trail.optional("percent", percent);
+        match (amount, percent) {
+            (Some(amount), None) => Some(Trail::Amount(amount)),
+            (None, Some(percent)) => Some(Trail::Percent(percent)),
+            (None, None) => {
+                trail.fault("", "needs amount or percent");
+                None
+            }
+            (Some(_), Some(_)) => {
+                trail.fault("", "takes amount or percent, not both");
+                None
+            }
+        }
+    })
+}
+
+fn percent(text: &str) -> Result<Amount, String> {
+    let percent: Amount = text.parse().map_err(|error: crate::InvalidAmount| error.to_string())?;
+    if percent.get() >= rust_decimal::Decimal::ONE_HUNDRED {
+        return Err("must be less than 100".to_owned());
+    }
+    Ok(percent)
+}
+
+fn contract(fields: &mut Fields<'_>) -> Option<Contract> {
+    if !fields.has("contract") {
+        fields.fault("contract", "is missing");
+    }
+    fields.object("contract", |contract| {
+        if contract.has("conid") {
+            let number = contract.whole_number("conid")?;
+            return match Conid::try_from(number) {
+                Ok(conid) => Some(Contract::Conid { conid }),
+                Err(error) => {
+                    contract.fault("conid", error.to_string());
+                    None
+                }
+            };
+        }
+        if !contract.has("symbol") {
+            contract.fault("", "needs conid or symbol");
+            return None;
+        }
+        let symbol = contract.optional("symbol", word);
+        let exchange = contract.optional("exchange", word);
+        let currency = contract.optional("currency", word);
+        let security_type = contract.optional("security_type", word);
+        Some(Contract::Symbol(SymbolContract { symbol: symbol?, exchange, currency, security_type }))
+    })
+}
+
+fn word(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && text.len() <= CONTRACT_WORD_CHARACTERS_MAX;
+    // Symbols hold spaces and points (`BRK B`), but nothing that could steer a URL's query.
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '-' | '/' | '\'' | '_' | '@');
+    if fits && text.chars().all(allowed) && text.trim() == text {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("must be 1 to {CONTRACT_WORD_CHARACTERS_MAX} of A-Z a-z 0-9 space . - / ' _ @"))
+    }
+}
+
+fn size(fields: &mut Fields<'_>) -> Option<Size> {
+    let quantity = fields.has("quantity");
+    let cash_quantity = fields.has("cash_quantity");
+    let by_quantity = fields.optional("quantity", str::parse::<Amount>);
+    let by_cash = fields.optional("cash_quantity", str::parse::<Amount>);
+    match (quantity, cash_quantity) {
+        (true, true) => {
+            fields.fault("cash_quantity", "stands beside quantity: give one of the two");
+            None
+        }
+        (false, false) => {
+            fields.fault("quantity", "is missing: give quantity or cash_quantity");
+            None
+        }
+        (true, false) => by_quantity.map(Size::Quantity),
+        (false, true) => by_cash.map(Size::CashQuantity),
+    }
+}
+
+fn order_type(fields: &mut Fields<'_>) -> Option<OrderType> {
+    let name = fields.required("type", |text| Ok::<_, String>(text.to_owned()))?;
+    let mut prices = Prices { fields, name: &name };
+    match name.as_str() {
+        "market" => {
+            prices.unused(&["limit_price", "stop_price", "trail"]);
+            Some(OrderType::Market)
+        }
+        "limit" => {
+            let limit_price = prices.required("limit_price");
+            prices.unused(&["stop_price", "trail"]);
+            Some(OrderType::Limit { limit_price: limit_price? })
+        }
+        "stop" => {
+            let stop_price = prices.required("stop_price");
+            prices.unused(&["limit_price", "trail"]);
+            Some(OrderType::Stop { stop_price: stop_price? })
+        }
+        "stop_limit" => {
+            let (stop_price, limit_price) = (prices.required("stop_price"), prices.required("limit_price"));
+            prices.unused(&["trail"]);
+            Some(OrderType::StopLimit { stop_price: stop_price?, limit_price: limit_price? })
+        }
+        "trailing_stop" => {
+            let (trail, stop_price) = (prices.trail(), prices.optional("stop_price"));
+            prices.unused(&["limit_price"]);
+            Some(OrderType::TrailingStop { trail: trail?, stop_price })
+        }
+        "trailing_stop_limit" => {
+            let trail = prices.trail();
+            let (stop_price, limit_price) = (prices.required("stop_price"), prices.required("limit_price"));
+            Some(OrderType::TrailingStopLimit { trail: trail?, stop_price: stop_price?, limit_price: limit_price? })
+        }
+        "midprice" => {
+            let limit_price = prices.optional("limit_price");
+            prices.unused(&["stop_price", "trail"]);
+            Some(OrderType::Midprice { limit_price })
+        }
+        other => {
+            let message = format!(
+                "must be market, limit, stop, stop_limit, trailing_stop, trailing_stop_limit or midprice, not {:?}",
+                shortened(other)
+            );
+            fields.fault("type", message);
+            None
+        }
+    }
+}
+
+/// The prices that go with one type of order.
+struct Prices<'a, 'f> {
+    fields: &'a mut Fields<'f>,
+    name: &'a str,
+}
+
+impl Prices<'_, '_> {
+    fn required(&mut self, field: &str) -> Option<Amount> {
+        self.need(field);
+        self.optional(field)
+    }
+
+    fn optional(&mut self, field: &str) -> Option<Amount> {
+        self.fields.optional(field, str::parse::<Amount>)
+    }
+
+    fn trail(&mut self) -> Option<Trail> {
+        self.need("trail");
+        trail(self.fields)
+    }
+
+    fn need(&mut self, field: &str) {
+        if !self.fields.has(field) {
+            self.fields.fault(field, format!("is missing: a {} order needs it", self.name));
+        }
+    }
+
+    fn unused(&mut self, unused: &[&str]) {
+        for field in unused {
+            if self.fields.has(field) {
+                self.fields.take(field);
+                self.fields.fault(field, format!("has no meaning in a {} order", self.name));
+            }
+        }
+    }
+}
+
+fn attached(attached: &mut Fields<'_>) -> Option<Attached> {
+    let take_profit = attached.object("take_profit", |exit| {
+        let limit_price = exit.required("limit_price", str::parse::<Amount>)?;
+        Some(TakeProfit { limit_price })
+    });
+    let stop_loss = attached.object("stop_loss", |exit| {
+        let stop_price = exit.required("stop_price", str::parse::<Amount>);
+        let limit_price = exit.optional("limit_price", str::parse::<Amount>);
+        Some(StopLoss { stop_price: stop_price?, limit_price })
+    });
+    if take_profit.is_none() && stop_loss.is_none() {
+        attached.fault("", "needs take_profit, stop_loss, or both");
+    }
+    Some(Attached { take_profit, stop_loss })
+}

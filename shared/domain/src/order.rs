@@ -1,0 +1,212 @@
+//! An order: what was asked, where it is, and how it came there.
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::fields::FieldFault;
+use crate::ids::{AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
+use crate::message::{PlaceOrder, summary};
+use crate::state::{Fact, OrderState, OrderStatus, Reason};
+use crate::ticket::{OrderType, Size};
+
+/// How long a market order may be sent after it was first recorded, where its sender did not say (contract).
+pub const MARKET_GOOD_FOR: SignedDuration = SignedDuration::from_mins(2);
+/// How long any other order may be sent after it was first recorded, where its sender did not say (contract).
+pub const OTHERS_GOOD_FOR: SignedDuration = SignedDuration::from_mins(15);
+/// Entries of an order's history that are kept. A real one has fewer than ten; past this the middle is dropped.
+const HISTORY_ENTRIES_MAX: usize = 100;
+
+/// One order of one user. Its row in the ledger is the truth about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Its identity.
+    #[serde(flatten)]
+    pub key: OrderKey,
+    /// Who asked for it.
+    pub algorithm_id: AlgorithmId,
+    /// What was asked; `None` for a message of which only the identity could be read: denied from the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<PlaceOrder>,
+    /// A digest of what was asked: tells the same order again from another one under the same id.
+    pub fingerprint: String,
+    /// The broker's guard against a second copy.
+    pub client_order_id: ClientOrderId,
+    /// After it the order is not sent.
+    pub good_until: Timestamp,
+    /// Where it is.
+    state: OrderState,
+    /// The broker's numbers of it, parent first.
+    pub broker_order_ids: Vec<BrokerOrderId>,
+    /// How much is filled.
+    pub filled_quantity: Decimal,
+    /// At what price on average.
+    pub average_price: Option<Decimal>,
+    /// How often its ticket was meant to be put on the wire.
+    pub sends: u32,
+    /// How many changes of status there were: the `sequence` of its latest event.
+    pub sequence: u64,
+    /// Every change of status.
+    pub history: Vec<HistoryEntry>,
+    /// When it was first recorded.
+    pub created_at: Timestamp,
+    /// When anything of it last changed.
+    pub updated_at: Timestamp,
+    /// When somebody must look at it again; `None` once it is final.
+    pub next_check_at: Option<Timestamp>,
+}
+
+/// One change of status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// When.
+    pub at: Timestamp,
+    /// To what.
+    pub status: OrderStatus,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+/// A fact that has no place in the order's present state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an order that is {status} cannot take this fact: {fact}", status = .status.as_str())]
+pub struct OutOfPlace {
+    /// The present status.
+    pub status: OrderStatus,
+    /// The fact.
+    pub fact: String,
+}
+
+impl Order {
+    /// Records a new order.
+    #[must_use]
+    pub fn receive(request: PlaceOrder, now: Timestamp) -> Self {
+        let good_for = match request.ticket.order_type {
+            OrderType::Market => MARKET_GOOD_FOR,
+            _ => OTHERS_GOOD_FOR,
+        };
+        let good_until = request.good_until.unwrap_or_else(|| now.saturating_add(good_for).unwrap_or(now));
+        let fingerprint = request.fingerprint();
+        let (key, algorithm_id) = (request.key.clone(), request.algorithm_id.clone());
+        Self::new(key, algorithm_id, Some(request), fingerprint, good_until, OrderState::Received, now)
+    }
+
+    /// Records a message whose sender had the right to send it, and of which nothing but the identity could be
+    /// read: denied from the start, with every fault named.
+    #[must_use]
+    pub fn receive_unreadable(
+        key: OrderKey,
+        algorithm_id: AlgorithmId,
+        faults: &[FieldFault],
+        fingerprint: String,
+        now: Timestamp,
+    ) -> Self {
+        let reason =
+            Reason::new("malformed", format!("The message was refused and nothing was sent: {}.", summary(faults)));
+        let mut order = Self::new(key, algorithm_id, None, fingerprint, now, OrderState::Received, now);
+        // From `received` a denial is always in place.
+        let _ = order.apply(Fact::Deny(reason), now);
+        order
+    }
+
+    fn new(
+        key: OrderKey,
+        algorithm_id: AlgorithmId,
+        request: Option<PlaceOrder>,
+        fingerprint: String,
+        good_until: Timestamp,
+        state: OrderState,
+        now: Timestamp,
+    ) -> Self {
+        let history = vec![HistoryEntry { at: now, status: state.status(), reason: None }];
+        Self {
+            client_order_id: ClientOrderId::of(&key),
+            key,
+            algorithm_id,
+            request,
+            fingerprint,
+            good_until,
+            state,
+            broker_order_ids: Vec::new(),
+            filled_quantity: Decimal::ZERO,
+            average_price: None,
+            sends: 0,
+            sequence: 1,
+            history,
+            created_at: now,
+            updated_at: now,
+            next_check_at: Some(now),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn state(&self) -> &OrderState {
+        &self.state
+    }
+
+    /// Where it is, in the contract's word.
+    #[must_use]
+    pub fn status(&self) -> OrderStatus {
+        self.state.status()
+    }
+
+    /// The quantity asked for; `None` for an order by cash, or one that could not be read.
+    #[must_use]
+    pub fn quantity(&self) -> Option<Decimal> {
+        match self.request.as_ref()?.ticket.size {
+            Size::Quantity(quantity) => Some(quantity.get()),
+            Size::CashQuantity(_) => None,
+        }
+    }
+
+    /// Takes in a fact: the only place that changes an order's state.
+    pub fn apply(&mut self, fact: Fact, now: Timestamp) -> Result<(), OutOfPlace> {
+        let Some(next) = self.state.after(fact.clone()) else {
+            return Err(OutOfPlace { status: self.status(), fact: format!("{fact:?}") });
+        };
+        match fact {
+            Fact::Intend(intent) if intent.act == crate::state::Act::Place => self.sends = self.sends.saturating_add(1),
+            Fact::Seen(sight) => self.take_in(sight),
+            _ => {}
+        }
+        if next.status() != self.status() {
+            self.sequence = self.sequence.saturating_add(1);
+            self.remember(HistoryEntry { at: now, status: next.status(), reason: next.reason().cloned() });
+        }
+        self.state = next;
+        self.updated_at = now;
+        if self.status().is_final() {
+            self.next_check_at = None;
+        }
+        Ok(())
+    }
+
+    /// Says when somebody must look at it again. A final order is not looked at.
+    pub fn check_again_at(&mut self, at: Timestamp) {
+        if !self.status().is_final() {
+            self.next_check_at = Some(at);
+        }
+    }
+
+    fn take_in(&mut self, sight: crate::sight::Sight) {
+        for id in sight.broker_order_ids {
+            if !self.broker_order_ids.contains(&id) {
+                self.broker_order_ids.push(id);
+            }
+        }
+        // What was filled stays filled: a look that shows less is an older one.
+        if let Some(filled) = sight.filled_quantity.filter(|filled| *filled >= self.filled_quantity) {
+            self.filled_quantity = filled.normalize();
+            self.average_price = sight.average_price.map(|price| price.normalize()).or(self.average_price);
+        }
+    }
+
+    fn remember(&mut self, entry: HistoryEntry) {
+        if self.history.len() >= HISTORY_ENTRIES_MAX {
+            self.history.remove(HISTORY_ENTRIES_MAX / 2);
+        }
+        self.history.push(entry);
+    }
+}

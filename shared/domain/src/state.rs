@@ -1,0 +1,323 @@
+//! The states of an order, and the one table of how a fact moves it from one to the next.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::sight::{BrokerStatus, Sight};
+
+/// Where an order is (contract: What an order shows). Each state carries only what it knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum OrderState {
+    /// On record, not sent.
+    Received,
+    /// Not sent: waits for what the reason names.
+    Held {
+        /// What it waits for.
+        reason: Reason,
+    },
+    /// An intent is on record, and bytes may be on the wire.
+    Sending {
+        /// What may be on the wire.
+        intent: Intent,
+    },
+    /// Sent, and the outcome was not read.
+    Unknown {
+        /// What was on the wire.
+        intent: Intent,
+        /// Why the outcome was not read.
+        reason: Reason,
+        /// How often all of the broker's answers were searched without finding it, each complete.
+        complete_negatives: u32,
+    },
+    /// The broker has it, nothing is filled.
+    Working,
+    /// The broker has it, a part is filled.
+    PartiallyFilled,
+    /// The broker has it and was asked to cancel it.
+    Cancelling,
+    /// Final, by the broker's word: filled.
+    Filled,
+    /// Final: cancelled, by the broker's word, or before it was ever sent.
+    Cancelled {
+        /// Why, where anything is known of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
+    /// Final, by the broker's word: refused.
+    Rejected {
+        /// What the broker said.
+        reason: Reason,
+    },
+    /// Final, never sent: our own rule said no.
+    Denied {
+        /// Which rule.
+        reason: Reason,
+    },
+    /// Final, never sent: it was too late.
+    Expired {
+        /// When it expired, and what it had waited for.
+        reason: Reason,
+    },
+    /// Final: proved never to have reached the broker.
+    NotPlaced {
+        /// The proof.
+        reason: Reason,
+    },
+    /// The rules are exhausted; a person decides.
+    NeedsReview {
+        /// What is known.
+        reason: Reason,
+    },
+}
+
+/// The contract's word for a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the state of the same name")]
+pub enum OrderStatus {
+    Received,
+    Held,
+    Sending,
+    Unknown,
+    Working,
+    PartiallyFilled,
+    Cancelling,
+    Filled,
+    Cancelled,
+    Rejected,
+    Denied,
+    Expired,
+    NotPlaced,
+    NeedsReview,
+}
+
+impl OrderStatus {
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Held => "held",
+            Self::Sending => "sending",
+            Self::Unknown => "unknown",
+            Self::Working => "working",
+            Self::PartiallyFilled => "partially_filled",
+            Self::Cancelling => "cancelling",
+            Self::Filled => "filled",
+            Self::Cancelled => "cancelled",
+            Self::Rejected => "rejected",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::NotPlaced => "not_placed",
+            Self::NeedsReview => "needs_review",
+        }
+    }
+
+    /// Whether nothing more is done for the order by itself.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Filled
+                | Self::Cancelled
+                | Self::Rejected
+                | Self::Denied
+                | Self::Expired
+                | Self::NotPlaced
+                | Self::NeedsReview
+        )
+    }
+}
+
+/// Why an order is where it is: a code for programs, a message for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// A stable word, such as `no_session`.
+    pub code: String,
+    /// What happened, what it means, and what to do next.
+    pub message: String,
+}
+
+/// The longest message of a reason that is kept, in characters: the broker's own texts are not bounded.
+const REASON_CHARACTERS_MAX: usize = 1000;
+
+impl Reason {
+    /// A reason.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        let mut message: String = message.into();
+        if let Some((cut, _)) = message.char_indices().nth(REASON_CHARACTERS_MAX) {
+            message.truncate(cut);
+            message.push('…');
+        }
+        Self { code: code.to_owned(), message }
+    }
+}
+
+/// What is about to be put on the wire: recorded before its first byte leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The epoch of the lane's lease under which it was recorded: a later epoch means that its holder is gone.
+    pub epoch: u64,
+    /// What it is.
+    #[serde(flatten)]
+    pub act: Act,
+}
+
+/// What an intent puts on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum Act {
+    /// The ticket.
+    Place,
+    /// The answer to a question of the broker.
+    Reply {
+        /// Which round of questions this is, from 1.
+        round: u32,
+        /// The broker's ids of the question's messages, such as `o163`.
+        message_ids: Vec<String>,
+        /// Whether the answer is yes.
+        confirmed: bool,
+    },
+}
+
+/// What became known of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// It has to wait.
+    Hold(Reason),
+    /// A rule of ours forbids it.
+    Deny(Reason),
+    /// Its time ran out before it was sent.
+    Expire(Reason),
+    /// It is about to be put on the wire.
+    Intend(Intent),
+    /// Proved: no byte of it left.
+    NotSent(Reason),
+    /// The broker refused it.
+    Refused(Reason),
+    /// Bytes may have arrived, and no answer was read.
+    Unread(Reason),
+    /// The broker showed it.
+    Seen(Sight),
+    /// All of the broker's answers were searched, completely, and it was in none.
+    NotFound,
+    /// Proved: the broker never had it.
+    NeverReached(Reason),
+    /// The rules are exhausted.
+    Exhausted(Reason),
+    /// Somebody with the right to asked for its end.
+    CancelAsked(Reason),
+}
+
+impl OrderState {
+    /// The contract's word.
+    #[must_use]
+    pub fn status(&self) -> OrderStatus {
+        match self {
+            Self::Received => OrderStatus::Received,
+            Self::Held { .. } => OrderStatus::Held,
+            Self::Sending { .. } => OrderStatus::Sending,
+            Self::Unknown { .. } => OrderStatus::Unknown,
+            Self::Working => OrderStatus::Working,
+            Self::PartiallyFilled => OrderStatus::PartiallyFilled,
+            Self::Cancelling => OrderStatus::Cancelling,
+            Self::Filled => OrderStatus::Filled,
+            Self::Cancelled { .. } => OrderStatus::Cancelled,
+            Self::Rejected { .. } => OrderStatus::Rejected,
+            Self::Denied { .. } => OrderStatus::Denied,
+            Self::Expired { .. } => OrderStatus::Expired,
+            Self::NotPlaced { .. } => OrderStatus::NotPlaced,
+            Self::NeedsReview { .. } => OrderStatus::NeedsReview,
+        }
+    }
+
+    /// Why it is there, where there is something to say.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Held { reason }
+            | Self::Unknown { reason, .. }
+            | Self::Rejected { reason }
+            | Self::Denied { reason }
+            | Self::Expired { reason }
+            | Self::NotPlaced { reason }
+            | Self::NeedsReview { reason } => Some(reason),
+            Self::Cancelled { reason } => reason.as_ref(),
+            Self::Received
+            | Self::Sending { .. }
+            | Self::Working
+            | Self::PartiallyFilled
+            | Self::Cancelling
+            | Self::Filled => None,
+        }
+    }
+
+    /// The one table: where this fact leads from here, or `None` where it has no place. A final state stays
+    /// final, and nothing turns `unknown` into `rejected` but the broker's own word.
+    #[must_use]
+    pub fn after(&self, fact: Fact) -> Option<Self> {
+        let unsent = matches!(self, Self::Received | Self::Held { .. });
+        match (self, fact) {
+            (from, _) if from.status().is_final() => None,
+            (_, Fact::Hold(reason)) if unsent => Some(Self::Held { reason }),
+            (_, Fact::Deny(reason)) if unsent => Some(Self::Denied { reason }),
+            (_, Fact::Expire(reason)) if unsent => Some(Self::Expired { reason }),
+            (_, Fact::CancelAsked(reason)) if unsent => Some(Self::Cancelled { reason: Some(reason) }),
+            (_, Fact::Intend(intent)) if unsent && intent.act == Act::Place => Some(Self::Sending { intent }),
+            (Self::Sending { .. }, Fact::Intend(intent)) if intent.act != Act::Place => Some(Self::Sending { intent }),
+            (Self::Sending { intent }, Fact::NotSent(reason)) if intent.act == Act::Place => {
+                Some(Self::Held { reason })
+            }
+            (Self::Sending { .. }, Fact::Refused(reason)) => Some(Self::Rejected { reason }),
+            (Self::Sending { intent }, Fact::Unread(reason)) => {
+                Some(Self::Unknown { intent: intent.clone(), reason, complete_negatives: 0 })
+            }
+            (Self::Unknown { intent, reason, complete_negatives }, Fact::NotFound) => Some(Self::Unknown {
+                intent: intent.clone(),
+                reason: reason.clone(),
+                complete_negatives: complete_negatives.saturating_add(1),
+            }),
+            (Self::Unknown { .. }, Fact::NeverReached(reason)) => Some(Self::NotPlaced { reason }),
+            (from, Fact::Seen(sight)) if !unsent => Some(from.after_sight(&sight)),
+            (Self::Working | Self::PartiallyFilled, Fact::CancelAsked(_)) => Some(Self::Cancelling),
+            (from, Fact::Exhausted(reason)) if from.may_be_at_the_broker() => Some(Self::NeedsReview { reason }),
+            _ => None,
+        }
+    }
+
+    fn after_sight(&self, sight: &Sight) -> Self {
+        match &sight.status {
+            BrokerStatus::Filled => Self::Filled,
+            BrokerStatus::Cancelled => Self::Cancelled { reason: None },
+            BrokerStatus::Inactive => Self::Rejected {
+                reason: Reason::new(
+                    "inactive_at_broker",
+                    "The broker holds the order as Inactive: it refused it after taking it in. See the broker's own messages for the account.",
+                ),
+            },
+            BrokerStatus::PendingCancel | BrokerStatus::PreCancelled => Self::Cancelling,
+            BrokerStatus::PendingSubmit
+            | BrokerStatus::PreSubmitted
+            | BrokerStatus::Submitted
+            | BrokerStatus::WarnState
+            | BrokerStatus::Other(_) => match self {
+                // A cancel that was asked for is under way until the broker says how it ended.
+                Self::Cancelling => Self::Cancelling,
+                _ if sight.filled_quantity.is_some_and(|filled| !filled.is_zero()) => Self::PartiallyFilled,
+                _ => Self::Working,
+            },
+        }
+    }
+
+    /// Whether the broker may have it, so that it must be watched.
+    #[must_use]
+    pub fn may_be_at_the_broker(&self) -> bool {
+        matches!(
+            self,
+            Self::Sending { .. } | Self::Unknown { .. } | Self::Working | Self::PartiallyFilled | Self::Cancelling
+        )
+    }
+}

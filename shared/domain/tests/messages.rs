@@ -1,0 +1,219 @@
+//! The message of the contract, whole: what is taken, what is refused, and how the refusal speaks.
+
+use domain::{Command, Contract, OrderType, PlaceOrder, Side, Size, TimeInForce, Trail};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn message() -> Value {
+    json!({"schema": "courier.order/1", "command": "place", "user_id": "u-7", "order_id": "mr7-20261124-0001",
+        "algorithm_id": "mean-reversion-7", "account_id": "DU0000001", "good_until": "2026-11-24T15:04:05Z",
+        "contract": {"conid": 265_598},
+        "side": "buy", "quantity": "10", "type": "limit", "limit_price": "187.50", "time_in_force": "day"})
+}
+
+fn with(changes: &Value) -> Value {
+    let mut message = message();
+    for (field, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            message.as_object_mut().unwrap().remove(field);
+        } else {
+            message[field] = value.clone();
+        }
+    }
+    message
+}
+
+fn placed(message: Value) -> PlaceOrder {
+    match Command::from_value(message) {
+        Ok(Command::Place(place)) => place,
+        other => panic!("not a placed order: {other:?}"),
+    }
+}
+
+fn faults(message: Value) -> Vec<String> {
+    let malformed = Command::from_value(message).expect_err("a refusal");
+    malformed.faults.into_iter().map(|fault| format!("{}: {}", fault.field, fault.message)).collect()
+}
+
+#[test]
+fn the_example_of_the_contract_is_read_whole() {
+    let place = placed(message());
+    assert_eq!(place.key.user_id.as_str(), "u-7");
+    assert_eq!(place.key.order_id.as_str(), "mr7-20261124-0001");
+    assert_eq!(place.algorithm_id.as_str(), "mean-reversion-7");
+    assert_eq!(place.account_id.as_str(), "DU0000001");
+    assert_eq!(place.good_until.unwrap().to_string(), "2026-11-24T15:04:05Z");
+    assert!(matches!(place.ticket.contract, Contract::Conid { conid } if u64::from(conid) == 265_598));
+    assert_eq!(place.ticket.side, Side::Buy);
+    assert!(matches!(place.ticket.size, Size::Quantity(quantity) if quantity.to_string() == "10"));
+    assert!(matches!(place.ticket.order_type, OrderType::Limit { limit_price } if limit_price.to_string() == "187.5"));
+    assert_eq!(place.ticket.time_in_force, TimeInForce::Day);
+}
+
+#[test]
+fn every_type_is_read_with_the_prices_that_it_needs() {
+    let trail = json!({"percent": "1.5"});
+    let cases = [
+        json!({"type": "market", "limit_price": null}),
+        json!({"type": "stop", "limit_price": null, "stop_price": "180"}),
+        json!({"type": "stop_limit", "stop_price": "180"}),
+        json!({"type": "trailing_stop", "limit_price": null, "trail": trail}),
+        json!({"type": "trailing_stop", "limit_price": null, "trail": {"amount": "2"}, "stop_price": "180"}),
+        json!({"type": "trailing_stop_limit", "stop_price": "180", "trail": trail}),
+        json!({"type": "midprice", "limit_price": null}),
+        json!({"type": "midprice"}),
+    ];
+    for case in cases {
+        let place = placed(with(&case));
+        assert_eq!(place.ticket.order_type.as_str(), case["type"].as_str().unwrap());
+    }
+    let trailing = placed(with(&json!({"type": "trailing_stop", "limit_price": null, "trail": trail})));
+    assert!(
+        matches!(trailing.ticket.order_type, OrderType::TrailingStop { trail: Trail::Percent(percent), .. } if percent.to_string() == "1.5")
+    );
+}
+
+#[test]
+fn a_price_that_a_type_needs_or_cannot_use_is_named() {
+    assert_eq!(
+        faults(with(&json!({"type": "stop"}))),
+        ["stop_price: is missing: a stop order needs it", "limit_price: has no meaning in a stop order",]
+    );
+    assert_eq!(faults(with(&json!({"type": "market"}))), ["limit_price: has no meaning in a market order"]);
+    assert_eq!(faults(with(&json!({"limit_price": null}))), ["limit_price: is missing: a limit order needs it"]);
+    assert_eq!(
+        faults(with(&json!({"type": "trailing_stop", "limit_price": null, "trail": {"percent": "100"}}))),
+        ["trail.percent: must be less than 100", "trail.: needs amount or percent"]
+    );
+}
+
+#[test]
+fn one_reading_names_every_fault() {
+    let found = faults(with(&json!({"side": "hold", "quantity": "-3", "limit_price": 187.5, "colour": "red",
+        "contract": {"conid": 1, "symbol": "AAPL"}, "time_in_force": null, "account_id": ""})));
+    for part in [
+        "side: must be buy or sell",
+        "quantity: must be a positive decimal string",
+        "limit_price: must be a string, not a number",
+        "colour: is not a field of this message",
+        "contract.symbol: is not a field of this message",
+        "time_in_force: is missing",
+        "account_id: an account id must be 1 to 24",
+    ] {
+        assert!(found.iter().any(|fault| fault.starts_with(part)), "{part} is not in {found:#?}");
+    }
+    assert_eq!(found.len(), 7, "{found:#?}");
+}
+
+#[test]
+fn absurd_amounts_are_refused() {
+    for quantity in [
+        "0",
+        "0.0",
+        "-1",
+        "1e9",
+        "NaN",
+        "1,000",
+        "",
+        ".",
+        "1.",
+        ".5",
+        " 1",
+        "+1",
+        "0x10",
+        "1234567890123",
+        "1.123456789",
+    ] {
+        assert_eq!(faults(with(&json!({"quantity": quantity}))).len(), 1, "{quantity}");
+    }
+}
+
+#[test]
+fn a_size_is_given_once() {
+    assert_eq!(
+        faults(with(&json!({"cash_quantity": "100"}))),
+        ["cash_quantity: stands beside quantity: give one of the two"]
+    );
+    assert_eq!(faults(with(&json!({"quantity": null}))), ["quantity: is missing: give quantity or cash_quantity"]);
+    let by_cash = placed(with(&json!({"quantity": null, "cash_quantity": "100"})));
+    assert!(matches!(by_cash.ticket.size, Size::CashQuantity(_)));
+}
+
+#[test]
+fn times_must_be_in_utc() {
+    for time in ["2026-11-24T15:04:05", "2026-11-24T15:04:05+01:00", "tomorrow", "2026-13-01T00:00:00Z"] {
+        assert_eq!(faults(with(&json!({"good_until": time}))).len(), 1, "{time}");
+    }
+    assert!(placed(with(&json!({"good_until": null}))).good_until.is_none());
+}
+
+#[test]
+fn what_is_no_message_is_refused_as_a_whole() {
+    for text in ["", "{", "[]", "null", "\"place\"", "{\"schema\"", "\u{0}"] {
+        assert_eq!(Command::parse(text).expect_err("a refusal").faults.len(), 1, "{text:?}");
+    }
+    let long = "x".repeat(200_000);
+    let refused = Command::parse(&long).expect_err("a refusal").to_string();
+    assert!(refused.contains("200000 bytes"), "{refused}");
+}
+
+#[test]
+fn an_identity_is_read_even_where_the_rest_is_wrong() {
+    let malformed = Command::from_value(with(&json!({"side": "hold"}))).expect_err("a refusal");
+    assert_eq!(malformed.identity.user_id.unwrap().as_str(), "u-7");
+    assert_eq!(malformed.identity.order_id.unwrap().as_str(), "mr7-20261124-0001");
+    assert_eq!(malformed.identity.algorithm_id.unwrap().as_str(), "mean-reversion-7");
+}
+
+#[test]
+fn a_bracket_needs_an_exit() {
+    let place = placed(with(&json!({"attached": {"take_profit": {"limit_price": "200"},
+        "stop_loss": {"stop_price": "180", "limit_price": "179"}}})));
+    let attached = place.ticket.attached.unwrap();
+    assert!(attached.take_profit.is_some() && attached.stop_loss.unwrap().limit_price.is_some());
+    assert_eq!(faults(with(&json!({"attached": {}}))), ["attached.: needs take_profit, stop_loss, or both"]);
+    assert_eq!(faults(with(&json!({"attached": {"stop_loss": {"price": "1"}}}))).len(), 3);
+}
+
+#[test]
+fn a_change_says_what_and_which_revision() {
+    let identity = json!({"schema": "courier.order/1", "command": "modify", "user_id": "u", "order_id": "o",
+        "algorithm_id": "a", "revision": 2, "limit_price": "5"});
+    assert!(matches!(Command::from_value(identity.clone()), Ok(Command::Modify(modify)) if modify.revision == 2));
+    let mut first = identity.clone();
+    first["revision"] = json!(1);
+    assert_eq!(faults(first).len(), 1);
+    let mut nothing = identity;
+    nothing.as_object_mut().unwrap().remove("limit_price");
+    assert_eq!(faults(nothing).len(), 1);
+}
+
+#[test]
+fn the_same_order_has_the_same_fingerprint_however_it_is_spelled() {
+    let first = placed(message()).fingerprint();
+    assert_eq!(placed(with(&json!({"limit_price": "187.5", "quantity": "10.000"}))).fingerprint(), first);
+    for change in
+        [json!({"quantity": "11"}), json!({"side": "sell"}), json!({"good_until": null}), json!({"account_id": "DU2"})]
+    {
+        assert_ne!(placed(with(&change)).fingerprint(), first, "{change}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in ".*") {
+        let _ = Command::parse(&text);
+    }
+
+    #[test]
+    fn a_spoilt_message_is_refused_or_still_an_order(field in prop::sample::select(vec![
+        "schema", "command", "user_id", "order_id", "algorithm_id", "account_id", "good_until", "contract", "side",
+        "quantity", "type", "limit_price", "time_in_force", "attached", "trail", "outside_regular_hours"]),
+        text in ".{0,40}") {
+        let spoilt = with(&json!({field: text}));
+        match Command::from_value(spoilt) {
+            Ok(command) => prop_assert!(matches!(command, Command::Place(_))),
+            Err(malformed) => prop_assert!(!malformed.faults.is_empty()),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The environment of a function: what the template sets, read once, in `main`.
+
+use url::Url;
+
+/// A setting that is missing or cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {name} {problem}. The template (infra/template.yaml) sets it for every function that needs it: deploy the template again, or set it where this function runs.")]
+pub struct BadSetting {
+    /// The variable.
+    pub name: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl BadSetting {
+    fn new(name: &str, problem: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), problem: problem.into() }
+    }
+}
+
+/// A setting that must be there and not be empty.
+pub fn required(name: &str) -> Result<String, BadSetting> {
+    optional(name).ok_or_else(|| BadSetting::new(name, "is missing or empty"))
+}
+
+/// A setting that may be absent; empty counts as absent.
+#[must_use]
+pub fn optional(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A setting that must be a URL.
+pub fn required_url(name: &str) -> Result<Url, BadSetting> {
+    let text = required(name)?;
+    Url::parse(&text).map_err(|error| BadSetting::new(name, format!("is {text:?}, which is not a URL: {error}")))
+}

@@ -1,0 +1,196 @@
+//! Requests and responses of the HTTP API (API Gateway, payload format 2.0).
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::{AlgorithmId, UserId};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::problem::Problem;
+
+/// A request as the HTTP API hands it over. Our own type rather than a library's, because claims may be of any
+/// JSON kind: AWS makes them strings, other hosts leave numbers as they are.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HttpRequest {
+    /// The route that matched, such as `GET /orders/{order_id}`.
+    pub route_key: String,
+    /// Cookies, each `name=value`.
+    pub cookies: Vec<String>,
+    /// Headers, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The query.
+    pub query_string_parameters: Option<BTreeMap<String, String>>,
+    /// What the route's placeholders matched.
+    pub path_parameters: Option<BTreeMap<String, String>>,
+    /// The body, perhaps in base64.
+    pub body: Option<String>,
+    /// Whether the body is in base64.
+    pub is_base64_encoded: bool,
+    request_context: RequestContext,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct RequestContext {
+    authorizer: Option<Authorizer>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Authorizer {
+    jwt: Jwt,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Jwt {
+    claims: BTreeMap<String, Value>,
+}
+
+/// Who calls: what the JWT authorizer proved (contract: Who is who).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A user, by the `sub` of their JWT.
+    User(UserId),
+    /// An algorithm, by the claim `algorithm_id`: it acts for the users who granted it.
+    Algorithm(AlgorithmId),
+}
+
+impl HttpRequest {
+    /// Who calls.
+    pub fn caller(&self) -> Result<Caller, Problem> {
+        let claims = self.request_context.authorizer.as_ref().map(|authorizer| &authorizer.jwt.claims);
+        let claim = |name: &str| claims.and_then(|claims| claims.get(name)).and_then(Value::as_str);
+        if let Some(algorithm_id) = claim("algorithm_id") {
+            let id = algorithm_id.parse::<AlgorithmId>().ok().filter(|id| !id.is_own_hand());
+            return id.map(Caller::Algorithm).ok_or_else(|| unauthorized("the claim algorithm_id is not an algorithm id"));
+        }
+        let subject = claim("sub").ok_or_else(|| unauthorized("the JWT has no sub"))?;
+        subject.parse().map(Caller::User).map_err(|error| unauthorized(&format!("the JWT's sub cannot be used: {error}")))
+    }
+
+    /// The user who calls; an algorithm is refused.
+    pub fn user(&self) -> Result<UserId, Problem> {
+        match self.caller()? {
+            Caller::User(user_id) => Ok(user_id),
+            Caller::Algorithm(_) => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "users_only",
+                "Only a user may do this: call it with the user's own JWT, not with an algorithm's.",
+            )),
+        }
+    }
+
+    /// What the route's placeholder matched.
+    #[must_use]
+    pub fn path_parameter(&self, name: &str) -> Option<&str> {
+        self.path_parameters.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// One parameter of the query.
+    #[must_use]
+    pub fn query_parameter(&self, name: &str) -> Option<&str> {
+        self.query_string_parameters.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// The value of a cookie.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let header = self.headers.get("cookie").into_iter().flat_map(|header| header.split(';'));
+        self.cookies
+            .iter()
+            .map(String::as_str)
+            .chain(header)
+            .filter_map(|cookie| cookie.trim().split_once('='))
+            .find_map(|(found, value)| (found == name).then_some(value))
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> Result<String, Problem> {
+        let body = self.body.clone().unwrap_or_default();
+        if !self.is_base64_encoded {
+            return Ok(body);
+        }
+        let bytes = STANDARD.decode(body).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        bytes.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "not_text", "The body is not UTF-8 text."))
+    }
+}
+
+fn unauthorized(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", format!("Sign in again: {detail}."))
+}
+
+/// A response to the HTTP API.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpResponse {
+    /// The status.
+    pub status_code: u16,
+    /// The headers.
+    pub headers: BTreeMap<&'static str, String>,
+    /// Cookies to set, each a whole `Set-Cookie` value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cookies: Vec<String>,
+    /// The body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Always false: bodies are text.
+    pub is_base64_encoded: bool,
+}
+
+impl HttpResponse {
+    /// A response without a body.
+    #[must_use]
+    pub fn empty(status: StatusCode) -> Self {
+        // Nothing here is for a cache: every answer is one user's.
+        let headers = BTreeMap::from([("cache-control", "no-store".to_owned()), ("x-content-type-options", "nosniff".to_owned())]);
+        Self { status_code: status.as_u16(), headers, cookies: Vec::new(), body: None, is_base64_encoded: false }
+    }
+
+    /// A JSON response.
+    #[must_use]
+    pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Self {
+        Self::typed(status, "application/json", serde_json::to_string(value))
+    }
+
+    /// A page.
+    #[must_use]
+    pub fn page(status: StatusCode, html: String) -> Self {
+        Self::typed(status, "text/html; charset=utf-8", Ok(html))
+    }
+
+    /// A redirection that makes the browser GET another address (303).
+    #[must_use]
+    pub fn see_other(location: &str) -> Self {
+        let mut response = Self::empty(StatusCode::SEE_OTHER);
+        response.headers.insert("location", location.to_owned());
+        response.headers.insert("referrer-policy", "no-referrer".to_owned());
+        response
+    }
+
+    fn typed(status: StatusCode, content_type: &str, body: Result<String, serde_json::Error>) -> Self {
+        match body {
+            Ok(body) => {
+                let mut response = Self::empty(status);
+                response.headers.insert("content-type", content_type.to_owned());
+                response.body = Some(body);
+                response
+            }
+            Err(error) => {
+                tracing::error!(%error, "an answer could not be written as JSON");
+                Self::empty(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    }
+}
+
+impl From<Problem> for HttpResponse {
+    fn from(problem: Problem) -> Self {
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self::typed(status, "application/problem+json", serde_json::to_string(&problem))
+    }
+}

@@ -1,0 +1,61 @@
+//! Problems for people and programs: `application/problem+json` (RFC 9457).
+
+use domain::FieldFault;
+use serde::Serialize;
+
+/// One problem. `type` stays `about:blank` (RFC 9457, 4.2.1), so `title` is the status's own phrase, and `code`
+/// is the stable word for programs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// The status's phrase.
+    pub title: String,
+    /// A stable word, such as `order_differs`.
+    pub code: String,
+    /// What happened, what it means, and what to do next.
+    pub detail: String,
+    /// Each bad field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldFault>,
+}
+
+impl Problem {
+    /// A problem without bad fields.
+    pub fn new(status: http::StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            status: status.as_u16(),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            code: code.to_owned(),
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// A request whose fields are wrong.
+    #[must_use]
+    pub fn bad_fields(errors: Vec<FieldFault>) -> Self {
+        let detail = format!("The request was refused and nothing was done: {}.", domain::message::summary(&errors));
+        Self { errors, ..Self::new(http::StatusCode::BAD_REQUEST, "bad_fields", detail) }
+    }
+
+    /// Something that is not there, or not this caller's.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(http::StatusCode::NOT_FOUND, "not_found", format!("There is no such {what} of yours."))
+    }
+
+    /// Something of ours that failed: the cause stays in the log.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(
+            http::StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something failed on our side and was logged. Whether the request took effect is not known: read it back before you repeat it.",
+        )
+    }
+
+    /// Something of ours or of the broker's that is away for the moment.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(http::StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+    }
+}

@@ -1,0 +1,1 @@
+//! The use cases of an order: record, advance, settle, change, cancel.
