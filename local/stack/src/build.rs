@@ -1,0 +1,31 @@
+//! Compiles the functions.
+
+use std::{path::Path, process::Stdio};
+
+use tokio::process::Command;
+
+use crate::{Listener, StackError, Step, packages};
+
+/// Builds the functions' binaries for `profile` (`release`, `dev`), where [`crate::Stack::start`] looks for them. Cargo
+/// shows its own progress.
+///
+/// # Errors
+/// When cargo cannot be run, or the code does not compile: cargo has said why.
+pub async fn build_functions(workspace_root: &Path, profile: &str, listener: &Listener) -> Result<(), StackError> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace_root).args(["build", "--workspace", "--profile", profile]);
+    for name in packages::function_names(workspace_root)? {
+        command.args(["--bin", &name]);
+    }
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    listener.step(Step::Build, compile(command)).await
+}
+
+async fn compile(mut command: Command) -> Result<(), StackError> {
+    let status =
+        command.status().await.map_err(|source| StackError::Program { program: "cargo".to_owned(), source })?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(StackError::Step { step: "building the functions", output: "cargo's own words are above".to_owned() })
+}

@@ -1,0 +1,65 @@
+//! The functions' binaries, as Lambda takes them: a zip with one file named `bootstrap`.
+
+use std::{
+    io::{Cursor, Write},
+    path::{Path, PathBuf},
+};
+
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+use crate::StackError;
+
+/// Executable by all: what Lambda asks of a bootstrap.
+const BOOTSTRAP_MODE: u32 = 0o755;
+
+/// The names of all functions: one folder of `functions/` each, which is the name of its binary too.
+pub(crate) fn function_names(workspace_root: &Path) -> Result<Vec<String>, StackError> {
+    let folder = workspace_root.join("functions");
+    let entries = std::fs::read_dir(&folder).map_err(StackError::file(&folder))?;
+    let mut names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().join("Cargo.toml").exists())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The target folder of the workspace.
+pub(crate) fn target_folder(workspace_root: &Path) -> PathBuf {
+    let chosen = std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
+    workspace_root.join(chosen.map_or_else(|| PathBuf::from("target"), PathBuf::from))
+}
+
+/// What the local stack keeps: its Python environment, its issuer's key, and a folder for each run.
+pub(crate) fn local_stack_folder(workspace_root: &Path) -> Result<PathBuf, StackError> {
+    let folder = target_folder(workspace_root).join("local-stack");
+    std::fs::create_dir_all(&folder).map_err(StackError::file(&folder))?;
+    Ok(folder)
+}
+
+/// The folder of this crate, where its Python files lie.
+pub(crate) fn crate_folder(workspace_root: &Path) -> PathBuf {
+    workspace_root.join("local").join("stack")
+}
+
+/// Zips one binary. It is stored, not compressed: the zip travels within this machine only.
+pub(crate) fn package(binary: &Path) -> Result<Vec<u8>, StackError> {
+    let bytes = match std::fs::read(binary) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(StackError::Binary { path: binary.to_owned() });
+        }
+        Err(error) => return Err(StackError::file(binary)(error)),
+    };
+    zipped(&bytes).map_err(|error| StackError::file(binary)(error.into()))
+}
+
+fn zipped(bytes: &[u8]) -> Result<Vec<u8>, zip::result::ZipError> {
+    let options =
+        SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(BOOTSTRAP_MODE);
+    let mut writer = ZipWriter::new(Cursor::new(Vec::with_capacity(bytes.len())));
+    writer.start_file("bootstrap", options)?;
+    writer.write_all(bytes)?;
+    Ok(writer.finish()?.into_inner())
+}

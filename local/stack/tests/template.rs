@@ -1,0 +1,284 @@
+//! Holds infra/template.yaml to the contract, and to least privilege.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops, its helpers too")]
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use serde_yaml_ng::{Mapping, Value};
+
+/// Every route of the contract: method, path, function, whether it is open to callers without a token.
+const ROUTES: [(&str, &str, &str, bool); 19] = [
+    ("POST", "/connections", "oauth-start", false),
+    ("GET", "/oauth/callback", "oauth-callback", true),
+    ("GET", "/connections", "api", false),
+    ("DELETE", "/connections/{connection_id}", "api", false),
+    ("PUT", "/grants/{algorithm_id}", "api", false),
+    ("GET", "/grants", "api", false),
+    ("DELETE", "/grants/{algorithm_id}", "api", false),
+    ("PUT", "/limits", "api", false),
+    ("GET", "/limits", "api", false),
+    ("PUT", "/halt", "api", false),
+    ("GET", "/halt", "api", false),
+    ("POST", "/orders", "api", false),
+    ("GET", "/orders", "api", false),
+    ("GET", "/orders/{order_id}", "api", false),
+    ("PUT", "/orders/{order_id}", "api", false),
+    ("DELETE", "/orders/{order_id}", "api", false),
+    ("GET", "/contracts", "api", false),
+    ("GET", "/", "api", true),
+    ("GET", "/openapi.json", "api", true),
+];
+
+/// Every parameter of the contract, with its default.
+const PARAMETERS: [(&str, Option<&str>); 7] = [
+    ("BrokerApiUrl", Some("https://api.ibkr.com/v1/api")),
+    ("BrokerAuthorizeUrl", Some("https://interactivebrokers.com/authorize")),
+    ("JwtIssuer", None),
+    ("JwtAudience", None),
+    ("ReturnUrl", Some("")),
+    ("QuerySigning", Some("omit")),
+    ("AlarmEmail", Some("")),
+];
+
+const OUTPUTS: [&str; 8] = [
+    "ApiUrl",
+    "OrderQueueUrl",
+    "OrderQueueArn",
+    "OrderDeadLetterQueueUrl",
+    "ConsumerSecretArn",
+    "OrdersTable",
+    "ConnectionsTable",
+    "EventBusName",
+];
+
+const EVENT_KINDS: [&str; 4] = ["SQS", "ScheduleV2", "HttpApi", "DynamoDB"];
+
+#[test]
+fn events_come_only_from_the_four_kinds_of_the_contract() {
+    let template = Template::read();
+    let kinds: BTreeSet<String> =
+        template.functions().iter().flat_map(Function::events).map(|event| text(&event["Type"])).collect();
+    assert_eq!(kinds, EVENT_KINDS.map(str::to_owned).into());
+}
+
+#[test]
+fn every_function_is_a_folder_and_every_folder_is_a_function() {
+    let functions = workspace().join("functions");
+    let folders: BTreeSet<String> = std::fs::read_dir(functions)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().join("src").join("main.rs").exists())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    let binaries: BTreeSet<String> = Template::read().functions().iter().map(Function::binary).collect();
+    assert_eq!(binaries, folders);
+    for folder in folders {
+        let manifest = std::fs::read_to_string(workspace().join("functions").join(&folder).join("Cargo.toml")).unwrap();
+        assert!(manifest.contains(&format!("name = \"{folder}\"")), "{folder} has another crate name");
+    }
+}
+
+#[test]
+fn every_function_is_built_by_cargo_lambda_for_the_chosen_processor() {
+    let template = Template::read();
+    let globals = &template.0["Globals"]["Function"];
+    assert_eq!(text(&globals["Runtime"]), "provided.al2023");
+    assert_eq!(text(&globals["CodeUri"]), "..");
+    assert_eq!(text(&globals["Architectures"][0]), "Architecture");
+    for function in template.functions() {
+        assert_eq!(text(&function.0["Metadata"]["BuildMethod"]), "rust-cargolambda", "{}", function.binary());
+    }
+}
+
+#[test]
+fn every_parameter_of_the_contract_has_its_default_and_every_other_one_has_a_default() {
+    let template = Template::read();
+    let parameters = mapping(&template.0["Parameters"]);
+    for (name, default) in PARAMETERS {
+        assert_eq!(parameters[name].get("Default").map(text).as_deref(), default, "{name}");
+    }
+    for (name, parameter) in parameters {
+        let required = ["JwtIssuer", "JwtAudience"].contains(&text(name).as_str());
+        assert_eq!(parameter.get("Default").is_none(), required, "{}", text(name));
+    }
+    assert_eq!(text(&parameters["Architecture"]["Default"]), "arm64");
+}
+
+#[test]
+fn every_output_of_the_contract_is_there() {
+    let template = Template::read();
+    for output in OUTPUTS {
+        assert!(template.0["Outputs"][output].get("Value").is_some(), "{output}");
+    }
+}
+
+#[test]
+fn every_route_of_the_contract_leads_to_its_function_and_no_other_route_exists() {
+    let expected: BTreeSet<_> =
+        ROUTES.map(|(method, path, function, open)| (method.into(), path.into(), function.into(), open)).into();
+    let template = Template::read();
+    let found: BTreeSet<(String, String, String, bool)> = template.functions().iter().flat_map(routes).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn routes_need_a_token_unless_they_say_otherwise() {
+    let template = Template::read();
+    let auth = &template.0["Resources"]["HttpApi"]["Properties"]["Auth"];
+    let default = text(&auth["DefaultAuthorizer"]);
+    let configuration = &auth["Authorizers"][default.as_str()]["JwtConfiguration"];
+    assert_eq!(text(&configuration["issuer"]), "JwtIssuer");
+    assert_eq!(text(&configuration["audience"][0]), "JwtAudience");
+}
+
+#[test]
+fn no_function_may_do_anything_by_wildcard() {
+    for (role, statement) in Template::read().statements() {
+        for action in one_or_many(&statement["Action"]) {
+            assert!(!action.contains('*'), "{role} may do {action}");
+            for resource in one_or_many(&statement["Resource"]) {
+                // The permission to list a table's streams knows no single stream.
+                let excused = action == "dynamodb:ListStreams" && resource.ends_with(".Arn}/stream/*");
+                assert!(excused || !resource.contains('*'), "{role} may {action} on {resource}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_those_who_ask_for_tokens_may_read_the_consumer_s_secret() {
+    let readers: BTreeSet<String> = Template::read()
+        .statements()
+        .into_iter()
+        .filter(|(_, statement)| {
+            one_or_many(&statement["Resource"]).iter().any(|resource| resource_name(resource) == "ConsumerSecret")
+        })
+        .map(|(role, _)| role)
+        .collect();
+    assert_eq!(readers, ["OauthStartRole", "OauthCallbackRole", "SessionRefreshRole"].map(str::to_owned).into());
+}
+
+#[test]
+fn functions_are_told_only_of_what_they_may_touch() {
+    let template = Template::read();
+    let statements = template.statements();
+    for function in template.functions() {
+        let role = text(&function.0["Properties"]["Role"]).trim_end_matches(".Arn").to_owned();
+        let touched: BTreeSet<String> = statements
+            .iter()
+            .filter(|(of, _)| *of == role)
+            .flat_map(|(_, statement)| one_or_many(&statement["Resource"]))
+            .map(|resource| resource_name(&resource).to_owned())
+            .collect();
+        for (name, value) in mapping(&function.0["Properties"]["Environment"]["Variables"]) {
+            let told = text(value);
+            let told = resource_name(&told);
+            let is_resource = template.0["Resources"].get(told).is_some();
+            assert!(!is_resource || touched.contains(told), "{role} is told {} and may not touch it", text(name));
+        }
+    }
+}
+
+#[test]
+fn a_message_stays_hidden_six_times_as_long_as_its_function_may_run() {
+    let template = Template::read();
+    for function in template.functions() {
+        let timeout = function.0["Properties"].get("Timeout").unwrap_or(&template.0["Globals"]["Function"]["Timeout"]);
+        for event in function.events().filter(|event| text(&event["Type"]) == "SQS") {
+            let properties = &event["Properties"];
+            assert_eq!(text(&properties["FunctionResponseTypes"][0]), "ReportBatchItemFailures");
+            let queue = text(&properties["Queue"]);
+            let queue = &template.0["Resources"][queue.trim_end_matches(".Arn")]["Properties"];
+            let hidden = queue["VisibilityTimeout"].as_u64().unwrap();
+            assert!(hidden >= 6 * timeout.as_u64().unwrap(), "{}", function.binary());
+            assert!(queue.get("RedrivePolicy").is_some(), "{}", function.binary());
+        }
+    }
+}
+
+#[test]
+fn every_table_and_every_secret_outlives_the_stack() {
+    let template = Template::read();
+    for (name, resource) in mapping(&template.0["Resources"]) {
+        if ["AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"].contains(&text(&resource["Type"]).as_str()) {
+            assert_eq!(text(&resource["DeletionPolicy"]), "Retain", "{}", text(name));
+            assert_eq!(text(&resource["UpdateReplacePolicy"]), "Retain", "{}", text(name));
+        }
+    }
+}
+
+fn routes(function: &Function) -> Vec<(String, String, String, bool)> {
+    let events = function.events().filter(|event| text(&event["Type"]) == "HttpApi");
+    let route = |event: &Value| {
+        let properties = &event["Properties"];
+        let open = properties.get("Auth").is_some_and(|auth| text(&auth["Authorizer"]) == "NONE");
+        (text(&properties["Method"]), text(&properties["Path"]), function.binary(), open)
+    };
+    events.map(route).collect()
+}
+
+struct Template(Value);
+
+impl Template {
+    fn read() -> Self {
+        let file = std::fs::read_to_string(workspace().join("infra").join("template.yaml")).unwrap();
+        Self(serde_yaml_ng::from_str(&file).unwrap())
+    }
+
+    fn functions(&self) -> Vec<Function> {
+        let resources = mapping(&self.0["Resources"]).values();
+        let functions = resources.filter(|resource| text(&resource["Type"]) == "AWS::Serverless::Function");
+        functions.cloned().map(Function).collect()
+    }
+
+    /// Every statement of every role, with the role's name.
+    fn statements(&self) -> Vec<(String, Value)> {
+        let mut statements = Vec::new();
+        for (name, resource) in mapping(&self.0["Resources"]) {
+            for policy in resource["Properties"].get("Policies").and_then(Value::as_sequence).into_iter().flatten() {
+                let of_policy = policy["PolicyDocument"]["Statement"].as_sequence().unwrap();
+                statements.extend(of_policy.iter().map(|statement| (text(name), statement.clone())));
+            }
+        }
+        assert!(!statements.is_empty());
+        statements
+    }
+}
+
+struct Function(Value);
+
+impl Function {
+    fn binary(&self) -> String {
+        text(&self.0["Metadata"]["BuildProperties"]["Binary"])
+    }
+
+    fn events(&self) -> impl Iterator<Item = &Value> {
+        mapping(&self.0["Properties"]["Events"]).values()
+    }
+}
+
+/// The text of a value, or of what an intrinsic function (`!Ref`, `!Sub`, `!GetAtt`) is given.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Tagged(tagged) => text(&tagged.value),
+        Value::String(text) => text.clone(),
+        other => panic!("not a text: {other:?}"),
+    }
+}
+
+/// `OrdersTable` of `OrdersTable`, `OrdersTable.Arn` and `${OrdersTable.Arn}/index/due`.
+fn resource_name(reference: &str) -> &str {
+    reference.trim_start_matches("${").split(['.', '}']).next().unwrap()
+}
+
+fn one_or_many(value: &Value) -> Vec<String> {
+    value.as_sequence().map_or_else(|| vec![text(value)], |values| values.iter().map(text).collect())
+}
+
+fn mapping(value: &Value) -> &Mapping {
+    value.as_mapping().unwrap()
+}
+
+fn workspace() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join("..")
+}
