@@ -153,3 +153,27 @@ fn settings(port: u16, state: &Path) -> Vec<(&'static str, String)> {
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::{environment, http, packages};
+
+    #[tokio::test]
+    async fn an_engine_that_nobody_holds_any_more_ends_and_leaves_nothing() {
+        let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join("..");
+        let (crate_folder, local_stack) =
+            (packages::crate_folder(&workspace), packages::local_stack_folder(&workspace).unwrap());
+        let interpreter = environment::prepare(&crate_folder, &local_stack).await.unwrap();
+        let engine = Engine::start(&interpreter, &crate_folder, &local_stack, &http::client()).await.unwrap();
+        let (port, state) = (engine.port(), engine.state.path().to_owned());
+        drop(engine);
+        let deadline = Instant::now() + STOP_WITHIN;
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() || state.exists() {
+            assert!(Instant::now() < deadline, "the engine outlives its starter");
+            sleep(READY_POLL).await;
+        }
+    }
+}

@@ -18,7 +18,6 @@ mod progress;
 mod stack;
 
 pub use build::build_functions;
-pub use environment::python_environment;
 pub use error::StackError;
 pub use progress::{Listener, Progress, Step};
 pub use stack::{Stack, StackOptions};

@@ -14,8 +14,7 @@ use crate::{
     Listener, StackError, Step,
     deploy::{self, Deployment},
     engine::{ACCOUNT_ID, Engine, REGION},
-    environment::python_environment,
-    front,
+    environment, front,
     http::{self, LocalClient, demand},
     issuer::{AUDIENCE, Issuer},
     packages,
@@ -82,7 +81,8 @@ impl Stack {
         let functions = packages::function_names(&options.workspace_root)?;
         let parameters = parameters(&options, &issuer);
 
-        let interpreter = python_environment(&options.workspace_root, listener).await?;
+        let environment = environment::prepare(&crate_folder, &local_stack);
+        let interpreter = listener.step(Step::Environment, environment).await?;
         let deployment = Deployment {
             workspace_root: &options.workspace_root,
             crate_folder: &crate_folder,
