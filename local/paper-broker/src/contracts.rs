@@ -1,0 +1,203 @@
+//! A small table of contracts with prices that tests set (section 6 of the facts).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::Decimal;
+use serde_json::{Map, Value, json};
+
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::oauth::Caller;
+use crate::state::Desk;
+
+/// One row of the table. Prices move in steps of 0.01 everywhere.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Contract {
+    pub(crate) conid: i64,
+    pub(crate) symbol: &'static str,
+    name: &'static str,
+    exchange: &'static str,
+    is_us: bool,
+    currency: &'static str,
+    /// In cents, at the start; nothing: there are no market data.
+    start_cents: Option<i64>,
+}
+
+const fn stock(
+    conid: i64,
+    symbol: &'static str,
+    name: &'static str,
+    exchange: &'static str,
+    start_cents: Option<i64>,
+) -> Contract {
+    Contract { conid, symbol, name, exchange, is_us: true, currency: "USD", start_cents }
+}
+
+/// BHP has two listings; DARK has no market data; NOPE may not be traded.
+const CONTRACTS: [Contract; 8] = [
+    stock(265_598, "AAPL", "APPLE INC", "NASDAQ", Some(18_750)),
+    stock(272_093, "MSFT", "MICROSOFT CORP", "NASDAQ", Some(42_000)),
+    stock(756_733, "SPY", "SPDR S&P 500 ETF TRUST", "ARCA", Some(60_000)),
+    stock(8_314, "IBM", "INTL BUSINESS MACHINES CORP", "NYSE", Some(22_000)),
+    stock(4_815_747, "BHP", "BHP GROUP LTD-SPON ADR", "NYSE", Some(5_000)),
+    Contract { is_us: false, currency: "AUD", ..stock(4_036_812, "BHP", "BHP GROUP LTD", "ASX", Some(4_100)) },
+    stock(9_998, "DARK", "DARK HOLDINGS", "NYSE", None),
+    stock(9_999, "NOPE", "NO PERMISSION INC", "NYSE", Some(1_000)),
+];
+
+/// Decimal places of a price.
+pub(crate) const PRICE_DECIMALS: u32 = 2;
+
+/// Prices and refusals by contract.
+pub(crate) struct Market {
+    pub(crate) prices: BTreeMap<i64, Decimal>,
+    /// Orders for these are refused with this text.
+    pub(crate) refusals: BTreeMap<i64, String>,
+}
+
+impl Default for Market {
+    fn default() -> Self {
+        let prices =
+            CONTRACTS.iter().filter_map(|row| Some((row.conid, Decimal::new(row.start_cents?, PRICE_DECIMALS))));
+        Self { prices: prices.collect(), refusals: BTreeMap::from([(9_999, "No trading permissions.".to_owned())]) }
+    }
+}
+
+impl Market {
+    pub(crate) fn contract(conid: i64) -> Option<&'static Contract> {
+        CONTRACTS.iter().find(|row| row.conid == conid)
+    }
+
+    pub(crate) fn symbol(conid: i64) -> &'static str {
+        Self::contract(conid).map_or("", |row| row.symbol)
+    }
+
+    pub(crate) fn price(&self, conid: i64) -> Option<Decimal> {
+        self.prices.get(&conid).copied()
+    }
+}
+
+/// `GET /trsrv/stocks?symbols=…`.
+pub(crate) fn stocks(call: &Call) -> Answer {
+    let query = call.query_values();
+    let Some(symbols) = query.get("symbols").filter(|symbols| !symbols.is_empty()) else {
+        return Answer::error(400, "Bad Request: symbols is missing");
+    };
+    let body: Map<String, Value> = symbols.split(',').map(|symbol| (symbol.to_owned(), stock_rows(symbol))).collect();
+    Answer::json(&Value::Object(body))
+}
+
+fn stock_rows(symbol: &str) -> Value {
+    let rows = CONTRACTS.iter().filter(|row| row.symbol == symbol);
+    rows.map(|row| {
+        json!({"name": row.name, "chineseName": null, "assetClass": "STK",
+               "contracts": [{"conid": row.conid, "exchange": row.exchange, "isUS": row.is_us}]})
+    })
+    .collect()
+}
+
+/// `GET|POST /iserver/secdef/search`.
+pub(crate) fn search(call: &Call) -> Answer {
+    let (query, body) = (call.query_values(), call.json_value());
+    let symbol = query.get("symbol").map(String::as_str).or_else(|| body.get("symbol")?.as_str());
+    let Some(symbol) = symbol else {
+        return Answer::error(400, "Bad Request: symbol is missing");
+    };
+    let rows: Vec<Value> = CONTRACTS
+        .iter()
+        .filter(|row| row.symbol.eq_ignore_ascii_case(symbol))
+        .map(|row| {
+            json!({"conid": row.conid.to_string(), "companyHeader": format!("{} - {}", row.name, row.exchange), "companyName": row.name,
+                   "symbol": row.symbol, "description": row.exchange, "restricted": null, "sections": [{"secType": "STK"}]})
+        })
+        .collect();
+    Answer::json(&Value::Array(rows))
+}
+
+/// `GET /iserver/secdef/info?conid=…`.
+pub(crate) fn info(call: &Call) -> Answer {
+    let conid = call.query_values().get("conid").and_then(|conid| conid.parse().ok());
+    let Some(row) = conid.and_then(Market::contract) else {
+        return Answer::error(500, "Contract not found");
+    };
+    Answer::json(&json!([{
+        "conid": row.conid, "ticker": row.symbol, "secType": "STK", "listingExchange": row.exchange, "exchange": "SMART",
+        "companyName": row.name, "currency": row.currency, "validExchanges": format!("SMART,{}", row.exchange), "multiplier": null,
+        "maturityDate": null, "tradingClass": row.symbol,
+    }]))
+}
+
+/// `POST /iserver/contract/rules`.
+pub(crate) fn rules(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> Answer {
+    let Some(conid) = call.json_value().get("conid").and_then(Value::as_i64) else {
+        return Answer::error(400, "Bad Request: conid is missing");
+    };
+    if Market::contract(conid).is_none() {
+        return Answer::error(500, "Contract not found");
+    }
+    Answer::json(&rules_value(&desk.accounts(caller)))
+}
+
+/// `GET /iserver/contract/{conid}/info-and-rules`.
+pub(crate) fn info_and_rules(desk: &mut Desk<'_>, caller: &Caller, conid: &str) -> Answer {
+    let Some(row) = conid.parse().ok().and_then(Market::contract) else {
+        return Answer::error(500, "Contract not found");
+    };
+    Answer::json(&json!({
+        "con_id": row.conid, "symbol": row.symbol, "company_name": row.name, "exchange": row.exchange, "currency": row.currency,
+        "instrument_type": "STK", "valid_exchanges": format!("SMART,{}", row.exchange), "allow_sell_long": false,
+        "is_zero_commission_security": false, "local_symbol": row.symbol, "rules": rules_value(&desk.accounts(caller)),
+    }))
+}
+
+fn rules_value(accounts: &[String]) -> Value {
+    json!({
+        "algoEligible": true, "overnightEligible": false, "costReport": false, "canTradeAcctIds": accounts, "error": null,
+        "orderTypes": ["limit", "midprice", "market", "stop", "stop_limit", "trailing_stop", "trailing_stop_limit"],
+        "orderTypesOutside": ["limit", "stop_limit", "trailing_stop_limit"], "ibAlgoTypes": ["limit", "stop_limit"],
+        "fraqTypes": [], "cqtTypes": ["limit", "market"], "forceOrderPreview": false, "defaultSize": 100, "fraqInt": 0, "sizeIncrement": 1,
+        "tifTypes": ["IOC/MARKET,LIMIT,o,a", "GTC/o,a", "OPG/LIMIT,MARKET,a", "GTD/o,a", "DAY/o,a"],
+        "increment": 0.01, "incrementDigits": PRICE_DECIMALS, "incrementType": 0, "incrementRules": [{"lowerEdge": 0, "increment": 0.01}],
+    })
+}
+
+/// `GET /iserver/marketdata/snapshot?conids=…&fields=…`: the first call for a contract only subscribes.
+pub(crate) fn snapshot(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> Answer {
+    let query = call.query_values();
+    let conids: BTreeSet<i64> = query
+        .get("conids")
+        .into_iter()
+        .flat_map(|list| list.split(','))
+        .filter_map(|conid| conid.parse().ok())
+        .collect();
+    if conids.is_empty() {
+        return Answer::error(400, "Bad Request: conids is missing");
+    }
+    let fields: Vec<&str> = query.get("fields").map(|fields| fields.split(',').collect()).unwrap_or_default();
+    let rows = conids.into_iter().map(|conid| snapshot_row(desk, caller, conid, &fields)).collect();
+    Answer::json(&Value::Array(rows))
+}
+
+fn snapshot_row(desk: &mut Desk<'_>, caller: &Caller, conid: i64, fields: &[&str]) -> Value {
+    let (now, price) = (desk.now.as_millisecond(), desk.state.market.price(conid));
+    let known = desk.session(caller).is_some_and(|session| !session.snapshots.insert(conid));
+    let mut row = json!({"conid": conid, "conidEx": conid.to_string()});
+    let Some(price) = price.filter(|_| known) else {
+        return row;
+    };
+    let tick = Decimal::new(1, PRICE_DECIMALS);
+    for field in fields {
+        let text = match *field {
+            "31" => price.to_string(),
+            "84" => (price - tick).to_string(),
+            "86" => (price + tick).to_string(),
+            "55" => Market::symbol(conid).to_owned(),
+            "6509" => "RpB".to_owned(),
+            _ => continue,
+        };
+        row[*field] = json!(text);
+    }
+    row["_updated"] = json!(now);
+    row["server_id"] = json!("q0");
+    row
+}

@@ -1,0 +1,30 @@
+//! A broker to develop against: it checks signatures, matches orders, and misbehaves on request.
+
+mod accounts;
+mod answer;
+mod broker;
+mod call;
+mod consent;
+mod contracts;
+mod control;
+mod door;
+mod faults;
+mod log;
+mod machine;
+mod oauth;
+mod options;
+mod orders;
+mod pacing;
+mod service;
+mod sessions;
+mod state;
+
+pub use answer::ConnectionDropped;
+pub use broker::PaperBroker;
+pub use control::Execution;
+pub use faults::{Fault, FaultKind};
+pub use log::CallRecord;
+pub use machine::{MachineClock, MachineEntropy};
+pub use oauth::{AccessGrant, ConsumerRegistration, QueryStyle, RegistrationError, TokenLoss, User};
+pub use options::Options;
+pub use orders::{LedgerEntry, OrderStatus, QuestionRules};

@@ -1,0 +1,64 @@
+//! What can be set about the broker's behaviour.
+
+use jiff::SignedDuration;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::oauth::QueryStyle;
+
+/// How the broker behaves. All of it can be changed while it runs (`PUT /control/options`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, named in the control door")]
+pub struct Options {
+    /// Schemes and hosts that clients may have signed besides the ones in the request itself (a listener adds its own).
+    pub origins: Vec<String>,
+    /// The readings of a signed query that verify. Default: all.
+    pub query_styles: Vec<QueryStyle>,
+    /// Life of a live session token, in seconds. Default: 24 hours.
+    pub live_session_token_life_seconds: i64,
+    /// Life of a request token, in seconds. Default: 10 minutes.
+    pub request_token_life_seconds: i64,
+    /// From `ssodh/init` to `established`, in milliseconds. Default: 100.
+    pub established_delay_ms: i64,
+    /// A brokerage session without traffic ends after this, in seconds. Default: 6 minutes.
+    pub idle_timeout_seconds: i64,
+    /// From a cancel request to `Cancelled`, in milliseconds; until then `PendingCancel`. Default: 0.
+    pub cancel_delay_ms: i64,
+    /// Whether 429 and the penalty box are on. Default: off.
+    pub pacing: bool,
+    /// Whether orders fill when the price allows it. Default: on.
+    pub matching: bool,
+    /// Whether live orders list working orders of earlier sessions (the sources disagree). Default: on.
+    pub list_earlier_sessions: bool,
+    /// Whether some amounts of an order's row are texts, as the real broker mixes them. Default: on.
+    pub numbers_as_text: bool,
+    /// Commission per execution. Default: 1.
+    #[serde(with = "rust_decimal::serde::str")]
+    pub commission: Decimal,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            origins: vec!["https://api.ibkr.com".to_owned()],
+            query_styles: QueryStyle::ALL.to_vec(),
+            live_session_token_life_seconds: 24 * 60 * 60,
+            request_token_life_seconds: 10 * 60,
+            established_delay_ms: 100,
+            idle_timeout_seconds: 6 * 60,
+            cancel_delay_ms: 0,
+            pacing: false,
+            matching: true,
+            list_earlier_sessions: true,
+            numbers_as_text: true,
+            commission: Decimal::ONE,
+        }
+    }
+}
+
+impl Options {
+    pub(crate) fn idle_timeout(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.idle_timeout_seconds)
+    }
+}

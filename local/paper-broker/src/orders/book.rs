@@ -1,0 +1,258 @@
+//! The book: every order that was ever registered, and every execution.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::ticket::{Side, Ticket};
+
+/// Orders kept; then no more are taken.
+const ORDERS_MAX: usize = 100_000;
+/// A `cOID` may come again after this.
+const CLIENT_ORDER_ID_LIFE_HOURS: i64 = 24;
+/// Order ids count up from here.
+const FIRST_ORDER_ID: i64 = 1_370_093_201;
+
+/// What the broker says of an order (5.11 of the facts).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OrderStatus {
+    /// Not transmitted, or refused by the venue.
+    Inactive,
+    /// Taken; waits for a trigger, a parent, or the open.
+    PreSubmitted,
+    /// At the venue.
+    Submitted,
+    /// Done.
+    Filled,
+    /// A cancel is under way; fills can still come.
+    PendingCancel,
+    /// Done, cancelled.
+    Cancelled,
+}
+
+impl OrderStatus {
+    /// The broker's word.
+    #[must_use]
+    pub fn wire(self) -> &'static str {
+        match self {
+            Self::Inactive => "Inactive",
+            Self::PreSubmitted => "PreSubmitted",
+            Self::Submitted => "Submitted",
+            Self::Filled => "Filled",
+            Self::PendingCancel => "PendingCancel",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+
+    /// Whether nothing can follow.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Inactive | Self::Filled | Self::Cancelled)
+    }
+}
+
+/// An order that was really registered, for tests that count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// The broker's id.
+    pub order_id: i64,
+    /// The client's id, if it gave one.
+    pub client_order_id: Option<String>,
+    /// Whose order it is.
+    pub username: String,
+    /// Its account.
+    pub account_id: String,
+    /// Its contract.
+    pub conid: i64,
+    /// `BUY` or `SELL`.
+    pub side: String,
+    /// As the ticket said it: `LMT`, `MKT`, …
+    pub order_type: String,
+    /// Present limit (of a stop: stop) price.
+    pub price: Option<Decimal>,
+    /// Present quantity.
+    pub quantity: Decimal,
+    /// Executed so far.
+    pub filled_quantity: Decimal,
+    /// What the broker says of it.
+    pub status: OrderStatus,
+    /// The order whose child it is.
+    pub parent_order_id: Option<i64>,
+    /// When it was registered.
+    pub registered_at: Timestamp,
+    /// How often it was modified.
+    pub modifications: u32,
+}
+
+pub(crate) struct Order {
+    pub(crate) id: i64,
+    pub(crate) username: String,
+    pub(crate) ticket: Ticket,
+    pub(crate) status: OrderStatus,
+    /// Orders of one group: one fills, the others are cancelled.
+    pub(crate) group: Option<i64>,
+    pub(crate) parent_id: Option<i64>,
+    pub(crate) parent_filled: bool,
+    /// Which day between resets it was registered on.
+    pub(crate) day: u32,
+    pub(crate) filled: Decimal,
+    /// Sum of price times quantity over all executions.
+    pub(crate) filled_value: Decimal,
+    /// The stop has been touched.
+    pub(crate) triggered: bool,
+    /// The best price that a trailing stop has seen.
+    pub(crate) anchor: Option<Decimal>,
+    pub(crate) cancel_due: Option<Timestamp>,
+    pub(crate) registered_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) modifications: u32,
+}
+
+impl Order {
+    pub(crate) fn remaining(&self) -> Decimal {
+        self.ticket.quantity - self.filled
+    }
+
+    pub(crate) fn average_price(&self) -> Option<Decimal> {
+        (!self.filled.is_zero()).then(|| self.filled_value / self.filled)
+    }
+}
+
+pub(crate) struct Trade {
+    pub(crate) execution_id: String,
+    pub(crate) order_id: i64,
+    pub(crate) username: String,
+    pub(crate) account: String,
+    pub(crate) conid: i64,
+    pub(crate) side: Side,
+    pub(crate) size: Decimal,
+    pub(crate) price: Decimal,
+    pub(crate) commission: Decimal,
+    pub(crate) at: Timestamp,
+    pub(crate) client_order_id: Option<String>,
+}
+
+/// What a registration knows besides the ticket.
+pub(crate) struct NewOrder {
+    pub(crate) id: i64,
+    pub(crate) username: String,
+    pub(crate) group: Option<i64>,
+    pub(crate) day: u32,
+    pub(crate) at: Timestamp,
+}
+
+#[derive(Default)]
+pub(crate) struct Book {
+    pub(crate) orders: BTreeMap<i64, Order>,
+    pub(crate) trades: Vec<Trade>,
+    /// By username and `cOID`: the latest order.
+    client_order_ids: BTreeMap<(String, String), i64>,
+    reserved: i64,
+}
+
+impl Book {
+    pub(crate) fn is_full(&self) -> bool {
+        self.orders.len() >= ORDERS_MAX
+    }
+
+    /// The next order id; it is not given again.
+    pub(crate) fn reserve_id(&mut self) -> i64 {
+        self.reserved += 1;
+        FIRST_ORDER_ID + self.reserved - 1
+    }
+
+    pub(crate) fn order(&self, id: i64) -> Option<&Order> {
+        self.orders.get(&id)
+    }
+
+    pub(crate) fn order_mut(&mut self, id: i64) -> Option<&mut Order> {
+        self.orders.get_mut(&id)
+    }
+
+    /// Whether a `cOID` was registered within the last 24 hours.
+    pub(crate) fn is_taken(&self, username: &str, client_order_id: &str, now: Timestamp) -> bool {
+        let id = self.client_order_ids.get(&(username.to_owned(), client_order_id.to_owned()));
+        let life = SignedDuration::from_hours(CLIENT_ORDER_ID_LIFE_HOURS);
+        id.and_then(|id| self.order(*id)).is_some_and(|order| now.duration_since(order.registered_at) < life)
+    }
+
+    /// The order that a `parentId` names: by `cOID`, or by order id.
+    pub(crate) fn parent(&self, username: &str, parent: &str) -> Option<i64> {
+        let by_client_id = self.client_order_ids.get(&(username.to_owned(), parent.to_owned())).copied();
+        by_client_id.or_else(|| {
+            parent.parse().ok().filter(|id| self.order(*id).is_some_and(|order| order.username == username))
+        })
+    }
+
+    pub(crate) fn register(&mut self, new: NewOrder, ticket: Ticket) {
+        let parent_id = ticket.parent.as_ref().and_then(|parent| self.parent(&new.username, parent));
+        if let Some(client_order_id) = ticket.client_order_id.clone() {
+            self.client_order_ids.insert((new.username.clone(), client_order_id), new.id);
+        }
+        let parent_filled =
+            parent_id.and_then(|id| self.order(id)).is_some_and(|parent| parent.status == OrderStatus::Filled);
+        let waits =
+            (parent_id.is_some() && !parent_filled) || ticket.order_type.is_stop() || ticket.time_in_force == "OPG";
+        let status = match (ticket.deactivated, waits) {
+            (true, _) => OrderStatus::Inactive,
+            (false, true) => OrderStatus::PreSubmitted,
+            (false, false) => OrderStatus::Submitted,
+        };
+        let order = Order {
+            id: new.id,
+            username: new.username,
+            ticket,
+            status,
+            // The children of one parent cancel each other, grouped or not.
+            group: new.group.filter(|_| parent_id.is_none()).or(parent_id),
+            parent_id,
+            parent_filled,
+            day: new.day,
+            filled: Decimal::ZERO,
+            filled_value: Decimal::ZERO,
+            triggered: false,
+            anchor: None,
+            cancel_due: None,
+            registered_at: new.at,
+            updated_at: new.at,
+            modifications: 0,
+        };
+        self.orders.insert(order.id, order);
+    }
+
+    /// Everything registered, in order of registration.
+    pub(crate) fn ledger(&self) -> Vec<LedgerEntry> {
+        self.orders.values().map(ledger_entry).collect()
+    }
+
+    /// Net position by contract, from the executions.
+    pub(crate) fn positions(&self, account: &str) -> BTreeMap<i64, Decimal> {
+        let mut positions = BTreeMap::new();
+        for trade in self.trades.iter().filter(|trade| trade.account == account) {
+            let signed = if trade.side == Side::Buy { trade.size } else { -trade.size };
+            *positions.entry(trade.conid).or_insert(Decimal::ZERO) += signed;
+        }
+        positions
+    }
+}
+
+fn ledger_entry(order: &Order) -> LedgerEntry {
+    LedgerEntry {
+        order_id: order.id,
+        client_order_id: order.ticket.client_order_id.clone(),
+        username: order.username.clone(),
+        account_id: order.ticket.account.clone(),
+        conid: order.ticket.conid,
+        side: order.ticket.side.wire().to_owned(),
+        order_type: order.ticket.order_type.wire().to_owned(),
+        price: order.ticket.price,
+        quantity: order.ticket.quantity,
+        filled_quantity: order.filled,
+        status: order.status,
+        parent_order_id: order.parent_id,
+        registered_at: order.registered_at,
+        modifications: order.modifications,
+    }
+}

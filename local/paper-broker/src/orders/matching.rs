@@ -1,0 +1,205 @@
+//! Matching at the price that is set: a simple venue that fills whole orders as soon as their prices allow it.
+
+use rust_decimal::Decimal;
+
+use super::book::{Order, OrderStatus, Trade};
+use super::ticket::{OrderType, Side};
+use crate::state::Desk;
+
+/// Executions kept; the oldest go first.
+const TRADES_MAX: usize = 200_000;
+
+/// Tries an order against the present price; an IOC order that does not fill is cancelled.
+pub(crate) fn match_order(desk: &mut Desk<'_>, id: i64) {
+    let matching = desk.state.options.matching;
+    let Some(order) = desk.state.book.orders.get_mut(&id) else { return };
+    if order.status.is_final() || !is_active(order) {
+        return;
+    }
+    let price = desk.state.market.prices.get(&order.ticket.conid).copied().filter(|_| matching);
+    let fills_at = price.filter(|price| is_marketable(order, *price));
+    let (remaining, expires) = (order.remaining(), order.ticket.time_in_force == "IOC" && order.parent_id.is_none());
+    match fills_at {
+        Some(price) => fill(desk, id, remaining, price),
+        None if expires => finish(desk, id, OrderStatus::Cancelled),
+        None => {}
+    }
+}
+
+/// Tries every open order of a contract, in order of registration.
+pub(crate) fn match_contract(desk: &mut Desk<'_>, conid: i64) {
+    let open = desk.state.book.orders.values().filter(|order| order.ticket.conid == conid && !order.status.is_final());
+    for id in open.map(|order| order.id).collect::<Vec<_>>() {
+        match_order(desk, id);
+    }
+}
+
+/// The opening auction: OPG orders become like any other, and what does not fill is cancelled.
+pub(crate) fn open_market(desk: &mut Desk<'_>) {
+    let waiting =
+        desk.state.book.orders.values().filter(|order| order.ticket.time_in_force == "OPG" && !order.status.is_final());
+    for id in waiting.map(|order| order.id).collect::<Vec<_>>() {
+        if let Some(order) = desk.state.book.order_mut(id) {
+            "IOC".clone_into(&mut order.ticket.time_in_force);
+        }
+        match_order(desk, id);
+    }
+}
+
+/// Executes a part of an order, or all of it. Never more than remains; nothing if the order is final.
+pub(crate) fn fill(desk: &mut Desk<'_>, id: i64, quantity: Decimal, price: Decimal) {
+    let (now, commission, number) = (desk.now, desk.state.options.commission, desk.state.book.trades.len());
+    let Some(order) = desk.state.book.order_mut(id).filter(|order| !order.status.is_final()) else { return };
+    let size = quantity.min(order.remaining());
+    order.filled += size;
+    order.filled_value += size * price;
+    order.updated_at = now;
+    let done = order.remaining().is_zero();
+    order.status = match (done, order.status) {
+        (true, _) => OrderStatus::Filled,
+        (false, OrderStatus::PendingCancel) => OrderStatus::PendingCancel,
+        (false, _) => OrderStatus::Submitted,
+    };
+    let trade = Trade {
+        execution_id: format!("0000e0d5.{id:08x}.{number:08x}.01.01"),
+        order_id: id,
+        username: order.username.clone(),
+        account: order.ticket.account.clone(),
+        conid: order.ticket.conid,
+        side: order.ticket.side,
+        size,
+        price,
+        commission,
+        at: now,
+        client_order_id: order.ticket.client_order_id.clone(),
+    };
+    let group = order.group;
+    let trades = &mut desk.state.book.trades;
+    if trades.len() >= TRADES_MAX {
+        trades.remove(0);
+    }
+    trades.push(trade);
+    if done {
+        cancel_others(desk, group, id);
+        activate_children(desk, id);
+    }
+}
+
+/// Ends an order without filling it; its children end with it.
+pub(crate) fn finish(desk: &mut Desk<'_>, id: i64, status: OrderStatus) {
+    let now = desk.now;
+    let Some(order) = desk.state.book.order_mut(id).filter(|order| !order.status.is_final()) else { return };
+    order.status = status;
+    order.updated_at = now;
+    for child in children(desk, id) {
+        finish(desk, child, OrderStatus::Cancelled);
+    }
+}
+
+/// The venue refuses an order that the broker had taken.
+pub(crate) fn venue_reject(desk: &mut Desk<'_>, id: i64, status: OrderStatus) -> bool {
+    let open = desk.state.book.order(id).is_some_and(|order| !order.status.is_final());
+    finish(desk, id, status);
+    open
+}
+
+/// Cancels whose time has come.
+pub(crate) fn complete_cancels(desk: &mut Desk<'_>) {
+    let now = desk.now;
+    let due =
+        desk.state.book.orders.values().filter(|order| {
+            order.status == OrderStatus::PendingCancel && order.cancel_due.is_some_and(|due| due <= now)
+        });
+    for id in due.map(|order| order.id).collect::<Vec<_>>() {
+        finish(desk, id, OrderStatus::Cancelled);
+    }
+}
+
+/// A child waits until its parent is filled, an OPG order until the open.
+fn is_active(order: &Order) -> bool {
+    (order.parent_id.is_none() || order.parent_filled) && order.ticket.time_in_force != "OPG"
+}
+
+/// Whether the order fills at `price`; a stop that is touched is triggered by the way.
+fn is_marketable(order: &mut Order, price: Decimal) -> bool {
+    let ticket = &order.ticket;
+    let (limit, side) = (ticket.price, ticket.side);
+    let within = |limit: Option<Decimal>| {
+        limit.is_none_or(|limit| if side == Side::Buy { price <= limit } else { price >= limit })
+    };
+    match ticket.order_type {
+        OrderType::Market => true,
+        OrderType::Limit | OrderType::MidPrice => within(limit),
+        OrderType::Stop => touched(order, limit, price),
+        OrderType::StopLimit => {
+            let stop = ticket.aux_price;
+            touched(order, stop, price) && within(limit)
+        }
+        OrderType::Trail => {
+            let stop = trailing_stop(order, limit, price);
+            touched(order, stop, price)
+        }
+        OrderType::TrailLimit => {
+            let (start, offset) = (ticket.aux_price, limit.zip(ticket.aux_price).map(|(limit, stop)| limit - stop));
+            let stop = trailing_stop(order, start, price);
+            touched(order, stop, price) && within(stop.zip(offset).map(|(stop, offset)| stop + offset))
+        }
+    }
+}
+
+fn touched(order: &mut Order, stop: Option<Decimal>, price: Decimal) -> bool {
+    let reached = stop.is_some_and(|stop| if order.ticket.side == Side::Buy { price >= stop } else { price <= stop });
+    if reached && !order.triggered {
+        order.triggered = true;
+        if order.status == OrderStatus::PreSubmitted {
+            order.status = OrderStatus::Submitted;
+        }
+    }
+    order.triggered
+}
+
+/// The stop, after it has followed the price; once triggered it stays.
+fn trailing_stop(order: &mut Order, start: Option<Decimal>, price: Decimal) -> Option<Decimal> {
+    let trail = order.ticket.trail?;
+    let buys = order.ticket.side == Side::Buy;
+    if !order.triggered {
+        let better = |a: Decimal, b: Decimal| if buys { a.min(b) } else { a.max(b) };
+        order.anchor = Some(order.anchor.map_or(price, |anchor| better(anchor, price)));
+    }
+    let anchor = order.anchor?;
+    let distance = trail.distance(anchor);
+    let stop = if buys { anchor + distance } else { anchor - distance };
+    // The stop that the ticket starts with holds until the trail is tighter.
+    Some(start.map_or(stop, |start| if buys { start.min(stop) } else { start.max(stop) }))
+}
+
+fn cancel_others(desk: &mut Desk<'_>, group: Option<i64>, filled: i64) {
+    let Some(group) = group else { return };
+    let others = desk
+        .state
+        .book
+        .orders
+        .values()
+        .filter(|order| order.group == Some(group) && order.id != filled && !order.status.is_final());
+    for id in others.map(|order| order.id).collect::<Vec<_>>() {
+        finish(desk, id, OrderStatus::Cancelled);
+    }
+}
+
+fn activate_children(desk: &mut Desk<'_>, parent: i64) {
+    for id in children(desk, parent) {
+        if let Some(order) = desk.state.book.order_mut(id) {
+            order.parent_filled = true;
+            if !order.ticket.order_type.is_stop() {
+                order.status = OrderStatus::Submitted;
+            }
+        }
+        match_order(desk, id);
+    }
+}
+
+fn children(desk: &Desk<'_>, parent: i64) -> Vec<i64> {
+    let open =
+        desk.state.book.orders.values().filter(|order| order.parent_id == Some(parent) && !order.status.is_final());
+    open.map(|order| order.id).collect()
+}

@@ -1,0 +1,192 @@
+//! What can be read back: live orders, one order's status, trades (5.8 to 5.10 of the facts).
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::book::{Order, OrderStatus, Trade};
+use super::ticket::Side;
+use super::wire::{number, number_or_text};
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::contracts::Market;
+use crate::oauth::Caller;
+use crate::state::Desk;
+
+/// Rows of one answer.
+const ROWS_MAX: usize = 1_000;
+/// Days that trades reach back.
+const TRADE_DAYS_MAX: i64 = 7;
+
+/// `GET /iserver/account/orders`: the first call, and every one with `force=true`, is empty.
+pub(crate) fn live_orders(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> Answer {
+    let query = call.query_values();
+    let forced = query.get("force").is_some_and(|force| force.eq_ignore_ascii_case("true"));
+    let Some(session) = desk.session(caller) else {
+        return Answer::error(400, "Bad Request: no bridge");
+    };
+    let first = !std::mem::replace(&mut session.orders_preflighted, true);
+    let account = query.get("accountId").cloned().unwrap_or_else(|| session.selected_account.clone());
+    if first || forced {
+        return Answer::json(&json!({"orders": [], "snapshot": false}));
+    }
+    let wanted: Vec<String> =
+        query.get("filters").map(|list| list.split(',').map(status_of_filter).collect()).unwrap_or_default();
+    let (day, earlier, as_text) =
+        (desk.state.day, desk.state.options.list_earlier_sessions, desk.state.options.numbers_as_text);
+    let rows: Vec<Value> = desk
+        .state
+        .book
+        .orders
+        .values()
+        .rev()
+        .filter(|order| order.username == caller.username && order.ticket.account == account)
+        .filter(|order| order.day == day || (earlier && !order.status.is_final()))
+        .filter(|order| wanted.is_empty() || wanted.iter().any(|status| status == &order.status.wire().to_lowercase()))
+        .take(ROWS_MAX)
+        .map(|order| order_row(order, as_text))
+        .collect();
+    Answer::json(&json!({"orders": rows, "snapshot": true}))
+}
+
+/// `GET /iserver/account/order/status/{id}`: 503 for orders of an earlier day or of an account that is not selected.
+pub(crate) fn status(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> Answer {
+    let selected = desk.session(caller).map(|session| session.selected_account.clone()).unwrap_or_default();
+    let day = desk.state.day;
+    let order = id.parse().ok().and_then(|id| desk.state.book.order(id));
+    let visible =
+        |order: &&Order| order.username == caller.username && order.day == day && order.ticket.account == selected;
+    match order.filter(visible) {
+        Some(order) => Answer::json(&status_value(order)),
+        None => Answer::new(503, "text/plain", "").with_header("x-response-time", "10000ms"),
+    }
+}
+
+/// `GET /iserver/account/trades?days=…`.
+pub(crate) fn trades(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> Answer {
+    let query = call.query_values();
+    let selected = desk.session(caller).map(|session| session.selected_account.clone()).unwrap_or_default();
+    let account = query.get("accountId").unwrap_or(&selected);
+    let days = query.get("days").and_then(|days| days.parse().ok()).unwrap_or(1_i64).clamp(1, TRADE_DAYS_MAX);
+    let since = desk.now - SignedDuration::from_hours(24 * days);
+    let rows: Vec<Value> = desk
+        .state
+        .book
+        .trades
+        .iter()
+        .rev()
+        .filter(|trade| trade.username == caller.username && &trade.account == account && trade.at >= since)
+        .take(ROWS_MAX)
+        .map(|trade| trade_row(trade))
+        .collect();
+    Answer::json(&Value::Array(rows))
+}
+
+fn order_row(order: &Order, as_text: bool) -> Value {
+    let ticket = &order.ticket;
+    let amount = |value: Option<Decimal>| value.map_or_else(|| json!(""), |value| number_or_text(value, as_text));
+    json!({
+        "acct": ticket.account,
+        "account": ticket.account,
+        "conidex": ticket.conid.to_string(),
+        "conid": ticket.conid,
+        "orderId": order.id,
+        "parentId": order.parent_id,
+        "ticker": Market::symbol(ticket.conid),
+        "secType": "STK",
+        "listingExchange": "SMART",
+        "side": ticket.side.wire(),
+        "orderType": ticket.order_type.label(),
+        "origOrderType": ticket.order_type.label().to_uppercase().replace(' ', "_"),
+        // A day order is shown as CLOSE here, as in the broker's own sample of this answer.
+        "timeInForce": if ticket.time_in_force == "DAY" { "CLOSE" } else { &ticket.time_in_force },
+        "price": amount(ticket.price),
+        "auxPrice": amount(ticket.aux_price),
+        "totalSize": number(ticket.quantity),
+        "filledQuantity": number(order.filled),
+        "remainingQuantity": number(order.remaining()),
+        "avgPrice": amount(order.average_price()),
+        "sizeAndFills": format!("{}/{}", order.filled, ticket.quantity),
+        "status": order.status.wire(),
+        "order_ccp_status": order.status.wire(),
+        "order_ref": ticket.client_order_id,
+        "outsideRTH": ticket.outside_regular_hours,
+        "lastExecutionTime": compact(order.updated_at),
+        "lastExecutionTime_r": order.updated_at.as_millisecond(),
+    })
+}
+
+fn status_value(order: &Order) -> Value {
+    let ticket = &order.ticket;
+    let text = |value: Option<Decimal>| value.map(|value| value.normalize().to_string()).unwrap_or_default();
+    let has_stop = ticket.order_type.is_stop();
+    let stop = if ticket.aux_price.is_some() { ticket.aux_price } else { ticket.price.filter(|_| has_stop) };
+    let limit = ticket.price.filter(|_| !has_stop || ticket.aux_price.is_some());
+    json!({
+        "sub_type": null,
+        "request_id": "209",
+        "order_id": order.id,
+        "conid": ticket.conid,
+        "conidex": ticket.conid.to_string(),
+        "symbol": Market::symbol(ticket.conid),
+        "side": if ticket.side == Side::Buy { "B" } else { "S" },
+        "order_type": ticket.order_type.label().to_uppercase().replace(' ', "_"),
+        "order_status": order.status.wire(),
+        "order_ccp_status": ccp_status(order.status),
+        "size": text(Some(order.remaining())),
+        "total_size": text(Some(ticket.quantity)),
+        "cum_fill": text(Some(order.filled)),
+        "average_price": text(order.average_price()),
+        "limit_price": text(limit),
+        "stop_price": text(stop),
+        "currency": "USD",
+        "account": ticket.account,
+        "tif": ticket.time_in_force,
+        "order_ref": ticket.client_order_id,
+        "order_not_editable": order.status.is_final(),
+        "cannot_cancel_order": order.status.is_final(),
+        "order_time": compact(order.registered_at),
+    })
+}
+
+fn trade_row(trade: &Trade) -> Value {
+    json!({
+        "execution_id": trade.execution_id,
+        "symbol": Market::symbol(trade.conid),
+        "supports_tax_opt": "1",
+        "side": if trade.side == Side::Buy { "B" } else { "S" },
+        "order_id": trade.order_id,
+        "order_ref": trade.client_order_id,
+        "order_description": format!("{} {} @ {}", trade.side.wire(), trade.size, trade.price),
+        "trade_time": trade.at.strftime("%Y%m%d-%H:%M:%S").to_string(),
+        "trade_time_r": trade.at.as_millisecond(),
+        "size": number(trade.size),
+        "price": trade.price.normalize().to_string(),
+        "commission": trade.commission.normalize().to_string(),
+        "net_amount": number(trade.size * trade.price),
+        "exchange": "NASDAQ",
+        "account": trade.account,
+        "accountCode": trade.account,
+        "sec_type": "STK",
+        "conid": trade.conid,
+        "conidEx": trade.conid.to_string(),
+    })
+}
+
+fn compact(at: Timestamp) -> String {
+    at.strftime("%y%m%d%H%M%S").to_string()
+}
+
+fn ccp_status(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Filled => "2",
+        OrderStatus::Cancelled => "4",
+        OrderStatus::Inactive => "8",
+        _ => "0",
+    }
+}
+
+/// `pre_submitted` is `PreSubmitted`.
+fn status_of_filter(filter: &str) -> String {
+    filter.replace('_', "").to_lowercase()
+}
