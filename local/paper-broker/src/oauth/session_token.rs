@@ -29,14 +29,23 @@ pub(crate) fn agree(
     consumer_key: &str,
     entropy: &dyn Entropy,
 ) -> Option<Agreement> {
-    let challenge = parse_challenge(challenge_hex, &parameters.prime)?;
     let mut exponent = [0_u8; EXPONENT_BYTES];
     entropy.fill(&mut exponent);
     // The top bit keeps the exponent long, and never zero.
     exponent[0] |= 0x80;
-    let exponent = BigUint::from_bytes_be(&exponent);
-    let response = parameters.generator.modpow(&exponent, &parameters.prime);
-    let shared = challenge.modpow(&exponent, &parameters.prime);
+    agree_with(parameters, challenge_hex, secret, consumer_key, &BigUint::from_bytes_be(&exponent))
+}
+
+fn agree_with(
+    parameters: &DhParameters,
+    challenge_hex: &str,
+    secret: &[u8],
+    consumer_key: &str,
+    exponent: &BigUint,
+) -> Option<Agreement> {
+    let challenge = parse_challenge(challenge_hex, &parameters.prime)?;
+    let response = parameters.generator.modpow(exponent, &parameters.prime);
+    let shared = challenge.modpow(exponent, &parameters.prime);
     let token = hmac_sha1(&java_bytes(&shared), secret);
     let proof_hex = hex::encode(hmac_sha1(&token, consumer_key.as_bytes()));
     Some(Agreement { response_hex: response.to_str_radix(16), token, proof_hex })
@@ -70,6 +79,9 @@ fn parse_challenge(text: &str, prime: &BigUint) -> Option<BigUint> {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -78,10 +90,39 @@ mod tests {
         assert_eq!(java_bytes(&BigUint::from(0x7f_u8)), [0x7f]);
     }
 
+    fn vectors() -> Value {
+        serde_json::from_str(include_str!("../../tests/keys/vectors.json")).unwrap()
+    }
+
+    fn number(value: &Value) -> BigUint {
+        BigUint::parse_bytes(value.as_str().unwrap().as_bytes(), 16).unwrap()
+    }
+
     #[test]
-    fn the_published_token_proves_the_test_consumer() {
-        use base64::{Engine, engine::general_purpose::STANDARD};
-        let token = STANDARD.decode("YBWbLw+9RYP2nWrPQHxHZkBb1aM=").unwrap();
-        assert_eq!(hex::encode(hmac_sha1(&token, b"TESTCONS")), "543c55477d6cbb0e792d1e4f8111cec7305ba3f4");
+    fn published_and_independent_secrets_make_their_tokens() {
+        let vectors = vectors();
+        let tokens = vectors["tokens"].as_array().unwrap();
+        assert!(tokens.len() > 3);
+        for vector in tokens {
+            let secret = hex::decode(vector["secret_hex"].as_str().unwrap()).unwrap();
+            let token = hmac_sha1(&java_bytes(&number(&vector["shared_secret_hex"])), &secret);
+            assert_eq!(STANDARD.encode(&token), vector["token"]);
+            let proof = hmac_sha1(&token, vector["consumer_key"].as_str().unwrap().as_bytes());
+            assert_eq!(hex::encode(proof), vector["proof"]);
+        }
+    }
+
+    #[test]
+    fn the_broker_answers_the_published_challenge() {
+        let vector = &vectors()["agreement"];
+        let parameters =
+            DhParameters { prime: number(&vector["prime_hex"]), generator: number(&vector["generator_hex"]) };
+        let secret = hex::decode(vector["secret_hex"].as_str().unwrap()).unwrap();
+        let exponent = BigUint::from(vector["server_exponent"].as_u64().unwrap());
+        let challenge = vector["challenge_hex"].as_str().unwrap();
+        let agreement = agree_with(&parameters, challenge, &secret, "TESTCONS", &exponent).unwrap();
+        assert_eq!(agreement.response_hex, vector["response_hex"]);
+        assert_eq!(STANDARD.encode(agreement.token), vector["token"]);
+        assert_eq!(agreement.proof_hex, vector["proof"]);
     }
 }

@@ -4,6 +4,7 @@ mod acks;
 mod book;
 mod change;
 mod matching;
+mod messages;
 mod place;
 mod preview;
 mod questions;

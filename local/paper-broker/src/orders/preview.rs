@@ -46,7 +46,7 @@ fn change(current: Decimal, change: Decimal) -> Value {
 }
 
 /// Thousands are parted by commas, as the broker prints them.
-fn grouped(amount: Decimal) -> String {
+pub(crate) fn grouped(amount: Decimal) -> String {
     let text = amount.round_dp(2).normalize().to_string();
     let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
     let (whole, fraction) =

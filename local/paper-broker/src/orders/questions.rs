@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::messages::message;
 use super::ticket::{OrderType, Ticket};
 use crate::answer::Answer;
 use crate::call::Call;
@@ -33,6 +34,8 @@ pub struct QuestionRules {
     pub stop_orders: bool,
     /// A contract without a price (o354). Default: asked.
     pub no_market_data: bool,
+    /// A cash quantity (o10223). Default: asked.
+    pub cash_quantities: bool,
     /// Asked on every order, in this order, after the others; any id, known or not.
     pub always: Vec<String>,
     /// Orders for these contracts meet the advanced prompt (p12) after the questions.
@@ -49,6 +52,7 @@ impl Default for QuestionRules {
             market_orders: true,
             stop_orders: true,
             no_market_data: true,
+            cash_quantities: true,
             always: Vec::new(),
             prompted_conids: Vec::new(),
         }
@@ -67,6 +71,7 @@ impl QuestionRules {
             market_orders: false,
             stop_orders: false,
             no_market_data: false,
+            cash_quantities: false,
             always: Vec::new(),
             prompted_conids: Vec::new(),
         }
@@ -86,6 +91,7 @@ impl QuestionRules {
                 "o451",
                 self.value_limit.is_some_and(|limit| reference.is_some_and(|price| price * ticket.quantity > limit)),
             ),
+            ("o10223", self.cash_quantities && ticket.is_by_cash),
             ("o10151", self.market_orders && ticket.order_type == OrderType::Market),
             ("o10152", self.stop_orders && ticket.order_type.is_stop()),
         ];
@@ -121,7 +127,7 @@ pub(crate) fn questions_for(desk: &mut Desk<'_>, caller: &Caller, tickets: &[Tic
         for message_id in desk.state.questions.raised(ticket, &desk.state.market) {
             let asked = questions.iter().any(|question| question.message_id == message_id);
             if !asked && !suppressed.contains(&message_id) {
-                let message = message(&message_id, ticket, &desk.state.questions);
+                let message = message(&message_id, ticket, &desk.state.questions, &desk.state.market);
                 questions.push(Question { message_id, message });
             }
         }
@@ -157,35 +163,4 @@ fn is_far(ticket: &Ticket, price: Option<Decimal>, percent: Decimal) -> bool {
         return false;
     };
     (limit - price).abs() * Decimal::ONE_HUNDRED > price * percent
-}
-
-fn message(message_id: &str, ticket: &Ticket, rules: &QuestionRules) -> String {
-    let limit = |limit: Option<Decimal>| limit.unwrap_or_default().to_string();
-    match message_id {
-        "o163" => format!(
-            "The following order exceeds the Percentage constraint of {}%.\nAre you sure you want to submit this order?",
-            limit(rules.price_percent)
-        ),
-        "o354" => "You are submitting an order without market data. We strongly recommend against this as it may result in erroneous and \
-                   unexpected trades.\nAre you sure you want to submit this order?"
-            .to_owned(),
-        "o382" => "The following value exceeds the tick size limit.\nAre you sure you want to submit this order?".to_owned(),
-        "o383" => format!(
-            "The following order \"{} {}\" size exceeds the Size Limit of {}.\nAre you sure you want to submit this order?",
-            ticket.side.wire(),
-            ticket.quantity,
-            limit(rules.size_limit)
-        ),
-        "o451" => format!(
-            "The following order value estimate exceeds the Total Value Limit of {} USD.\nAre you sure you want to submit this order?",
-            limit(rules.value_limit)
-        ),
-        "o10151" => "The following market order may execute at a price significantly different from the current market price.\n\
-                     Are you sure you want to submit this order?"
-            .to_owned(),
-        "o10152" => "You are about to submit a stop order. Please be aware of the various stop order types available and the risks associated \
-                     with each one.\nAre you sure you want to submit this order?"
-            .to_owned(),
-        other => format!("The order raises message {other}.\nAre you sure you want to submit this order?"),
-    }
 }

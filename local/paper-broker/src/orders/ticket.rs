@@ -113,6 +113,8 @@ pub(crate) struct Ticket {
     pub(crate) trail: Option<Trail>,
     pub(crate) time_in_force: String,
     pub(crate) quantity: Decimal,
+    /// The quantity was worked out from a cash quantity.
+    pub(crate) is_by_cash: bool,
     pub(crate) outside_regular_hours: bool,
     pub(crate) is_single_group: bool,
     pub(crate) deactivated: bool,
@@ -155,6 +157,7 @@ impl Ticket {
             trail: trail(body)?,
             time_in_force: time_in_force(body)?,
             quantity: quantity(body, market.price(conid))?,
+            is_by_cash: body.get("cashQty").is_some_and(|cash| !cash.is_null()),
             outside_regular_hours: flag(body, "outsideRTH"),
             is_single_group: flag(body, "isSingleGroup"),
             deactivated: flag(body, "deactivated"),

@@ -77,7 +77,7 @@ pub(crate) fn trades(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> Answe
         .rev()
         .filter(|trade| trade.username == caller.username && &trade.account == account && trade.at >= since)
         .take(ROWS_MAX)
-        .map(|trade| trade_row(trade))
+        .map(trade_row)
         .collect();
     Answer::json(&Value::Array(rows))
 }

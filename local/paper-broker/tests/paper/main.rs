@@ -1,5 +1,12 @@
 //! The paper broker, seen from a client of its own that shares no code with it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test's helpers cannot do fails the test"
+)]
+
 mod client;
 mod consent;
 mod control;
