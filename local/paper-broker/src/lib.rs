@@ -1,4 +1,4 @@
-//! A broker to develop against: it checks signatures, matches orders, and misbehaves on request.
+#![doc = include_str!("../README.md")]
 
 mod accounts;
 mod answer;

@@ -25,6 +25,8 @@ pub struct Options {
     pub idle_timeout_seconds: i64,
     /// From a cancel request to `Cancelled`, in milliseconds; until then `PendingCancel`. Default: 0.
     pub cancel_delay_ms: i64,
+    /// Whether a new live session token ends the brokerage session that the one before had (no source tells). Default: off.
+    pub renewal_ends_session: bool,
     /// Whether 429 and the penalty box are on. Default: off.
     pub pacing: bool,
     /// Whether orders fill when the price allows it. Default: on.
@@ -48,6 +50,7 @@ impl Default for Options {
             established_delay_ms: 100,
             idle_timeout_seconds: 6 * 60,
             cancel_delay_ms: 0,
+            renewal_ends_session: false,
             pacing: false,
             matching: true,
             list_earlier_sessions: true,

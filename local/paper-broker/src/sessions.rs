@@ -115,7 +115,11 @@ fn init_flags(call: &Call) -> (bool, bool) {
 
 fn status_value(desk: &mut Desk<'_>, caller: &Caller) -> Value {
     let now = desk.now;
-    let competing = desk.state.sessions.get(&caller.username).is_some_and(|session| session.competing)
+    let competing = desk
+        .state
+        .sessions
+        .get(&caller.username)
+        .is_some_and(|session| session.competing || session.owner != caller.access_token)
         || desk.state.other_logins.contains(&caller.username);
     let Some(session) = desk.session(caller) else {
         return signed_out_status(competing);

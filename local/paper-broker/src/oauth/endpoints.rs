@@ -92,6 +92,9 @@ fn live_session_token(desk: &mut Desk<'_>, call: &Call) -> Result<Answer, Answer
         ));
     };
     let expires_at = desk.now + SignedDuration::from_secs(desk.state.options.live_session_token_life_seconds);
+    if desk.state.options.renewal_ends_session {
+        desk.state.sessions.retain(|_, session| session.owner != token);
+    }
     if let Some(access) = desk.state.registry.access.get_mut(token) {
         // A new live session token replaces the one before.
         access.live = Some(LiveToken { key: agreement.token, expires_at, gone: false, portfolio_accounts_read: false });

@@ -1,6 +1,6 @@
 //! The book: every order that was ever registered, and every execution.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -147,6 +147,8 @@ pub(crate) struct NewOrder {
 pub(crate) struct Book {
     pub(crate) orders: BTreeMap<i64, Order>,
     pub(crate) trades: Vec<Trade>,
+    /// Orders whose cancel is under way.
+    pub(crate) cancelling: BTreeSet<i64>,
     /// By username and `cOID`: the latest order.
     client_order_ids: BTreeMap<(String, String), i64>,
     reserved: i64,

@@ -111,5 +111,6 @@ fn request_cancel(desk: &mut Desk<'_>, id: i64) {
     if let Some(order) = desk.state.book.order_mut(id).filter(|order| order.status != OrderStatus::PendingCancel) {
         order.status = OrderStatus::PendingCancel;
         order.cancel_due = Some(due);
+        desk.state.book.cancelling.insert(id);
     }
 }

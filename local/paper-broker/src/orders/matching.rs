@@ -106,11 +106,10 @@ pub(crate) fn venue_reject(desk: &mut Desk<'_>, id: i64, status: OrderStatus) ->
 /// Cancels whose time has come.
 pub(crate) fn complete_cancels(desk: &mut Desk<'_>) {
     let now = desk.now;
-    let due =
-        desk.state.book.orders.values().filter(|order| {
-            order.status == OrderStatus::PendingCancel && order.cancel_due.is_some_and(|due| due <= now)
-        });
-    for id in due.map(|order| order.id).collect::<Vec<_>>() {
+    let book = &desk.state.book;
+    let is_due = |id: &i64| book.order(*id).and_then(|order| order.cancel_due).is_none_or(|due| due <= now);
+    for id in book.cancelling.iter().copied().filter(is_due).collect::<Vec<_>>() {
+        desk.state.book.cancelling.remove(&id);
         finish(desk, id, OrderStatus::Cancelled);
     }
 }

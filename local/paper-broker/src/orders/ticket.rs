@@ -99,6 +99,7 @@ impl Trail {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the ticket's own fields")]
 pub(crate) struct Ticket {
     pub(crate) account: String,
     pub(crate) conid: i64,

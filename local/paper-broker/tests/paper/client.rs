@@ -273,16 +273,3 @@ fn exponent(seed: u64) -> BigUint {
 fn hmac_sha1(key: &[u8], message: &[u8]) -> Vec<u8> {
     Hmac::<Sha1>::new_from_slice(key).unwrap().chain_update(message).finalize().into_bytes().to_vec()
 }
-
-/// A limit order ticket at the market, with a `cOID`.
-pub(crate) fn limit_ticket(client_order_id: &str) -> Value {
-    json!({"acctId": ACCOUNT, "conid": crate::world::AAPL, "cOID": client_order_id, "orderType": "LMT", "side": "BUY", "tif": "DAY",
-           "price": 187.00, "quantity": 10})
-}
-
-/// Its place in a request.
-pub(crate) fn orders(tickets: &[Value]) -> Value {
-    json!({"orders": tickets})
-}
-
-pub(crate) const ORDERS: &str = "/iserver/account/DU0000001/orders";

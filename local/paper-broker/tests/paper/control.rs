@@ -10,7 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::client::{Client, Key, ORDERS, authorization, limit_ticket, orders};
+use crate::client::{Client, Key, authorization};
+use crate::tickets::{ORDERS, limit_ticket, orders};
 use crate::world::{ACCOUNT, CONSUMER, quiet_world, registration};
 
 const PATIENCE: Duration = Duration::from_secs(20);

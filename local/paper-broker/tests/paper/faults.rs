@@ -3,7 +3,8 @@
 use paper_broker::{ConnectionDropped, Fault, FaultKind};
 use serde_json::json;
 
-use crate::client::{Answered, Client, ORDERS, limit_ticket, orders};
+use crate::client::{Answered, Client};
+use crate::tickets::{ORDERS, limit_ticket, orders};
 use crate::world::{World, quiet_world};
 
 /// Places `c-1` while a fault strikes its request.

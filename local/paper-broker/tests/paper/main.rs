@@ -7,6 +7,7 @@
     reason = "what a test's helpers cannot do fails the test"
 )]
 
+mod changes;
 mod client;
 mod consent;
 mod control;
@@ -16,4 +17,5 @@ mod orders;
 mod peer;
 mod questions;
 mod sessions;
+mod tickets;
 mod world;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::client::{Client, Key, Parts};
+use crate::client::{Client, Key, Parts, Spoil};
 use crate::world::{
     CALLBACK, CONSUMER, PRIVATE_OTHER, PRIVATE_SIGNATURE, USERNAME, quiet_world, registration, user, world,
 };
@@ -48,7 +48,7 @@ async fn both_sides_agree_whatever_the_top_bit_of_the_shared_secret() {
 async fn an_unknown_or_inactive_consumer_or_a_wrong_realm_is_an_invalid_consumer() {
     let world = world();
     let client = Client::new(&world);
-    let spoils: [&dyn Fn(&mut Parts); 4] = [
+    let spoils: [Spoil<'_>; 4] = [
         &|parts| parts.realm = "test_realm".to_owned(),
         &|parts| parts.realm = String::new(),
         &|parts| drop(parts.oauth.insert("oauth_consumer_key".to_owned(), "NOBODY123".to_owned())),
@@ -110,7 +110,7 @@ async fn a_wrong_callback_method_timestamp_or_key_is_refused() {
     let set = |key: &'static str, value: &'static str| {
         move |parts: &mut Parts| drop(parts.oauth.insert(key.to_owned(), value.to_owned()))
     };
-    let cases: [(&dyn Fn(&mut Parts), &str); 6] = [
+    let cases: [(Spoil<'_>, &str); 6] = [
         (&set("oauth_callback", "https://app.example"), "invalid callback"),
         (&set("oauth_signature_method", "HMAC-SHA256"), "invalid signature method"),
         (&set("oauth_timestamp", "1795599000"), "invalid timestamp"),
@@ -170,7 +170,7 @@ async fn the_live_session_token_needs_the_prepend_and_a_fitting_challenge() {
     let challenge = |text: &'static str| {
         move |parts: &mut Parts| drop(parts.oauth.insert("diffie_hellman_challenge".to_owned(), text.to_owned()))
     };
-    let cases: [(&dyn Fn(&mut Parts), &str); 5] = [
+    let cases: [(Spoil<'_>, &str); 5] = [
         (&|parts| parts.prepend.clear(), "LST failed, Invalid signature"),
         (&|parts| parts.key = Key::Rsa(PRIVATE_OTHER), "LST failed, Invalid signature"),
         (
@@ -228,7 +228,7 @@ async fn a_query_may_be_signed_in_three_ways_or_in_the_one_that_is_asked_for() {
         (vec![InUrl], [401, 401, 200, 401]),
     ] {
         world.broker.change_options(|options| options.query_styles = accepted);
-        let spoils: [&dyn Fn(&mut Parts); 4] = [&|_| (), &include, &in_url, &wrong];
+        let spoils: [Spoil<'_>; 4] = [&|_| (), &include, &in_url, &wrong];
         for (spoil, expected) in spoils.into_iter().zip(expected) {
             assert_eq!(client.call("GET", path, None, spoil).await.status, expected);
         }

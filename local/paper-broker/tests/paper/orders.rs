@@ -1,50 +1,11 @@
-//! Placing, matching, changing, cancelling, and reading back.
+//! Placing, matching, and reading back.
 
 use paper_broker::{Execution, OrderStatus};
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::client::{Client, ORDERS, limit_ticket, orders};
-use crate::world::{AAPL, ACCOUNT, World, quiet_world};
-
-fn decimal(text: &str) -> Decimal {
-    text.parse().unwrap()
-}
-
-fn with(mut ticket: Value, changes: Value) -> Value {
-    for (key, value) in changes.as_object().unwrap().clone() {
-        ticket[key] = value;
-    }
-    ticket
-}
-
-fn without(mut ticket: Value, field: &str) -> Value {
-    ticket.as_object_mut().unwrap().remove(field);
-    ticket
-}
-
-/// Places, and takes the ids of the acknowledgements.
-async fn place(client: &Client, tickets: &[Value]) -> Vec<i64> {
-    let answer = client.post(ORDERS, &orders(tickets)).await;
-    let acks = answer.json();
-    let rows = acks.as_array().unwrap_or_else(|| panic!("{acks}"));
-    rows.iter().map(|row| row["order_id"].as_str().unwrap_or_else(|| panic!("{acks}")).parse().unwrap()).collect()
-}
-
-async fn refused(client: &Client, ticket: Value) -> String {
-    let answer = client.post(ORDERS, &orders(&[ticket])).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.error()
-}
-
-fn state(world: &World, id: i64) -> OrderStatus {
-    world.broker.ledger().into_iter().find(|entry| entry.order_id == id).unwrap().status
-}
-
-async fn live(client: &Client) -> Vec<Value> {
-    client.get("/iserver/account/orders").await;
-    client.get("/iserver/account/orders").await.json()["orders"].as_array().unwrap().clone()
-}
+use crate::client::Client;
+use crate::tickets::{ORDERS, decimal, limit_ticket, live, orders, place, refused, state, with, without};
+use crate::world::{AAPL, quiet_world};
 
 #[tokio::test]
 async fn a_limit_order_rests_fills_and_is_read_back() {
@@ -115,30 +76,30 @@ async fn what_a_type_needs_is_checked() {
     let base = || limit_ticket("c-1");
     let cases = [
         (without(base(), "price"), "invalid order price fields"),
-        (with(base(), json!({"price": -1})), "invalid order price fields"),
-        (with(base(), json!({"orderType": "STOP_LIMIT"})), "invalid order price fields"),
-        (with(base(), json!({"orderType": "TRAIL"})), "invalid order attribute : trailingAmt and trailingType"),
+        (with(base(), &json!({"price": -1})), "invalid order price fields"),
+        (with(base(), &json!({"orderType": "STOP_LIMIT"})), "invalid order price fields"),
+        (with(base(), &json!({"orderType": "TRAIL"})), "invalid order attribute : trailingAmt and trailingType"),
         (
-            with(base(), json!({"orderType": "TRAIL", "trailingAmt": 1})),
+            with(base(), &json!({"orderType": "TRAIL", "trailingAmt": 1})),
             "invalid order attribute : trailingAmt and trailingType",
         ),
-        (with(base(), json!({"orderType": "LIMIT"})), "invalid order attribute : orderType"),
+        (with(base(), &json!({"orderType": "LIMIT"})), "invalid order attribute : orderType"),
         (
-            with(base(), json!({"orderType": "MKT", "outsideRTH": true})),
+            with(base(), &json!({"orderType": "MKT", "outsideRTH": true})),
             "invalid order attribute : Outside Regular Trading Hours",
         ),
-        (with(base(), json!({"side": "buy"})), "invalid order attribute : side"),
-        (with(base(), json!({"tif": "day"})), "invalid order attribute : tif"),
+        (with(base(), &json!({"side": "buy"})), "invalid order attribute : side"),
+        (with(base(), &json!({"tif": "day"})), "invalid order attribute : tif"),
         (without(base(), "quantity"), "invalid order attribute : quantity"),
-        (with(base(), json!({"quantity": 1.5})), "Fractional-sized orders are not supported."),
-        (with(base(), json!({"cashQty": 100})), "quantity and cashQty cannot be used together."),
-        (with(without(base(), "quantity"), json!({"cashQty": 100})), "Cash quantity is less than one share."),
-        (with(base(), json!({"conid": 1})), "Contract 1 not found"),
-        (with(base(), json!({"conid": 9999})), "No trading permissions."),
-        (with(base(), json!({"acctId": "DU9"})), "accountId is not valid: DU9"),
-        (with(base(), json!({"parentId": "none"})), "invalid order attribute : cOID of a child order"),
+        (with(base(), &json!({"quantity": 1.5})), "Fractional-sized orders are not supported."),
+        (with(base(), &json!({"cashQty": 100})), "quantity and cashQty cannot be used together."),
+        (with(without(base(), "quantity"), &json!({"cashQty": 100})), "Cash quantity is less than one share."),
+        (with(base(), &json!({"conid": 1})), "Contract 1 not found"),
+        (with(base(), &json!({"conid": 9999})), "No trading permissions."),
+        (with(base(), &json!({"acctId": "DU9"})), "accountId is not valid: DU9"),
+        (with(base(), &json!({"parentId": "none"})), "invalid order attribute : cOID of a child order"),
         (
-            without(with(base(), json!({"parentId": "none"})), "cOID"),
+            without(with(base(), &json!({"parentId": "none"})), "cOID"),
             "Order couldn't be submitted: parent order none not found.",
         ),
     ];
@@ -156,9 +117,9 @@ async fn what_a_type_needs_is_checked() {
 async fn numbers_are_read_from_texts_too_and_cash_is_rounded_down() {
     let world = quiet_world();
     let client = Client::trading(&world).await;
-    place(&client, &[with(limit_ticket("c-1"), json!({"price": "187.00", "quantity": "3"}))]).await;
-    place(&client, &[with(without(limit_ticket("c-2"), "quantity"), json!({"cashQty": 1000}))]).await;
-    let quantities: Vec<Decimal> = world.broker.ledger().iter().map(|entry| entry.quantity).collect();
+    place(&client, &[with(limit_ticket("c-1"), &json!({"price": "187.00", "quantity": "3"}))]).await;
+    place(&client, &[with(without(limit_ticket("c-2"), "quantity"), &json!({"cashQty": 1000}))]).await;
+    let quantities: Vec<_> = world.broker.ledger().iter().map(|entry| entry.quantity).collect();
     assert_eq!(quantities, [decimal("3"), decimal("5")]);
 }
 
@@ -166,34 +127,34 @@ async fn numbers_are_read_from_texts_too_and_cash_is_rounded_down() {
 async fn every_type_fills_when_its_price_comes() {
     let world = quiet_world();
     let client = Client::trading(&world).await;
-    let sell = |changes: Value| without(with(with(limit_ticket("x"), json!({"side": "SELL"})), changes), "cOID");
+    let sell = |changes: &Value| without(with(with(limit_ticket("x"), &json!({"side": "SELL"})), changes), "cOID");
     // The price at the start is 187.50. Each case: the ticket, prices that do not fill it, and one that does.
     let cases = [
-        (sell(json!({"orderType": "STP", "price": 185})), vec!["186", "190"], "185"),
-        (sell(json!({"orderType": "STOP_LIMIT", "price": 184, "auxPrice": 185})), vec!["186", "183"], "184.50"),
+        (sell(&json!({"orderType": "STP", "price": 185})), vec!["186", "190"], "185"),
+        (sell(&json!({"orderType": "STOP_LIMIT", "price": 184, "auxPrice": 185})), vec!["186", "183"], "184.50"),
         (
-            sell(json!({"orderType": "TRAIL", "price": 180, "trailingAmt": 2, "trailingType": "amt"})),
+            sell(&json!({"orderType": "TRAIL", "price": 180, "trailingAmt": 2, "trailingType": "amt"})),
             vec!["190", "188.50"],
             "188",
         ),
         (
-            without(sell(json!({"orderType": "TRAIL", "trailingAmt": 10, "trailingType": "%"})), "price"),
+            without(sell(&json!({"orderType": "TRAIL", "trailingAmt": 10, "trailingType": "%"})), "price"),
             vec!["200", "181"],
             "180",
         ),
         (
             sell(
-                json!({"orderType": "TRAILLMT", "auxPrice": 180, "price": 179, "trailingAmt": 2, "trailingType": "amt"}),
+                &json!({"orderType": "TRAILLMT", "auxPrice": 180, "price": 179, "trailingAmt": 2, "trailingType": "amt"}),
             ),
             vec!["190", "186"],
             "187.50",
         ),
-        (sell(json!({"orderType": "MIDPRICE", "price": 190})), vec!["189"], "190"),
-        (sell(json!({"orderType": "LMT", "price": 190})), vec!["189"], "191"),
+        (sell(&json!({"orderType": "MIDPRICE", "price": 190})), vec!["189"], "190"),
+        (sell(&json!({"orderType": "LMT", "price": 190})), vec!["189"], "191"),
     ];
     for (ticket, quiet, filling) in cases {
         world.broker.set_price(AAPL, Some(decimal("187.50")));
-        let id = place(&client, &[ticket.clone()]).await[0];
+        let id = place(&client, std::slice::from_ref(&ticket)).await[0];
         for price in quiet {
             world.broker.set_price(AAPL, Some(decimal(price)));
             assert!(!state(&world, id).is_final(), "{ticket} at {price}");
@@ -201,7 +162,7 @@ async fn every_type_fills_when_its_price_comes() {
         world.broker.set_price(AAPL, Some(decimal(filling)));
         assert_eq!(state(&world, id), OrderStatus::Filled, "{ticket} at {filling}");
     }
-    let id = place(&client, &[without(sell(json!({"orderType": "MKT"})), "price")]).await[0];
+    let id = place(&client, &[without(sell(&json!({"orderType": "MKT"})), "price")]).await[0];
     assert_eq!(state(&world, id), OrderStatus::Filled);
 }
 
@@ -209,10 +170,11 @@ async fn every_type_fills_when_its_price_comes() {
 async fn ioc_ends_at_once_and_opg_waits_for_the_open() {
     let world = quiet_world();
     let client = Client::trading(&world).await;
-    let ioc = place(&client, &[with(limit_ticket("c-1"), json!({"tif": "IOC"}))]).await[0];
+    let ioc = place(&client, &[with(limit_ticket("c-1"), &json!({"tif": "IOC"}))]).await[0];
     assert_eq!(state(&world, ioc), OrderStatus::Cancelled);
-    let opg = place(&client, &[without(with(limit_ticket("c-2"), json!({"tif": "OPG", "orderType": "MKT"})), "price")])
-        .await[0];
+    let opg =
+        place(&client, &[without(with(limit_ticket("c-2"), &json!({"tif": "OPG", "orderType": "MKT"})), "price")])
+            .await[0];
     assert_eq!(state(&world, opg), OrderStatus::PreSubmitted);
     world.broker.open_market();
     assert_eq!(state(&world, opg), OrderStatus::Filled);
@@ -239,118 +201,6 @@ async fn parts_fill_by_hand_and_never_more_than_remains() {
     let sizes: Vec<&Value> = trades.as_array().unwrap().iter().map(|trade| &trade["size"]).collect();
     assert_eq!(sizes, [&json!(6), &json!(4)]);
     assert_ne!(trades[0]["execution_id"], trades[1]["execution_id"]);
-}
-
-fn bracket() -> Vec<Value> {
-    let child = |changes: Value| {
-        without(with(with(limit_ticket("x"), json!({"side": "SELL", "parentId": "p-1"})), changes), "cOID")
-    };
-    vec![limit_ticket("p-1"), child(json!({"price": 195})), child(json!({"orderType": "STP", "price": 180}))]
-}
-
-#[tokio::test]
-async fn a_bracket_wakes_its_children_and_one_ends_the_other() {
-    let world = quiet_world();
-    let client = Client::trading(&world).await;
-    let ids = place(&client, &bracket()).await;
-    assert_eq!(ids.len(), 3);
-    world.broker.set_price(AAPL, Some(decimal("196")));
-    assert_eq!(state(&world, ids[1]), OrderStatus::PreSubmitted, "the parent has not filled");
-    let rows = live(&client).await;
-    assert!(rows.iter().any(|row| row["orderId"] == ids[2] && row["parentId"] == ids[0] && row["order_ref"].is_null()));
-    world.broker.set_price(AAPL, Some(decimal("187")));
-    assert_eq!([state(&world, ids[0]), state(&world, ids[1])], [OrderStatus::Filled, OrderStatus::Submitted]);
-    world.broker.set_price(AAPL, Some(decimal("180")));
-    assert_eq!([state(&world, ids[1]), state(&world, ids[2])], [OrderStatus::Cancelled, OrderStatus::Filled]);
-}
-
-#[tokio::test]
-async fn a_cancelled_parent_takes_its_children_along() {
-    let world = quiet_world();
-    let client = Client::trading(&world).await;
-    let ids = place(&client, &bracket()).await;
-    client.delete(&format!("/iserver/account/{ACCOUNT}/order/{}", ids[0])).await;
-    assert!(ids.iter().all(|id| state(&world, *id) == OrderStatus::Cancelled));
-}
-
-#[tokio::test]
-async fn a_group_ends_with_its_first_fill() {
-    let world = quiet_world();
-    let client = Client::trading(&world).await;
-    let member = |id: &str, price: u32| with(limit_ticket(id), json!({"price": price, "isSingleGroup": true}));
-    let ids = place(&client, &[member("g-1", 186), member("g-2", 185)]).await;
-    world.broker.set_price(AAPL, Some(decimal("185.50")));
-    assert_eq!([state(&world, ids[0]), state(&world, ids[1])], [OrderStatus::Filled, OrderStatus::Cancelled]);
-}
-
-#[tokio::test]
-async fn an_order_is_changed_by_a_bare_ticket() {
-    let world = quiet_world();
-    let client = Client::trading(&world).await;
-    let id = place(&client, &[limit_ticket("c-1")]).await[0];
-    let path = format!("/iserver/account/{ACCOUNT}/order/{id}");
-    let changed = with(without(limit_ticket("c-1"), "cOID"), json!({"price": 186, "quantity": 20}));
-    assert_eq!(client.post(&path, &changed).await.json()[0]["order_id"], id.to_string());
-    let entry = world.broker.ledger().pop().unwrap();
-    assert_eq!((entry.price, entry.quantity, entry.modifications), (Some(decimal("186")), decimal("20"), 1));
-    assert_eq!(entry.client_order_id.as_deref(), Some("c-1"));
-    assert_eq!(client.post(&path, &orders(&[changed.clone()])).await.status, 400);
-    assert_eq!(
-        client.post(&path, &with(changed.clone(), json!({"side": "SELL"}))).await.error(),
-        "Contract and side of an order cannot be modified."
-    );
-    let unknown = client.post(&format!("/iserver/account/{ACCOUNT}/order/77"), &changed).await;
-    assert_eq!((unknown.status, unknown.error().as_str()), (200, "OrderID 77 doesn't exist"));
-}
-
-#[tokio::test]
-async fn a_cancel_is_a_request_and_fills_can_overtake_it() {
-    let world = quiet_world();
-    let client = Client::trading(&world).await;
-    world.broker.change_options(|options| options.cancel_delay_ms = 5_000);
-    let ids = [place(&client, &[limit_ticket("c-1")]).await[0], place(&client, &[limit_ticket("c-2")]).await[0]];
-    for id in ids {
-        let answer = client.delete(&format!("/iserver/account/{ACCOUNT}/order/{id}")).await.json();
-        assert_eq!(answer, json!({"msg": "Request was submitted", "order_id": id, "conid": AAPL, "account": ACCOUNT}));
-        assert_eq!(state(&world, id), OrderStatus::PendingCancel);
-    }
-    assert!(world.broker.execute_order(Execution { order_id: ids[0], quantity: decimal("10"), price: decimal("187") }));
-    world.clock.advance_seconds(5);
-    assert_eq!([state(&world, ids[0]), state(&world, ids[1])], [OrderStatus::Filled, OrderStatus::Cancelled]);
-    let gone = client.delete(&format!("/iserver/account/{ACCOUNT}/order/{}", ids[1])).await;
-    assert_eq!(gone.error(), format!("OrderID {} doesn't exist", ids[1]));
-}
-
-#[tokio::test]
-async fn minus_one_cancels_everything_of_the_account() {
-    let world = quiet_world();
-    let client = Client::trading(&world).await;
-    let ids = [place(&client, &[limit_ticket("c-1")]).await[0], place(&client, &[limit_ticket("c-2")]).await[0]];
-    let answer = client.delete(&format!("/iserver/account/{ACCOUNT}/order/-1")).await.json();
-    assert_eq!((&answer["order_id"], &answer["conid"], &answer["account"]), (&json!(-1), &json!(-1), &Value::Null));
-    assert!(ids.iter().all(|id| state(&world, *id) == OrderStatus::Cancelled));
-}
-
-#[tokio::test]
-async fn the_venue_can_refuse_what_the_broker_took() {
-    let world = quiet_world();
-    let client = Client::trading(&world).await;
-    let id = place(&client, &[limit_ticket("c-1")]).await[0];
-    assert!(world.broker.reject_order(id, OrderStatus::Inactive));
-    assert_eq!(live(&client).await[0]["status"], "Inactive");
-    assert!(!world.broker.reject_order(id, OrderStatus::Cancelled));
-}
-
-#[tokio::test]
-async fn a_preview_places_nothing() {
-    let world = quiet_world();
-    let client = Client::trading(&world).await;
-    let preview = client.post(&format!("{ORDERS}/whatif"), &orders(&[limit_ticket("c-1")])).await.json();
-    assert_eq!(
-        preview["amount"],
-        json!({"amount": "1,870 USD (10 Shares)", "commission": "1 USD", "total": "1,871 USD"})
-    );
-    assert!(world.broker.ledger().is_empty());
 }
 
 #[tokio::test]

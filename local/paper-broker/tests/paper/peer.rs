@@ -16,7 +16,7 @@ use crate::world::{AAPL, ACCOUNT, CONSUMER, USERNAME, registration, user};
 
 /// The first run installs ibind; later ones find it.
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(150);
-const TRADE_TIMEOUT: Duration = Duration::from_secs(60);
+const TRADE_TIMEOUT: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn ibind_logs_in_places_and_reads_an_order() {

@@ -3,7 +3,8 @@
 use paper_broker::QuestionRules;
 use serde_json::{Value, json};
 
-use crate::client::{Client, ORDERS, limit_ticket, orders};
+use crate::client::Client;
+use crate::tickets::{ORDERS, limit_ticket, orders};
 use crate::world::{AAPL, world};
 
 fn market_ticket(id: &str, quantity: u32) -> Value {
@@ -39,7 +40,10 @@ async fn each_rule_asks_its_question() {
     dark["price"] = json!(10);
     let mut stop = with("orderType", json!("STP"));
     stop["price"] = json!(190);
+    let mut cash = with("cashQty", json!(1000));
+    cash.as_object_mut().unwrap().remove("quantity");
     let cases = [
+        (cash, "o10223"),
         (far_ticket("q"), "o163"),
         (market_ticket("q", 1), "o10151"),
         (stop, "o10152"),

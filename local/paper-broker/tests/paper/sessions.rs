@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::client::{Client, ORDERS, limit_ticket, orders};
+use crate::client::Client;
+use crate::tickets::{ORDERS, limit_ticket, orders};
 use crate::world::{ACCOUNT, USERNAME, quiet_world};
 
 fn init(compete: bool) -> serde_json::Value {
@@ -82,6 +83,20 @@ async fn two_tokens_of_one_username_share_one_session() {
     let second = Client::trading(&world).await;
     assert_eq!(second.get("/iserver/accounts").await.status, 200);
     assert_eq!(first.get("/iserver/accounts").await.error(), "Bad Request: no bridge");
+    assert_eq!(first.post("/iserver/auth/status", &json!({})).await.json()["competing"], true);
+}
+
+#[tokio::test]
+async fn a_renewed_token_keeps_the_session_or_ends_it_as_set() {
+    let world = quiet_world();
+    let mut client = Client::trading(&world).await;
+    let older = client.clone();
+    client.log_in().await;
+    assert_eq!(client.get("/iserver/accounts").await.status, 200);
+    assert_eq!(older.get("/iserver/accounts").await.status, 401, "the older token is void");
+    world.broker.change_options(|options| options.renewal_ends_session = true);
+    client.log_in().await;
+    assert_eq!(client.get("/iserver/accounts").await.error(), "Bad Request: no bridge");
 }
 
 #[tokio::test]
