@@ -1,0 +1,48 @@
+//! The client of the IBKR Web API with OAuth 1.0a.
+//!
+//! Every effect goes through one door, a [`Transport`]: an HTTP request in, a response out. What is possible is a type:
+//! a [`Consumer`] can send a user to consent and make a [`Grant`] of it; a grant makes live session tokens; a proved token
+//! opens a [`Session`], which holds none of the consumer's keys. The broker's own shapes never leave this crate, and one
+//! module reads the meaning of an answer by endpoint, status and shape.
+//!
+//! An order is sent once by each call. [`CallError::Unknown`] says that it may have arrived, and nothing but asking the
+//! broker settles that.
+
+mod api;
+mod consumer;
+mod contracts;
+mod cookies;
+mod error;
+mod grant;
+mod http_transport;
+mod looks;
+mod meaning;
+mod oauth_error;
+mod oauth_meaning;
+mod orders;
+mod session;
+mod session_looks;
+mod session_orders;
+mod transport;
+mod wire;
+mod words;
+
+pub use api::{Api, BrokerAddress, CALL_TIMEOUT};
+pub use consumer::{AccessTokenAnswer, Consumer};
+pub use contracts::{ContractRules, FoundContract, Stock};
+pub use error::CallError;
+pub use grant::{Grant, ProvedLiveSessionToken};
+pub use http_transport::HttpTransport;
+pub use looks::{Listing, LiveOrder, LiveOrders, OrderDetail, Preview, Trade};
+pub use oauth_error::{NextStep, OAuthError, OAuthStep};
+pub use orders::{Answer, CancelAnswer, OrderRequest, PlacedOrder, Prompt, Question, ReplyId};
+pub use session::{Account, Accounts, Establishment, PAUSE_AFTER_INIT, SUPPRESSED_MAX, Session, SessionStatus};
+pub use session_looks::TRADE_DAYS_MAX;
+pub use transport::{ANSWER_BYTES_MAX, Sending, Transport, TransportError};
+pub use words::{AccessToken, ConsumerIdentity, InvalidWord, RequestToken, Verifier};
+
+// The words of `signing` that this crate's callers need, so that they need not know that crate.
+pub use signing::{
+    AccessTokenSecret, DiffieHellmanParameters, EncryptionKey, LiveSessionToken, ProofFailed, QuerySigning,
+    SignatureKey, SigningError, default_realm, public_key_fingerprint,
+};

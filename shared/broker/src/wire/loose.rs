@@ -1,0 +1,96 @@
+//! A value where the broker is known to vary: number, text, empty text, null.
+
+use std::borrow::Cow;
+
+use domain::BrokerOrderId;
+use rust_decimal::Decimal;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// A number, a text, a boolean or null, kept as its text, so that no decimal passes through a float.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Loose(String);
+
+impl Loose {
+    /// The text; nothing if it is empty or null.
+    pub(crate) fn text(&self) -> Option<&str> {
+        Some(self.0.as_str()).filter(|text| !text.is_empty())
+    }
+
+    /// The text, taken.
+    pub(crate) fn into_text(self) -> Option<String> {
+        Some(self.0).filter(|text| !text.is_empty())
+    }
+
+    /// The number. Thousands commas, and a currency after a space (`1,234.50 USD`), are taken off.
+    pub(crate) fn decimal(&self) -> Option<Decimal> {
+        let number = self.0.split_whitespace().next()?.replace(',', "");
+        number.parse().ok().or_else(|| Decimal::from_scientific(&number).ok())
+    }
+
+    /// The whole number.
+    pub(crate) fn integer(&self) -> Option<i64> {
+        self.0.trim().parse().ok()
+    }
+
+    /// `true` or `false`, also as text.
+    pub(crate) fn boolean(&self) -> Option<bool> {
+        self.0.trim().to_ascii_lowercase().parse().ok()
+    }
+
+    /// An order's number: positive, or it is none.
+    pub(crate) fn order_id(&self) -> Option<BrokerOrderId> {
+        BrokerOrderId::new(self.integer()?).ok()
+    }
+}
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let text = raw.get();
+        match text.as_bytes().first() {
+            Some(b'"') => {
+                let text: Cow<'_, str> = serde_json::from_str(text).map_err(D::Error::custom)?;
+                Ok(Self(text.trim().to_owned()))
+            }
+            Some(b'n') => Ok(Self::default()),
+            Some(b'{' | b'[') | None => Err(D::Error::custom("a list or an object where a plain value belongs")),
+            Some(_) => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loose(json: &str) -> Loose {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_read_however_they_are_written() {
+        for json in ["187.50", "\"187.50\"", "\" 187.50 \"", "\"187.50 USD\"", "1.875e2"] {
+            assert_eq!(loose(json).decimal().unwrap(), Decimal::new(1875, 1), "{json}");
+        }
+        assert_eq!(loose("\"1,234,567.00\"").decimal().unwrap(), Decimal::new(1_234_567, 0));
+        assert_eq!(loose("0.1000000000000000055").decimal().unwrap().to_string(), "0.1000000000000000055");
+    }
+
+    #[test]
+    fn what_does_not_apply_is_nothing() {
+        for json in ["\"\"", "null", "\"  \""] {
+            assert_eq!((loose(json).text(), loose(json).decimal()), (None, None), "{json}");
+        }
+        assert!(serde_json::from_str::<Loose>("[1]").is_err());
+    }
+
+    #[test]
+    fn an_order_id_that_is_not_positive_is_none() {
+        assert!(loose("\"1234\"").order_id().is_some_and(|id| id.get() == 1234));
+        for json in ["-1", "0", "\"-1\"", "1.5", "\"\"", "99999999999999999999"] {
+            assert_eq!(loose(json).order_id(), None, "{json}");
+        }
+    }
+}
