@@ -180,8 +180,11 @@ pub(crate) fn snapshot(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> Ans
 
 fn snapshot_row(desk: &mut Desk<'_>, caller: &Caller, conid: i64, fields: &[&str]) -> Value {
     let (now, price) = (desk.now.as_millisecond(), desk.state.market.price(conid));
-    let known = desk.session(caller).is_some_and(|session| !session.snapshots.insert(conid));
     let mut row = json!({"conid": conid, "conidEx": conid.to_string()});
+    if Market::contract(conid).is_none() {
+        return row;
+    }
+    let known = desk.session(caller).is_some_and(|session| !session.snapshots.insert(conid));
     let Some(price) = price.filter(|_| known) else {
         return row;
     };

@@ -1,6 +1,6 @@
 //! The book: every order that was ever registered, and every execution.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -146,12 +146,13 @@ pub(crate) struct NewOrder {
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) orders: BTreeMap<i64, Order>,
-    pub(crate) trades: Vec<Trade>,
+    pub(crate) trades: VecDeque<Trade>,
     /// Orders whose cancel is under way.
     pub(crate) cancelling: BTreeSet<i64>,
     /// By username and `cOID`: the latest order.
     client_order_ids: BTreeMap<(String, String), i64>,
     reserved: i64,
+    executions: u64,
 }
 
 impl Book {
@@ -163,6 +164,12 @@ impl Book {
     pub(crate) fn reserve_id(&mut self) -> i64 {
         self.reserved += 1;
         FIRST_ORDER_ID + self.reserved - 1
+    }
+
+    /// Counts executions, so that each has an id of its own.
+    pub(crate) fn next_execution(&mut self) -> u64 {
+        self.executions += 1;
+        self.executions
     }
 
     pub(crate) fn order(&self, id: i64) -> Option<&Order> {

@@ -48,7 +48,8 @@ pub(crate) fn open_market(desk: &mut Desk<'_>) {
 
 /// Executes a part of an order, or all of it. Never more than remains; nothing if the order is final.
 pub(crate) fn fill(desk: &mut Desk<'_>, id: i64, quantity: Decimal, price: Decimal) {
-    let (now, commission, number) = (desk.now, desk.state.options.commission, desk.state.book.trades.len());
+    let (now, commission) = (desk.now, desk.state.options.commission);
+    let number = desk.state.book.next_execution();
     let Some(order) = desk.state.book.order_mut(id).filter(|order| !order.status.is_final()) else { return };
     let size = quantity.min(order.remaining());
     order.filled += size;
@@ -76,9 +77,9 @@ pub(crate) fn fill(desk: &mut Desk<'_>, id: i64, quantity: Decimal, price: Decim
     let group = order.group;
     let trades = &mut desk.state.book.trades;
     if trades.len() >= TRADES_MAX {
-        trades.remove(0);
+        trades.pop_front();
     }
-    trades.push(trade);
+    trades.push_back(trade);
     if done {
         cancel_others(desk, group, id);
         activate_children(desk, id);

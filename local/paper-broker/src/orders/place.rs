@@ -85,11 +85,9 @@ fn perform(desk: &mut Desk<'_>, caller: &Caller, work: Work) -> Answer {
     }
 }
 
-/// Puts the orders into the book; between a question and its answer, another order may have taken the `cOID`.
+/// Puts the orders into the book. No `cOID` can have been taken since they were checked: whatever takes one also kills
+/// the question.
 pub(crate) fn register(desk: &mut Desk<'_>, caller: &Caller, first_id: i64, tickets: Vec<Ticket>) -> Answer {
-    if let Some(refusal) = refusal(desk, caller, &tickets) {
-        return Answer::refusal(refusal);
-    }
     let group = (tickets.len() > 1 && tickets.iter().all(|ticket| ticket.is_single_group)).then_some(first_id);
     let mut ids = Vec::new();
     for ticket in tickets {

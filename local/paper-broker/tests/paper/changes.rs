@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::tickets::{ORDERS, decimal, limit_ticket, live, orders, place, state, with, without};
-use crate::world::{AAPL, ACCOUNT, quiet_world};
+use crate::world::{AAPL, ACCOUNT, quiet_world, user};
 
 fn bracket() -> Vec<Value> {
     let child = |changes: &Value| {
@@ -85,6 +85,25 @@ async fn a_cancel_is_a_request_and_fills_can_overtake_it() {
     assert_eq!([state(&world, ids[0]), state(&world, ids[1])], [OrderStatus::Filled, OrderStatus::Cancelled]);
     let gone = client.delete(&format!("/iserver/account/{ACCOUNT}/order/{}", ids[1])).await;
     assert_eq!(gone.error(), format!("OrderID {} doesn't exist", ids[1]));
+}
+
+#[tokio::test]
+async fn an_order_belongs_to_its_username_and_is_read_with_its_account_selected() {
+    let world = quiet_world();
+    let client = Client::trading(&world).await;
+    let id = place(&client, &[limit_ticket("c-1")]).await[0];
+    world.broker.register_user(user("second-ada", true, &[ACCOUNT])).unwrap();
+    let mut second = Client::granted(&world, "second-ada");
+    second.log_in().await;
+    second.start_brokerage().await;
+    let order = format!("/iserver/account/{ACCOUNT}/order/{id}");
+    assert_eq!(second.delete(&order).await.error(), format!("OrderID {id} doesn't exist"));
+    assert!(live(&second).await.is_empty());
+    let status = format!("/iserver/account/order/status/{id}");
+    assert_eq!((client.get(&status).await.status, second.get(&status).await.status), (200, 503));
+    client.post("/iserver/account", &json!({"acctId": "DU0000002"})).await;
+    assert_eq!(client.get(&status).await.status, 503);
+    assert!(live(&client).await.is_empty());
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ pub(crate) struct Parts {
     pub(crate) oauth: BTreeMap<String, String>,
     pub(crate) key: Key,
     pub(crate) prepend: String,
+    /// Whether the signature is percent-encoded in the header, as it must be.
+    pub(crate) encodes_signature: bool,
     pub(crate) body: String,
     pub(crate) headers: Vec<(&'static str, String)>,
 }
@@ -205,6 +207,7 @@ impl Client {
             oauth,
             key,
             prepend: String::new(),
+            encodes_signature: true,
             body: String::new(),
             headers: vec![("user-agent", "paper-test".to_owned())],
         }
@@ -246,7 +249,8 @@ pub(crate) fn authorization(parts: &Parts) -> String {
         }
     };
     let fields: Vec<String> = parts.oauth.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
-    let signature = encode(&STANDARD.encode(signature));
+    let signature = STANDARD.encode(signature);
+    let signature = if parts.encodes_signature { encode(&signature) } else { signature };
     format!("OAuth realm=\"{}\", {}, oauth_signature=\"{signature}\"", parts.realm, fields.join(", "))
 }
 

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::client::{Client, Key, authorization};
 use crate::tickets::{ORDERS, limit_ticket, orders};
-use crate::world::{ACCOUNT, CONSUMER, quiet_world, registration};
+use crate::world::{ACCOUNT, CONSUMER, quiet_world, registration, world};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -81,6 +81,22 @@ async fn over_tcp_a_dropped_answer_is_no_byte_at_all_and_the_order_is_in_the_led
         (&Value::Null, &json!(true), &json!(["c-1"]))
     );
     serving.abort();
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_answers() {
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let world = world();
+        let client = Client::trading(&world).await;
+        let question = client.post(ORDERS, &json!({"orders": [{"conid": 265_598, "orderType": "MKT", "side": "BUY", "tif": "DAY", "quantity": 1}]})).await.json();
+        let reply = format!("/iserver/reply/{}", question[0]["id"].as_str().unwrap());
+        let placed = client.post(&reply, &json!({"confirmed": true})).await.json();
+        let trades = client.get("/iserver/account/trades").await.json();
+        assert_eq!(trades.as_array().unwrap().len(), 1);
+        runs.push((client.token.clone(), client.live.clone(), question, placed, trades, world.broker.calls()));
+    }
+    assert_eq!(runs[0], runs[1]);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "what a test's helpers cannot do fails the test"
+    reason = "whatever cannot be done here fails the test"
 )]
 
 mod changes;

@@ -110,13 +110,14 @@ async fn a_wrong_callback_method_timestamp_or_key_is_refused() {
     let set = |key: &'static str, value: &'static str| {
         move |parts: &mut Parts| drop(parts.oauth.insert(key.to_owned(), value.to_owned()))
     };
-    let cases: [(Spoil<'_>, &str); 6] = [
+    let cases: [(Spoil<'_>, &str); 7] = [
         (&set("oauth_callback", "https://app.example"), "invalid callback"),
         (&set("oauth_signature_method", "HMAC-SHA256"), "invalid signature method"),
         (&set("oauth_timestamp", "1795599000"), "invalid timestamp"),
         (&set("oauth_timestamp", "1795600000000"), "invalid timestamp"),
         (&|parts| parts.key = Key::Rsa(PRIVATE_OTHER), "Invalid signature"),
         (&|parts| parts.signed_url.push('x'), "Invalid signature"),
+        (&|parts| parts.encodes_signature = false, "Invalid signature"),
     ];
     for (spoil, text) in cases {
         let answer = client.step("request_token", &[OOB], spoil).await;
@@ -206,6 +207,8 @@ async fn protected_calls_are_refused_with_a_wrong_key_or_after_expiry() {
     assert_eq!(client.get("/portfolio/accounts").await.status, 200);
     let wrong = client.call("GET", "/portfolio/accounts", None, &|parts| parts.key = Key::Hmac(vec![1; 20])).await;
     assert!(wrong.error().ends_with("Invalid signature"));
+    let bare = client.call("GET", "/portfolio/accounts", None, &|parts| parts.encodes_signature = false).await;
+    assert!(bare.error().ends_with("Invalid signature"));
     world.clock.advance_seconds(24 * 60 * 60);
     assert_eq!(client.get("/portfolio/accounts").await.status, 401);
     client.log_in().await;

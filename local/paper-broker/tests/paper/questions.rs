@@ -110,7 +110,7 @@ async fn any_other_order_request_kills_a_pending_question() {
     for kill in ["place", "modify", "cancel", "preview"] {
         let (id, _) = question(&client.post(ORDERS, &orders(&[market_ticket("c-1", 1)])).await.json());
         match kill {
-            "place" => client.post(ORDERS, &orders(&[far_ticket("c-2")])).await,
+            "place" => client.post(ORDERS, &orders(&[limit_ticket("c-2")])).await,
             "modify" => client.post(&order, &limit_ticket("resting")).await,
             "cancel" => client.delete("/iserver/account/DU0000001/order/1").await,
             _ => client.post(&format!("{ORDERS}/whatif"), &orders(&[limit_ticket("c-3")])).await,
