@@ -51,6 +51,19 @@ pub enum ConnectionStatus {
     Disconnected,
 }
 
+impl ConnectionStatus {
+    /// The contract's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Connected => "connected",
+            Self::NeedsConsent => "needs_consent",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
 /// Paper money or real money: never mixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

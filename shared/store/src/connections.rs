@@ -1,0 +1,122 @@
+//! Connections. A claim of a broker account for one user has room in the same table, in partitions whose names
+//! hold a space (`claim DU…`), which no user id can.
+
+use domain::{AccountId, Connection, ConnectionId, UserId};
+use jiff::Timestamp;
+
+use crate::database::Database;
+use crate::documents::{Document, DocumentTable, PAGE_ROWS_MAX, from_image};
+use crate::error::StoreError;
+use crate::versioned::Versioned;
+
+/// Pages of one user's connections that are read: far more than anybody has.
+const PAGES_MAX: usize = 10;
+
+/// The table of connections. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Connections {
+    table: DocumentTable,
+}
+
+impl Connections {
+    /// The connections of this table.
+    #[must_use]
+    pub fn new(database: &Database, table: impl Into<String>) -> Self {
+        Self { table: DocumentTable { database: database.clone(), name: table.into() } }
+    }
+
+    /// Puts a new connection on record; [`StoreError::Conflict`] if its name is taken.
+    pub async fn put_new(&self, connection: &Connection) -> Result<Versioned<Connection>, StoreError> {
+        let conflict = |_| StoreError::conflict(&self.table.name, Document::key(connection).join("/"));
+        self.table.insert(connection).await?.map_err(conflict)
+    }
+
+    /// The connection as it is now (strongly consistent).
+    pub async fn get(
+        &self,
+        user_id: &UserId,
+        connection_id: &ConnectionId,
+    ) -> Result<Option<Versioned<Connection>>, StoreError> {
+        self.table.get([user_id.as_str(), connection_id.as_str()]).await
+    }
+
+    /// All of a user's connections as they are now.
+    pub async fn list(&self, user_id: &UserId) -> Result<Vec<Versioned<Connection>>, StoreError> {
+        let mut connections = Vec::new();
+        let mut cursor = None;
+        for _ in 0..PAGES_MAX {
+            let page = self.table.list(user_id.as_str(), cursor.as_deref(), PAGE_ROWS_MAX).await?;
+            connections.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(connections)
+    }
+
+    /// The user's connections that reach this account, whatever their status.
+    pub async fn of_account(
+        &self,
+        user_id: &UserId,
+        account_id: &AccountId,
+    ) -> Result<Vec<Versioned<Connection>>, StoreError> {
+        let mut connections = self.list(user_id).await?;
+        connections.retain(|connection| connection.value.accounts.contains(account_id));
+        Ok(connections)
+    }
+
+    /// Writes a connection that was changed; [`StoreError::Conflict`] when somebody else wrote it since it was read.
+    pub async fn save(&self, connection: &mut Versioned<Connection>) -> Result<(), StoreError> {
+        self.table.save(connection).await
+    }
+
+    /// The connections of a shard (0 to [`crate::DUE_SHARDS`] - 1) that are due for renewal, the longest due
+    /// first. The index lags behind the table a little: read each before acting on it.
+    pub async fn due_for_renewal(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(UserId, ConnectionId)>, StoreError> {
+        let keys = self.table.due::<Connection>(shard, now, limit).await?;
+        keys.into_iter().map(|key| self.key(key)).collect()
+    }
+
+    /// The shard in which [`Connections::due_for_renewal`] finds a user's connections.
+    #[must_use]
+    pub fn shard_of(user_id: &UserId) -> u8 {
+        crate::documents::shard_of(user_id.as_str())
+    }
+
+    fn key(&self, [user_id, connection_id]: [String; 2]) -> Result<(UserId, ConnectionId), StoreError> {
+        let row = format!("{user_id}/{connection_id}");
+        let corrupt = |error: domain::InvalidId| StoreError::corrupt(&self.table.name, row.clone(), error);
+        Ok((UserId::try_from(user_id).map_err(corrupt)?, ConnectionId::try_from(connection_id).map_err(corrupt)?))
+    }
+}
+
+/// The connection in an image of the table's stream, old or new; `None` for a row that is no connection.
+///
+/// Any map of attribute values that `serde_dynamo` knows becomes the argument by `.into()`.
+pub fn connection_from_image(image: serde_dynamo::Item) -> Result<Option<Connection>, StoreError> {
+    from_image(image)
+}
+
+impl Document for Connection {
+    const ATTRIBUTE: &'static str = "connection";
+    const KEY: [&'static str; 2] = ["user_id", "connection_id"];
+    const DUE_AT: &'static str = "next_renewal_at";
+
+    fn key(&self) -> [&str; 2] {
+        [self.user_id.as_str(), self.connection_id.as_str()]
+    }
+
+    fn status(&self) -> &'static str {
+        self.status.as_str()
+    }
+
+    fn due_at(&self) -> Option<Timestamp> {
+        self.next_renewal_at
+    }
+}

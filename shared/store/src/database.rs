@@ -1,0 +1,87 @@
+//! What all tables share: the client, ids of writes, and attribute values.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::Entropy;
+
+/// Bytes of the id of a write: no two writes share one.
+const WRITE_ID_BYTES: usize = 16;
+
+/// A row, attribute by attribute.
+pub(crate) type Attributes = HashMap<String, AttributeValue>;
+
+/// DynamoDB, and the randomness that names writes. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Database {
+    client: Client,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Database {
+    /// DynamoDB behind this client.
+    #[must_use]
+    pub fn new(client: Client, entropy: Arc<dyn Entropy>) -> Self {
+        Self { client, entropy }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// An id for one write, by which its own later tries know it. It is no secret.
+    pub(crate) fn write_id(&self) -> String {
+        let mut bytes = [0; WRITE_ID_BYTES];
+        self.entropy.fill(&mut bytes);
+        hex::encode(bytes)
+    }
+
+    /// A number from 0 to `bound` inclusive, for pauses.
+    pub(crate) fn up_to(&self, bound: u64) -> u64 {
+        let mut bytes = [0; 8];
+        self.entropy.fill(&mut bytes);
+        u64::from_le_bytes(bytes) % bound.saturating_add(1)
+    }
+}
+
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(crate) fn number(value: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+/// A text attribute of a row.
+pub(crate) fn text_of<'r>(row: &'r Attributes, name: &str) -> Option<&'r str> {
+    row.get(name)?.as_s().ok().map(String::as_str)
+}
+
+/// A whole number of a row.
+pub(crate) fn number_of(row: &Attributes, name: &str) -> Option<u64> {
+    row.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// How a conditional write ended.
+pub(crate) enum Written {
+    /// It stands.
+    Done,
+    /// The condition did not hold: nothing was written, and this is the row as it is; empty if there is none.
+    Stands(Attributes),
+}
+
+impl Written {
+    /// The row that stood in the way; `None` if the write stands. A row with this write's own id is an earlier
+    /// try of it, whose answer was lost.
+    pub(crate) fn obstacle(self, write_id: &str) -> Option<Attributes> {
+        match self {
+            Self::Stands(row) if text_of(&row, WRITE_ID) != Some(write_id) => Some(row),
+            _ => None,
+        }
+    }
+}
+
+/// The attribute that holds the id of the row's last write.
+pub(crate) const WRITE_ID: &str = "write_id";

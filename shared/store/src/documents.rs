@@ -1,0 +1,288 @@
+//! Rows that hold one document each, under a version: orders and connections.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::cursor::{Page, cursor_after, sort_part_of};
+use crate::database::{Attributes, Database, WRITE_ID, Written, number, number_of, text, text_of};
+use crate::error::StoreError;
+use crate::times::sortable;
+use crate::versioned::Versioned;
+
+/// Shards of each index of due rows, so that no single partition of it takes all writes.
+pub const DUE_SHARDS: u8 = 16;
+/// Rows of one page at most.
+pub const PAGE_ROWS_MAX: u32 = 100;
+
+/// The sparse index of what must be looked at.
+const DUE_INDEX: &str = "due";
+/// The sparse index of a user's open documents, and its partition key.
+const OPEN_INDEX: &str = "open";
+const OPEN_USER: &str = "open_user_id";
+pub(crate) const VERSION: &str = "version";
+
+/// A document that has a row of its own.
+pub(crate) trait Document: Serialize + DeserializeOwned {
+    /// The attribute that holds it.
+    const ATTRIBUTE: &'static str;
+    /// The names of its key's two parts; the first is the user's id.
+    const KEY: [&'static str; 2];
+    /// The attribute by which the index finds it when it is due.
+    const DUE_AT: &'static str;
+
+    /// Its key's two parts.
+    fn key(&self) -> [&str; 2];
+    /// Its status, for people who look at the table.
+    fn status(&self) -> &'static str;
+    /// When it must be looked at; `None`: never, so it is not in the index.
+    fn due_at(&self) -> Option<Timestamp>;
+    /// The user in whose list of open documents it is; `None`: in none.
+    fn open_for(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// A table of such documents.
+#[derive(Debug, Clone)]
+pub(crate) struct DocumentTable {
+    pub(crate) database: Database,
+    pub(crate) name: String,
+}
+
+impl DocumentTable {
+    /// Writes a new row; or gives back the one that exists.
+    pub(crate) async fn insert<D: Document + Clone>(
+        &self,
+        document: &D,
+    ) -> Result<Result<Versioned<D>, Versioned<D>>, StoreError> {
+        let write_id = self.database.write_id();
+        let request = self
+            .database
+            .client()
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(self.row(document, 1, &write_id)?))
+            .condition_expression("attribute_not_exists(#key)")
+            .expression_attribute_names("#key", D::KEY[0])
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match self.written(request.send().await)?.obstacle(&write_id) {
+            None => Ok(Ok(Versioned::new(document.clone(), 1))),
+            Some(row) => Ok(Err(self.read(row)?)),
+        }
+    }
+
+    /// Writes a row again, if nobody else has since it was read.
+    pub(crate) async fn save<D: Document>(&self, versioned: &mut Versioned<D>) -> Result<(), StoreError> {
+        let write_id = self.database.write_id();
+        let request = self
+            .database
+            .client()
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(self.row(&versioned.value, versioned.next_version(), &write_id)?))
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":version", number(versioned.version()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match self.written(request.send().await)?.obstacle(&write_id) {
+            None => versioned.written(),
+            Some(_) => return Err(StoreError::conflict(&self.name, versioned.value.key().join("/"))),
+        }
+        Ok(())
+    }
+
+    /// Reads a row as it is now.
+    pub(crate) async fn get<D: Document>(&self, key: [&str; 2]) -> Result<Option<Versioned<D>>, StoreError> {
+        let answer = self
+            .database
+            .client()
+            .get_item()
+            .table_name(&self.name)
+            .key(D::KEY[0], text(key[0]))
+            .key(D::KEY[1], text(key[1]))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| StoreError::of_call(&self.name, "read a row", error))?;
+        answer.item.map(|row| self.read(row)).transpose()
+    }
+
+    /// A part of a user's rows, by the key's second part, from the last to the first.
+    pub(crate) async fn list<D: Document>(
+        &self,
+        user_id: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Versioned<D>>, StoreError> {
+        let page = list_rows(&self.database, &self.name, D::KEY, user_id, cursor, limit).await?;
+        let items = page.items.into_iter().map(|row| self.read(row)).collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor: page.next_cursor })
+    }
+
+    /// The keys of a shard's rows that are due, the longest due first. The index lags behind the table a little,
+    /// so a row may be found that is due no more.
+    pub(crate) async fn due<D: Document>(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<[String; 2]>, StoreError> {
+        let answer = self
+            .database
+            .client()
+            .query()
+            .table_name(&self.name)
+            .index_name(DUE_INDEX)
+            .key_condition_expression("due_shard = :shard AND #due_at <= :now")
+            .expression_attribute_names("#due_at", D::DUE_AT)
+            .expression_attribute_values(":shard", text(shard_name(shard)))
+            .expression_attribute_values(":now", text(sortable(now)))
+            .limit(page_rows(limit))
+            .send()
+            .await
+            .map_err(|error| StoreError::of_call(&self.name, "find due rows", error))?;
+        let key_of =
+            |row: &Attributes| Some([text_of(row, D::KEY[0])?.to_owned(), text_of(row, D::KEY[1])?.to_owned()]);
+        answer
+            .items()
+            .iter()
+            .map(|row| key_of(row).ok_or_else(|| StoreError::corrupt(&self.name, "of the index", "it has no key")))
+            .collect()
+    }
+
+    /// The second part of the key of each of a user's open rows, at most `limit`. The index lags behind the table a
+    /// little, so a row may be found that is open no more.
+    pub(crate) async fn open<D: Document>(&self, user_id: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+        let answer = self
+            .database
+            .client()
+            .query()
+            .table_name(&self.name)
+            .index_name(OPEN_INDEX)
+            .key_condition_expression("#user = :user")
+            .expression_attribute_names("#user", OPEN_USER)
+            .expression_attribute_values(":user", text(user_id))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| StoreError::of_call(&self.name, "find open rows", error))?;
+        Ok(answer.items().iter().filter_map(|row| text_of(row, D::KEY[1]).map(str::to_owned)).collect())
+    }
+
+    /// The row of a document.
+    pub(crate) fn row<D: Document>(
+        &self,
+        document: &D,
+        version: u64,
+        write_id: &str,
+    ) -> Result<Attributes, StoreError> {
+        let key = document.key();
+        let body: AttributeValue = serde_dynamo::to_attribute_value(document)
+            .map_err(|error| StoreError::corrupt(&self.name, key.join("/"), error))?;
+        let mut row = Attributes::from([
+            (D::KEY[0].to_owned(), text(key[0])),
+            (D::KEY[1].to_owned(), text(key[1])),
+            (VERSION.to_owned(), number(version)),
+            (WRITE_ID.to_owned(), text(write_id)),
+            ("status".to_owned(), text(document.status())),
+            (D::ATTRIBUTE.to_owned(), body),
+        ]);
+        if let Some(due_at) = document.due_at() {
+            row.insert("due_shard".to_owned(), text(shard_name(shard_of(key[0]))));
+            row.insert(D::DUE_AT.to_owned(), text(sortable(due_at)));
+        }
+        if let Some(user_id) = document.open_for() {
+            row.insert(OPEN_USER.to_owned(), text(user_id));
+        }
+        Ok(row)
+    }
+
+    fn read<D: Document>(&self, mut row: Attributes) -> Result<Versioned<D>, StoreError> {
+        let key = D::KEY.map(|name| text_of(&row, name).unwrap_or("?").to_owned());
+        let corrupt = |why: &str| StoreError::corrupt(&self.name, key.join("/"), why.to_owned());
+        let version = number_of(&row, VERSION).ok_or_else(|| corrupt("it has no version"))?;
+        let body = row.remove(D::ATTRIBUTE).ok_or_else(|| corrupt("it holds no document"))?;
+        let document: D = serde_dynamo::from_attribute_value(body)
+            .map_err(|error| StoreError::corrupt(&self.name, key.join("/"), error))?;
+        if document.key() != [key[0].as_str(), key[1].as_str()] {
+            return Err(corrupt("its document names another row"));
+        }
+        Ok(Versioned::new(document, version))
+    }
+
+    fn written<T>(&self, result: Result<T, SdkError<PutItemError>>) -> Result<Written, StoreError> {
+        put_outcome(&self.name, result)
+    }
+}
+
+/// The document in an image of the table's stream; `None` for a row that holds no such document.
+pub(crate) fn from_image<D: Document>(mut image: serde_dynamo::Item) -> Result<Option<D>, StoreError> {
+    let Some(body) = image.inner_mut().remove(D::ATTRIBUTE) else {
+        return Ok(None);
+    };
+    serde_dynamo::from_attribute_value(body)
+        .map(Some)
+        .map_err(|error| StoreError::corrupt("the stream", D::ATTRIBUTE, error))
+}
+
+/// How a conditional put ended.
+pub(crate) fn put_outcome<T>(table: &str, result: Result<T, SdkError<PutItemError>>) -> Result<Written, StoreError> {
+    match result {
+        Ok(_) => Ok(Written::Done),
+        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+            let PutItemError::ConditionalCheckFailedException(failure) = error.into_err() else {
+                return Ok(Written::Stands(Attributes::new()));
+            };
+            Ok(Written::Stands(failure.item.unwrap_or_default()))
+        }
+        Err(error) => Err(StoreError::of_call(table, "write a row", error)),
+    }
+}
+
+/// A part of a partition's rows, by the key's second part, from the last to the first.
+pub(crate) async fn list_rows(
+    database: &Database,
+    table: &str,
+    key: [&str; 2],
+    partition: &str,
+    cursor: Option<&str>,
+    limit: u32,
+) -> Result<Page<Attributes>, StoreError> {
+    let start = cursor.map(|cursor| sort_part_of(cursor, partition)).transpose()?;
+    let start =
+        start.map(|sort| Attributes::from([(key[0].to_owned(), text(partition)), (key[1].to_owned(), text(sort))]));
+    let answer = database
+        .client()
+        .query()
+        .table_name(table)
+        .key_condition_expression("#partition = :partition")
+        .expression_attribute_names("#partition", key[0])
+        .expression_attribute_values(":partition", text(partition))
+        .scan_index_forward(false)
+        .consistent_read(true)
+        .set_exclusive_start_key(start)
+        .limit(page_rows(limit))
+        .send()
+        .await
+        .map_err(|error| StoreError::of_call(table, "list rows", error))?;
+    let next_cursor = answer.last_evaluated_key().and_then(|last| cursor_after(last, key));
+    Ok(Page { items: answer.items.unwrap_or_default(), next_cursor })
+}
+
+/// The shard of a user: stable, whatever version of this project asks.
+pub(crate) fn shard_of(user_id: &str) -> u8 {
+    Sha256::digest(user_id)[0] % DUE_SHARDS
+}
+
+fn shard_name(shard: u8) -> String {
+    format!("{shard:02}")
+}
+
+fn page_rows(limit: u32) -> i32 {
+    i32::try_from(limit.clamp(1, PAGE_ROWS_MAX)).unwrap_or(1)
+}

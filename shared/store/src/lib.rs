@@ -1,0 +1,91 @@
+//! DynamoDB and SQS: connections, orders, lanes, rules; the sealing of tokens.
+//!
+//! Clients come in from outside; nothing here reads the environment, the clock or the machine's randomness.
+//!
+//! A write whose answer was lost may have happened. Within one call that is told apart: each write carries an id
+//! of its own, so a try of the SDK that meets the row of an earlier try knows it. A call that ends in
+//! [`StoreError::Unavailable`] may have happened or not: read again before deciding.
+
+mod attempts;
+mod connections;
+mod cursor;
+mod database;
+mod documents;
+mod error;
+mod intent;
+mod lanes;
+mod orders;
+mod queues;
+mod refusals;
+mod rules;
+mod sealing;
+mod times;
+mod transaction;
+mod versioned;
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use domain::Entropy;
+
+pub use attempts::{Attempt, Attempts, SecretHash, Taken};
+pub use connections::{Connections, connection_from_image};
+pub use cursor::Page;
+pub use database::Database;
+pub use documents::{DUE_SHARDS, PAGE_ROWS_MAX};
+pub use error::StoreError;
+pub use intent::{IntentGuards, IntentRefused};
+pub use lanes::{Acquired, LaneLease, Lanes, Pending};
+pub use orders::{Inserted, OPEN_ROWS_MAX, Orders, order_from_image};
+pub use queues::{
+    BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue,
+    Wake,
+};
+pub use rules::{HaltScope, Rules};
+pub use sealing::{Purpose, SEALING_SECRET_CHARACTERS_MIN, SealError, Sealer, SealingKeys};
+pub use versioned::Versioned;
+
+/// The names of the tables, as the stack gives them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tables {
+    /// Orders, and the refusals of messages that became none.
+    pub orders: String,
+    /// Connections.
+    pub connections: String,
+    /// Attempts of users to connect.
+    pub attempts: String,
+    /// Algorithms, grants, limits, halts.
+    pub rules: String,
+    /// Lanes, and the penalty box.
+    pub lanes: String,
+}
+
+/// All tables at once, for who needs them all. Who may use only some makes those by their own `new`.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// Orders, and refusals.
+    pub orders: Orders,
+    /// Connections.
+    pub connections: Connections,
+    /// Attempts of users to connect.
+    pub attempts: Attempts,
+    /// Algorithms, grants, limits, halts.
+    pub rules: Rules,
+    /// Lanes, and the penalty box.
+    pub lanes: Lanes,
+}
+
+impl Store {
+    /// All tables behind one client.
+    #[must_use]
+    pub fn new(client: Client, tables: Tables, entropy: Arc<dyn Entropy>) -> Self {
+        let database = Database::new(client, entropy);
+        Self {
+            orders: Orders::new(&database, tables.orders),
+            connections: Connections::new(&database, tables.connections),
+            attempts: Attempts::new(&database, tables.attempts),
+            rules: Rules::new(&database, tables.rules),
+            lanes: Lanes::new(&database, tables.lanes),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Orders: the ledger.
+
+use domain::{Order, OrderId, OrderKey, UserId};
+use jiff::Timestamp;
+
+use crate::cursor::Page;
+use crate::database::Database;
+use crate::documents::{Document, DocumentTable, from_image};
+use crate::error::StoreError;
+use crate::intent::{IntentGuards, IntentRefused, save_intent};
+use crate::lanes::LaneLease;
+use crate::versioned::Versioned;
+
+/// Open orders of one user that are read at once: as many as the broker lists (IBKR Web API, live orders).
+pub const OPEN_ROWS_MAX: u32 = 1000;
+
+/// The table of orders. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    pub(crate) table: DocumentTable,
+}
+
+/// What became of a new order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is on record now.
+    New(Versioned<Order>),
+    /// An order with this identity was on record before, and is as it was. Whether it is the same order, its
+    /// fingerprint tells.
+    Existing(Versioned<Order>),
+}
+
+impl Orders {
+    /// The orders of this table.
+    #[must_use]
+    pub fn new(database: &Database, table: impl Into<String>) -> Self {
+        Self { table: DocumentTable { database: database.clone(), name: table.into() } }
+    }
+
+    /// Puts a new order on record, once: one call, also when it comes again.
+    pub async fn insert(&self, order: &Order) -> Result<Inserted, StoreError> {
+        Ok(match self.table.insert(order).await? {
+            Ok(new) => Inserted::New(new),
+            Err(existing) => Inserted::Existing(existing),
+        })
+    }
+
+    /// The order as it is now (strongly consistent).
+    pub async fn get(&self, key: &OrderKey) -> Result<Option<Versioned<Order>>, StoreError> {
+        self.table.get([key.user_id.as_str(), key.order_id.as_str()]).await
+    }
+
+    /// Writes an order that was changed; [`StoreError::Conflict`] when somebody else wrote it since it was read.
+    pub async fn save(&self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+        self.table.save(order).await
+    }
+
+    /// Writes an order whose intent is about to be carried out, in one transaction with the checks of the lane
+    /// and of whatever else `guards` names. Only after this may a byte leave.
+    pub async fn save_intent(
+        &self,
+        order: &mut Versioned<Order>,
+        lease: &LaneLease,
+        guards: IntentGuards<'_>,
+    ) -> Result<(), IntentRefused> {
+        save_intent(&self.table, order, lease, guards).await
+    }
+
+    /// The orders of a shard (0 to [`crate::DUE_SHARDS`] - 1) that somebody must look at, the longest due first.
+    /// The index lags behind the table a little: read each order before acting on it.
+    pub async fn due(&self, shard: u8, now: Timestamp, limit: u32) -> Result<Vec<OrderKey>, StoreError> {
+        let keys = self.table.due::<Order>(shard, now, limit).await?;
+        keys.into_iter().map(|key| self.key(key)).collect()
+    }
+
+    /// A user's orders that are not final, at most [`OPEN_ROWS_MAX`]. The index lags behind the table a little: read
+    /// each order before acting on it.
+    pub async fn open_of(&self, user_id: &UserId) -> Result<Vec<OrderKey>, StoreError> {
+        let order_ids = self.table.open::<Order>(user_id.as_str(), OPEN_ROWS_MAX).await?;
+        order_ids.into_iter().map(|order_id| self.key([user_id.to_string(), order_id])).collect()
+    }
+
+    /// The shard in which [`Orders::due`] finds a user's orders.
+    #[must_use]
+    pub fn shard_of(user_id: &UserId) -> u8 {
+        crate::documents::shard_of(user_id.as_str())
+    }
+
+    /// A part of a user's orders by id, from the last to the first; ids that begin with a date come newest first.
+    pub async fn list(
+        &self,
+        user_id: &UserId,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Versioned<Order>>, StoreError> {
+        self.table.list(user_id.as_str(), cursor, limit).await
+    }
+
+    fn key(&self, [user_id, order_id]: [String; 2]) -> Result<OrderKey, StoreError> {
+        let row = format!("{user_id}/{order_id}");
+        let corrupt = |error: domain::InvalidId| StoreError::corrupt(&self.table.name, row.clone(), error);
+        let user_id = UserId::try_from(user_id).map_err(corrupt)?;
+        let order_id = OrderId::try_from(order_id).map_err(corrupt)?;
+        Ok(OrderKey { user_id, order_id })
+    }
+}
+
+/// The order in an image of the table's stream, old or new; `None` for a row that is no order (a refusal).
+///
+/// Any map of attribute values that `serde_dynamo` knows becomes the argument by `.into()`.
+pub fn order_from_image(image: serde_dynamo::Item) -> Result<Option<Order>, StoreError> {
+    from_image(image)
+}
+
+impl Document for Order {
+    const ATTRIBUTE: &'static str = "order";
+    const KEY: [&'static str; 2] = ["user_id", "order_id"];
+    const DUE_AT: &'static str = "next_check_at";
+
+    fn key(&self) -> [&str; 2] {
+        [self.key.user_id.as_str(), self.key.order_id.as_str()]
+    }
+
+    fn status(&self) -> &'static str {
+        Order::status(self).as_str()
+    }
+
+    fn due_at(&self) -> Option<Timestamp> {
+        self.next_check_at
+    }
+
+    fn open_for(&self) -> Option<&str> {
+        self.next_check_at.map(|_| self.key.user_id.as_str())
+    }
+}

@@ -1,0 +1,202 @@
+//! Queues: how one function asks another. The bodies carry ids only, and are read strictly.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
+use domain::{ConnectionId, OrderId, UserId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::StoreError;
+
+/// The longest that SQS holds a message back, in seconds (SQS, `DelaySeconds`).
+pub const TRACK_DELAY_SECONDS_MAX: u32 = 900;
+
+/// Take a user's unfinished orders further; on the order queue, in the user's group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wake {
+    /// Whose.
+    pub user_id: UserId,
+    /// Only this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<OrderId>,
+}
+
+/// Look after a connection's session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionAsk {
+    /// Whose.
+    pub user_id: UserId,
+    /// Which.
+    pub connection_id: ConnectionId,
+    /// Why.
+    pub reason: SessionAskReason,
+}
+
+/// Why a session is to be looked after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionAskReason {
+    /// Its renewal is due.
+    RenewalDue,
+    /// An order waits for it.
+    OrderWaits,
+    /// Its user or the operator asked.
+    Asked,
+}
+
+/// Look at a user's orders at the broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrackAsk {
+    /// Whose.
+    pub user_id: UserId,
+}
+
+/// Why a body is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyRefused {
+    /// It says that it is something else, or does not say what it is.
+    #[error("the message is no {expected}")]
+    OtherSchema {
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// It says that it is this, and is not.
+    #[error("the message says that it is a {expected}, and cannot be read as one")]
+    Malformed {
+        /// What was expected.
+        expected: &'static str,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+}
+
+impl Wake {
+    /// The schema of its body.
+    pub const SCHEMA: &'static str = "courier.wake/1";
+
+    /// Reads a message's body.
+    pub fn parse(text: &str) -> Result<Self, BodyRefused> {
+        parse(text, Self::SCHEMA)
+    }
+}
+
+impl SessionAsk {
+    /// The schema of its body.
+    pub const SCHEMA: &'static str = "courier.session/1";
+
+    /// Reads a message's body.
+    pub fn parse(text: &str) -> Result<Self, BodyRefused> {
+        parse(text, Self::SCHEMA)
+    }
+}
+
+impl TrackAsk {
+    /// The schema of its body.
+    pub const SCHEMA: &'static str = "courier.track/1";
+
+    /// Reads a message's body.
+    pub fn parse(text: &str) -> Result<Self, BodyRefused> {
+        parse(text, Self::SCHEMA)
+    }
+}
+
+/// The queue of orders (FIFO, a group for each user).
+#[derive(Debug, Clone)]
+pub struct OrderQueue {
+    queue: Queue,
+}
+
+impl OrderQueue {
+    /// The queue at this address.
+    #[must_use]
+    pub fn new(client: Client, url: impl Into<String>) -> Self {
+        Self { queue: Queue { client, url: url.into() } }
+    }
+
+    /// Wakes a user's orders. Wakes with the same `deduplication_id` within five minutes are one (SQS, FIFO).
+    pub async fn wake(&self, wake: &Wake, deduplication_id: &str) -> Result<(), StoreError> {
+        self.put(&wake.user_id, &body(wake, Wake::SCHEMA), deduplication_id).await
+    }
+
+    /// Puts an order's own message (`courier.order/1`) into its user's group.
+    pub async fn put(&self, user_id: &UserId, text: &str, deduplication_id: &str) -> Result<(), StoreError> {
+        let message = self.queue.message(text);
+        self.queue.send(message.message_group_id(user_id.as_str()).message_deduplication_id(deduplication_id)).await
+    }
+}
+
+/// The queue of connections to look after.
+#[derive(Debug, Clone)]
+pub struct SessionQueue {
+    queue: Queue,
+}
+
+impl SessionQueue {
+    /// The queue at this address.
+    #[must_use]
+    pub fn new(client: Client, url: impl Into<String>) -> Self {
+        Self { queue: Queue { client, url: url.into() } }
+    }
+
+    /// Asks that a connection's session be looked after.
+    pub async fn ask(&self, ask: &SessionAsk) -> Result<(), StoreError> {
+        self.queue.send(self.queue.message(&body(ask, SessionAsk::SCHEMA))).await
+    }
+}
+
+/// The queue of users to track.
+#[derive(Debug, Clone)]
+pub struct TrackQueue {
+    queue: Queue,
+}
+
+impl TrackQueue {
+    /// The queue at this address.
+    #[must_use]
+    pub fn new(client: Client, url: impl Into<String>) -> Self {
+        Self { queue: Queue { client, url: url.into() } }
+    }
+
+    /// Asks that a user be tracked, after a delay of at most [`TRACK_DELAY_SECONDS_MAX`]; a longer one is cut.
+    pub async fn ask(&self, ask: &TrackAsk, delay_seconds: u32) -> Result<(), StoreError> {
+        let delay_seconds = i32::try_from(delay_seconds.min(TRACK_DELAY_SECONDS_MAX)).unwrap_or_default();
+        self.queue.send(self.queue.message(&body(ask, TrackAsk::SCHEMA)).delay_seconds(delay_seconds)).await
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Queue {
+    client: Client,
+    url: String,
+}
+
+impl Queue {
+    fn message(&self, text: &str) -> SendMessageFluentBuilder {
+        self.client.send_message().queue_url(&self.url).message_body(text)
+    }
+
+    async fn send(&self, message: SendMessageFluentBuilder) -> Result<(), StoreError> {
+        message.send().await.map_err(|error| StoreError::of_call(&self.url, "take a message", error))?;
+        Ok(())
+    }
+}
+
+fn body(content: &impl Serialize, schema: &str) -> String {
+    // Plain data of texts always serialises into an object.
+    let mut value = serde_json::to_value(content).unwrap_or_default();
+    value["schema"] = Value::from(schema);
+    value.to_string()
+}
+
+fn parse<T: DeserializeOwned>(text: &str, expected: &'static str) -> Result<T, BodyRefused> {
+    let other = || BodyRefused::OtherSchema { expected };
+    let mut object: Map<String, Value> = serde_json::from_str(text).map_err(|_| other())?;
+    if object.remove("schema") != Some(Value::from(expected)) {
+        return Err(other());
+    }
+    serde_json::from_value(Value::Object(object)).map_err(|source| BodyRefused::Malformed { expected, source })
+}

@@ -1,0 +1,279 @@
+//! Rules: algorithms, grants, limits, halts. Each row is replaced as a whole; the last word stands.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use domain::{Algorithm, AlgorithmId, Grant, Halt, Limits, UserId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::database::{Attributes, Database, text, text_of};
+use crate::documents::{DUE_SHARDS, shard_of};
+use crate::error::StoreError;
+use crate::transaction::{CONTENTION_TRIES_MAX, built, commit_unconditionally, pause, put};
+
+/// Rows that a list reads at most.
+const LIST_ROWS_MAX: usize = 1000;
+
+const ALGORITHMS: &str = "algorithms";
+const REGISTRATION: &str = "registration";
+const LIMITS: &str = "limits";
+const HALT: &str = "halt";
+const GRANT: &str = "grant#";
+const RULE: &str = "rule";
+
+/// What a halt stops.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum HaltScope {
+    /// Everything.
+    Global,
+    /// One user's orders.
+    User(UserId),
+    /// One algorithm's orders, of all users.
+    Algorithm(AlgorithmId),
+}
+
+impl HaltScope {
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Global => "global".to_owned(),
+            Self::User(user_id) => user_scope(user_id),
+            Self::Algorithm(algorithm_id) => algorithm_scope(algorithm_id),
+        }
+    }
+
+    /// The row that an intent of this user checks. Two transactions that check one row at once get in each other's
+    /// way, so halts over many users stand in one copy for each shard of users.
+    pub(crate) fn checked_item(&self, user_id: &UserId) -> String {
+        match self {
+            Self::User(_) => HALT.to_owned(),
+            Self::Global | Self::Algorithm(_) => copy_name(shard_of(user_id.as_str())),
+        }
+    }
+
+    /// All rows of this halt. The one that is read comes last, so it never says more than what all copies say.
+    fn items(&self) -> Vec<String> {
+        let copies = match self {
+            Self::User(_) => 0,
+            Self::Global | Self::Algorithm(_) => DUE_SHARDS,
+        };
+        (0..copies).map(copy_name).chain([HALT.to_owned()]).collect()
+    }
+}
+
+impl fmt::Display for HaltScope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Global => formatter.write_str("all trading"),
+            Self::User(user_id) => write!(formatter, "user {user_id}"),
+            Self::Algorithm(algorithm_id) => write!(formatter, "algorithm {algorithm_id}"),
+        }
+    }
+}
+
+/// The table of rules. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    database: Database,
+    table: String,
+}
+
+impl Rules {
+    /// The rules of this table.
+    #[must_use]
+    pub fn new(database: &Database, table: impl Into<String>) -> Self {
+        Self { database: database.clone(), table: table.into() }
+    }
+
+    /// Registers an algorithm, or replaces its registration.
+    pub async fn put_algorithm(&self, algorithm: &Algorithm) -> Result<(), StoreError> {
+        let id = &algorithm.algorithm_id;
+        let parts = [
+            put(&self.table, self.row(&algorithm_scope(id), REGISTRATION, algorithm)?)?,
+            put(&self.table, self.row(ALGORITHMS, id.as_str(), algorithm)?)?,
+        ];
+        commit_unconditionally(&self.database, &self.table, "register an algorithm", &parts).await
+    }
+
+    /// Forgets an algorithm. Grants to it stay, and it may send nothing.
+    pub async fn remove_algorithm(&self, id: &AlgorithmId) -> Result<(), StoreError> {
+        let delete = |scope: &str, item: &str| {
+            let delete = Delete::builder().table_name(&self.table).set_key(Some(Self::key(scope, item))).build();
+            Ok::<_, StoreError>(TransactWriteItem::builder().delete(built(&self.table, delete)?).build())
+        };
+        let parts = [delete(&algorithm_scope(id), REGISTRATION)?, delete(ALGORITHMS, id.as_str())?];
+        commit_unconditionally(&self.database, &self.table, "forget an algorithm", &parts).await
+    }
+
+    /// An algorithm's registration.
+    pub async fn algorithm(&self, id: &AlgorithmId) -> Result<Option<Algorithm>, StoreError> {
+        self.get(&algorithm_scope(id), REGISTRATION).await
+    }
+
+    /// All algorithms, by id.
+    pub async fn algorithms(&self) -> Result<Vec<Algorithm>, StoreError> {
+        self.list(ALGORITHMS, "").await
+    }
+
+    /// A user's grant to an algorithm.
+    pub async fn grant(&self, user_id: &UserId, id: &AlgorithmId) -> Result<Option<Grant>, StoreError> {
+        self.get(&user_scope(user_id), &grant_item(id)).await
+    }
+
+    /// Gives a grant, or replaces it.
+    pub async fn put_grant(&self, grant: &Grant) -> Result<(), StoreError> {
+        self.put(&user_scope(&grant.user_id), &grant_item(&grant.algorithm_id), grant).await
+    }
+
+    /// Takes a grant back.
+    pub async fn delete_grant(&self, user_id: &UserId, id: &AlgorithmId) -> Result<(), StoreError> {
+        self.delete(&user_scope(user_id), &grant_item(id)).await
+    }
+
+    /// All grants of a user, by algorithm.
+    pub async fn grants(&self, user_id: &UserId) -> Result<Vec<Grant>, StoreError> {
+        self.list(&user_scope(user_id), GRANT).await
+    }
+
+    /// A user's own limits, over all algorithms.
+    pub async fn limits(&self, user_id: &UserId) -> Result<Option<Limits>, StoreError> {
+        self.get(&user_scope(user_id), LIMITS).await
+    }
+
+    /// Sets a user's own limits.
+    pub async fn put_limits(&self, user_id: &UserId, limits: &Limits) -> Result<(), StoreError> {
+        self.put(&user_scope(user_id), LIMITS, limits).await
+    }
+
+    /// Removes a user's own limits.
+    pub async fn delete_limits(&self, user_id: &UserId) -> Result<(), StoreError> {
+        self.delete(&user_scope(user_id), LIMITS).await
+    }
+
+    /// A halt; one that was never set is off.
+    pub async fn halt(&self, scope: &HaltScope) -> Result<Halt, StoreError> {
+        Ok(self.get(&scope.name(), HALT).await?.unwrap_or_default())
+    }
+
+    /// Sets a halt, on or off. An error may leave it in force for some users and not for others: set it again
+    /// until it succeeds.
+    pub async fn put_halt(&self, scope: &HaltScope, halt: &Halt) -> Result<(), StoreError> {
+        for item in scope.items() {
+            self.put(&scope.name(), &item, halt).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
+    pub(crate) fn key(scope: &str, item: &str) -> Attributes {
+        Attributes::from([("scope".to_owned(), text(scope)), ("item".to_owned(), text(item))])
+    }
+
+    pub(crate) fn grant_key(user_id: &UserId, id: &AlgorithmId) -> Attributes {
+        Self::key(&user_scope(user_id), &grant_item(id))
+    }
+
+    fn row(&self, scope: &str, item: &str, rule: &impl Serialize) -> Result<Attributes, StoreError> {
+        let body: AttributeValue = serde_dynamo::to_attribute_value(rule)
+            .map_err(|error| StoreError::corrupt(&self.table, format!("{scope}/{item}"), error))?;
+        let mut row = Self::key(scope, item);
+        row.insert(RULE.to_owned(), body);
+        Ok(row)
+    }
+
+    fn read<R: DeserializeOwned>(&self, mut row: Attributes) -> Result<R, StoreError> {
+        let key = ["scope", "item"].map(|name| text_of(&row, name).unwrap_or("?").to_owned()).join("/");
+        let body = row.remove(RULE).ok_or_else(|| StoreError::corrupt(&self.table, key.clone(), "it holds no rule"))?;
+        serde_dynamo::from_attribute_value(body).map_err(|error| StoreError::corrupt(&self.table, key, error))
+    }
+
+    async fn get<R: DeserializeOwned>(&self, scope: &str, item: &str) -> Result<Option<R>, StoreError> {
+        let answer = self
+            .database
+            .client()
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(Self::key(scope, item)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| StoreError::of_call(&self.table, "read a rule", error))?;
+        answer.item.map(|row| self.read(row)).transpose()
+    }
+
+    /// Puts a row. Intents that check it at this moment get in the way, so it is tried some times.
+    async fn put(&self, scope: &str, item: &str, rule: &impl Serialize) -> Result<(), StoreError> {
+        let row = self.row(scope, item, rule)?;
+        let mut attempt = 1;
+        loop {
+            let request = self.database.client().put_item().table_name(&self.table).set_item(Some(row.clone()));
+            match request.send().await.map_err(|error| StoreError::of_call(&self.table, "write a rule", error)) {
+                Err(StoreError::Throttled { .. }) if attempt < CONTENTION_TRIES_MAX => {}
+                ended => return ended.map(|_| ()),
+            }
+            pause(&self.database, attempt).await;
+            attempt += 1;
+        }
+    }
+
+    async fn delete(&self, scope: &str, item: &str) -> Result<(), StoreError> {
+        let key = Self::key(scope, item);
+        let mut attempt = 1;
+        loop {
+            let request = self.database.client().delete_item().table_name(&self.table).set_key(Some(key.clone()));
+            match request.send().await.map_err(|error| StoreError::of_call(&self.table, "remove a rule", error)) {
+                Err(StoreError::Throttled { .. }) if attempt < CONTENTION_TRIES_MAX => {}
+                ended => return ended.map(|_| ()),
+            }
+            pause(&self.database, attempt).await;
+            attempt += 1;
+        }
+    }
+
+    async fn list<R: DeserializeOwned>(&self, scope: &str, prefix: &str) -> Result<Vec<R>, StoreError> {
+        let mut request = self
+            .database
+            .client()
+            .query()
+            .table_name(&self.table)
+            .expression_attribute_names("#scope", "scope")
+            .expression_attribute_values(":scope", text(scope))
+            .key_condition_expression("#scope = :scope")
+            .consistent_read(true);
+        if !prefix.is_empty() {
+            request = request
+                .key_condition_expression("#scope = :scope AND begins_with(#item, :prefix)")
+                .expression_attribute_names("#item", "item")
+                .expression_attribute_values(":prefix", text(prefix));
+        }
+        let mut rows = request.into_paginator().items().send();
+        let mut rules = Vec::new();
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|error| StoreError::of_call(&self.table, "list rules", error))?;
+            rules.push(self.read(row)?);
+            if rules.len() == LIST_ROWS_MAX {
+                break;
+            }
+        }
+        Ok(rules)
+    }
+}
+
+fn user_scope(user_id: &UserId) -> String {
+    format!("user#{user_id}")
+}
+
+fn algorithm_scope(id: &AlgorithmId) -> String {
+    format!("algorithm#{id}")
+}
+
+fn grant_item(id: &AlgorithmId) -> String {
+    format!("{GRANT}{id}")
+}
+
+fn copy_name(shard: u8) -> String {
+    format!("{HALT}#{shard:02}")
+}

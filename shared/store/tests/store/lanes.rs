@@ -1,0 +1,93 @@
+//! One holder at a time.
+
+use store::Acquired;
+
+use crate::support::{World, at, user};
+
+#[tokio::test]
+async fn a_held_lane_tells_until_when_and_is_free_after() {
+    let world = World::new().await;
+    let lanes = &world.store.lanes;
+    let Acquired::Leased(first) = lanes.acquire(&user("u-7"), "a", at(0), at(30)).await.unwrap() else {
+        panic!("a free lane was not had");
+    };
+    assert_eq!((first.user_id(), first.epoch(), first.until()), (&user("u-7"), 1, at(30)));
+    assert_eq!(lanes.acquire(&user("u-7"), "b", at(30), at(60)).await.unwrap(), Acquired::Held { until: at(30) });
+    let Acquired::Leased(second) = lanes.acquire(&user("u-7"), "b", at(31), at(60)).await.unwrap() else {
+        panic!("an ended lease still holds the lane");
+    };
+    assert_eq!(second.epoch(), 2);
+}
+
+#[tokio::test]
+async fn a_released_lane_is_free_at_once_and_its_epoch_goes_on() {
+    let world = World::new().await;
+    let first = world.lease(&user("u-7")).await;
+    world.store.lanes.release(first).await.unwrap();
+    let second = world.lease(&user("u-7")).await;
+    assert_eq!(second.epoch(), 2);
+}
+
+#[tokio::test]
+async fn a_late_release_does_not_take_the_lane_from_its_new_holder() {
+    let world = World::new().await;
+    let lanes = &world.store.lanes;
+    let late = world.lease(&user("u-7")).await;
+    assert!(matches!(lanes.acquire(&user("u-7"), "b", at(61), at(90)).await.unwrap(), Acquired::Leased(_)));
+    lanes.release(late).await.unwrap();
+    assert_eq!(lanes.acquire(&user("u-7"), "c", at(62), at(99)).await.unwrap(), Acquired::Held { until: at(90) });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_race_for_a_lane_has_one_winner_and_epochs_grow() {
+    let world = World::new().await;
+    for round in 1..=5_u64 {
+        let mut tasks = Vec::new();
+        for number in 0..20 {
+            let lanes = world.store.lanes.clone();
+            let now = i64::try_from(round).unwrap() * 100;
+            tasks.push(tokio::spawn(async move {
+                lanes.acquire(&user("u-7"), &number.to_string(), at(now), at(now + 30)).await.unwrap()
+            }));
+        }
+        let mut epochs = Vec::new();
+        for task in tasks {
+            if let Acquired::Leased(lease) = task.await.unwrap() {
+                epochs.push(lease.epoch());
+            }
+        }
+        assert_eq!(epochs, [round]);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_taking_a_lane_is_recognised_as_our_own() {
+    let world = World::new().await;
+    let losing = world.losing_the_first_answer();
+    let Acquired::Leased(lease) = losing.lanes.acquire(&user("u-7"), "a", at(0), at(30)).await.unwrap() else {
+        panic!("our own lease was taken for somebody else's");
+    };
+    assert_eq!(lease.epoch(), 1);
+    let losing = world.losing_the_first_answer();
+    losing.lanes.release(lease).await.unwrap();
+    assert_eq!(world.lease(&user("u-7")).await.epoch(), 2);
+}
+
+#[tokio::test]
+async fn lanes_of_different_users_are_different() {
+    let world = World::new().await;
+    world.lease(&user("u-7")).await;
+    assert_eq!(world.lease(&user("u-8")).await.epoch(), 1);
+}
+
+#[tokio::test]
+async fn the_penalty_box_keeps_the_latest_time() {
+    let world = World::new().await;
+    let lanes = &world.store.lanes;
+    assert_eq!(lanes.penalty_until().await.unwrap(), None);
+    lanes.set_penalty(at(600)).await.unwrap();
+    lanes.set_penalty(at(300)).await.unwrap();
+    assert_eq!(lanes.penalty_until().await.unwrap(), Some(at(600)));
+    lanes.set_penalty(at(900)).await.unwrap();
+    assert_eq!(lanes.penalty_until().await.unwrap(), Some(at(900)));
+}

@@ -1,0 +1,14 @@
+//! The store over an embedded DynamoDB, through the real SDK.
+#![cfg(test)]
+
+mod attempts;
+mod connections;
+mod failures;
+mod intents;
+mod lanes;
+mod orders;
+mod queues;
+mod refusals;
+mod rules;
+mod sealing;
+mod support;

@@ -1,0 +1,78 @@
+//! Rules are set, read, listed and taken back.
+
+use domain::{Algorithm, GrantStatus, Halt, Limits};
+use embedded_dynamodb::Fault;
+use store::{HaltScope, StoreError};
+
+use crate::support::{World, algorithm, at, grant, user};
+
+fn registration(id: &str, principals: &[&str]) -> Algorithm {
+    Algorithm {
+        algorithm_id: algorithm(id),
+        principals: principals.iter().map(|id| id.parse().unwrap()).collect(),
+        registered_at: at(0),
+    }
+}
+
+#[tokio::test]
+async fn algorithms_are_registered_replaced_listed_and_forgotten() {
+    let world = World::new().await;
+    let rules = &world.store.rules;
+    assert_eq!(rules.algorithm(&algorithm("b")).await.unwrap(), None);
+    rules.put_algorithm(&registration("b", &["AROA1"])).await.unwrap();
+    rules.put_algorithm(&registration("a", &[])).await.unwrap();
+    rules.put_algorithm(&registration("b", &["AROA1", "AROA2"])).await.unwrap();
+    assert_eq!(rules.algorithm(&algorithm("b")).await.unwrap(), Some(registration("b", &["AROA1", "AROA2"])));
+    let all = [registration("a", &[]), registration("b", &["AROA1", "AROA2"])];
+    assert_eq!(rules.algorithms().await.unwrap(), all);
+    rules.remove_algorithm(&algorithm("b")).await.unwrap();
+    rules.remove_algorithm(&algorithm("b")).await.unwrap();
+    assert_eq!(rules.algorithm(&algorithm("b")).await.unwrap(), None);
+    assert_eq!(rules.algorithms().await.unwrap(), [registration("a", &[])]);
+}
+
+#[tokio::test]
+async fn grants_are_of_one_user_and_do_not_mix_with_limits_and_halts() {
+    let world = World::new().await;
+    let rules = &world.store.rules;
+    let mut given = grant("u-7", "mr", &["DU1", "DU2"], GrantStatus::Active);
+    given.limits.max_daily_orders = Some(5);
+    given.limits.allowed_conids = Some([265_598_u64.try_into().unwrap()].into());
+    rules.put_grant(&given).await.unwrap();
+    rules.put_grant(&grant("u-8", "mr", &["DU3"], GrantStatus::Halted)).await.unwrap();
+    let limits = Limits { max_order_quantity: Some("100".parse().unwrap()), ..Limits::default() };
+    rules.put_limits(&user("u-7"), &limits).await.unwrap();
+    rules.put_halt(&HaltScope::User(user("u-7")), &Halt::default()).await.unwrap();
+    assert_eq!(rules.grant(&user("u-7"), &algorithm("mr")).await.unwrap(), Some(given.clone()));
+    assert_eq!(rules.grants(&user("u-7")).await.unwrap(), [given]);
+    assert_eq!(rules.limits(&user("u-7")).await.unwrap(), Some(limits));
+    rules.delete_grant(&user("u-7"), &algorithm("mr")).await.unwrap();
+    assert_eq!(rules.grants(&user("u-7")).await.unwrap(), []);
+    rules.delete_limits(&user("u-7")).await.unwrap();
+    assert_eq!(rules.limits(&user("u-7")).await.unwrap(), None);
+    assert_eq!(rules.grants(&user("u-8")).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_halt_that_was_never_set_is_off() {
+    let world = World::new().await;
+    let rules = &world.store.rules;
+    let halt = Halt { halted: true, reason: Some("stop".to_owned()), since: Some(at(3)) };
+    for scope in [HaltScope::Global, HaltScope::User(user("u-7")), HaltScope::Algorithm(algorithm("mr"))] {
+        assert_eq!(rules.halt(&scope).await.unwrap(), Halt::default());
+        rules.put_halt(&scope, &halt).await.unwrap();
+        assert_eq!(rules.halt(&scope).await.unwrap(), halt);
+    }
+}
+
+#[tokio::test]
+async fn a_halt_is_set_through_the_traffic_of_intents() {
+    let world = World::new().await;
+    let halt = Halt { halted: true, reason: None, since: None };
+    let busy = world.with_faults(|call| if call.number % 3 == 0 { Fault::None } else { Fault::Contention });
+    busy.rules.put_halt(&HaltScope::Global, &halt).await.unwrap();
+    assert_eq!(world.store.rules.halt(&HaltScope::Global).await.unwrap(), halt);
+    let never = world.with_faults(|_| Fault::Contention);
+    let refused = never.rules.put_halt(&HaltScope::Global, &Halt::default()).await;
+    assert!(matches!(refused, Err(StoreError::Throttled { .. })), "{refused:?}");
+}
