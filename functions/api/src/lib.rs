@@ -1,1 +1,112 @@
-//! The api function.
+//! The HTTP API (contract: The HTTP API): connections, orders, grants, limits, halts, contracts, and two open pages.
+
+mod connections;
+mod contracts;
+mod orders;
+mod pages;
+mod rules;
+
+use platform::{HttpRequest, HttpResponse, Problem};
+use serde::de::DeserializeOwned;
+use sessions::End;
+use store::{OrderQueue, StoreError};
+use trading::Desk;
+
+/// The routes that this function answers, as the template names them.
+pub const ROUTES: [&str; 17] = [
+    "GET /connections",
+    "DELETE /connections/{connection_id}",
+    "GET /grants",
+    "PUT /grants/{algorithm_id}",
+    "DELETE /grants/{algorithm_id}",
+    "GET /limits",
+    "PUT /limits",
+    "GET /halt",
+    "PUT /halt",
+    "POST /orders",
+    "GET /orders",
+    "GET /orders/{order_id}",
+    "PUT /orders/{order_id}",
+    "DELETE /orders/{order_id}",
+    "GET /contracts",
+    "GET /",
+    "GET /openapi.json",
+];
+
+/// The function, with what it needs.
+#[derive(Debug)]
+pub struct Api {
+    /// The desk.
+    pub desk: Desk,
+    /// The use case of disconnecting.
+    pub end: End,
+    /// Where the worker is woken.
+    pub order_queue: OrderQueue,
+}
+
+type Answer = Result<HttpResponse, Problem>;
+
+impl Api {
+    /// Answers one request.
+    pub async fn handle(&self, request: &HttpRequest) -> HttpResponse {
+        match self.route(request).await {
+            Ok(response) => response,
+            Err(problem) => {
+                tracing::info!(route = request.route_key, status = problem.status, code = problem.code, "a request was refused");
+                problem.into()
+            }
+        }
+    }
+
+    async fn route(&self, request: &HttpRequest) -> Answer {
+        match request.route_key.as_str() {
+            "GET /connections" => self.list_connections(request).await,
+            "DELETE /connections/{connection_id}" => self.disconnect(request).await,
+            "GET /grants" => self.list_grants(request).await,
+            "PUT /grants/{algorithm_id}" => self.put_grant(request).await,
+            "DELETE /grants/{algorithm_id}" => self.delete_grant(request).await,
+            "GET /limits" => self.get_limits(request).await,
+            "PUT /limits" => self.put_limits(request).await,
+            "GET /halt" => self.get_halt(request).await,
+            "PUT /halt" => self.put_halt(request).await,
+            "POST /orders" => self.place_order(request).await,
+            "GET /orders" => self.list_orders(request).await,
+            "GET /orders/{order_id}" => self.get_order(request).await,
+            "PUT /orders/{order_id}" => self.modify_order(request).await,
+            "DELETE /orders/{order_id}" => self.cancel_order(request).await,
+            "GET /contracts" => self.find_contracts(request).await,
+            "GET /" => Ok(pages::front(request)),
+            "GET /openapi.json" => Ok(pages::openapi()),
+            _ => Err(Problem::not_found("route")),
+        }
+    }
+}
+
+/// A table or queue that failed: what of it is the caller's to know.
+fn store_failed(error: &StoreError) -> Problem {
+    if matches!(error, StoreError::CursorRefused) {
+        return Problem::bad_fields(vec![domain::FieldFault { field: "cursor".to_owned(), message: error.to_string() }]);
+    }
+    tracing::error!(%error, source = std::error::Error::source(error), "a request failed");
+    match error {
+        StoreError::Conflict { .. } => Problem::new(
+            http::StatusCode::CONFLICT,
+            "changed_meanwhile",
+            "It was changed by somebody else at the same time. Read it again, and decide anew.",
+        ),
+        StoreError::Throttled { .. } => Problem::unavailable("Too much is going on right now; nothing was changed. Try again in a moment."),
+        _ => Problem::internal(),
+    }
+}
+
+/// The body as JSON of this form.
+fn json_body<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
+    serde_json::from_str(&request.text()?).map_err(|error| {
+        Problem::bad_fields(vec![domain::FieldFault { field: String::new(), message: format!("the body cannot be read: {error}") }])
+    })
+}
+
+/// A placeholder of the path, as the identifier that it must be. What is none names nothing.
+fn path_id<T: std::str::FromStr>(request: &HttpRequest, name: &str, what: &str) -> Result<T, Problem> {
+    request.path_parameter(name).and_then(|text| text.parse().ok()).ok_or_else(|| Problem::not_found(what))
+}

@@ -1,1 +1,28 @@
-fn main() {}
+//! Wires `oauth-callback`.
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use oauth_callback::OauthCallback;
+use platform::{HttpRequest, Parts, environment};
+use sessions::Complete;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let parts = Parts::start().await;
+    let function = OauthCallback {
+        consumer: parts.consumer(parts.api()?)?,
+        complete: Complete {
+            connections: parts.connections()?,
+            attempts: parts.attempts()?,
+            tokens: parts.tokens().await?,
+            clock: Arc::clone(&parts.clock),
+        },
+        return_url: environment::optional("COURIER_RETURN_URL"),
+    };
+    let function = &function;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {
+        Ok::<_, Error>(function.handle(&event.payload).await)
+    }))
+    .await
+}

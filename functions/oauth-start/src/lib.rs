@@ -1,1 +1,82 @@
-//! The oauth-start function.
+//! `POST /connections`: begins a connection, and gives the address at which the user consents.
+
+use http::StatusCode;
+use platform::{ConsumerError, ConsumerSource, HttpRequest, HttpResponse, Problem};
+use serde::Serialize;
+use sessions::{ATTEMPT_LIFE, Begin, BeginError, Begun};
+
+/// The cookie that binds the browser to the attempt.
+const COOKIE: &str = "courier_attempt";
+
+/// The function, with what it needs.
+#[derive(Debug)]
+pub struct OauthStart {
+    /// The consumer's secret.
+    pub consumer: ConsumerSource,
+    /// The use case.
+    pub begin: Begin,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    connection_id: &'a domain::ConnectionId,
+    authorize_url: &'a str,
+    expires_at: jiff::Timestamp,
+}
+
+impl OauthStart {
+    /// Answers one request.
+    pub async fn handle(&self, request: &HttpRequest) -> HttpResponse {
+        match self.begin(request).await {
+            Ok(response) => response,
+            Err(problem) => problem.into(),
+        }
+    }
+
+    async fn begin(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+        let user_id = request.user()?;
+        let loaded = self.consumer.current().await.map_err(|error| no_consumer(&error))?;
+        let begun = self.begin.begin(&loaded.consumer, &user_id).await.map_err(|error| not_begun(&error))?;
+        tracing::info!(%user_id, connection_id = %begun.connection_id, "a connection was begun");
+        let answer = Answer {
+            connection_id: &begun.connection_id,
+            authorize_url: begun.authorize_url.as_str(),
+            expires_at: begun.expires_at,
+        };
+        let mut response = HttpResponse::json(StatusCode::CREATED, &answer);
+        response.cookies.push(cookie(request, &begun));
+        Ok(response)
+    }
+}
+
+/// The cookie crosses from the broker's page to ours by a link, which `SameSite=Lax` allows and `Strict` does not.
+fn cookie(request: &HttpRequest, begun: &Begun) -> String {
+    let secure = if is_this_machine(request) { "" } else { "; Secure" };
+    format!("{COOKIE}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}", begun.cookie.expose(), ATTEMPT_LIFE.as_secs())
+}
+
+/// On one machine the API has no TLS, and a `Secure` cookie would not come back.
+fn is_this_machine(request: &HttpRequest) -> bool {
+    let host = request.headers.get("host").map_or("", String::as_str);
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+}
+
+fn no_consumer(error: &ConsumerError) -> Problem {
+    tracing::error!(%error, source = std::error::Error::source(error), "there is no consumer");
+    Problem::unavailable("This platform is not set up for connections yet. Its operator finds the reason in the log of oauth-start.")
+}
+
+fn not_begun(error: &BeginError) -> Problem {
+    match error {
+        BeginError::Broker(error) => {
+            tracing::error!(%error, "the broker gave no request token");
+            Problem::new(StatusCode::BAD_GATEWAY, "broker_refused", error.to_string())
+        }
+        BeginError::TooMany => Problem::new(StatusCode::CONFLICT, "too_many_connections", error.to_string()),
+        BeginError::Store(error) => {
+            tracing::error!(%error, source = std::error::Error::source(error), "a connection was not begun");
+            Problem::internal()
+        }
+    }
+}

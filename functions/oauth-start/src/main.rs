@@ -1,1 +1,27 @@
-fn main() {}
+//! Wires `oauth-start`.
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use oauth_start::OauthStart;
+use platform::{HttpRequest, Parts};
+use sessions::Begin;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let parts = Parts::start().await;
+    let function = OauthStart {
+        consumer: parts.consumer(parts.api()?)?,
+        begin: Begin {
+            connections: parts.connections()?,
+            attempts: parts.attempts()?,
+            clock: Arc::clone(&parts.clock),
+            entropy: Arc::clone(&parts.entropy),
+        },
+    };
+    let function = &function;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {
+        Ok::<_, Error>(function.handle(&event.payload).await)
+    }))
+    .await
+}

@@ -1,1 +1,17 @@
-fn main() {}
+//! Wires `order-submit`.
+
+use aws_lambda_events::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use order_submit::OrderSubmit;
+use platform::Parts;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let function = OrderSubmit { desk: Parts::start().await.desk().await? };
+    let function = &function;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        let deadline = platform::deadline(&event.context);
+        Ok::<_, Error>(function.handle(event.payload, &event.context.request_id, deadline).await)
+    }))
+    .await
+}

@@ -1,1 +1,32 @@
-fn main() {}
+//! Wires `session-refresh`.
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use platform::Parts;
+use serde_json::Value;
+use session_refresh::SessionRefresh;
+use sessions::Renew;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let parts = Parts::start().await;
+    let function = SessionRefresh {
+        consumer: parts.consumer(parts.api()?)?,
+        renew: Renew {
+            connections: parts.connections()?,
+            lanes: parts.lanes()?,
+            tokens: parts.tokens().await?,
+            order_queue: parts.order_queue()?,
+            session_queue: parts.session_queue()?,
+            clock: Arc::clone(&parts.clock),
+        },
+        clock: Arc::clone(&parts.clock),
+    };
+    let function = &function;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        let deadline = platform::deadline(&event.context);
+        function.handle(event.payload, &event.context.request_id, deadline).await
+    }))
+    .await
+}

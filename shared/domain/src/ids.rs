@@ -83,7 +83,7 @@ text_id!(
 text_id!(
     /// An account at the broker, such as `DU0000001`.
     AccountId, "an account id", 24,
-    |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'), "of A-Z a-z 0-9 _ - ."
+    |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'), "of A-Z a-z 0-9 _ -"
 );
 text_id!(
     /// One connection of a user to the broker.

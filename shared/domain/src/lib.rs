@@ -36,4 +36,4 @@ pub use state::{Act, Fact, Intent, OrderState, OrderStatus, Reason};
 pub use ticket::{
     Attached, Contract, OrderType, Side, Size, StopLoss, SymbolContract, TakeProfit, Ticket, TimeInForce, Trail,
 };
-pub use view::OrderView;
+pub use view::{ConnectionView, OrderView, SessionView};

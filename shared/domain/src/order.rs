@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::fields::FieldFault;
-use crate::ids::{AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
+use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
 use crate::message::{PlaceOrder, summary};
 use crate::state::{Fact, OrderState, OrderStatus, Reason};
 use crate::ticket::{OrderType, Size};
@@ -44,6 +44,9 @@ pub struct Order {
     pub average_price: Option<Decimal>,
     /// How often its ticket was meant to be put on the wire.
     pub sends: u32,
+    /// When somebody with the right to first asked for its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_asked_at: Option<Timestamp>,
     /// How many changes of status there were: the `sequence` of its latest event.
     pub sequence: u64,
     /// Every change of status.
@@ -132,6 +135,7 @@ impl Order {
             filled_quantity: Decimal::ZERO,
             average_price: None,
             sends: 0,
+            cancel_asked_at: None,
             sequence: 1,
             history,
             created_at: now,
@@ -169,6 +173,7 @@ impl Order {
         match fact {
             Fact::Intend(intent) if intent.act == crate::state::Act::Place => self.sends = self.sends.saturating_add(1),
             Fact::Seen(sight) => self.take_in(sight),
+            Fact::CancelAsked(_) => self.cancel_asked_at = self.cancel_asked_at.or(Some(now)),
             _ => {}
         }
         if next.status() != self.status() {
@@ -181,6 +186,20 @@ impl Order {
             self.next_check_at = None;
         }
         Ok(())
+    }
+
+    /// Remembers that its end was asked for while what is on the wire is not settled: it is cancelled once it is.
+    pub fn remember_cancel(&mut self, now: Timestamp) {
+        if !self.status().is_final() {
+            self.cancel_asked_at = self.cancel_asked_at.or(Some(now));
+            self.updated_at = now;
+        }
+    }
+
+    /// The account that trades; `None` for an order that could not be read.
+    #[must_use]
+    pub fn account_id(&self) -> Option<&AccountId> {
+        self.request.as_ref().map(|request| &request.account_id)
     }
 
     /// Says when somebody must look at it again. A final order is not looked at.

@@ -1,9 +1,10 @@
-//! What outsiders see of an order (contract: What an order shows).
+//! What outsiders see of an order and of a connection (contract: What an order shows, The HTTP API).
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderId, UserId};
+use crate::connection::{Connection, ConnectionStatus, Environment, SessionState};
+use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, ConnectionId, OrderId, UserId};
 use crate::order::{HistoryEntry, Order};
 use crate::state::{OrderStatus, Reason};
 use crate::ticket::{Size, Ticket};
@@ -58,6 +59,53 @@ impl Order {
             created_at: self.created_at,
             updated_at: self.updated_at,
             history: &self.history,
+        }
+    }
+}
+
+/// A connection as the API and the events show it.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "each is the field of the contract of the same name")]
+pub struct ConnectionView<'c> {
+    pub connection_id: &'c ConnectionId,
+    pub user_id: &'c UserId,
+    pub status: ConnectionStatus,
+    pub environment: Option<Environment>,
+    pub accounts: &'c [AccountId],
+    pub session: SessionView<'c>,
+    pub last_error: Option<&'c Reason>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// The session of a connection as outsiders see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionView<'c> {
+    /// Where the brokerage session stands.
+    #[serde(flatten)]
+    pub state: &'c SessionState,
+    /// When the live session token ends; `None` while there is none.
+    pub live_session_token_expires_at: Option<Timestamp>,
+}
+
+impl Connection {
+    /// The connection as outsiders see it: nothing sealed is in it.
+    #[must_use]
+    pub fn view(&self) -> ConnectionView<'_> {
+        let live_session_token = self.tokens.as_ref().and_then(|tokens| tokens.live_session_token.as_ref());
+        ConnectionView {
+            connection_id: &self.connection_id,
+            user_id: &self.user_id,
+            status: self.status,
+            environment: self.environment,
+            accounts: &self.accounts,
+            session: SessionView {
+                state: &self.session,
+                live_session_token_expires_at: live_session_token.map(|token| token.expires_at),
+            },
+            last_error: self.last_error.as_ref(),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
         }
     }
 }

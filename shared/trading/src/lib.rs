@@ -1,1 +1,24 @@
-//! The use cases of an order: record, advance, settle, change, cancel.
+//! The use cases of an order: receive, advance, settle, track, cancel.
+
+mod advance;
+mod authority;
+mod cancel;
+mod contracts;
+mod desk;
+mod dialogue;
+mod lane;
+mod limits;
+mod modify;
+mod questions;
+mod receive;
+mod session;
+mod track;
+
+pub use authority::Sender;
+pub use desk::Desk;
+pub use dialogue::ANSWER_ROUNDS_MAX;
+pub use lane::{Lane, PENDING_MAX};
+pub use limits::not_enforced;
+pub use modify::cannot_be_modified;
+pub use questions::{QuestionPolicy, Verdict};
+pub use receive::{QueueMessage, Recorded, Request, differs};

@@ -1,0 +1,157 @@
+//! Orders: placed, shown, changed, ended.
+
+use domain::{
+    AlgorithmId, CancelOrder, Command, Malformed, Order, OrderId, OrderKey, OrderView, PlaceOrder, Reason, UserId,
+};
+use http::StatusCode;
+use platform::{Caller, HttpRequest, HttpResponse, Problem};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use store::Wake;
+use trading::{Recorded, Request, Sender, cannot_be_modified, differs};
+
+use crate::{Answer, Api, json_body, path_id, store_failed};
+
+/// Orders on one page, unless the caller wants fewer.
+const PAGE_ORDERS: u32 = 50;
+
+#[derive(Serialize)]
+struct Orders<'a> {
+    orders: Vec<OrderView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+impl Api {
+    /// Puts the order on record under the identity that the JWT proved, and wakes the worker. The answer is 202: from
+    /// here the row carries the order.
+    pub(crate) async fn place_order(&self, request: &HttpRequest) -> Answer {
+        let caller = request.caller()?;
+        let place = read_place(request, &caller)?;
+        let key = place.key.clone();
+        let permitted = self.desk.permit(&sender(&caller), &Request::Place(place.clone())).await;
+        permitted.map_err(|error| store_failed(&error))?.map_err(|reason| forbidden(&reason))?;
+        match self.desk.record(place).await.map_err(|error| store_failed(&error))? {
+            Recorded::New(order) | Recorded::Same(order) => {
+                self.wake(&key, "place").await;
+                Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
+            }
+            Recorded::Differs(_) => {
+                let reason = differs(&key);
+                Err(Problem::new(StatusCode::CONFLICT, &reason.code, reason.message))
+            }
+        }
+    }
+
+    pub(crate) async fn list_orders(&self, request: &HttpRequest) -> Answer {
+        let (user_id, algorithm_id) = self.whose(request).await?;
+        let limit = request.query_parameter("limit").and_then(|limit| limit.parse().ok()).unwrap_or(PAGE_ORDERS);
+        let page = self.desk.orders.list(&user_id, request.query_parameter("cursor"), limit).await;
+        let page = page.map_err(|error| store_failed(&error))?;
+        let visible = |order: &&store::Versioned<Order>| {
+            algorithm_id.as_ref().is_none_or(|algorithm_id| order.value.algorithm_id == *algorithm_id)
+        };
+        let orders = page.items.iter().filter(visible).map(|order| order.value.view()).collect();
+        Ok(HttpResponse::json(StatusCode::OK, &Orders { orders, cursor: page.next_cursor }))
+    }
+
+    pub(crate) async fn get_order(&self, request: &HttpRequest) -> Answer {
+        let order = self.visible_order(request).await?;
+        Ok(HttpResponse::json(StatusCode::OK, &order.view()))
+    }
+
+    pub(crate) async fn modify_order(&self, request: &HttpRequest) -> Answer {
+        self.visible_order(request).await?;
+        let reason = cannot_be_modified();
+        Err(Problem::new(StatusCode::NOT_IMPLEMENTED, &reason.code, reason.message))
+    }
+
+    /// Writes the cancel down at once; what the broker has is cancelled there by the worker.
+    pub(crate) async fn cancel_order(&self, request: &HttpRequest) -> Answer {
+        let order = self.visible_order(request).await?;
+        let cancel = CancelOrder { key: order.key.clone(), algorithm_id: order.algorithm_id.clone() };
+        let asked = self.desk.ask_cancel(&cancel.key).await.map_err(|error| store_failed(&error))?;
+        let order = asked.ok_or_else(|| Problem::not_found("order"))?;
+        if !order.value.status().is_final() {
+            self.wake(&cancel.key, "cancel").await;
+        }
+        Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
+    }
+
+    /// A wake that is lost costs time, not the order: the tracker finds it by its row.
+    async fn wake(&self, key: &OrderKey, why: &str) {
+        let wake = Wake { user_id: key.user_id.clone(), order_id: Some(key.order_id.clone()) };
+        let deduplication_id = format!("{}-{why}", key.order_id);
+        if let Err(error) = self.order_queue.wake(&wake, &deduplication_id).await {
+            tracing::error!(%error, %key, "the worker was not woken; the tracker takes the order further");
+        }
+    }
+
+    async fn visible_order(&self, request: &HttpRequest) -> Result<Order, Problem> {
+        let (user_id, algorithm_id) = self.whose(request).await?;
+        let order_id: OrderId = path_id(request, "order_id", "order")?;
+        let order = self.desk.orders.get(&OrderKey { user_id, order_id }).await.map_err(|error| store_failed(&error))?;
+        let order = order.map(|order| order.value).ok_or_else(|| Problem::not_found("order"))?;
+        match algorithm_id {
+            Some(algorithm_id) if order.algorithm_id != algorithm_id => Err(Problem::not_found("order")),
+            _ => Ok(order),
+        }
+    }
+
+    /// Whose orders the caller may see: a user their own, an algorithm its own of a user who granted it (`?user_id=`).
+    async fn whose(&self, request: &HttpRequest) -> Result<(UserId, Option<AlgorithmId>), Problem> {
+        let algorithm_id = match request.caller()? {
+            Caller::User(user_id) => return Ok((user_id, None)),
+            Caller::Algorithm(algorithm_id) => algorithm_id,
+        };
+        let user_id: Option<UserId> = request.query_parameter("user_id").and_then(|text| text.parse().ok());
+        let user_id = user_id.ok_or_else(|| {
+            let message = "say whose orders: an algorithm acts for the users who granted it".to_owned();
+            Problem::bad_fields(vec![domain::FieldFault { field: "user_id".to_owned(), message }])
+        })?;
+        let grant = self.desk.rules.grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
+        grant.map(|_| (user_id, Some(algorithm_id))).ok_or_else(|| Problem::not_found("order"))
+    }
+}
+
+/// The message in the body. What the JWT says already may be left out; what is there must agree with it.
+fn read_place(request: &HttpRequest, caller: &Caller) -> Result<PlaceOrder, Problem> {
+    let mut body: Map<String, Value> = json_body(request)?;
+    let mut default = |field: &str, value: &str| {
+        body.entry(field).or_insert_with(|| Value::from(value));
+    };
+    default("schema", domain::message::SCHEMA);
+    default("command", "place");
+    match caller {
+        Caller::User(user_id) => {
+            default("user_id", user_id.as_str());
+            default("algorithm_id", AlgorithmId::OWN_HAND);
+        }
+        Caller::Algorithm(algorithm_id) => default("algorithm_id", algorithm_id.as_str()),
+    }
+    match Command::from_value(Value::Object(body)) {
+        Ok(Command::Place(place)) => match caller {
+            Caller::User(_) if !place.algorithm_id.is_own_hand() => {
+                let message = "must be `self`: this is a user's own order".to_owned();
+                Err(Problem::bad_fields(vec![domain::FieldFault { field: "algorithm_id".to_owned(), message }]))
+            }
+            _ => Ok(place),
+        },
+        Ok(_) => {
+            let message = "must be place: change by PUT /orders/{order_id}, end by DELETE".to_owned();
+            Err(Problem::bad_fields(vec![domain::FieldFault { field: "command".to_owned(), message }]))
+        }
+        Err(Malformed { faults, .. }) => Err(Problem::bad_fields(faults)),
+    }
+}
+
+fn sender(caller: &Caller) -> Sender {
+    match caller {
+        Caller::User(user_id) => Sender::User(user_id.clone()),
+        Caller::Algorithm(algorithm_id) => Sender::Algorithm(algorithm_id.clone()),
+    }
+}
+
+fn forbidden(reason: &Reason) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, &reason.code, reason.message.clone())
+}

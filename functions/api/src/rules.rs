@@ -1,0 +1,129 @@
+//! A user's word on who may trade for them, and how much.
+
+use std::collections::BTreeSet;
+
+use domain::{AccountId, AlgorithmId, FieldFault, Grant, GrantStatus, Halt, Limits};
+use http::StatusCode;
+use platform::{HttpRequest, HttpResponse, Problem};
+use serde::{Deserialize, Serialize};
+use store::HaltScope;
+use trading::not_enforced;
+
+use crate::{Answer, Api, json_body, path_id, store_failed};
+
+/// The longest reason of a halt, in characters.
+const HALT_REASON_CHARACTERS_MAX: usize = 500;
+/// Accounts of one grant: far more than one user has.
+const ACCOUNTS_MAX: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GrantBody {
+    account_ids: BTreeSet<AccountId>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default = "active")]
+    status: GrantStatus,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HaltBody {
+    halted: bool,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Grants {
+    grants: Vec<Grant>,
+}
+
+fn active() -> GrantStatus {
+    GrantStatus::Active
+}
+
+impl Api {
+    pub(crate) async fn list_grants(&self, request: &HttpRequest) -> Answer {
+        let grants = self.desk.rules.grants(&request.user()?).await.map_err(|error| store_failed(&error))?;
+        Ok(HttpResponse::json(StatusCode::OK, &Grants { grants }))
+    }
+
+    pub(crate) async fn put_grant(&self, request: &HttpRequest) -> Answer {
+        let user_id = request.user()?;
+        let algorithm_id: AlgorithmId = path_id(request, "algorithm_id", "algorithm")?;
+        if algorithm_id.is_own_hand() {
+            return Err(fault("algorithm_id", "your own hand (`self`) needs no grant"));
+        }
+        let body: GrantBody = json_body(request)?;
+        if body.account_ids.is_empty() || body.account_ids.len() > ACCOUNTS_MAX {
+            return Err(fault("account_ids", &format!("must list 1 to {ACCOUNTS_MAX} accounts")));
+        }
+        enforced(&body.limits)?;
+        let grant =
+            Grant { user_id, algorithm_id, account_ids: body.account_ids, limits: body.limits, status: body.status };
+        self.desk.rules.put_grant(&grant).await.map_err(|error| store_failed(&error))?;
+        tracing::info!(user_id = %grant.user_id, algorithm_id = %grant.algorithm_id, status = ?grant.status, "a grant was given");
+        Ok(HttpResponse::json(StatusCode::OK, &grant))
+    }
+
+    pub(crate) async fn delete_grant(&self, request: &HttpRequest) -> Answer {
+        let user_id = request.user()?;
+        let algorithm_id: AlgorithmId = path_id(request, "algorithm_id", "algorithm")?;
+        self.desk.rules.delete_grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
+        tracing::info!(%user_id, %algorithm_id, "a grant was taken back");
+        Ok(HttpResponse::empty(StatusCode::NO_CONTENT))
+    }
+
+    pub(crate) async fn get_limits(&self, request: &HttpRequest) -> Answer {
+        let limits = self.desk.rules.limits(&request.user()?).await.map_err(|error| store_failed(&error))?;
+        Ok(HttpResponse::json(StatusCode::OK, &limits.unwrap_or_default()))
+    }
+
+    pub(crate) async fn put_limits(&self, request: &HttpRequest) -> Answer {
+        let user_id = request.user()?;
+        let limits: Limits = json_body(request)?;
+        enforced(&limits)?;
+        self.desk.rules.put_limits(&user_id, &limits).await.map_err(|error| store_failed(&error))?;
+        Ok(HttpResponse::json(StatusCode::OK, &limits))
+    }
+
+    pub(crate) async fn get_halt(&self, request: &HttpRequest) -> Answer {
+        let scope = HaltScope::User(request.user()?);
+        let halt = self.desk.rules.halt(&scope).await.map_err(|error| store_failed(&error))?;
+        Ok(HttpResponse::json(StatusCode::OK, &halt))
+    }
+
+    pub(crate) async fn put_halt(&self, request: &HttpRequest) -> Answer {
+        let user_id = request.user()?;
+        let body: HaltBody = json_body(request)?;
+        if body.reason.as_ref().is_some_and(|reason| reason.chars().count() > HALT_REASON_CHARACTERS_MAX) {
+            return Err(fault("reason", &format!("must have at most {HALT_REASON_CHARACTERS_MAX} characters")));
+        }
+        let halt = Halt { halted: body.halted, reason: body.reason, since: Some(self.desk.clock.now()) };
+        let scope = HaltScope::User(user_id);
+        self.desk.rules.put_halt(&scope, &halt).await.map_err(|error| store_failed(&error))?;
+        tracing::warn!(%scope, halted = halt.halted, "a user's kill switch was set");
+        Ok(HttpResponse::json(StatusCode::OK, &halt))
+    }
+}
+
+/// A limit that would be taken and not kept is refused instead.
+fn enforced(limits: &Limits) -> Result<(), Problem> {
+    let missing = not_enforced(limits);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let errors = missing
+        .iter()
+        .map(|name| FieldFault {
+            field: format!("limits.{name}"),
+            message: "is not enforced by this version, so it is not taken".to_owned(),
+        })
+        .collect();
+    Err(Problem { status: StatusCode::NOT_IMPLEMENTED.as_u16(), ..Problem::bad_fields(errors) })
+}
+
+fn fault(field: &str, message: &str) -> Problem {
+    Problem::bad_fields(vec![FieldFault { field: field.to_owned(), message: message.to_owned() }])
+}

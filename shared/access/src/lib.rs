@@ -1,0 +1,9 @@
+//! A user's way to the broker: sealed tokens opened into a session, and the brokerage session established.
+//!
+//! What orders and connections both need, so that neither has to know the other.
+
+mod establish;
+mod tokens;
+
+pub use establish::{Opened, open_brokerage_session};
+pub use tokens::{Tokens, TokensUnusable};

@@ -1,0 +1,166 @@
+//! The parts of a function, made once in `main` from what the template sets.
+
+use std::sync::Arc;
+
+use access::Tokens;
+use aws_config::SdkConfig;
+use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
+use domain::{Clock, Entropy, Secret};
+use store::{
+    Attempts, Connections, Database, Lanes, OrderQueue, Orders, Rules, Sealer, SealingKeys, SessionQueue, TrackQueue,
+};
+
+use crate::consumer::{ConsumerSource, read_secret};
+use crate::environment::{BadSetting, optional, required, required_url};
+use crate::system::{SystemClock, SystemEntropy};
+
+/// What any function is put together from.
+#[derive(Debug)]
+pub struct Parts {
+    sdk: SdkConfig,
+    database: Database,
+    sqs: aws_sdk_sqs::Client,
+    /// The machine's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The machine's randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    /// A setting is missing or wrong.
+    #[error(transparent)]
+    Setting(#[from] BadSetting),
+    /// The sealing key was not read.
+    #[error("the sealing key {arn} was not read ({problem}); the template makes it, and grants this function to read it")]
+    SealingKey {
+        /// The secret.
+        arn: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The client of the broker could not be made.
+    #[error("the client of the broker could not be made: {0}")]
+    Transport(String),
+    /// The policy of answers to the broker's questions cannot be read.
+    #[error("the policy of answers to the broker's questions cannot be read: {0}")]
+    Policy(#[from] serde_json::Error),
+}
+
+impl Parts {
+    /// Starts logging, reads the AWS configuration, and makes the clients.
+    pub async fn start() -> Self {
+        crate::telemetry::start();
+        let sdk = crate::aws::configuration().await;
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let database = Database::new(aws_sdk_dynamodb::Client::new(&sdk), Arc::clone(&entropy));
+        let sqs = aws_sdk_sqs::Client::new(&sdk);
+        Self { sdk, database, sqs, clock: Arc::new(SystemClock), entropy }
+    }
+
+    /// The AWS configuration, for a client that only one function needs.
+    #[must_use]
+    pub fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// The ledger.
+    pub fn orders(&self) -> Result<Orders, BadSetting> {
+        Ok(Orders::new(&self.database, required("COURIER_ORDERS_TABLE")?))
+    }
+
+    /// The connections.
+    pub fn connections(&self) -> Result<Connections, BadSetting> {
+        Ok(Connections::new(&self.database, required("COURIER_CONNECTIONS_TABLE")?))
+    }
+
+    /// The attempts to connect.
+    pub fn attempts(&self) -> Result<Attempts, BadSetting> {
+        Ok(Attempts::new(&self.database, required("COURIER_ATTEMPTS_TABLE")?))
+    }
+
+    /// The rules of who may trade.
+    pub fn rules(&self) -> Result<Rules, BadSetting> {
+        Ok(Rules::new(&self.database, required("COURIER_RULES_TABLE")?))
+    }
+
+    /// The lanes.
+    pub fn lanes(&self) -> Result<Lanes, BadSetting> {
+        Ok(Lanes::new(&self.database, required("COURIER_LANES_TABLE")?))
+    }
+
+    /// The queue of orders.
+    pub fn order_queue(&self) -> Result<OrderQueue, BadSetting> {
+        Ok(OrderQueue::new(self.sqs.clone(), required("COURIER_ORDER_QUEUE_URL")?))
+    }
+
+    /// The queue of sessions to look after.
+    pub fn session_queue(&self) -> Result<SessionQueue, BadSetting> {
+        Ok(SessionQueue::new(self.sqs.clone(), required("COURIER_SESSION_QUEUE_URL")?))
+    }
+
+    /// The queue of users to look at.
+    pub fn track_queue(&self) -> Result<TrackQueue, BadSetting> {
+        Ok(TrackQueue::new(self.sqs.clone(), required("COURIER_TRACK_QUEUE_URL")?))
+    }
+
+    /// The broker.
+    pub fn api(&self) -> Result<Api, CannotStart> {
+        let api = required_url("COURIER_BROKER_API_URL")?;
+        // Only who sends users to consent needs the address of the consent page.
+        let authorize = match optional("COURIER_BROKER_AUTHORIZE_URL") {
+            Some(_) => required_url("COURIER_BROKER_AUTHORIZE_URL")?,
+            None => api.clone(),
+        };
+        let query_signing = query_signing()?;
+        let transport = HttpTransport::new().map_err(|error| CannotStart::Transport(error.to_string()))?;
+        let address = BrokerAddress { api, authorize, query_signing };
+        Ok(Api::new(address, Arc::new(transport), Arc::clone(&self.clock), Arc::clone(&self.entropy)))
+    }
+
+    /// The consumer's secret, for who may read it.
+    pub fn consumer(&self, api: Api) -> Result<ConsumerSource, BadSetting> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        Ok(ConsumerSource::new(client, required("COURIER_CONSUMER_SECRET_ARN")?, api))
+    }
+
+    /// What seals and opens tokens.
+    pub async fn tokens(&self) -> Result<Tokens, CannotStart> {
+        let arn = required("COURIER_SEALING_KEY_SECRET_ARN")?;
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        let broken = |problem: String| CannotStart::SealingKey { arn: arn.clone(), problem };
+        let text = read_secret(&client, &arn).await.map_err(|error| broken(error.to_string()))?;
+        let text = text.ok_or_else(|| broken("it is empty".to_owned()))?;
+        let keys = SealingKeys { current: Secret::new(text), previous: None };
+        let sealer = Sealer::new(&keys).map_err(|error| broken(error.to_string()))?;
+        Ok(Tokens::new(Arc::new(sealer), Arc::clone(&self.entropy)))
+    }
+
+    /// The desk: what every use case of an order needs.
+    pub async fn desk(&self) -> Result<trading::Desk, CannotStart> {
+        Ok(trading::Desk {
+            orders: self.orders()?,
+            connections: self.connections()?,
+            rules: self.rules()?,
+            lanes: self.lanes()?,
+            session_queue: self.session_queue()?,
+            track_queue: self.track_queue()?,
+            tokens: self.tokens().await?,
+            api: self.api()?,
+            questions: trading::QuestionPolicy::standard()?,
+            clock: Arc::clone(&self.clock),
+        })
+    }
+}
+
+fn query_signing() -> Result<QuerySigning, BadSetting> {
+    match required("COURIER_QUERY_SIGNING").as_deref() {
+        Ok("include") => Ok(QuerySigning::Include),
+        Ok("omit") | Err(_) => Ok(QuerySigning::Omit),
+        Ok(other) => Err(BadSetting {
+            name: "COURIER_QUERY_SIGNING".to_owned(),
+            problem: format!("is {other:?}; it must be omit or include"),
+        }),
+    }
+}

@@ -1,0 +1,142 @@
+//! Begin: the user is sent to the broker.
+
+use std::sync::Arc;
+
+use broker::{Consumer, OAuthError};
+use domain::{
+    Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Reason, Secret, SessionState, UserId,
+};
+use jiff::{SignedDuration, Timestamp};
+use store::{Attempt, Attempts, Connections, SecretHash, StoreError};
+use url::Url;
+
+/// How long a user may take from here to their consent and back.
+pub const ATTEMPT_LIFE: SignedDuration = SignedDuration::from_mins(10);
+/// Connections that one user may have on record: far more than anybody has usernames.
+pub const CONNECTIONS_MAX: usize = 50;
+/// Bytes of randomness in the cookie: as strong as the key of a session.
+const COOKIE_BYTES: usize = 32;
+const CONNECTION_ID_BYTES: usize = 16;
+
+/// The use case, with what it needs.
+#[derive(Debug, Clone)]
+pub struct Begin {
+    /// Where connections are kept.
+    pub connections: Connections,
+    /// Where attempts are kept.
+    pub attempts: Attempts,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids and cookies.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A begun connection.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its id.
+    pub connection_id: ConnectionId,
+    /// Where the user's browser consents.
+    pub authorize_url: Url,
+    /// When this attempt ends.
+    pub expires_at: Timestamp,
+    /// What the same browser has to show when it comes back.
+    pub cookie: Secret,
+}
+
+/// Why a connection was not begun. Nothing is left behind that stands in the way of another try.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// The broker gave no request token.
+    #[error(transparent)]
+    Broker(#[from] OAuthError),
+    /// A table did not do what it should.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The user has too many connections on record.
+    #[error("you have {CONNECTIONS_MAX} connections on record; remove one (DELETE /connections/{{connection_id}}) before you begin another")]
+    TooMany,
+}
+
+impl Begin {
+    /// Asks the broker for a request token and binds it to this user and, by a cookie, to their browser: the flow
+    /// has no `state` parameter (IBKR Web API, OAuth endpoints), so the binding is ours.
+    pub async fn begin(&self, consumer: &Consumer, user_id: &UserId) -> Result<Begun, BeginError> {
+        self.make_room(user_id).await?;
+        let token = consumer.request_token().await?;
+        let now = self.clock.now();
+        let expires_at = now + ATTEMPT_LIFE;
+        let connection = self.pending(consumer, user_id, now);
+        self.connections.put_new(&connection).await?;
+        let cookie = Secret::new(self.random_hex::<COOKIE_BYTES>());
+        self.attempts
+            .put(&Attempt {
+                request_token_hash: SecretHash::of(&Secret::new(token.expose().to_owned())),
+                cookie_hash: SecretHash::of(&cookie),
+                user_id: user_id.clone(),
+                connection_id: connection.connection_id.clone(),
+                expires_at,
+            })
+            .await?;
+        let authorize_url = consumer.authorize_url(&token);
+        Ok(Begun { connection_id: connection.connection_id, authorize_url, expires_at, cookie })
+    }
+
+    /// Attempts that nobody came back from are ended, so that they do not pile up.
+    async fn make_room(&self, user_id: &UserId) -> Result<(), BeginError> {
+        let now = self.clock.now();
+        let mut kept = 0;
+        for mut connection in self.connections.list(user_id).await? {
+            let stale = connection.value.status == ConnectionStatus::Pending
+                && connection.value.created_at + ATTEMPT_LIFE < now;
+            if stale {
+                connection.value.status = ConnectionStatus::Disconnected;
+                connection.value.last_error = Some(Reason::new(
+                    "not_completed",
+                    "You were sent to the broker and did not come back in time. Connect again.",
+                ));
+                connection.value.updated_at = now;
+                ended_by_us_or_another(self.connections.save(&mut connection).await)?;
+            }
+            kept += usize::from(connection.value.status != ConnectionStatus::Disconnected);
+        }
+        if kept >= CONNECTIONS_MAX { Err(BeginError::TooMany) } else { Ok(()) }
+    }
+
+    fn pending(&self, consumer: &Consumer, user_id: &UserId, now: Timestamp) -> Connection {
+        Connection {
+            user_id: user_id.clone(),
+            connection_id: self.connection_id(),
+            status: ConnectionStatus::Pending,
+            environment: None,
+            accounts: Vec::new(),
+            session: SessionState::Closed,
+            last_error: None,
+            consumer_key: consumer.identity().key().to_owned(),
+            realm: consumer.identity().realm().to_owned(),
+            tokens: None,
+            next_renewal_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    #[expect(clippy::expect_used, reason = "hexadecimal digits are a connection id by its own rules")]
+    fn connection_id(&self) -> ConnectionId {
+        self.random_hex::<CONNECTION_ID_BYTES>().parse().expect("a connection id")
+    }
+
+    fn random_hex<const BYTES: usize>(&self) -> String {
+        let mut bytes = [0; BYTES];
+        self.entropy.fill(&mut bytes);
+        hex::encode(bytes)
+    }
+}
+
+/// A conflict means that another invocation did the same: that is as good.
+fn ended_by_us_or_another(saved: Result<(), StoreError>) -> Result<(), StoreError> {
+    match saved {
+        Err(StoreError::Conflict { .. }) => Ok(()),
+        saved => saved,
+    }
+}

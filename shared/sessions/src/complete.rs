@@ -1,0 +1,250 @@
+//! Complete: the user comes back from the broker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::{Opened, Tokens, open_brokerage_session};
+use broker::{
+    AccessTokenAnswer, Accounts, CallError, Consumer, EncryptionKey, OAuthError, RequestToken, Session, SigningError,
+    Verifier,
+};
+use domain::{
+    AccountId, Clock, Connection, ConnectionId, ConnectionStatus, Environment, Reason, Secret, SessionState, UserId,
+};
+use store::{Attempt, Attempts, Connections, SealError, StoreError, Taken, Versioned};
+
+use crate::renewal::next_renewal;
+
+/// How long the user's browser waits for the brokerage session. The HTTP API gives up after 30 s.
+const SESSION_WAIT: Duration = Duration::from_secs(10);
+
+/// The use case, with what it needs.
+#[derive(Debug, Clone)]
+pub struct Complete {
+    /// Where connections are kept.
+    pub connections: Connections,
+    /// Where attempts are kept.
+    pub attempts: Attempts,
+    /// What seals tokens.
+    pub tokens: Tokens,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What the browser brought back.
+#[derive(Debug)]
+pub struct Return {
+    /// The request token, unless the user cancelled.
+    pub request_token: Option<Secret>,
+    /// The verifier, unless the user cancelled.
+    pub verifier: Option<Secret>,
+    /// The cookie that the attempt's browser was given.
+    pub cookie: Option<Secret>,
+}
+
+/// How the user's return ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Completed {
+    /// Connected; the connection's `last_error` says what is left to do, if anything is.
+    Connected(ConnectionId),
+    /// The user said no at the broker.
+    Cancelled(Option<ConnectionId>),
+}
+
+/// Why the return led to no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum CompleteError {
+    /// The return is not one of an attempt that stands.
+    #[error("{0}")]
+    NotAccepted(&'static str),
+    /// The broker gave no access token, or no live session token.
+    #[error(transparent)]
+    Broker(#[from] OAuthError),
+    /// The access token secret was not opened.
+    #[error("the broker's access token secret was not opened: {0}")]
+    Secret(#[from] SigningError),
+    /// A table did not do what it should.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The tokens were not sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+impl Complete {
+    /// Takes the attempt, once, and turns it into a connection.
+    pub async fn complete(
+        &self,
+        consumer: &Consumer,
+        encryption_key: &EncryptionKey,
+        back: Return,
+    ) -> Result<Completed, CompleteError> {
+        let (Some(token), Some(verifier)) = (&back.request_token, &back.verifier) else {
+            return self.cancelled(back.cookie.as_ref()).await;
+        };
+        let attempt = accepted(self.attempts.take_once(token, back.cookie.as_ref(), self.clock.now()).await?)?;
+        let mut connection = self.connection_of(&attempt.user_id, &attempt.connection_id).await?;
+        match self.consent(consumer, encryption_key, token, verifier, &mut connection).await {
+            Ok(()) => Ok(Completed::Connected(attempt.connection_id)),
+            Err(error) => {
+                self.record_failure(&attempt, &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn consent(
+        &self,
+        consumer: &Consumer,
+        encryption_key: &EncryptionKey,
+        token: &Secret,
+        verifier: &Secret,
+        connection: &mut Versioned<Connection>,
+    ) -> Result<(), CompleteError> {
+        let malformed = |_| CompleteError::NotAccepted("The broker's answer in the address cannot be read. Connect again.");
+        let token = RequestToken::new(token.expose()).map_err(malformed)?;
+        let verifier = Verifier::new(verifier.expose()).map_err(malformed)?;
+        let answer = consumer.access_token(&token, &verifier).await?;
+        let secret = encryption_key.open(answer.sealed_secret.expose())?;
+        let grant = consumer.grant(answer.token.clone(), secret.clone());
+        // A wrong encryption key opens to other bytes without an error; only this proof tells. Nothing is believed
+        // or kept before it.
+        let proved = grant.live_session_token().await?;
+        self.keep(connection, &answer, |connection| {
+            let (user_id, connection_id) = (&connection.user_id, &connection.connection_id);
+            let mut tokens = self.tokens.seal_consent(user_id, connection_id, &answer.token, &secret)?;
+            tokens.live_session_token =
+                Some(self.tokens.seal_live_session_token(connection, &proved, self.clock.now())?);
+            Ok(tokens)
+        })
+        .await?;
+        self.open(connection, &grant.session(proved)).await
+    }
+
+    /// Writes the consent down before anything else is tried with it: the broker gives it once.
+    async fn keep(
+        &self,
+        connection: &mut Versioned<Connection>,
+        answer: &AccessTokenAnswer,
+        seal: impl FnOnce(&Connection) -> Result<domain::SealedTokens, SealError>,
+    ) -> Result<(), CompleteError> {
+        let now = self.clock.now();
+        let tokens = seal(&connection.value)?;
+        connection.value.tokens = Some(tokens);
+        connection.value.status = ConnectionStatus::Connected;
+        connection.value.environment = answer.is_paper.map(environment);
+        connection.value.next_renewal_at = next_renewal(&connection.value);
+        connection.value.updated_at = now;
+        Ok(self.connections.save(connection).await?)
+    }
+
+    /// Opens the brokerage session for the first time: it tells the accounts. What goes wrong here leaves a
+    /// connection that the schedule takes further.
+    async fn open(&self, connection: &mut Versioned<Connection>, session: &Session) -> Result<(), CompleteError> {
+        let opened = open_brokerage_session(session, false, SESSION_WAIT).await;
+        let now = self.clock.now();
+        record_opening(&mut connection.value, opened, now);
+        connection.value.updated_at = now;
+        Ok(self.connections.save(connection).await?)
+    }
+
+    async fn cancelled(&self, cookie: Option<&Secret>) -> Result<Completed, CompleteError> {
+        let Some(cookie) = cookie else { return Ok(Completed::Cancelled(None)) };
+        let Taken::Yes(attempt) = self.attempts.cancel_by_cookie(cookie, self.clock.now()).await? else {
+            return Ok(Completed::Cancelled(None));
+        };
+        let reason = Reason::new("cancelled_by_user", "You cancelled at the broker; nothing was connected. Connect again whenever you like.");
+        self.end(&attempt, reason).await?;
+        Ok(Completed::Cancelled(Some(attempt.connection_id)))
+    }
+
+    async fn record_failure(&self, attempt: &Attempt, error: &CompleteError) {
+        let reason = Reason::new("not_connected", error.to_string());
+        if let Err(error) = self.end(attempt, reason).await {
+            tracing::error!(%error, connection_id = %attempt.connection_id, "a failed connection could not be recorded");
+        }
+    }
+
+    async fn end(&self, attempt: &Attempt, reason: Reason) -> Result<(), CompleteError> {
+        let mut connection = self.connection_of(&attempt.user_id, &attempt.connection_id).await?;
+        if connection.value.status == ConnectionStatus::Pending {
+            connection.value.status = ConnectionStatus::Disconnected;
+        }
+        connection.value.last_error = Some(reason);
+        connection.value.updated_at = self.clock.now();
+        Ok(self.connections.save(&mut connection).await?)
+    }
+
+    async fn connection_of(
+        &self,
+        user_id: &UserId,
+        connection_id: &ConnectionId,
+    ) -> Result<Versioned<Connection>, CompleteError> {
+        let connection = self.connections.get(user_id, connection_id).await?;
+        connection.ok_or(CompleteError::NotAccepted("The connection that you began is gone. Connect again."))
+    }
+}
+
+/// Writes down how the opening of a brokerage session ended.
+pub(crate) fn record_opening(
+    connection: &mut Connection,
+    opened: Result<Opened, CallError>,
+    now: jiff::Timestamp,
+) {
+    connection.last_error = match opened {
+        Ok(Opened::Established(accounts)) => {
+            take_accounts(connection, accounts);
+            connection.session = SessionState::Established { since: now };
+            None
+        }
+        Ok(Opened::Competing { message }) => {
+            connection.session = SessionState::Competing { since: now };
+            Some(Reason::new("competing", format!(
+                "Your broker's username is logged in somewhere else (TWS, mobile, Client Portal), and the broker gives one session per username. Log out there, or make a second username for this platform.{}",
+                words(message.as_deref())
+            )))
+        }
+        Ok(Opened::NotYet { message }) => {
+            connection.session = SessionState::Closed;
+            Some(Reason::new("not_established", format!(
+                "The broker did not open the trading session in time. It is tried again by itself.{}",
+                words(message.as_deref())
+            )))
+        }
+        Err(error) => {
+            connection.session = SessionState::Closed;
+            Some(Reason::new("session_failed", format!("The trading session was not opened: {error}. It is tried again by itself.")))
+        }
+    };
+}
+
+fn take_accounts(connection: &mut Connection, accounts: Accounts) {
+    if let Some(is_paper) = accounts.is_paper {
+        connection.environment = Some(environment(is_paper));
+    }
+    let ids: Vec<AccountId> = accounts.accounts.into_iter().map(|account| account.account_id).collect();
+    if !ids.is_empty() {
+        connection.accounts = ids;
+    }
+}
+
+fn environment(is_paper: bool) -> Environment {
+    if is_paper { Environment::Paper } else { Environment::Live }
+}
+
+fn words(message: Option<&str>) -> String {
+    message.map(|message| format!(" The broker said: {message}")).unwrap_or_default()
+}
+
+fn accepted(taken: Taken) -> Result<Attempt, CompleteError> {
+    let why = match taken {
+        Taken::Yes(attempt) => return Ok(attempt),
+        Taken::Unknown => "This return from the broker belongs to no connection that was begun here. Connect again.",
+        Taken::Expired => "You took longer than ten minutes. Connect again.",
+        Taken::AlreadyTaken => "This return from the broker was used before. If you are not connected, connect again.",
+        Taken::OtherBrowser => {
+            "This connection was begun in another browser. Finish it there, or begin again in this one."
+        }
+    };
+    Err(CompleteError::NotAccepted(why))
+}

@@ -1,0 +1,65 @@
+//! End: the user disconnects.
+
+use std::sync::Arc;
+
+use access::Tokens;
+use broker::Api;
+use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Reason, SessionState, UserId};
+use store::{Connections, StoreError, Versioned};
+
+/// How often an end is begun anew when somebody else writes the connection at the same time.
+const TRIES_MAX: u32 = 5;
+
+/// The use case, with what it needs.
+#[derive(Debug, Clone)]
+pub struct End {
+    /// Where connections are kept.
+    pub connections: Connections,
+    /// What opens tokens.
+    pub tokens: Tokens,
+    /// The broker.
+    pub api: Api,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl End {
+    /// Logs out at the broker and forgets the tokens; `false` if there is no such connection. Ending twice is ending
+    /// once. The tokens go first: whatever the broker says, nothing of this connection is sent after it.
+    pub async fn end(&self, user_id: &UserId, connection_id: &ConnectionId) -> Result<bool, StoreError> {
+        let mut tries = 0;
+        loop {
+            let Some(mut connection) = self.connections.get(user_id, connection_id).await? else { return Ok(false) };
+            let before = connection.value.clone();
+            match self.forget(&mut connection).await {
+                Ok(()) => {
+                    self.log_out(&before).await;
+                    return Ok(true);
+                }
+                Err(StoreError::Conflict { .. }) if tries < TRIES_MAX => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn forget(&self, connection: &mut Versioned<Connection>) -> Result<(), StoreError> {
+        connection.value.tokens = None;
+        connection.value.status = ConnectionStatus::Disconnected;
+        connection.value.session = SessionState::Closed;
+        connection.value.next_renewal_at = None;
+        connection.value.last_error = Some(Reason::new(
+            "disconnected_by_user",
+            "You disconnected. The broker's own list of third parties still names this platform until you remove it there.",
+        ));
+        connection.value.updated_at = self.clock.now();
+        self.connections.save(connection).await
+    }
+
+    /// A log-out that fails leaves a session without a key, which the broker ends within minutes.
+    async fn log_out(&self, connection: &Connection) {
+        let Ok(session) = self.tokens.session(connection, &self.api, self.clock.now()) else { return };
+        if let Err(error) = session.logout().await {
+            tracing::warn!(%error, connection_id = %connection.connection_id, "the broker did not take the log-out; its session ends by itself");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Cancel: in every state, and as often as anybody likes.
+
+use domain::{AlgorithmId, CancelOrder, Fact, Order, OrderKey, OrderState, OrderStatus, Reason};
+use store::{StoreError, Versioned};
+
+use crate::advance::{Next, cancelled_before_sending};
+use crate::desk::Desk;
+use crate::lane::Lane;
+
+/// Tries to write a cancel when others write the order as well.
+const CONFLICTS_MAX: u32 = 5;
+
+impl Desk {
+    /// The order, if it is this algorithm's.
+    pub(crate) async fn own_order(
+        &self,
+        key: &OrderKey,
+        algorithm_id: &AlgorithmId,
+    ) -> Result<Result<Versioned<Order>, Reason>, StoreError> {
+        Ok(match self.orders.get(key).await? {
+            Some(order) if order.value.algorithm_id == *algorithm_id => Ok(order),
+            Some(_) => Err(Reason::new("not_its_order", format!("The order {} is another algorithm's.", key.order_id))),
+            None => Err(Reason::new("no_such_order", format!("There is no order {} of this user.", key.order_id))),
+        })
+    }
+
+    /// Writes down that an order's end is asked for. What was never sent ends here; what the broker has is cancelled
+    /// there by whoever holds the lane next. `None`: there is no such order.
+    ///
+    /// It needs no lane, so that a user's cancel is on record at once; the row's version keeps it from crossing an
+    /// intent.
+    pub async fn ask_cancel(&self, key: &OrderKey) -> Result<Option<Versioned<Order>>, StoreError> {
+        for _ in 0..CONFLICTS_MAX {
+            let Some(mut order) = self.orders.get(key).await? else { return Ok(None) };
+            if order.value.status().is_final() || order.value.cancel_asked_at.is_some() {
+                return Ok(Some(order));
+            }
+            let now = self.clock.now();
+            let unsent = matches!(order.value.state(), OrderState::Received | OrderState::Held { .. });
+            let applied = unsent && order.value.apply(Fact::CancelAsked(cancelled_before_sending()), now).is_ok();
+            if !applied {
+                order.value.remember_cancel(now);
+            }
+            match self.orders.save(&mut order).await {
+                Ok(()) => return Ok(Some(order)),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict { resource: "orders".to_owned(), key: key.to_string() })
+    }
+}
+
+impl Lane<'_> {
+    /// Writes a cancel down and carries it as far as it goes. Gives back why it was refused, if it was.
+    pub async fn cancel(&mut self, cancel: &CancelOrder) -> Result<Option<Reason>, StoreError> {
+        if let Err(reason) = self.desk.own_order(&cancel.key, &cancel.algorithm_id).await? {
+            return Ok(Some(reason));
+        }
+        if let Some(mut order) = self.desk.ask_cancel(&cancel.key).await? {
+            self.advance(&mut order).await?;
+        }
+        Ok(None)
+    }
+
+    /// Asks the broker to cancel. "Request submitted" is not cancelled: the tracker sees how it ends, and a cancel may
+    /// be asked for again.
+    pub(crate) async fn cancel_at_broker(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
+        let (Some(account_id), Some(broker_order_id)) =
+            (order.value.account_id().cloned(), order.value.broker_order_ids.first().copied())
+        else {
+            return Ok(Next::Rest);
+        };
+        let session = match self.session_for(&account_id).await? {
+            Ok(session) => session,
+            Err(no_session) => {
+                tracing::warn!(key = %order.value.key, ?no_session, "a cancel waits for a session");
+                return Ok(Next::Rest);
+            }
+        };
+        match session.cancel(&account_id, broker_order_id).await {
+            Ok(answer) => {
+                tracing::info!(key = %order.value.key, ?answer, "the broker was asked to cancel");
+                if order.value.status() != OrderStatus::Cancelling {
+                    self.record(order, Fact::CancelAsked(Reason::new("cancel_asked", "The broker was asked to cancel."))).await?;
+                }
+            }
+            Err(error) => {
+                let reason = self.session_failed(&error).await?;
+                tracing::warn!(key = %order.value.key, %error, code = reason.code, "a cancel was not taken; it is asked for again");
+            }
+        }
+        Ok(Next::Rest)
+    }
+}

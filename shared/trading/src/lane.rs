@@ -1,0 +1,202 @@
+//! The lane: whoever holds it is the only one who talks to the broker for a user.
+//!
+//! The broker has one session per username, and a pending question dies when another order is sent (IBKR Web API,
+//! reply), so one dialogue at a time is the broker's own limit. The lane also keeps the order of orders: it knows
+//! which are not sent or not settled, and lets no later one of the same account and contract pass them.
+
+use std::time::Duration;
+
+use domain::{Order, OrderId, OrderKey, OrderState, UserId};
+use jiff::{SignedDuration, Timestamp};
+use store::{Acquired, LaneLease, Pending, StoreError, Versioned, Wake};
+
+use crate::desk::Desk;
+use crate::limits::LaneLimits;
+use crate::session::LaneSession;
+
+/// How long to wait for a lane that another invocation holds, before the message goes back to the queue.
+const WAIT_MAX: SignedDuration = SignedDuration::from_secs(25);
+/// Pause between looks at a lane that is held.
+const WAIT_PAUSE: Duration = Duration::from_millis(200);
+/// What must be left of the invocation to give the lane back and to write down where the orders are.
+const LEAVE_TIME: SignedDuration = SignedDuration::from_secs(2);
+/// Orders that may wait in one lane. A sender that queues more hears it at once.
+pub const PENDING_MAX: usize = 200;
+
+/// A lane that is held.
+#[derive(Debug)]
+pub struct Lane<'d> {
+    pub(crate) desk: &'d Desk,
+    pub(crate) lease: LaneLease,
+    /// Not sent or not settled, in the order of arrival.
+    pub(crate) pending: Vec<Pending>,
+    pub(crate) session: LaneSession,
+    pub(crate) limits: LaneLimits,
+    /// When this invocation must have ended.
+    pub(crate) deadline: Timestamp,
+    /// In how many seconds the tracker should look, if anything is to be looked at.
+    pub(crate) track_in_seconds: Option<u32>,
+}
+
+impl Desk {
+    /// Takes a user's lane; `None` if another invocation holds it for longer than can be waited. `holder` names this
+    /// invocation, for people who look at the table.
+    pub async fn enter(&self, user_id: &UserId, holder: &str, deadline: Timestamp) -> Result<Option<Lane<'_>>, StoreError> {
+        let wait_until = (self.clock.now() + WAIT_MAX).min(deadline - LEAVE_TIME);
+        loop {
+            let now = self.clock.now();
+            if let Acquired::Leased(lease) = self.lanes.acquire(user_id, holder, now, deadline).await? {
+                let pending = lease.pending().to_vec();
+                let mut lane = Lane {
+                    desk: self,
+                    lease,
+                    pending,
+                    session: LaneSession::default(),
+                    limits: LaneLimits::default(),
+                    deadline,
+                    track_in_seconds: None,
+                };
+                lane.take_over().await?;
+                return Ok(Some(lane));
+            }
+            if now >= wait_until {
+                return Ok(None);
+            }
+            tokio::time::sleep(WAIT_PAUSE).await;
+        }
+    }
+}
+
+impl Lane<'_> {
+    /// Whose lane it is.
+    #[must_use]
+    pub fn user_id(&self) -> &UserId {
+        self.lease.user_id()
+    }
+
+    /// A lane that was not given back tells that its holder died, perhaps before it wrote down which orders wait:
+    /// they are found in the ledger.
+    async fn take_over(&mut self) -> Result<(), StoreError> {
+        if !self.lease.predecessor_vanished() {
+            return Ok(());
+        }
+        tracing::warn!(user_id = %self.user_id(), epoch = self.lease.epoch(), "the lane's last holder vanished; its orders are taken over");
+        let mut open = self.open_orders().await?;
+        open.retain(|order| is_unsettled(order.value.state()));
+        open.sort_by_key(|order| order.value.created_at);
+        for order in open {
+            self.keep_in_line(&order.value);
+        }
+        Ok(())
+    }
+
+    /// All of the user's orders that are not final.
+    pub(crate) async fn open_orders(&self) -> Result<Vec<Versioned<Order>>, StoreError> {
+        let mut orders = Vec::new();
+        for key in self.desk.orders.open_of(self.user_id()).await? {
+            orders.extend(self.desk.orders.get(&key).await?);
+        }
+        orders.retain(|order| !order.value.status().is_final());
+        Ok(orders)
+    }
+
+    /// Gives the lane back, and asks for the next look if one is needed.
+    pub async fn leave(self) -> Result<(), StoreError> {
+        let user_id = self.user_id().clone();
+        self.desk.lanes.release_with(self.lease, &self.pending).await?;
+        if let Some(delay_seconds) = self.track_in_seconds {
+            self.desk.track_queue.ask(&store::TrackAsk { user_id }, delay_seconds).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes further what is on record of this user: one order, or all that waits.
+    pub async fn wake(&mut self, wake: &Wake) -> Result<(), StoreError> {
+        self.advance_pending().await?;
+        let Some(order_id) = &wake.order_id else { return Ok(()) };
+        match self.desk.orders.get(&self.key(order_id.clone())).await? {
+            Some(mut order) => self.advance(&mut order).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes everything further that waits in this lane, in the order of arrival.
+    pub async fn advance_pending(&mut self) -> Result<(), StoreError> {
+        for pending in self.pending.clone() {
+            let key = self.key(pending.order_id);
+            match self.desk.orders.get(&key).await? {
+                Some(mut order) => self.advance(&mut order).await?,
+                None => self.pending.retain(|other| other.order_id != key.order_id),
+            }
+        }
+        Ok(())
+    }
+
+    /// The earlier order that this one must wait for: of the same account and contract, not sent or not settled.
+    pub(crate) fn ahead_of(&self, order: &Order) -> Option<&OrderId> {
+        let instrument = instrument(order);
+        self.pending
+            .iter()
+            .take_while(|pending| pending.order_id != order.key.order_id)
+            .find(|pending| may_be_the_same(&pending.instrument, &instrument))
+            .map(|pending| &pending.order_id)
+    }
+
+    /// Keeps an order in line while it is not sent or not settled, and takes it out afterwards.
+    pub(crate) fn keep_in_line(&mut self, order: &Order) {
+        let waits = is_unsettled(order.state());
+        let position = self.pending.iter().position(|pending| pending.order_id == order.key.order_id);
+        match (waits, position) {
+            (true, None) => {
+                self.pending.push(Pending { order_id: order.key.order_id.clone(), instrument: instrument(order) });
+            }
+            (false, Some(position)) => {
+                self.pending.remove(position);
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks for a look in so many seconds; the earliest ask stands.
+    pub(crate) fn track_in(&mut self, seconds: u32) {
+        self.track_in_seconds = Some(self.track_in_seconds.map_or(seconds, |earlier| earlier.min(seconds)));
+    }
+
+    /// Whether so much time is left before this invocation ends.
+    pub(crate) fn has_time(&self, needed: SignedDuration) -> bool {
+        self.desk.clock.now() + needed + LEAVE_TIME <= self.deadline
+    }
+
+    pub(crate) fn key(&self, order_id: OrderId) -> OrderKey {
+        OrderKey { user_id: self.user_id().clone(), order_id }
+    }
+}
+
+/// Not sent, or sent and not settled.
+fn is_unsettled(state: &OrderState) -> bool {
+    matches!(
+        state,
+        OrderState::Received | OrderState::Held { .. } | OrderState::Sending { .. } | OrderState::Unknown { .. }
+    )
+}
+
+/// What must keep its order: the account and the contract. A contract in words may be any contract.
+fn instrument(order: &Order) -> String {
+    let Some(request) = &order.request else { return String::new() };
+    match &request.ticket.contract {
+        domain::Contract::Conid { conid } => format!("{} {conid}", request.account_id),
+        domain::Contract::Symbol(_) => format!("{} {ANY_CONTRACT}", request.account_id),
+    }
+}
+
+const ANY_CONTRACT: &str = "*";
+
+fn may_be_the_same(one: &str, other: &str) -> bool {
+    let (Some((one_account, one_contract)), Some((other_account, other_contract))) =
+        (one.split_once(' '), other.split_once(' '))
+    else {
+        return true;
+    };
+    one_account == other_account
+        && (one_contract == other_contract || one_contract == ANY_CONTRACT || other_contract == ANY_CONTRACT)
+}

@@ -1,0 +1,88 @@
+//! What is answered to the broker's questions: data, by message id.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The policy that the project ships.
+const STANDARD: &str = include_str!("../question-policy.json");
+
+/// A policy. What it does not list is declined.
+#[derive(Debug, Clone, Deserialize)]
+pub struct QuestionPolicy {
+    #[serde(rename = "about")]
+    _about: String,
+    accept: BTreeMap<String, String>,
+    decline: BTreeMap<String, String>,
+}
+
+/// What is answered to one question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes.
+    Accept,
+    /// No: these messages are on the list of what is declined, with their meaning.
+    Decline(Vec<String>),
+    /// No: these message ids are on no list. A person should put them on one.
+    Unlisted(Vec<String>),
+}
+
+impl QuestionPolicy {
+    /// The policy that the project ships.
+    pub fn standard() -> Result<Self, serde_json::Error> {
+        serde_json::from_str(STANDARD)
+    }
+
+    /// The answer to a question with these messages: yes only if each of them is accepted. A question without a
+    /// message id is on no list.
+    #[must_use]
+    pub fn verdict(&self, message_ids: &[String]) -> Verdict {
+        if message_ids.is_empty() {
+            return Verdict::Unlisted(Vec::new());
+        }
+        let declined: Vec<String> = message_ids
+            .iter()
+            .filter_map(|id| self.decline.get(id).map(|meaning| format!("{id} ({meaning})")))
+            .collect();
+        let unlisted: Vec<String> = message_ids
+            .iter()
+            .filter(|id| !self.accept.contains_key(*id) && !self.decline.contains_key(*id))
+            .cloned()
+            .collect();
+        match (unlisted.is_empty(), declined.is_empty()) {
+            (false, _) => Verdict::Unlisted(unlisted),
+            (true, false) => Verdict::Decline(declined),
+            (true, true) => Verdict::Accept,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{QuestionPolicy, Verdict};
+
+    fn verdict(ids: &[&str]) -> Verdict {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        QuestionPolicy::standard().unwrap().verdict(&ids)
+    }
+
+    #[test]
+    fn a_question_is_accepted_only_if_each_of_its_messages_is() {
+        assert_eq!(verdict(&["o354"]), Verdict::Accept);
+        assert_eq!(verdict(&["o354", "o10151"]), Verdict::Accept);
+        assert!(matches!(verdict(&["o354", "o163"]), Verdict::Decline(ids) if ids.len() == 1));
+    }
+
+    #[test]
+    fn what_is_on_no_list_is_declined_and_named() {
+        assert_eq!(verdict(&["o354", "o99999"]), Verdict::Unlisted(vec!["o99999".to_owned()]));
+        assert_eq!(verdict(&[]), Verdict::Unlisted(vec![]));
+    }
+
+    #[test]
+    fn no_message_is_on_both_lists() {
+        let policy = QuestionPolicy::standard().unwrap();
+        assert!(policy.accept.keys().all(|id| !policy.decline.contains_key(id)));
+        assert_eq!(policy.accept.len() + policy.decline.len(), 25, "the 25 ids that IBKR's documents list");
+    }
+}

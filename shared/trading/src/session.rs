@@ -1,0 +1,238 @@
+//! The lane's session: opened from the connection's row when an order first needs it, recovered at most once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::{Opened, TokensUnusable, open_brokerage_session};
+use broker::{CallError, Session};
+use domain::{AccountId, Connection, ConnectionStatus, Reason, SessionState};
+use jiff::SignedDuration;
+use store::{SessionAsk, SessionAskReason, StoreError, Versioned};
+
+use crate::lane::Lane;
+
+/// How long a brokerage session may take to be established inside an invocation.
+const SESSION_WAIT: Duration = Duration::from_secs(12);
+/// What must be left of an invocation to open a brokerage session in it.
+const OPENING_TIME: SignedDuration = SignedDuration::from_secs(35);
+/// A live session token is asked to be renewed once this part of its life is over, in per cent, if an order sees it.
+const RENEW_AHEAD_PERCENT: i64 = 80;
+/// A live session token must live this long for an order's dialogue, or a quarter of its life if that is shorter.
+const TOKEN_LIFE_NEEDED: SignedDuration = SignedDuration::from_secs(45);
+/// How long the broker refuses an address that asked too much (IBKR Web API, pacing).
+const PENALTY: SignedDuration = SignedDuration::from_mins(10);
+
+/// What a lane knows of its user's session.
+#[derive(Debug, Default)]
+pub(crate) struct LaneSession {
+    open: Option<OpenSession>,
+    /// Inits are asked for sparingly (IBKR): one in an invocation.
+    init_done: bool,
+    renewal_asked: bool,
+}
+
+#[derive(Debug)]
+struct OpenSession {
+    connection: Versioned<Connection>,
+    session: Arc<Session>,
+}
+
+/// Why an order cannot be sent now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoSession {
+    /// It waits.
+    Hold(Reason),
+    /// It will never do.
+    Deny(Reason),
+}
+
+impl Lane<'_> {
+    /// The session that reaches this account, with its brokerage session open.
+    pub(crate) async fn session_for(&mut self, account_id: &AccountId) -> Result<Result<Arc<Session>, NoSession>, StoreError> {
+        let reaches = |open: &OpenSession| open.connection.value.accounts.contains(account_id);
+        if !self.session.open.as_ref().is_some_and(reaches) {
+            if let Err(no_session) = self.load(account_id).await? {
+                return Ok(Err(no_session));
+            }
+        }
+        if let Some(no_session) = self.ensure_established().await? {
+            return Ok(Err(no_session));
+        }
+        Ok(self.open_session().ok_or_else(|| NoSession::Hold(no_connection())))
+    }
+
+    /// The session that is open already.
+    pub(crate) fn open_session(&self) -> Option<Arc<Session>> {
+        self.session.open.as_ref().map(|open| Arc::clone(&open.session))
+    }
+
+    async fn load(&mut self, account_id: &AccountId) -> Result<Result<(), NoSession>, StoreError> {
+        if let Some(until) = self.desk.lanes.penalty_until().await?.filter(|until| *until > self.desk.clock.now()) {
+            return Ok(Err(NoSession::Hold(Reason::new("pacing", format!("The broker refuses our address until {until}, after too many requests. The order waits.")))));
+        }
+        let connections = self.desk.connections.list(self.lease.user_id()).await?;
+        let connected: Vec<_> =
+            connections.into_iter().filter(|connection| connection.value.status == ConnectionStatus::Connected).collect();
+        let mut reaching = connected.iter().filter(|connection| connection.value.accounts.contains(account_id));
+        let Some(connection) = reaching.next().cloned() else {
+            // Before the first brokerage session a connection's accounts are not known.
+            return match connected.iter().find(|connection| connection.value.accounts.is_empty()) {
+                Some(connection) => self.ask_for_session(&connection.value, no_live_session()).await.map(Err),
+                None if connected.is_empty() => Ok(Err(NoSession::Hold(no_connection()))),
+                None => Ok(Err(NoSession::Deny(no_such_account(account_id)))),
+            };
+        };
+        let needed_until = self.needed_until(&connection.value);
+        match self.desk.tokens.session(&connection.value, &self.desk.api, needed_until) {
+            Ok(session) => {
+                self.renew_ahead(&connection.value).await?;
+                self.session.open = Some(OpenSession { connection, session: Arc::new(session) });
+                Ok(Ok(()))
+            }
+            Err(TokensUnusable::NoLiveSessionToken) => {
+                self.ask_for_session(&connection.value, no_live_session()).await.map(Err)
+            }
+            Err(error) => {
+                tracing::error!(%error, connection_id = %connection.value.connection_id, "a connection's tokens cannot be used");
+                Ok(Err(NoSession::Hold(Reason::new("tokens_unusable", error.to_string()))))
+            }
+        }
+    }
+
+    /// Opens the brokerage session if the row says that there is none, or a call just showed it.
+    async fn ensure_established(&mut self) -> Result<Option<NoSession>, StoreError> {
+        let Some(open) = &self.session.open else { return Ok(Some(NoSession::Hold(no_connection()))) };
+        if matches!(open.connection.value.session, SessionState::Established { .. }) {
+            return Ok(None);
+        }
+        let connection = open.connection.value.clone();
+        if self.session.init_done || !self.has_time(OPENING_TIME) {
+            return self.ask_for_session(&connection, no_brokerage_session()).await.map(Some);
+        }
+        self.session.init_done = true;
+        let Some(open) = &self.session.open else { return Ok(Some(NoSession::Hold(no_connection()))) };
+        match open_brokerage_session(&open.session, false, SESSION_WAIT).await {
+            Ok(Opened::Established(_)) => {
+                self.note_session(SessionState::Established { since: self.desk.clock.now() }, None).await?;
+                Ok(None)
+            }
+            Ok(Opened::Competing { .. }) => {
+                let reason = competing();
+                self.note_session(SessionState::Competing { since: self.desk.clock.now() }, Some(reason.clone())).await?;
+                Ok(Some(NoSession::Hold(reason)))
+            }
+            Ok(Opened::NotYet { .. }) => Ok(Some(NoSession::Hold(no_brokerage_session()))),
+            Err(error) => self.session_failed(&error).await.map(|reason| Some(NoSession::Hold(reason))),
+        }
+    }
+
+    /// Takes in that a call failed for a reason that lies in the session. Returns why the order waits.
+    pub(crate) async fn session_failed(&mut self, error: &CallError) -> Result<Reason, StoreError> {
+        match error {
+            CallError::Unauthorized { .. } | CallError::Gone => {
+                self.note_token_lost(error).await?;
+                Ok(no_live_session())
+            }
+            CallError::NoBridge | CallError::AccountsNotAsked | CallError::AccountInvalid { .. } => {
+                self.note_session(SessionState::Closed, None).await?;
+                Ok(no_brokerage_session())
+            }
+            CallError::Paced => {
+                let until = self.desk.clock.now() + PENALTY;
+                self.desk.lanes.set_penalty(until).await?;
+                tracing::error!(%until, "the broker refuses our address after too many requests");
+                Ok(Reason::new("pacing", format!("The broker refuses our address until {until}, after too many requests. The order waits.")))
+            }
+            other => Ok(Reason::new("broker_unreachable", format!("The broker was not reached: {other}. The order waits."))),
+        }
+    }
+
+    async fn note_token_lost(&mut self, error: &CallError) -> Result<(), StoreError> {
+        let Some(mut open) = self.session.open.take() else { return Ok(()) };
+        tracing::warn!(%error, connection_id = %open.connection.value.connection_id, "the live session token is lost");
+        if let Some(tokens) = &mut open.connection.value.tokens {
+            tokens.live_session_token = None;
+        }
+        open.connection.value.session = SessionState::Closed;
+        open.connection.value.next_renewal_at = Some(self.desk.clock.now());
+        let ask = ask(&open.connection.value);
+        self.save(&mut open.connection).await?;
+        self.desk.session_queue.ask(&ask).await
+    }
+
+    async fn note_session(&mut self, session: SessionState, last_error: Option<Reason>) -> Result<(), StoreError> {
+        let Some(mut open) = self.session.open.take() else { return Ok(()) };
+        open.connection.value.session = session;
+        open.connection.value.last_error = last_error;
+        // Another writer has newer news of this connection: then ours is forgotten, and the row is read again.
+        if self.save(&mut open.connection).await? {
+            self.session.open = Some(open);
+        }
+        Ok(())
+    }
+
+    async fn save(&self, connection: &mut Versioned<Connection>) -> Result<bool, StoreError> {
+        connection.value.updated_at = self.desk.clock.now();
+        match self.desk.connections.save(connection).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn ask_for_session(&mut self, connection: &Connection, reason: Reason) -> Result<NoSession, StoreError> {
+        if !self.session.renewal_asked {
+            self.desk.session_queue.ask(&ask(connection)).await?;
+            self.session.renewal_asked = true;
+        }
+        Ok(NoSession::Hold(reason))
+    }
+
+    async fn renew_ahead(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let Some(token) = connection.tokens.as_ref().and_then(|tokens| tokens.live_session_token.as_ref()) else {
+            return Ok(());
+        };
+        let life = token.expires_at.as_millisecond() - token.issued_at.as_millisecond();
+        let due = token.issued_at + SignedDuration::from_millis(life / 100 * RENEW_AHEAD_PERCENT);
+        if self.desk.clock.now() >= due && !self.session.renewal_asked {
+            self.session.renewal_asked = true;
+            let ask = SessionAsk { reason: SessionAskReason::RenewalDue, ..ask(connection) };
+            self.desk.session_queue.ask(&ask).await?;
+        }
+        Ok(())
+    }
+
+    fn needed_until(&self, connection: &Connection) -> jiff::Timestamp {
+        let token = connection.tokens.as_ref().and_then(|tokens| tokens.live_session_token.as_ref());
+        let quarter = token.map_or(0, |token| (token.expires_at.as_millisecond() - token.issued_at.as_millisecond()) / 4);
+        self.desk.clock.now() + TOKEN_LIFE_NEEDED.min(SignedDuration::from_millis(quarter))
+    }
+}
+
+fn ask(connection: &Connection) -> SessionAsk {
+    SessionAsk {
+        user_id: connection.user_id.clone(),
+        connection_id: connection.connection_id.clone(),
+        reason: SessionAskReason::OrderWaits,
+    }
+}
+
+fn no_live_session() -> Reason {
+    Reason::new("no_session", "The order waits for a session with the broker, which is being opened.")
+}
+
+fn no_brokerage_session() -> Reason {
+    Reason::new("no_session", "The order waits for the broker to open its trading session.")
+}
+
+fn no_connection() -> Reason {
+    Reason::new("no_connection", "The order waits: you are not connected to the broker. Connect (POST /connections) before it expires.")
+}
+
+fn no_such_account(account_id: &AccountId) -> Reason {
+    Reason::new("account_not_connected", format!("None of your connections reaches the account {account_id}. Check the account, or connect the username that trades it."))
+}
+
+fn competing() -> Reason {
+    Reason::new("competing", "The order waits: your broker's username is logged in somewhere else, and the broker gives one session per username. Log out there.")
+}
