@@ -31,6 +31,8 @@ pub struct Connection {
     pub tokens: Option<SealedTokens>,
     /// When the session must be renewed next; `None` when there is nothing to renew.
     pub next_renewal_at: Option<Timestamp>,
+    /// How many statuses it has had: the `sequence` of its latest event.
+    pub sequence: u64,
     /// When it was begun.
     pub created_at: Timestamp,
     /// When anything of it last changed.
@@ -49,6 +51,16 @@ pub enum ConnectionStatus {
     NeedsConsent,
     /// Ended by the user; the tokens are forgotten.
     Disconnected,
+}
+
+impl Connection {
+    /// Changes its status, and counts the change.
+    pub fn turn(&mut self, status: ConnectionStatus) {
+        if self.status != status {
+            self.status = status;
+            self.sequence = self.sequence.saturating_add(1);
+        }
+    }
 }
 
 impl ConnectionStatus {

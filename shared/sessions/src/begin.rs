@@ -90,7 +90,7 @@ impl Begin {
             let stale = connection.value.status == ConnectionStatus::Pending
                 && connection.value.created_at + ATTEMPT_LIFE < now;
             if stale {
-                connection.value.status = ConnectionStatus::Disconnected;
+                connection.value.turn(ConnectionStatus::Disconnected);
                 connection.value.last_error = Some(Reason::new(
                     "not_completed",
                     "You were sent to the broker and did not come back in time. Connect again.",
@@ -116,6 +116,7 @@ impl Begin {
             realm: consumer.identity().realm().to_owned(),
             tokens: None,
             next_renewal_at: None,
+            sequence: 1,
             created_at: now,
             updated_at: now,
         }

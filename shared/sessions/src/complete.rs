@@ -131,7 +131,7 @@ impl Complete {
         let now = self.clock.now();
         let tokens = seal(&connection.value)?;
         connection.value.tokens = Some(tokens);
-        connection.value.status = ConnectionStatus::Connected;
+        connection.value.turn(ConnectionStatus::Connected);
         connection.value.environment = answer.is_paper.map(environment);
         connection.value.next_renewal_at = next_renewal(&connection.value);
         connection.value.updated_at = now;
@@ -168,7 +168,7 @@ impl Complete {
     async fn end(&self, attempt: &Attempt, reason: Reason) -> Result<(), CompleteError> {
         let mut connection = self.connection_of(&attempt.user_id, &attempt.connection_id).await?;
         if connection.value.status == ConnectionStatus::Pending {
-            connection.value.status = ConnectionStatus::Disconnected;
+            connection.value.turn(ConnectionStatus::Disconnected);
         }
         connection.value.last_error = Some(reason);
         connection.value.updated_at = self.clock.now();

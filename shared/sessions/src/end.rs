@@ -44,7 +44,7 @@ impl End {
 
     async fn forget(&self, connection: &mut Versioned<Connection>) -> Result<(), StoreError> {
         connection.value.tokens = None;
-        connection.value.status = ConnectionStatus::Disconnected;
+        connection.value.turn(ConnectionStatus::Disconnected);
         connection.value.session = SessionState::Closed;
         connection.value.next_renewal_at = None;
         connection.value.last_error = Some(Reason::new(

@@ -200,7 +200,7 @@ impl Renew {
         };
         tracing::warn!(user_id = %connection.value.user_id, connection_id = %connection.value.connection_id, code, %error, "a live session token was not renewed");
         if again_after.is_none() {
-            connection.value.status = ConnectionStatus::NeedsConsent;
+            connection.value.turn(ConnectionStatus::NeedsConsent);
         }
         connection.value.last_error = Some(Reason::new(code, error.to_string()));
         connection.value.next_renewal_at = again_after.map(|pause| now + pause);

@@ -20,6 +20,7 @@ fn connection(user_id: &str, connection_id: &str) -> Connection {
         realm: "test_realm".to_owned(),
         tokens: None,
         next_renewal_at: None,
+        sequence: 1,
         created_at: at(0),
         updated_at: at(0),
     }

@@ -1,6 +1,6 @@
 //! One holder at a time.
 
-use store::Acquired;
+use store::{Acquired, Pending};
 
 use crate::support::{World, at, user};
 
@@ -90,4 +90,43 @@ async fn the_penalty_box_keeps_the_latest_time() {
     assert_eq!(lanes.penalty_until().await.unwrap(), Some(at(600)));
     lanes.set_penalty(at(900)).await.unwrap();
     assert_eq!(lanes.penalty_until().await.unwrap(), Some(at(900)));
+}
+
+fn line(ids: &[&str]) -> Vec<Pending> {
+    let pending = |id: &&str| Pending { order_id: id.parse().unwrap(), instrument: "DU0000001/265598".to_owned() };
+    ids.iter().map(pending).collect()
+}
+
+#[tokio::test]
+async fn the_line_goes_from_holder_to_holder() {
+    let world = World::new().await;
+    let lanes = &world.store.lanes;
+    let first = world.lease(&user("u-7")).await;
+    assert_eq!((first.pending(), first.predecessor_vanished()), (&[][..], false));
+    lanes.release_with(first, &line(&["o1", "o2"])).await.unwrap();
+    let second = world.lease(&user("u-7")).await;
+    assert_eq!((second.pending(), second.predecessor_vanished()), (&line(&["o1", "o2"])[..], false));
+    lanes.release(second).await.unwrap();
+    let third = world.lease(&user("u-7")).await;
+    assert_eq!((third.pending(), third.predecessor_vanished()), (&line(&["o1", "o2"])[..], false));
+}
+
+#[tokio::test]
+async fn a_holder_that_vanished_is_told_to_all_until_one_leaves_a_line() {
+    let world = World::new().await;
+    let lanes = &world.store.lanes;
+    world.lease(&user("u-7")).await;
+    for now in [61, 62] {
+        let Acquired::Leased(lease) = lanes.acquire(&user("u-7"), "b", at(now), at(99)).await.unwrap() else {
+            panic!("a free lane was not had");
+        };
+        assert!(lease.predecessor_vanished());
+        // Given back without a line, so nothing is mended.
+        lanes.release(lease).await.unwrap();
+    }
+    let mending = world.lease(&user("u-7")).await;
+    assert!(mending.predecessor_vanished());
+    lanes.release_with(mending, &line(&["o1"])).await.unwrap();
+    let next = world.lease(&user("u-7")).await;
+    assert_eq!((next.pending(), next.predecessor_vanished()), (&line(&["o1"])[..], false));
 }

@@ -207,3 +207,17 @@ async fn an_image_of_the_stream_is_the_order_again() {
     assert_eq!(row["status"].as_s().unwrap(), "sending");
     assert_eq!(order_from_image(row.into()).unwrap(), Some(saved.value));
 }
+
+#[tokio::test]
+async fn a_users_open_orders_are_those_that_are_not_final() {
+    let world = World::new().await;
+    let mut first = world.insert(&order("u-7", "o1", "self")).await;
+    world.insert(&order("u-7", "o2", "self")).await;
+    world.insert(&order("u-8", "o3", "self")).await;
+    let mut open = world.store.orders.open_of(&user("u-7")).await.unwrap();
+    open.sort();
+    assert_eq!(open, [key("u-7", "o1"), key("u-7", "o2")]);
+    first.value.apply(Fact::Expire(Reason::new("late", "too late")), at(1)).unwrap();
+    world.store.orders.save(&mut first).await.unwrap();
+    assert_eq!(world.store.orders.open_of(&user("u-7")).await.unwrap(), [key("u-7", "o2")]);
+}
