@@ -25,6 +25,6 @@ pub use control::Execution;
 pub use faults::{Fault, FaultKind};
 pub use log::CallRecord;
 pub use machine::{MachineClock, MachineEntropy};
-pub use oauth::{AccessGrant, ConsumerRegistration, QueryStyle, RegistrationError, TokenLoss, User};
+pub use oauth::{AccessGrant, ConsumerRegistration, IssuedSecrets, QueryStyle, RegistrationError, TokenLoss, User};
 pub use options::Options;
 pub use orders::{LedgerEntry, OrderStatus, QuestionRules};

@@ -7,7 +7,7 @@ use crate::broker::PaperBroker;
 use crate::consent;
 use crate::faults::Fault;
 use crate::log::CallRecord;
-use crate::oauth::{AccessGrant, ConsumerRegistration, RegistrationError, TokenLoss, User};
+use crate::oauth::{AccessGrant, ConsumerRegistration, IssuedSecrets, RegistrationError, TokenLoss, User};
 use crate::options::Options;
 use crate::orders::{self, LedgerEntry, OrderStatus, QuestionRules};
 
@@ -62,6 +62,20 @@ impl PaperBroker {
     /// What the page would say.
     pub fn approve(&self, request_token: &str, username: &str) -> Result<String, String> {
         self.at_desk(|desk| consent::approve(desk, request_token, username))
+    }
+
+    /// The secrets behind every access token of a username. There is no route for it.
+    #[must_use]
+    pub fn issued_secrets(&self, username: &str) -> Vec<IssuedSecrets> {
+        self.at_desk(|desk| {
+            let theirs = desk.state.registry.access.iter().filter(|(_, access)| access.username == username);
+            let secrets = theirs.map(|(token, access)| IssuedSecrets {
+                access_token: token.clone(),
+                access_token_secret: access.secret.to_vec(),
+                live_session_token: access.live.as_ref().map(|live| live.key.clone()),
+            });
+            secrets.collect()
+        })
     }
 
     /// Ends every access token of a username in one of two ways; how many.

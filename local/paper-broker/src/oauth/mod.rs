@@ -10,7 +10,7 @@ mod registry;
 mod session_token;
 
 pub use base_string::QueryStyle;
-pub use registry::{AccessGrant, ConsumerRegistration, RegistrationError, TokenLoss, User};
+pub use registry::{AccessGrant, ConsumerRegistration, IssuedSecrets, RegistrationError, TokenLoss, User};
 
 pub(crate) use base_string::query_values;
 pub(crate) use checks::{Caller, authenticate};

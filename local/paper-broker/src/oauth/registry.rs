@@ -119,6 +119,17 @@ pub(crate) struct Access {
     pub(crate) live: Option<LiveToken>,
 }
 
+/// The secrets that the broker and one consumer share about a user, for whoever proves that they leak nowhere. It has no
+/// `Debug`, so that a failing test does not print them.
+pub struct IssuedSecrets {
+    /// The access token.
+    pub access_token: String,
+    /// Its secret, opened.
+    pub access_token_secret: Vec<u8>,
+    /// The present live session token.
+    pub live_session_token: Option<Vec<u8>>,
+}
+
 /// How an access token stopped working.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,0 +1,160 @@
+//! What can be written after `courier`.
+
+use clap::{Args, Parser, Subcommand};
+use domain::{AlgorithmId, PrincipalId, UserId};
+use jiff::civil::Date;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; `demo`: everything was as it should be
+  1  failed, and the message says what to do; `demo`: something was not as it should be, and is named
+  2  the command line cannot be read";
+
+const WHICH_STACK: &str = "\
+Which stack: each table comes from the environment (COURIER_RULES_TABLE, COURIER_ORDERS_TABLE) if it is set there, else
+from the outputs of the CloudFormation stack --stack. Region and credentials are the AWS ones (AWS_REGION, AWS_PROFILE …);
+AWS_ENDPOINT_URL leads elsewhere, for instance to the stack of `courier local`, which prints what to set.";
+
+/// Carries orders from trading algorithms to Interactive Brokers.
+///
+/// Begin with `courier demo`: it deploys the real template with the real functions on this machine, connects a user through
+/// the broker's consent page, sends six orders through the queue, and checks what became of each. It needs no account.
+#[derive(Debug, Parser)]
+#[command(name = "courier", version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything once, on this machine, against a paper broker, and check it.
+    #[command(after_help = EXIT_CODES)]
+    Demo(DemoArguments),
+    /// Keep the same stack running, with a connected user and no orders, until Ctrl-C.
+    Local(LocalArguments),
+    /// Say which algorithms there are, and who may send orders for each.
+    Algorithms {
+        #[command(subcommand)]
+        command: AlgorithmsCommand,
+    },
+    /// Read what was refused before it became an order.
+    Refusals {
+        #[command(subcommand)]
+        command: RefusalsCommand,
+    },
+}
+
+/// Builds the functions if they changed, starts a local AWS look-alike and a paper broker, deploys infra/template.yaml,
+/// connects the user `demo-user` through the consent page, sends the orders of events/orders, waits for each, compares with
+/// the paper broker's own ledger, and searches all logs for secrets.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// Leave everything running afterwards, until Ctrl-C, and print the addresses.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Print the outcome as JSON on standard output. Progress goes to standard error all the same.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) house: HouseArguments,
+}
+
+/// Starts what `courier demo` starts, connects `demo-user` with the account DU0000001, registers and grants
+/// `demo-algorithm`, and prints the addresses, the environment variables for other programs, and a command that gives a JWT.
+#[derive(Debug, Args)]
+pub(crate) struct LocalArguments {
+    /// The user that is connected.
+    #[arg(long, default_value = crate::local::DEMO_USER)]
+    pub(crate) user: UserId,
+    #[command(flatten)]
+    pub(crate) house: HouseArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HouseArguments {
+    /// Port of the HTTP API on 127.0.0.1. Left out: a free one.
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Cargo's profile for the functions. `dev` compiles in a fraction of the time.
+    #[arg(long, default_value = "release")]
+    pub(crate) profile: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlgorithmsCommand {
+    /// Register an algorithm, or replace who may send for it.
+    #[command(after_help = WHICH_STACK)]
+    Add(AddArguments),
+    /// List the registered algorithms.
+    #[command(after_help = WHICH_STACK)]
+    List(StackArguments),
+    /// Forget an algorithm: it may send nothing more. Users' grants to it stay on record, without effect.
+    #[command(after_help = WHICH_STACK)]
+    Remove(RemoveArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddArguments {
+    /// The algorithm's id, as its messages name it: of A-Z a-z 0-9 _ - .
+    pub(crate) id: AlgorithmId,
+    /// Who may send messages for it: the part of SQS's `SenderId` before the colon. For a role it is what
+    /// `aws iam get-role --role-name NAME --query Role.RoleId --output text` prints. Repeat it for several.
+    #[arg(long = "principal", required = true, value_name = "PRINCIPAL")]
+    pub(crate) principals: Vec<PrincipalId>,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArguments {
+    /// The algorithm's id.
+    pub(crate) id: AlgorithmId,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RefusalsCommand {
+    /// List the refused messages of one day: who sent each, and what was wrong with it.
+    #[command(after_help = WHICH_STACK)]
+    List(RefusalsArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RefusalsArguments {
+    /// The day, in UTC, as 2026-11-25. Left out: today.
+    #[arg(long)]
+    pub(crate) day: Option<Date>,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StackArguments {
+    /// Name of the CloudFormation stack.
+    #[arg(long, default_value = "courier", value_name = "NAME")]
+    pub(crate) stack: String,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_principal_with_its_session_name_is_refused_with_the_reason() {
+        let line = ["courier", "algorithms", "add", "mean-reversion-7", "--principal", "AROAEXAMPLE:session"];
+        let error = Arguments::try_parse_from(line).unwrap_err().to_string();
+        assert!(error.contains("without `:`"), "{error}");
+    }
+}

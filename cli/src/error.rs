@@ -1,0 +1,78 @@
+//! Why a command failed, and what to do about it.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use domain::AlgorithmId;
+use stack::StackError;
+use store::StoreError;
+
+type Source = Box<dyn Error + Send + Sync>;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CourierError {
+    /// The local stack did not start, or did not answer.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// A table did not do what was asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The project's files were not found.
+    #[error(
+        "infra/template.yaml was found neither here, nor above, nor where this command was built. \
+         Run it in a checkout of the project."
+    )]
+    NoWorkspace,
+    /// A file of the project cannot be used.
+    #[error("{path}: {problem}")]
+    File { path: PathBuf, problem: String },
+    /// Something on this machine did not work.
+    #[error("{doing} failed")]
+    Machine { doing: &'static str, source: Source },
+    /// AWS, or its look-alike, did not do what was asked.
+    #[error("{doing} failed. Check the region, the credentials and AWS_ENDPOINT_URL")]
+    Aws { doing: String, source: Source },
+    /// A stack has no such output.
+    #[error(
+        "the stack {stack:?} has no output {output}. Name the stack with --stack, or set {variable} in the environment."
+    )]
+    NoOutput { stack: String, output: &'static str, variable: String },
+    /// A local service gave no answer.
+    #[error("{request}: no answer")]
+    NoAnswer { request: String, source: Source },
+    /// A local service answered something else than it should.
+    #[error("{request} answered {status}: {body}")]
+    Unexpected { request: String, status: u16, body: String },
+    /// The consent flow stopped.
+    #[error("the consent flow stopped: {0}")]
+    Consent(String),
+    /// The algorithm's id is reserved.
+    #[error("`self` is the user's own hand and cannot be registered. Choose another id.")]
+    OwnHand,
+    /// There is no such algorithm.
+    #[error("there is no algorithm {0} in this stack. `courier algorithms list` shows those that there are.")]
+    NoAlgorithm(AlgorithmId),
+}
+
+impl CourierError {
+    pub(crate) fn machine(doing: &'static str) -> impl Fn(Source) -> Self {
+        move |source| Self::Machine { doing, source }
+    }
+
+    /// The error, and after it each cause that adds something.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let words = error.to_string();
+            if !text.contains(&words) {
+                // Writing to a string does not fail.
+                let _ = write!(text, ": {words}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+}

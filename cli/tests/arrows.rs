@@ -1,0 +1,111 @@
+//! Holds the arrows of ARCHITECTURE.md: who may depend on whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+
+/// What each crate of the house may use. Tests may use more: `local` is there for them.
+const MAY_USE: [(&str, &[&str]); 11] = [
+    ("signing", &[]),
+    ("domain", &[]),
+    ("broker", &["signing", "domain"]),
+    ("store", &["domain"]),
+    ("access", &["broker", "store", "domain"]),
+    ("trading", &["access", "broker", "store", "domain"]),
+    ("sessions", &["access", "broker", "store", "domain"]),
+    ("platform", &["trading", "sessions", "access", "broker", "store", "domain"]),
+    ("paper-broker", &["domain"]),
+    ("embedded-dynamodb", &["domain", "store"]),
+    ("stack", &["domain"]),
+];
+const FUNCTION_MAY_USE: [&str; 7] = ["platform", "trading", "sessions", "access", "broker", "store", "domain"];
+const COMMAND_MAY_USE: [&str; 9] =
+    ["platform", "trading", "sessions", "broker", "store", "domain", "stack", "paper-broker", "access"];
+
+#[test]
+fn arrows_go_down_only() {
+    let mut wrong = Vec::new();
+    for (name, used) in arrows(&metadata()) {
+        let allowed = allowed(&name);
+        wrong.extend(
+            used.into_iter()
+                .filter(|other| !allowed.contains(&other.as_str()))
+                .map(|other| format!("{name} -> {other}")),
+        );
+    }
+    assert!(wrong.is_empty(), "ARCHITECTURE.md does not allow {wrong:?}");
+}
+
+#[test]
+fn every_crate_is_a_room_that_the_architecture_names() {
+    let metadata = metadata();
+    for package in metadata.workspace_packages() {
+        let folder = package.manifest_path.parent().unwrap();
+        let room = folder.strip_prefix(&metadata.workspace_root).unwrap().as_str();
+        let name = package.name.as_str();
+        let expected = match room.split_once('/') {
+            Some(("functions" | "shared" | "local", crate_name)) => crate_name,
+            _ => "courier",
+        };
+        assert_eq!(name, expected, "{room} is named like its folder, one level deep");
+        assert!(room == "cli" || room.matches('/').count() == 1, "{room}");
+    }
+}
+
+#[test]
+fn siblings_never_meet() {
+    let arrows = arrows(&metadata());
+    for (one, other) in [("trading", "sessions"), ("broker", "store"), ("signing", "domain")] {
+        assert!(!arrows[one].contains(other) && !arrows[other].contains(one), "{one} and {other} are siblings");
+    }
+}
+
+#[test]
+fn only_functions_and_the_command_stand_on_the_platform() {
+    let metadata = metadata();
+    let functions: BTreeSet<&str> = metadata
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| is_function(package.manifest_path.as_str()))
+        .map(|package| package.name.as_str())
+        .collect();
+    assert!(functions.len() >= 7, "{functions:?}");
+    let users = arrows(&metadata).into_iter().filter(|(_, used)| used.contains("platform")).map(|(name, _)| name);
+    for name in users {
+        assert!(name == "courier" || functions.contains(name.as_str()), "{name} uses platform");
+    }
+}
+
+fn allowed(name: &str) -> &'static [&'static str] {
+    let rule = MAY_USE.iter().find(|(ruled, _)| *ruled == name);
+    match rule {
+        Some((_, allowed)) => allowed,
+        None if name == "courier" => &COMMAND_MAY_USE,
+        None => &FUNCTION_MAY_USE,
+    }
+}
+
+/// Which crates of the house each one uses, outside of its tests.
+fn arrows(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
+    let packages = metadata.workspace_packages();
+    let house: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    let used = |package: &cargo_metadata::Package| {
+        let dependencies =
+            package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+        dependencies.map(|dependency| dependency.name.clone()).filter(|name| house.contains(name.as_str())).collect()
+    };
+    packages.iter().map(|package| (package.name.to_string(), used(package))).collect()
+}
+
+fn metadata() -> Metadata {
+    // Offline: only the workspace's own manifests are read.
+    MetadataCommand::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap()
+}
+
+fn is_function(manifest: &str) -> bool {
+    manifest.contains("/functions/")
+}
