@@ -14,7 +14,7 @@ struct Connections<'a> {
 
 impl Api {
     pub(crate) async fn list_connections(&self, request: &HttpRequest) -> Answer {
-        let connections = self.desk.connections.list(&request.user()?).await.map_err(|error| store_failed(&error))?;
+        let connections = self.connections.list(&request.user()?).await.map_err(|error| store_failed(&error))?;
         let mut views: Vec<_> = connections.iter().map(|connection| connection.value.view()).collect();
         views.sort_by_key(|view| std::cmp::Reverse(view.created_at));
         Ok(HttpResponse::json(StatusCode::OK, &Connections { connections: views }))

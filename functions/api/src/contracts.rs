@@ -57,12 +57,12 @@ impl Api {
 
     /// Contracts need no brokerage session (IBKR Web API, two tiers), so any live session token will do.
     async fn any_session(&self, user_id: &domain::UserId) -> Result<Session, Problem> {
-        let connections = self.desk.connections.list(user_id).await.map_err(|error| store_failed(&error))?;
-        let now = self.desk.clock.now();
+        let connections = self.connections.list(user_id).await.map_err(|error| store_failed(&error))?;
+        let now = self.intake.clock.now();
         let session = connections
             .iter()
             .filter(|connection| connection.value.status == ConnectionStatus::Connected)
-            .find_map(|connection| self.desk.tokens.session(&connection.value, &self.desk.api, now).ok());
+            .find_map(|connection| self.tokens.session(&connection.value, &self.broker, now).ok());
         session.ok_or_else(|| {
             Problem::new(StatusCode::CONFLICT, "not_connected", "You are not connected to the broker, whom this question is for. Connect first (POST /connections).")
         })

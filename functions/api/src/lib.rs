@@ -6,11 +6,12 @@ mod orders;
 mod pages;
 mod rules;
 
+use access::Tokens;
 use platform::{HttpRequest, HttpResponse, Problem};
 use serde::de::DeserializeOwned;
 use sessions::End;
-use store::{OrderQueue, StoreError};
-use trading::Desk;
+use store::{Connections, OrderQueue, StoreError};
+use trading::Intake;
 
 /// The routes that this function answers, as the template names them.
 pub const ROUTES: [&str; 17] = [
@@ -36,8 +37,14 @@ pub const ROUTES: [&str; 17] = [
 /// The function, with what it needs.
 #[derive(Debug)]
 pub struct Api {
-    /// The desk.
-    pub desk: Desk,
+    /// What puts orders on record.
+    pub intake: Intake,
+    /// The users' connections.
+    pub connections: Connections,
+    /// What opens tokens.
+    pub tokens: Tokens,
+    /// The broker.
+    pub broker: broker::Api,
     /// The use case of disconnecting.
     pub end: End,
     /// Where the worker is woken.

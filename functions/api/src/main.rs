@@ -10,16 +10,19 @@ use sessions::End;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start().await;
-    let desk = parts.desk().await?;
+    let (connections, tokens, broker) = (parts.connections()?, parts.tokens().await?, parts.api()?);
     let function = Api {
         end: End {
-            connections: desk.connections.clone(),
-            tokens: desk.tokens.clone(),
-            api: desk.api.clone(),
+            connections: connections.clone(),
+            tokens: tokens.clone(),
+            api: broker.clone(),
             clock: Arc::clone(&parts.clock),
         },
+        intake: parts.intake()?,
         order_queue: parts.order_queue()?,
-        desk,
+        connections,
+        tokens,
+        broker,
     };
     let function = &function;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {

@@ -29,9 +29,9 @@ impl Api {
         let caller = request.caller()?;
         let place = read_place(request, &caller)?;
         let key = place.key.clone();
-        let permitted = self.desk.permit(&sender(&caller), &Request::Place(place.clone())).await;
+        let permitted = self.intake.permit(&sender(&caller), &Request::Place(place.clone())).await;
         permitted.map_err(|error| store_failed(&error))?.map_err(|reason| forbidden(&reason))?;
-        match self.desk.record(place).await.map_err(|error| store_failed(&error))? {
+        match self.intake.record(place).await.map_err(|error| store_failed(&error))? {
             Recorded::New(order) | Recorded::Same(order) => {
                 self.wake(&key, "place").await;
                 Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
@@ -46,7 +46,7 @@ impl Api {
     pub(crate) async fn list_orders(&self, request: &HttpRequest) -> Answer {
         let (user_id, algorithm_id) = self.whose(request).await?;
         let limit = request.query_parameter("limit").and_then(|limit| limit.parse().ok()).unwrap_or(PAGE_ORDERS);
-        let page = self.desk.orders.list(&user_id, request.query_parameter("cursor"), limit).await;
+        let page = self.intake.orders.list(&user_id, request.query_parameter("cursor"), limit).await;
         let page = page.map_err(|error| store_failed(&error))?;
         let visible = |order: &&store::Versioned<Order>| {
             algorithm_id.as_ref().is_none_or(|algorithm_id| order.value.algorithm_id == *algorithm_id)
@@ -70,7 +70,7 @@ impl Api {
     pub(crate) async fn cancel_order(&self, request: &HttpRequest) -> Answer {
         let order = self.visible_order(request).await?;
         let cancel = CancelOrder { key: order.key.clone(), algorithm_id: order.algorithm_id.clone() };
-        let asked = self.desk.ask_cancel(&cancel.key).await.map_err(|error| store_failed(&error))?;
+        let asked = self.intake.ask_cancel(&cancel.key).await.map_err(|error| store_failed(&error))?;
         let order = asked.ok_or_else(|| Problem::not_found("order"))?;
         if !order.value.status().is_final() {
             self.wake(&cancel.key, "cancel").await;
@@ -90,7 +90,7 @@ impl Api {
     async fn visible_order(&self, request: &HttpRequest) -> Result<Order, Problem> {
         let (user_id, algorithm_id) = self.whose(request).await?;
         let order_id: OrderId = path_id(request, "order_id", "order")?;
-        let order = self.desk.orders.get(&OrderKey { user_id, order_id }).await.map_err(|error| store_failed(&error))?;
+        let order = self.intake.orders.get(&OrderKey { user_id, order_id }).await.map_err(|error| store_failed(&error))?;
         let order = order.map(|order| order.value).ok_or_else(|| Problem::not_found("order"))?;
         match algorithm_id {
             Some(algorithm_id) if order.algorithm_id != algorithm_id => Err(Problem::not_found("order")),
@@ -109,7 +109,7 @@ impl Api {
             let message = "say whose orders: an algorithm acts for the users who granted it".to_owned();
             Problem::bad_fields(vec![domain::FieldFault { field: "user_id".to_owned(), message }])
         })?;
-        let grant = self.desk.rules.grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
+        let grant = self.intake.rules.grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
         grant.map(|_| (user_id, Some(algorithm_id))).ok_or_else(|| Problem::not_found("order"))
     }
 }

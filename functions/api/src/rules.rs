@@ -45,7 +45,7 @@ fn active() -> GrantStatus {
 
 impl Api {
     pub(crate) async fn list_grants(&self, request: &HttpRequest) -> Answer {
-        let grants = self.desk.rules.grants(&request.user()?).await.map_err(|error| store_failed(&error))?;
+        let grants = self.intake.rules.grants(&request.user()?).await.map_err(|error| store_failed(&error))?;
         Ok(HttpResponse::json(StatusCode::OK, &Grants { grants }))
     }
 
@@ -62,7 +62,7 @@ impl Api {
         enforced(&body.limits)?;
         let grant =
             Grant { user_id, algorithm_id, account_ids: body.account_ids, limits: body.limits, status: body.status };
-        self.desk.rules.put_grant(&grant).await.map_err(|error| store_failed(&error))?;
+        self.intake.rules.put_grant(&grant).await.map_err(|error| store_failed(&error))?;
         tracing::info!(user_id = %grant.user_id, algorithm_id = %grant.algorithm_id, status = ?grant.status, "a grant was given");
         Ok(HttpResponse::json(StatusCode::OK, &grant))
     }
@@ -70,13 +70,13 @@ impl Api {
     pub(crate) async fn delete_grant(&self, request: &HttpRequest) -> Answer {
         let user_id = request.user()?;
         let algorithm_id: AlgorithmId = path_id(request, "algorithm_id", "algorithm")?;
-        self.desk.rules.delete_grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
+        self.intake.rules.delete_grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
         tracing::info!(%user_id, %algorithm_id, "a grant was taken back");
         Ok(HttpResponse::empty(StatusCode::NO_CONTENT))
     }
 
     pub(crate) async fn get_limits(&self, request: &HttpRequest) -> Answer {
-        let limits = self.desk.rules.limits(&request.user()?).await.map_err(|error| store_failed(&error))?;
+        let limits = self.intake.rules.limits(&request.user()?).await.map_err(|error| store_failed(&error))?;
         Ok(HttpResponse::json(StatusCode::OK, &limits.unwrap_or_default()))
     }
 
@@ -84,13 +84,13 @@ impl Api {
         let user_id = request.user()?;
         let limits: Limits = json_body(request)?;
         enforced(&limits)?;
-        self.desk.rules.put_limits(&user_id, &limits).await.map_err(|error| store_failed(&error))?;
+        self.intake.rules.put_limits(&user_id, &limits).await.map_err(|error| store_failed(&error))?;
         Ok(HttpResponse::json(StatusCode::OK, &limits))
     }
 
     pub(crate) async fn get_halt(&self, request: &HttpRequest) -> Answer {
         let scope = HaltScope::User(request.user()?);
-        let halt = self.desk.rules.halt(&scope).await.map_err(|error| store_failed(&error))?;
+        let halt = self.intake.rules.halt(&scope).await.map_err(|error| store_failed(&error))?;
         Ok(HttpResponse::json(StatusCode::OK, &halt))
     }
 
@@ -100,9 +100,9 @@ impl Api {
         if body.reason.as_ref().is_some_and(|reason| reason.chars().count() > HALT_REASON_CHARACTERS_MAX) {
             return Err(fault("reason", &format!("must have at most {HALT_REASON_CHARACTERS_MAX} characters")));
         }
-        let halt = Halt { halted: body.halted, reason: body.reason, since: Some(self.desk.clock.now()) };
+        let halt = Halt { halted: body.halted, reason: body.reason, since: Some(self.intake.clock.now()) };
         let scope = HaltScope::User(user_id);
-        self.desk.rules.put_halt(&scope, &halt).await.map_err(|error| store_failed(&error))?;
+        self.intake.rules.put_halt(&scope, &halt).await.map_err(|error| store_failed(&error))?;
         tracing::warn!(%scope, halted = halt.halted, "a user's kill switch was set");
         Ok(HttpResponse::json(StatusCode::OK, &halt))
     }

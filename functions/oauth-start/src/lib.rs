@@ -57,7 +57,7 @@ fn cookie(request: &HttpRequest, begun: &Begun) -> String {
 
 /// On one machine the API has no TLS, and a `Secure` cookie would not come back.
 fn is_this_machine(request: &HttpRequest) -> bool {
-    let host = request.headers.get("host").map_or("", String::as_str);
+    let host = request.header("host").unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }

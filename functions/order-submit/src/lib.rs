@@ -65,7 +65,7 @@ impl OrderSubmit {
         holder: &str,
         deadline: Timestamp,
     ) -> Result<bool, StoreError> {
-        let Some(request) = self.desk.read_message(message).await? else { return Ok(true) };
+        let Some(request) = self.desk.intake.read_message(message).await? else { return Ok(true) };
         if lane.is_none() {
             *lane = self.desk.enter(request.user_id(), holder, deadline).await?;
         }
@@ -89,7 +89,7 @@ impl OrderSubmit {
             }
         };
         if let Some((key, reason)) = refused {
-            self.desk.refuse(message, Some(&key), reason).await?;
+            self.desk.intake.refuse(message, Some(&key), reason).await?;
         }
         Ok(true)
     }

@@ -42,12 +42,12 @@ impl OrderTrack {
     async fn fan_out_due(&self, deadline: Timestamp) -> Result<usize, StoreError> {
         let mut asked = 0;
         for shard in 0..DUE_SHARDS {
-            let now = self.desk.clock.now();
+            let now = self.desk.intake.clock.now();
             if now >= deadline {
                 tracing::warn!(shard, "the run ended before all due orders were found; the next run goes on");
                 break;
             }
-            let due = self.desk.orders.due(shard, now, DUE_OF_SHARD_MAX).await?;
+            let due = self.desk.intake.orders.due(shard, now, DUE_OF_SHARD_MAX).await?;
             let users: BTreeSet<UserId> = due.into_iter().map(|key| key.user_id).collect();
             for user_id in users {
                 self.desk.track_queue.ask(&TrackAsk { user_id }, 0).await?;

@@ -19,9 +19,9 @@ pub struct HttpRequest {
     /// The route that matched, such as `GET /orders/{order_id}`.
     pub route_key: String,
     /// Cookies, each `name=value`.
-    pub cookies: Vec<String>,
-    /// Headers, names in lower case.
-    pub headers: BTreeMap<String, String>,
+    pub cookies: Option<Vec<String>>,
+    /// Headers.
+    pub headers: Option<BTreeMap<String, String>>,
     /// The query.
     pub query_string_parameters: Option<BTreeMap<String, String>>,
     /// What the route's placeholders matched.
@@ -42,13 +42,13 @@ struct RequestContext {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 struct Authorizer {
-    jwt: Jwt,
+    jwt: Option<Jwt>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 struct Jwt {
-    claims: BTreeMap<String, Value>,
+    claims: Option<BTreeMap<String, Value>>,
 }
 
 /// Who calls: what the JWT authorizer proved (contract: Who is who).
@@ -63,7 +63,8 @@ pub enum Caller {
 impl HttpRequest {
     /// Who calls.
     pub fn caller(&self) -> Result<Caller, Problem> {
-        let claims = self.request_context.authorizer.as_ref().map(|authorizer| &authorizer.jwt.claims);
+        let jwt = self.request_context.authorizer.as_ref().and_then(|authorizer| authorizer.jwt.as_ref());
+        let claims = jwt.and_then(|jwt| jwt.claims.as_ref());
         let claim = |name: &str| claims.and_then(|claims| claims.get(name)).and_then(Value::as_str);
         if let Some(algorithm_id) = claim("algorithm_id") {
             let id = algorithm_id.parse::<AlgorithmId>().ok().filter(|id| !id.is_own_hand());
@@ -97,12 +98,21 @@ impl HttpRequest {
         self.query_string_parameters.as_ref()?.get(name).map(String::as_str)
     }
 
+    /// The value of a header, whatever the case of its name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let headers = self.headers.iter().flatten();
+        headers.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
     /// The value of a cookie.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        let header = self.headers.get("cookie").into_iter().flat_map(|header| header.split(';'));
+        // Some hosts give the cookies in their own list, some leave them in the header.
+        let header = self.header("cookie").into_iter().flat_map(|header| header.split(';'));
         self.cookies
             .iter()
+            .flatten()
             .map(String::as_str)
             .chain(header)
             .filter_map(|cookie| cookie.trim().split_once('='))
@@ -192,5 +202,73 @@ impl From<Problem> for HttpResponse {
     fn from(problem: Problem) -> Self {
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self::typed(status, "application/problem+json", serde_json::to_string(&problem))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Caller, HttpRequest};
+    use serde_json::{Value, json};
+
+    fn request(event: Value) -> HttpRequest {
+        serde_json::from_value(event).unwrap()
+    }
+
+    fn with_claims(claims: &Value) -> HttpRequest {
+        request(json!({"routeKey": "GET /orders", "requestContext": {"authorizer": {"jwt": {"claims": claims}}}}))
+    }
+
+    #[test]
+    fn a_user_is_the_sub_whatever_kind_the_other_claims_are() {
+        let request = with_claims(&json!({"sub": "u-7", "exp": 1_795_532_645, "aud": ["courier"]}));
+        assert_eq!(request.caller().unwrap(), Caller::User("u-7".parse().unwrap()));
+        assert_eq!(request.user().unwrap().as_str(), "u-7");
+    }
+
+    #[test]
+    fn the_claim_of_an_algorithm_makes_it_no_user() {
+        let request = with_claims(&json!({"sub": "service", "algorithm_id": "mean-reversion-7"}));
+        assert_eq!(request.caller().unwrap(), Caller::Algorithm("mean-reversion-7".parse().unwrap()));
+        assert_eq!(request.user().unwrap_err().status, 403);
+        assert_eq!(with_claims(&json!({"sub": "u", "algorithm_id": "self"})).caller().unwrap_err().status, 401);
+    }
+
+    #[test]
+    fn without_a_proved_sub_nobody_calls() {
+        for event in [json!({}), json!({"requestContext": {"authorizer": null}}), json!({"requestContext": {"authorizer": {"jwt": null}}})]
+        {
+            assert_eq!(request(event).caller().unwrap_err().status, 401);
+        }
+        assert_eq!(with_claims(&json!({"sub": "has a space"})).caller().unwrap_err().status, 401);
+        let forged = request(json!({"headers": {"authorization": "Bearer x", "sub": "u-7"}}));
+        assert_eq!(forged.caller().unwrap_err().status, 401);
+    }
+
+    #[test]
+    fn a_cookie_is_found_in_the_list_and_in_the_header() {
+        let listed = request(json!({"cookies": ["a=1", "courier_attempt=x"], "headers": null}));
+        assert_eq!(listed.cookie("courier_attempt"), Some("x"));
+        let in_header = request(json!({"headers": {"Cookie": "a=1; courier_attempt=y"}, "cookies": null}));
+        assert_eq!(in_header.cookie("courier_attempt"), Some("y"));
+        assert_eq!(in_header.cookie("courier"), None);
+    }
+
+    #[test]
+    fn a_body_in_base64_is_read() {
+        let encoded = request(json!({"body": "eyJhIjoxfQ==", "isBase64Encoded": true}));
+        assert_eq!(encoded.text().unwrap(), "{\"a\":1}");
+        assert_eq!(request(json!({"body": "!", "isBase64Encoded": true})).text().unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn every_sample_event_of_the_api_is_read() {
+        for sample in [
+            include_str!("../../../events/oauth-start.json"),
+            include_str!("../../../events/oauth-callback.json"),
+            include_str!("../../../events/api.json"),
+        ] {
+            let request: HttpRequest = serde_json::from_str(sample).unwrap();
+            assert!(request.route_key.contains(" /"), "{}", request.route_key);
+        }
     }
 }

@@ -137,19 +137,22 @@ impl Parts {
         Ok(Tokens::new(Arc::new(sealer), Arc::clone(&self.entropy)))
     }
 
-    /// The desk: what every use case of an order needs.
+    /// What puts orders on record.
+    pub fn intake(&self) -> Result<trading::Intake, BadSetting> {
+        Ok(trading::Intake { orders: self.orders()?, rules: self.rules()?, clock: Arc::clone(&self.clock) })
+    }
+
+    /// What takes recorded orders to the broker.
     pub async fn desk(&self) -> Result<trading::Desk, CannotStart> {
         Ok(trading::Desk {
-            orders: self.orders()?,
+            intake: self.intake()?,
             connections: self.connections()?,
-            rules: self.rules()?,
             lanes: self.lanes()?,
             session_queue: self.session_queue()?,
             track_queue: self.track_queue()?,
             tokens: self.tokens().await?,
             api: self.api()?,
             questions: trading::QuestionPolicy::standard()?,
-            clock: Arc::clone(&self.clock),
         })
     }
 }

@@ -38,7 +38,7 @@ impl Lane<'_> {
     /// Puts a new order on record and takes it as far as it goes.
     pub async fn place(&mut self, request: PlaceOrder) -> Result<Option<Reason>, StoreError> {
         let key = request.key.clone();
-        match self.desk.record(request).await? {
+        match self.desk.intake.record(request).await? {
             Recorded::New(mut order) | Recorded::Same(mut order) => {
                 if self.pending.len() >= PENDING_MAX && order.value.status() == OrderStatus::Received {
                     let reason = Reason::new("too_many_waiting", format!("{PENDING_MAX} orders of this user wait already; this one was not taken. Send it again later under a new id."));
@@ -96,7 +96,7 @@ impl Lane<'_> {
 
     /// The last steps before the wire. Whatever stands in the way is written down with its reason.
     async fn send(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
-        let now = self.desk.clock.now();
+        let now = self.desk.intake.clock.now();
         let Some(request) = order.value.request.clone() else {
             return self.stop(order, Fact::Deny(unreadable())).await;
         };
@@ -126,7 +126,7 @@ impl Lane<'_> {
         if !self.has_time(crate::dialogue::DIALOGUE_TIME) {
             return self.hold(order, out_of_time()).await;
         }
-        match self.intend(order, Act::Place, IntentGuards::HaltsAndGrant(&self.desk.rules)).await? {
+        match self.intend(order, Act::Place, IntentGuards::HaltsAndGrant(&self.desk.intake.rules)).await? {
             Ok(()) => self.carry_out(order, &session, &request, conid).await,
             Err(refused) => self.refused_intent(order, refused).await,
         }
@@ -140,7 +140,7 @@ impl Lane<'_> {
         act: Act,
         guards: IntentGuards<'_>,
     ) -> Result<Result<(), IntentRefused>, StoreError> {
-        let now = self.desk.clock.now();
+        let now = self.desk.intake.clock.now();
         let mut intended = order.clone();
         let intent = Intent { at: now, epoch: self.lease.epoch(), act };
         if let Err(out_of_place) = intended.value.apply(Fact::Intend(intent), now) {
@@ -148,7 +148,7 @@ impl Lane<'_> {
             return Ok(Err(IntentRefused::Conflict));
         }
         intended.value.check_again_at(now + SENDING_CHECK);
-        match self.desk.orders.save_intent(&mut intended, &self.lease, guards).await {
+        match self.desk.intake.orders.save_intent(&mut intended, &self.lease, guards).await {
             Ok(()) => {
                 *order = intended;
                 Ok(Ok(()))
@@ -185,8 +185,8 @@ impl Lane<'_> {
     /// Writes down that an order waits. The same wait again is not written again.
     async fn hold(&mut self, order: &mut Versioned<Order>, reason: Reason) -> Result<Next, StoreError> {
         let same = matches!(order.value.state(), OrderState::Held { reason: before } if *before == reason);
-        let check_at = (self.desk.clock.now() + HELD_CHECK).min(order.value.good_until);
-        if !same || order.value.next_check_at.is_none_or(|at| at <= self.desk.clock.now()) {
+        let check_at = (self.desk.intake.clock.now() + HELD_CHECK).min(order.value.good_until);
+        if !same || order.value.next_check_at.is_none_or(|at| at <= self.desk.intake.clock.now()) {
             self.record_and_check(order, Fact::Hold(reason), Some(check_at)).await?;
         }
         Ok(Next::Rest)
@@ -200,7 +200,7 @@ impl Lane<'_> {
     /// Writes a fact into the ledger. Where another has written the order meanwhile, the fact is taken in again on
     /// top of what is there now.
     pub(crate) async fn record(&self, order: &mut Versioned<Order>, fact: Fact) -> Result<(), StoreError> {
-        let now = self.desk.clock.now();
+        let now = self.desk.intake.clock.now();
         let check_at = match fact {
             Fact::Unread(_) | Fact::NotFound => now + UNKNOWN_CHECK,
             Fact::NotSent(_) => now,
@@ -216,7 +216,7 @@ impl Lane<'_> {
         check_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         for _ in 0..CONFLICTS_MAX {
-            let now = self.desk.clock.now();
+            let now = self.desk.intake.clock.now();
             let mut changed = order.clone();
             if let Err(out_of_place) = changed.value.apply(fact.clone(), now) {
                 tracing::error!(key = %order.value.key, %out_of_place, "a fact has no place in the order's state");
@@ -225,7 +225,7 @@ impl Lane<'_> {
             if let Some(at) = check_at {
                 changed.value.check_again_at(at);
             }
-            match self.desk.orders.save(&mut changed).await {
+            match self.desk.intake.orders.save(&mut changed).await {
                 Ok(()) => {
                     log_change(&order.value, &changed.value);
                     *order = changed;
@@ -239,7 +239,7 @@ impl Lane<'_> {
     }
 
     async fn read_again(&self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
-        if let Some(now) = self.desk.orders.get(&order.value.key).await? {
+        if let Some(now) = self.desk.intake.orders.get(&order.value.key).await? {
             *order = now;
         }
         Ok(())

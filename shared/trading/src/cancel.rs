@@ -4,13 +4,13 @@ use domain::{AlgorithmId, CancelOrder, Fact, Order, OrderKey, OrderState, OrderS
 use store::{StoreError, Versioned};
 
 use crate::advance::{Next, cancelled_before_sending};
-use crate::desk::Desk;
+use crate::desk::Intake;
 use crate::lane::Lane;
 
 /// Tries to write a cancel when others write the order as well.
 const CONFLICTS_MAX: u32 = 5;
 
-impl Desk {
+impl Intake {
     /// The order, if it is this algorithm's.
     pub(crate) async fn own_order(
         &self,
@@ -54,10 +54,10 @@ impl Desk {
 impl Lane<'_> {
     /// Writes a cancel down and carries it as far as it goes. Gives back why it was refused, if it was.
     pub async fn cancel(&mut self, cancel: &CancelOrder) -> Result<Option<Reason>, StoreError> {
-        if let Err(reason) = self.desk.own_order(&cancel.key, &cancel.algorithm_id).await? {
+        if let Err(reason) = self.desk.intake.own_order(&cancel.key, &cancel.algorithm_id).await? {
             return Ok(Some(reason));
         }
-        if let Some(mut order) = self.desk.ask_cancel(&cancel.key).await? {
+        if let Some(mut order) = self.desk.intake.ask_cancel(&cancel.key).await? {
             self.advance(&mut order).await?;
         }
         Ok(None)

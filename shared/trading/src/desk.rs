@@ -1,4 +1,4 @@
-//! The desk: what every use case of an order needs.
+//! What the use cases of an order need, made once, in `main`.
 
 use std::sync::Arc;
 
@@ -9,15 +9,24 @@ use store::{Connections, Lanes, Orders, Rules, SessionQueue, TrackQueue};
 
 use crate::questions::QuestionPolicy;
 
-/// What every use case of an order needs. Made once, in `main`.
+/// The intake: what puts orders, cancels and refusals on record. It cannot talk to the broker.
 #[derive(Debug, Clone)]
-pub struct Desk {
+pub struct Intake {
     /// The ledger.
     pub orders: Orders,
-    /// The users' connections.
-    pub connections: Connections,
     /// Who may trade.
     pub rules: Rules,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The desk: what takes recorded orders to the broker, under their user's lane.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// What is on record.
+    pub intake: Intake,
+    /// The users' connections.
+    pub connections: Connections,
     /// One holder at a time for each user.
     pub lanes: Lanes,
     /// Where sessions are asked for.
@@ -30,6 +39,4 @@ pub struct Desk {
     pub api: Api,
     /// What is answered to the broker's questions.
     pub questions: QuestionPolicy,
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
 }

@@ -26,7 +26,7 @@ impl Lane<'_> {
         conid: Conid,
     ) -> Result<Next, StoreError> {
         // The last look in memory before the first byte: writing the intent may have taken long.
-        if !self.has_time(ANSWER_TIME) || self.desk.clock.now() >= order.value.good_until {
+        if !self.has_time(ANSWER_TIME) || self.desk.intake.clock.now() >= order.value.good_until {
             let reason = Reason::new("next_run", "It was not sent: writing down the intent took too long.");
             self.record(order, Fact::NotSent(reason)).await?;
             return Ok(Next::Again);
@@ -69,7 +69,7 @@ impl Lane<'_> {
         tracing::info!(key = %order.value.key, round, message_ids = ?question.message_ids, confirmed, "the broker asked");
         let act = |confirmed| Act::Reply { round, message_ids: question.message_ids.clone(), confirmed };
         if confirmed {
-            let guards = IntentGuards::HaltsAndGrant(&self.desk.rules);
+            let guards = IntentGuards::HaltsAndGrant(&self.desk.intake.rules);
             if let Err(refused) = self.intend(order, act(true), guards).await? {
                 confirmed = false;
                 why = Reason::new("stopped_at_question", format!("The broker asked a question, and by then the order was not allowed any more: {refused}."));

@@ -42,9 +42,9 @@ impl Desk {
     /// Takes a user's lane; `None` if another invocation holds it for longer than can be waited. `holder` names this
     /// invocation, for people who look at the table.
     pub async fn enter(&self, user_id: &UserId, holder: &str, deadline: Timestamp) -> Result<Option<Lane<'_>>, StoreError> {
-        let wait_until = (self.clock.now() + WAIT_MAX).min(deadline - LEAVE_TIME);
+        let wait_until = (self.intake.clock.now() + WAIT_MAX).min(deadline - LEAVE_TIME);
         loop {
-            let now = self.clock.now();
+            let now = self.intake.clock.now();
             if let Acquired::Leased(lease) = self.lanes.acquire(user_id, holder, now, deadline).await? {
                 let pending = lease.pending().to_vec();
                 let mut lane = Lane {
@@ -93,8 +93,8 @@ impl Lane<'_> {
     /// All of the user's orders that are not final.
     pub(crate) async fn open_orders(&self) -> Result<Vec<Versioned<Order>>, StoreError> {
         let mut orders = Vec::new();
-        for key in self.desk.orders.open_of(self.user_id()).await? {
-            orders.extend(self.desk.orders.get(&key).await?);
+        for key in self.desk.intake.orders.open_of(self.user_id()).await? {
+            orders.extend(self.desk.intake.orders.get(&key).await?);
         }
         orders.retain(|order| !order.value.status().is_final());
         Ok(orders)
@@ -114,7 +114,7 @@ impl Lane<'_> {
     pub async fn wake(&mut self, wake: &Wake) -> Result<(), StoreError> {
         self.advance_pending().await?;
         let Some(order_id) = &wake.order_id else { return Ok(()) };
-        match self.desk.orders.get(&self.key(order_id.clone())).await? {
+        match self.desk.intake.orders.get(&self.key(order_id.clone())).await? {
             Some(mut order) => self.advance(&mut order).await,
             None => Ok(()),
         }
@@ -124,7 +124,7 @@ impl Lane<'_> {
     pub async fn advance_pending(&mut self) -> Result<(), StoreError> {
         for pending in self.pending.clone() {
             let key = self.key(pending.order_id);
-            match self.desk.orders.get(&key).await? {
+            match self.desk.intake.orders.get(&key).await? {
                 Some(mut order) => self.advance(&mut order).await?,
                 None => self.pending.retain(|other| other.order_id != key.order_id),
             }
@@ -164,7 +164,7 @@ impl Lane<'_> {
 
     /// Whether so much time is left before this invocation ends.
     pub(crate) fn has_time(&self, needed: SignedDuration) -> bool {
-        self.desk.clock.now() + needed + LEAVE_TIME <= self.deadline
+        self.desk.intake.clock.now() + needed + LEAVE_TIME <= self.deadline
     }
 
     pub(crate) fn key(&self, order_id: OrderId) -> OrderKey {

@@ -15,7 +15,7 @@ mod session;
 mod track;
 
 pub use authority::Sender;
-pub use desk::Desk;
+pub use desk::{Desk, Intake};
 pub use dialogue::ANSWER_ROUNDS_MAX;
 pub use lane::{Lane, PENDING_MAX};
 pub use limits::not_enforced;

@@ -20,13 +20,13 @@ impl Lane<'_> {
         conid: Conid,
     ) -> Result<Option<Reason>, StoreError> {
         if self.limits.own.is_none() {
-            self.limits.own = Some(self.desk.rules.limits(self.lease.user_id()).await?.unwrap_or_default());
+            self.limits.own = Some(self.desk.intake.rules.limits(self.lease.user_id()).await?.unwrap_or_default());
         }
         let own = self.limits.own.as_ref().and_then(|limits| beyond("your own limits", limits, request, conid));
         if own.is_some() || request.algorithm_id.is_own_hand() {
             return Ok(own);
         }
-        let grant = self.desk.rules.grant(self.lease.user_id(), &request.algorithm_id).await?;
+        let grant = self.desk.intake.rules.grant(self.lease.user_id(), &request.algorithm_id).await?;
         Ok(grant.and_then(|grant| beyond("the grant's limits", &grant.limits, request, conid)))
     }
 }

@@ -10,7 +10,7 @@ use crate::lane::Lane;
 impl Lane<'_> {
     /// Gives back why the change was refused.
     pub async fn modify(&mut self, modify: &ModifyOrder) -> Result<Option<Reason>, StoreError> {
-        if let Err(reason) = self.desk.own_order(&modify.key, &modify.algorithm_id).await? {
+        if let Err(reason) = self.desk.intake.own_order(&modify.key, &modify.algorithm_id).await? {
             return Ok(Some(reason));
         }
         Ok(Some(cannot_be_modified()))

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use store::{Inserted, StoreError, Versioned, Wake};
 
 use crate::authority::{Sender, granted, speaks_for};
-use crate::desk::Desk;
+use crate::desk::Intake;
 
 /// A message as the queue hands it over.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ pub enum Recorded {
     Differs(Versioned<Order>),
 }
 
-impl Desk {
+impl Intake {
     /// Reads a message of the queue. `None`: it was refused, and the refusal is on record.
     pub async fn read_message(&self, message: &QueueMessage) -> Result<Option<Request>, StoreError> {
         if let Ok(wake) = Wake::parse(&message.body) {

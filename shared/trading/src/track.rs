@@ -109,7 +109,7 @@ impl Lane<'_> {
             tracing::warn!(key = %order.value.key, complete, "an order at work is not among the broker's live orders");
             return self.look_again_later(order).await;
         };
-        if intent.at + UNKNOWN_FOR_MAX < self.desk.clock.now() {
+        if intent.at + UNKNOWN_FOR_MAX < self.desk.intake.clock.now() {
             let reason = Reason::new(
                 "not_settled",
                 "The order was sent, its outcome was not read, and for 20 hours the broker has not shown it. Look at the account at the broker, then decide.",
@@ -125,8 +125,8 @@ impl Lane<'_> {
             OrderStatus::Unknown => crate::advance::UNKNOWN_CHECK,
             _ => crate::advance::WORKING_CHECK,
         };
-        order.value.check_again_at(self.desk.clock.now() + pause);
-        match self.desk.orders.save(order).await {
+        order.value.check_again_at(self.desk.intake.clock.now() + pause);
+        match self.desk.intake.orders.save(order).await {
             Err(StoreError::Conflict { .. }) => Ok(()),
             saved => saved,
         }
