@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use domain::AlgorithmId;
 use stack::StackError;
 use store::StoreError;
@@ -59,6 +60,19 @@ pub(crate) enum CourierError {
 impl CourierError {
     pub(crate) fn machine(doing: &'static str) -> impl Fn(Source) -> Self {
         move |source| Self::Machine { doing, source }
+    }
+
+    /// AWS's own words where it gave some, else what went wrong on the way.
+    pub(crate) fn aws<E, R>(doing: impl Into<String>, error: SdkError<E, R>) -> Self
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        let doing = doing.into();
+        match error.message() {
+            Some(message) => Self::Aws { doing, source: message.into() },
+            None => Self::Aws { doing, source: error.into() },
+        }
     }
 
     /// The error, and after it each cause that adds something.

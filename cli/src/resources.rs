@@ -44,10 +44,10 @@ impl Resources {
 
     async fn outputs(&self) -> Result<BTreeMap<String, String>, CourierError> {
         let client = aws_sdk_cloudformation::Client::new(&self.sdk);
-        let answer = client.describe_stacks().stack_name(&self.stack).send().await.map_err(|error| {
-            let doing = format!("reading the outputs of the stack {:?}", self.stack);
-            CourierError::Aws { doing, source: error.into() }
-        })?;
+        let answer =
+            client.describe_stacks().stack_name(&self.stack).send().await.map_err(|error| {
+                CourierError::aws(format!("reading the outputs of the stack {:?}", self.stack), error)
+            })?;
         let outputs = answer.stacks.unwrap_or_default().into_iter().flat_map(|stack| stack.outputs.unwrap_or_default());
         Ok(outputs.filter_map(|output| Some((output.output_key?, output.output_value?))).collect())
     }

@@ -1,5 +1,7 @@
 //! The demo, as a newcomer runs it: the release binary, the real template, the real functions.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops, its helpers too")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -76,9 +78,9 @@ fn ended(mut child: Child) -> Option<i32> {
 
 /// The release binary of this very source: cargo finds out whether it must be built.
 fn release_binary() -> PathBuf {
-    let build = ["build", "--quiet", "--release", "--workspace", "--bins", "--locked"];
-    let built = Command::new(env!("CARGO")).args(build).current_dir(workspace()).status().unwrap();
-    assert!(built.success(), "the release build failed");
+    let arguments = ["build", "--quiet", "--release", "--workspace", "--bins", "--locked"];
+    let status = Command::new(env!("CARGO")).args(arguments).current_dir(workspace()).status().unwrap();
+    assert!(status.success(), "the release build failed");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     workspace().join(target).join("release").join("courier")
 }

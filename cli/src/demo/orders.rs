@@ -66,10 +66,10 @@ pub(crate) async fn send(house: &House, user_id: &UserId, samples: &[Sample]) ->
     for sample in samples {
         let message = queue.send_message().queue_url(&url).message_group_id(user_id.as_str());
         let message = message.message_deduplication_id(sample.order_id.as_str()).message_body(&sample.body);
-        message.send().await.map_err(|error| CourierError::Aws {
-            doing: format!("sending {} to the order queue", sample.file),
-            source: error.into(),
-        })?;
+        message
+            .send()
+            .await
+            .map_err(|error| CourierError::aws(format!("sending {} to the order queue", sample.file), error))?;
     }
     Ok(())
 }

@@ -90,10 +90,7 @@ impl House {
         let arn = self.stack.outputs().get("ConsumerSecretArn").cloned().unwrap_or_default();
         let secrets = aws_sdk_secretsmanager::Client::new(&self.stack.sdk_config());
         let put = secrets.put_secret_value().secret_id(arn).secret_string(self.keys.secret().to_string()).send();
-        put.await.map_err(|error| CourierError::Aws {
-            doing: "filling the consumer's secret".to_owned(),
-            source: error.into(),
-        })?;
+        put.await.map_err(|error| CourierError::aws("filling the consumer's secret", error))?;
         let refused = CourierError::machine("introducing the consumer to the paper broker");
         let registration = self.keys.registration(format!("{}/oauth/callback", self.stack.api_url()));
         self.broker.register_consumer(&registration).map_err(|error| refused(error.into()))?;
