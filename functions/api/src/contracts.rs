@@ -37,7 +37,8 @@ impl Api {
     pub(crate) async fn find_contracts(&self, request: &HttpRequest) -> Answer {
         let user_id = request.user()?;
         let symbol = request.query_parameter("symbol").unwrap_or_default();
-        let fits = (1..=SYMBOL_CHARACTERS_MAX).contains(&symbol.len()) && symbol.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b',');
+        let fits = (1..=SYMBOL_CHARACTERS_MAX).contains(&symbol.len())
+            && symbol.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b',');
         if !fits {
             let message = format!("must be 1 to {SYMBOL_CHARACTERS_MAX} visible characters, without a comma");
             return Err(Problem::bad_fields(vec![domain::FieldFault { field: "symbol".to_owned(), message }]));
@@ -64,7 +65,11 @@ impl Api {
             .filter(|connection| connection.value.status == ConnectionStatus::Connected)
             .find_map(|connection| self.tokens.session(&connection.value, &self.broker, now).ok());
         session.ok_or_else(|| {
-            Problem::new(StatusCode::CONFLICT, "not_connected", "You are not connected to the broker, whom this question is for. Connect first (POST /connections).")
+            Problem::new(
+                StatusCode::CONFLICT,
+                "not_connected",
+                "You are not connected to the broker, whom this question is for. Connect first (POST /connections).",
+            )
         })
     }
 }

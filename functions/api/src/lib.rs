@@ -59,7 +59,12 @@ impl Api {
         match self.route(request).await {
             Ok(response) => response,
             Err(problem) => {
-                tracing::info!(route = request.route_key, status = problem.status, code = problem.code, "a request was refused");
+                tracing::info!(
+                    route = request.route_key,
+                    status = problem.status,
+                    code = problem.code,
+                    "a request was refused"
+                );
                 problem.into()
             }
         }
@@ -92,7 +97,10 @@ impl Api {
 /// A table or queue that failed: what of it is the caller's to know.
 fn store_failed(error: &StoreError) -> Problem {
     if matches!(error, StoreError::CursorRefused) {
-        return Problem::bad_fields(vec![domain::FieldFault { field: "cursor".to_owned(), message: error.to_string() }]);
+        return Problem::bad_fields(vec![domain::FieldFault {
+            field: "cursor".to_owned(),
+            message: error.to_string(),
+        }]);
     }
     tracing::error!(%error, source = std::error::Error::source(error), "a request failed");
     match error {
@@ -101,7 +109,9 @@ fn store_failed(error: &StoreError) -> Problem {
             "changed_meanwhile",
             "It was changed by somebody else at the same time. Read it again, and decide anew.",
         ),
-        StoreError::Throttled { .. } => Problem::unavailable("Too much is going on right now; nothing was changed. Try again in a moment."),
+        StoreError::Throttled { .. } => {
+            Problem::unavailable("Too much is going on right now; nothing was changed. Try again in a moment.")
+        }
         _ => Problem::internal(),
     }
 }
@@ -109,7 +119,10 @@ fn store_failed(error: &StoreError) -> Problem {
 /// The body as JSON of this form.
 fn json_body<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
     serde_json::from_str(&request.text()?).map_err(|error| {
-        Problem::bad_fields(vec![domain::FieldFault { field: String::new(), message: format!("the body cannot be read: {error}") }])
+        Problem::bad_fields(vec![domain::FieldFault {
+            field: String::new(),
+            message: format!("the body cannot be read: {error}"),
+        }])
     })
 }
 

@@ -90,7 +90,8 @@ impl Api {
     async fn visible_order(&self, request: &HttpRequest) -> Result<Order, Problem> {
         let (user_id, algorithm_id) = self.whose(request).await?;
         let order_id: OrderId = path_id(request, "order_id", "order")?;
-        let order = self.intake.orders.get(&OrderKey { user_id, order_id }).await.map_err(|error| store_failed(&error))?;
+        let order =
+            self.intake.orders.get(&OrderKey { user_id, order_id }).await.map_err(|error| store_failed(&error))?;
         let order = order.map(|order| order.value).ok_or_else(|| Problem::not_found("order"))?;
         match algorithm_id {
             Some(algorithm_id) if order.algorithm_id != algorithm_id => Err(Problem::not_found("order")),

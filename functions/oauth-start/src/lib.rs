@@ -52,7 +52,11 @@ impl OauthStart {
 /// The cookie crosses from the broker's page to ours by a link, which `SameSite=Lax` allows and `Strict` does not.
 fn cookie(request: &HttpRequest, begun: &Begun) -> String {
     let secure = if is_this_machine(request) { "" } else { "; Secure" };
-    format!("{COOKIE}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}", begun.cookie.expose(), ATTEMPT_LIFE.as_secs())
+    format!(
+        "{COOKIE}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+        begun.cookie.expose(),
+        ATTEMPT_LIFE.as_secs()
+    )
 }
 
 /// On one machine the API has no TLS, and a `Secure` cookie would not come back.
@@ -64,7 +68,9 @@ fn is_this_machine(request: &HttpRequest) -> bool {
 
 fn no_consumer(error: &ConsumerError) -> Problem {
     tracing::error!(%error, source = std::error::Error::source(error), "there is no consumer");
-    Problem::unavailable("This platform is not set up for connections yet. Its operator finds the reason in the log of oauth-start.")
+    Problem::unavailable(
+        "This platform is not set up for connections yet. Its operator finds the reason in the log of oauth-start.",
+    )
 }
 
 fn not_begun(error: &BeginError) -> Problem {

@@ -85,10 +85,8 @@ mod tests {
         after.apply(Fact::Intend(intent), Timestamp::UNIX_EPOCH).unwrap();
         after.apply(Fact::Refused(Reason::new("no", "No.")), Timestamp::UNIX_EPOCH).unwrap();
         let events = of_order(Some(&before), &after);
-        let told: Vec<_> = events
-            .iter()
-            .map(|event| (event.detail["sequence"].as_u64(), event.detail["status"].as_str()))
-            .collect();
+        let told: Vec<_> =
+            events.iter().map(|event| (event.detail["sequence"].as_u64(), event.detail["status"].as_str())).collect();
         assert_eq!(told, [(Some(2), Some("sending")), (Some(3), Some("rejected"))]);
         assert_eq!(events[1].detail["previous_status"], "sending");
         assert_eq!(events[0].detail["history"].as_array().unwrap().len(), 2);

@@ -31,10 +31,12 @@ impl OrderEvents {
     pub async fn handle(&self, batch: StreamBatch) -> Result<Value, lambda_runtime::Error> {
         let mut events = Vec::new();
         for record in &batch.records {
-            match events_of(record) {
+            match of_record(record) {
                 Ok(of_record) => events.extend(of_record),
                 // It would stand in the way of every later change for ever.
-                Err(error) => tracing::error!(%error, event_id = record.event_id, "a change cannot be read and is not told"),
+                Err(error) => {
+                    tracing::error!(%error, event_id = record.event_id, "a change cannot be read and is not told");
+                }
             }
         }
         for chunk in events.chunks(ENTRIES_MAX) {
@@ -57,12 +59,17 @@ impl OrderEvents {
             return Ok(());
         }
         let code = answer.entries().iter().find_map(|entry| entry.error_code()).unwrap_or("no code").to_owned();
-        Err(format!("the bus did not take {} of {} events ({code}); the batch comes again", answer.failed_entry_count(), events.len()).into())
+        Err(format!(
+            "the bus did not take {} of {} events ({code}); the batch comes again",
+            answer.failed_entry_count(),
+            events.len()
+        )
+        .into())
     }
 }
 
 /// The events in one change of a row. A row that was removed, and a refusal's, tell nothing.
-fn events_of(record: &EventRecord) -> Result<Vec<Event>, StoreError> {
+pub fn of_record(record: &EventRecord) -> Result<Vec<Event>, StoreError> {
     let image = |item: &Item| (!item.inner().is_empty()).then(|| item.clone());
     let Some(new) = image(&record.change.new_image) else { return Ok(Vec::new()) };
     let old = image(&record.change.old_image);

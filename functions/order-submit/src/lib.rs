@@ -48,11 +48,11 @@ impl OrderSubmit {
                 }
             }
         }
-        if let Some(lane) = lane {
-            if let Err(error) = lane.leave().await {
-                // The lease ends by itself, and its next holder takes over what was left.
-                tracing::warn!(%error, "a lane was not given back");
-            }
+        if let Some(lane) = lane
+            && let Err(error) = lane.leave().await
+        {
+            // The lease ends by itself, and its next holder takes over what was left.
+            tracing::warn!(%error, "a lane was not given back");
         }
         done
     }
@@ -70,7 +70,10 @@ impl OrderSubmit {
             *lane = self.desk.enter(request.user_id(), holder, deadline).await?;
         }
         let Some(lane) = lane else {
-            tracing::warn!(message_id = message.message_id, "the user's lane is in use; the message goes back to the queue");
+            tracing::warn!(
+                message_id = message.message_id,
+                "the user's lane is in use; the message goes back to the queue"
+            );
             return Ok(false);
         };
         let refused = match request {
@@ -80,9 +83,7 @@ impl OrderSubmit {
                 lane.place(place).await?.map(|reason| (key, reason))
             }
             Request::Modify(modify) => lane.modify(&modify).await?.map(|reason| (modify.key.clone(), reason)),
-            Request::Cancel(cancel) => {
-                lane.cancel(&cancel).await?.map(|reason| (cancel.key.clone(), reason))
-            }
+            Request::Cancel(cancel) => lane.cancel(&cancel).await?.map(|reason| (cancel.key.clone(), reason)),
             Request::Wake(wake) => {
                 lane.wake(&wake).await?;
                 None

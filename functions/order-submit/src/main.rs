@@ -11,7 +11,8 @@ async fn main() -> Result<(), Error> {
     let function = &function;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let deadline = platform::deadline(&event.context);
-        Ok::<_, Error>(function.handle(event.payload, &event.context.request_id, deadline).await)
+        // Boxed: the whole path of an order is in this future.
+        Ok::<_, Error>(Box::pin(function.handle(event.payload, &event.context.request_id, deadline)).await)
     }))
     .await
 }

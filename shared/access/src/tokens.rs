@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use broker::{AccessToken, AccessTokenSecret, Api, Consumer, ConsumerIdentity, Grant, LiveSessionToken, ProvedLiveSessionToken, Session};
+use broker::{
+    AccessToken, AccessTokenSecret, Api, Consumer, ConsumerIdentity, Grant, LiveSessionToken, ProvedLiveSessionToken,
+    Session,
+};
 use domain::{Connection, ConnectionId, Entropy, Sealed, SealedLiveSessionToken, SealedTokens, Secret, UserId};
 use jiff::Timestamp;
 use store::{Purpose, SealError, Sealer};

@@ -1,5 +1,12 @@
 //! The message of the contract, whole: what is taken, what is refused, and how the refusal speaks.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 use domain::{Command, Contract, OrderType, PlaceOrder, Side, Size, TimeInForce, Trail};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! The table of an order's states: what leads where, and what never does.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+
 use domain::{Act, BrokerOrderId, BrokerStatus, Command, Fact, Intent, Order, OrderStatus, Reason, Sight};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -160,7 +162,7 @@ proptest! {
             }
             prop_assert!(order.filled_quantity >= before.filled_quantity);
             prop_assert!(order.sequence - last_sequence <= 1);
-            prop_assert_eq!(order.sequence as usize, order.history.len());
+            prop_assert_eq!(order.sequence, order.history.len() as u64);
             prop_assert_eq!(order.next_check_at.is_none(), order.status().is_final());
             last_sequence = order.sequence;
         }

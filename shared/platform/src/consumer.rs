@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroize;
 
 /// How long a secret that was read is used before it is read again: an operator's change acts within this time.
-const READ_AGAIN_AFTER: Duration = Duration::from_secs(300);
+const READ_AGAIN_AFTER: Duration = Duration::from_mins(5);
 
 /// Reads the consumer's secret when it is first needed, and again from time to time.
 #[derive(Debug)]
@@ -36,13 +36,17 @@ pub struct LoadedConsumer {
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumerError {
     /// Nobody has filled the secret.
-    #[error("the consumer's secret {arn} is empty: fill it with the JSON object that README.md shows (consumer_key, private_signature_pem, private_encryption_pem, dhparam_pem)")]
+    #[error(
+        "the consumer's secret {arn} is empty: fill it with the JSON object that README.md shows (consumer_key, private_signature_pem, private_encryption_pem, dhparam_pem)"
+    )]
     Empty {
         /// The secret.
         arn: String,
     },
     /// The secret is not what it should be. The message names fields, never their content.
-    #[error("the consumer's secret {arn} cannot be used: {problem}. Correct it (README.md shows its form); it is read again within five minutes")]
+    #[error(
+        "the consumer's secret {arn} cannot be used: {problem}. Correct it (README.md shows its form); it is read again within five minutes"
+    )]
     Malformed {
         /// The secret.
         arn: String,
@@ -50,7 +54,9 @@ pub enum ConsumerError {
         problem: String,
     },
     /// Secrets Manager did not give it.
-    #[error("the consumer's secret {arn} was not read; check that the function's role in infra/template.yaml may read it")]
+    #[error(
+        "the consumer's secret {arn} was not read; check that the function's role in infra/template.yaml may read it"
+    )]
     Unavailable {
         /// The secret.
         arn: String,
@@ -86,10 +92,10 @@ impl ConsumerSource {
     /// The consumer as it is in the secret now, or was a few minutes ago.
     pub async fn current(&self) -> Result<Arc<LoadedConsumer>, ConsumerError> {
         let mut loaded = self.loaded.lock().await;
-        if let Some((at, consumer)) = &*loaded {
-            if at.elapsed() < READ_AGAIN_AFTER {
-                return Ok(Arc::clone(consumer));
-            }
+        if let Some((at, consumer)) = &*loaded
+            && at.elapsed() < READ_AGAIN_AFTER
+        {
+            return Ok(Arc::clone(consumer));
         }
         match self.load().await {
             Ok(consumer) => {

@@ -4,7 +4,9 @@ use url::Url;
 
 /// A setting that is missing or cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {name} {problem}. The template (infra/template.yaml) sets it for every function that needs it: deploy the template again, or set it where this function runs.")]
+#[error(
+    "the environment variable {name} {problem}. The template (infra/template.yaml) sets it for every function that needs it: deploy the template again, or set it where this function runs."
+)]
 pub struct BadSetting {
     /// The variable.
     pub name: String,

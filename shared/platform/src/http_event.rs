@@ -68,10 +68,15 @@ impl HttpRequest {
         let claim = |name: &str| claims.and_then(|claims| claims.get(name)).and_then(Value::as_str);
         if let Some(algorithm_id) = claim("algorithm_id") {
             let id = algorithm_id.parse::<AlgorithmId>().ok().filter(|id| !id.is_own_hand());
-            return id.map(Caller::Algorithm).ok_or_else(|| unauthorized("the claim algorithm_id is not an algorithm id"));
+            return id
+                .map(Caller::Algorithm)
+                .ok_or_else(|| unauthorized("the claim algorithm_id is not an algorithm id"));
         }
         let subject = claim("sub").ok_or_else(|| unauthorized("the JWT has no sub"))?;
-        subject.parse().map(Caller::User).map_err(|error| unauthorized(&format!("the JWT's sub cannot be used: {error}")))
+        subject
+            .parse()
+            .map(Caller::User)
+            .map_err(|error| unauthorized(&format!("the JWT's sub cannot be used: {error}")))
     }
 
     /// The user who calls; an algorithm is refused.
@@ -157,7 +162,10 @@ impl HttpResponse {
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
         // Nothing here is for a cache: every answer is one user's.
-        let headers = BTreeMap::from([("cache-control", "no-store".to_owned()), ("x-content-type-options", "nosniff".to_owned())]);
+        let headers = BTreeMap::from([
+            ("cache-control", "no-store".to_owned()),
+            ("x-content-type-options", "nosniff".to_owned()),
+        ]);
         Self { status_code: status.as_u16(), headers, cookies: Vec::new(), body: None, is_base64_encoded: false }
     }
 
@@ -235,8 +243,11 @@ mod tests {
 
     #[test]
     fn without_a_proved_sub_nobody_calls() {
-        for event in [json!({}), json!({"requestContext": {"authorizer": null}}), json!({"requestContext": {"authorizer": {"jwt": null}}})]
-        {
+        for event in [
+            json!({}),
+            json!({"requestContext": {"authorizer": null}}),
+            json!({"requestContext": {"authorizer": {"jwt": null}}}),
+        ] {
             assert_eq!(request(event).caller().unwrap_err().status, 401);
         }
         assert_eq!(with_claims(&json!({"sub": "has a space"})).caller().unwrap_err().status, 401);

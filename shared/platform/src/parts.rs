@@ -33,7 +33,9 @@ pub enum CannotStart {
     #[error(transparent)]
     Setting(#[from] BadSetting),
     /// The sealing key was not read.
-    #[error("the sealing key {arn} was not read ({problem}); the template makes it, and grants this function to read it")]
+    #[error(
+        "the sealing key {arn} was not read ({problem}); the template makes it, and grants this function to read it"
+    )]
     SealingKey {
         /// The secret.
         arn: String,

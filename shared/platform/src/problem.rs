@@ -40,6 +40,7 @@ impl Problem {
     }
 
     /// Something that is not there, or not this caller's.
+    #[must_use]
     pub fn not_found(what: &str) -> Self {
         Self::new(http::StatusCode::NOT_FOUND, "not_found", format!("There is no such {what} of yours."))
     }

@@ -20,7 +20,10 @@ pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     #[expect(clippy::disallowed_methods, reason = "this is the entropy that everything else is handed")]
-    #[expect(clippy::expect_used, reason = "without randomness no nonce and no key is safe: stopping is the only answer")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness no nonce and no key is safe: stopping is the only answer"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives randomness");
     }

@@ -12,10 +12,18 @@ pub fn start() {
         .unwrap_or_else(|_| EnvFilter::new(DEFAULT_LEVELS));
     // The AWS SDK and HTTP clients log requests and answers below `info`: those may hold tokens, so they stay
     // quiet whatever level the rest has.
-    let filter = ["aws_smithy_runtime=warn", "aws_config=warn", "hyper=warn", "hyper_util=warn", "reqwest=warn", "rustls=warn", "lambda_runtime=info"]
-        .into_iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(filter, EnvFilter::add_directive);
+    let filter = [
+        "aws_smithy_runtime=warn",
+        "aws_config=warn",
+        "hyper=warn",
+        "hyper_util=warn",
+        "reqwest=warn",
+        "rustls=warn",
+        "lambda_runtime=info",
+    ]
+    .into_iter()
+    .filter_map(|directive| directive.parse().ok())
+    .fold(filter, EnvFilter::add_directive);
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

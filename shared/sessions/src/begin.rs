@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use broker::{Consumer, OAuthError};
-use domain::{
-    Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Reason, Secret, SessionState, UserId,
-};
+use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Reason, Secret, SessionState, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::{Attempt, Attempts, Connections, SecretHash, StoreError};
 use url::Url;
@@ -54,7 +52,9 @@ pub enum BeginError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The user has too many connections on record.
-    #[error("you have {CONNECTIONS_MAX} connections on record; remove one (DELETE /connections/{{connection_id}}) before you begin another")]
+    #[error(
+        "you have {CONNECTIONS_MAX} connections on record; remove one (DELETE /connections/{{connection_id}}) before you begin another"
+    )]
     TooMany,
 }
 

@@ -101,7 +101,8 @@ impl Complete {
         verifier: &Secret,
         connection: &mut Versioned<Connection>,
     ) -> Result<(), CompleteError> {
-        let malformed = |_| CompleteError::NotAccepted("The broker's answer in the address cannot be read. Connect again.");
+        let malformed =
+            |_| CompleteError::NotAccepted("The broker's answer in the address cannot be read. Connect again.");
         let token = RequestToken::new(token.expose()).map_err(malformed)?;
         let verifier = Verifier::new(verifier.expose()).map_err(malformed)?;
         let answer = consumer.access_token(&token, &verifier).await?;
@@ -153,7 +154,10 @@ impl Complete {
         let Taken::Yes(attempt) = self.attempts.cancel_by_cookie(cookie, self.clock.now()).await? else {
             return Ok(Completed::Cancelled(None));
         };
-        let reason = Reason::new("cancelled_by_user", "You cancelled at the broker; nothing was connected. Connect again whenever you like.");
+        let reason = Reason::new(
+            "cancelled_by_user",
+            "You cancelled at the broker; nothing was connected. Connect again whenever you like.",
+        );
         self.end(&attempt, reason).await?;
         Ok(Completed::Cancelled(Some(attempt.connection_id)))
     }
@@ -186,11 +190,7 @@ impl Complete {
 }
 
 /// Writes down how the opening of a brokerage session ended.
-pub(crate) fn record_opening(
-    connection: &mut Connection,
-    opened: Result<Opened, CallError>,
-    now: jiff::Timestamp,
-) {
+pub(crate) fn record_opening(connection: &mut Connection, opened: Result<Opened, CallError>, now: jiff::Timestamp) {
     connection.last_error = match opened {
         Ok(Opened::Established(accounts)) => {
             take_accounts(connection, accounts);
@@ -199,21 +199,30 @@ pub(crate) fn record_opening(
         }
         Ok(Opened::Competing { message }) => {
             connection.session = SessionState::Competing { since: now };
-            Some(Reason::new("competing", format!(
-                "Your broker's username is logged in somewhere else (TWS, mobile, Client Portal), and the broker gives one session per username. Log out there, or make a second username for this platform.{}",
-                words(message.as_deref())
-            )))
+            Some(Reason::new(
+                "competing",
+                format!(
+                    "Your broker's username is logged in somewhere else (TWS, mobile, Client Portal), and the broker gives one session per username. Log out there, or make a second username for this platform.{}",
+                    words(message.as_deref())
+                ),
+            ))
         }
         Ok(Opened::NotYet { message }) => {
             connection.session = SessionState::Closed;
-            Some(Reason::new("not_established", format!(
-                "The broker did not open the trading session in time. It is tried again by itself.{}",
-                words(message.as_deref())
-            )))
+            Some(Reason::new(
+                "not_established",
+                format!(
+                    "The broker did not open the trading session in time. It is tried again by itself.{}",
+                    words(message.as_deref())
+                ),
+            ))
         }
         Err(error) => {
             connection.session = SessionState::Closed;
-            Some(Reason::new("session_failed", format!("The trading session was not opened: {error}. It is tried again by itself.")))
+            Some(Reason::new(
+                "session_failed",
+                format!("The trading session was not opened: {error}. It is tried again by itself."),
+            ))
         }
     };
 }

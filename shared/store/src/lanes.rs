@@ -19,6 +19,8 @@ const EPOCH: &str = "epoch";
 const LEASED_UNTIL: &str = "leased_until";
 const PENALTY_UNTIL: &str = "penalty_until";
 const PENDING: &str = "pending";
+const LOOKED_AT: &str = "looked_at";
+const LOOK_DUE_AT: &str = "look_due_at";
 /// Stands in the row from taking a lane until it is given back in good order.
 const UNCLEAN: &str = "unclean";
 
@@ -38,7 +40,17 @@ pub struct LaneLease {
     epoch: u64,
     until: Timestamp,
     pending: Vec<Pending>,
+    looks: Looks,
     predecessor_vanished: bool,
+}
+
+/// A lane's looks at the broker's orders, which the broker paces (IBKR Web API, pacing: one in 5 s).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// When the last one was taken.
+    pub last_at: Option<Timestamp>,
+    /// When the next one was asked for, over the queue.
+    pub due_at: Option<Timestamp>,
 }
 
 /// An order that is not sent or not settled, in the line of its lane.
@@ -73,6 +85,12 @@ impl LaneLease {
     #[must_use]
     pub fn pending(&self) -> &[Pending] {
         &self.pending
+    }
+
+    /// The lane's looks at the broker, as its last holder left them.
+    #[must_use]
+    pub fn looks(&self) -> Looks {
+        self.looks
     }
 
     /// Whether an earlier holder did not give the lane back in good order, so that the line may lack orders.
@@ -151,6 +169,10 @@ impl Lanes {
             epoch: number_of(&before, EPOCH).unwrap_or_default() + taken,
             until,
             predecessor_vanished: before.contains_key(UNCLEAN),
+            looks: Looks {
+                last_at: self.optional_time_of(&before, user_id.as_str(), LOOKED_AT)?,
+                due_at: self.optional_time_of(&before, user_id.as_str(), LOOK_DUE_AT)?,
+            },
             pending: self.pending_of(before, user_id)?,
         }))
     }

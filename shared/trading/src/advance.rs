@@ -23,8 +23,12 @@ const SENDING_CHECK: SignedDuration = SignedDuration::from_secs(75);
 pub(crate) const UNKNOWN_CHECK: SignedDuration = SignedDuration::from_secs(6);
 /// An order at work is looked at again after this.
 pub(crate) const WORKING_CHECK: SignedDuration = SignedDuration::from_secs(60);
-/// How soon after a placing the tracker looks, in seconds.
-pub(crate) const TRACK_AFTER_PLACING_SECONDS: u32 = 1;
+/// How soon after news of an order the tracker looks, in seconds.
+const TRACK_AFTER_NEWS_SECONDS: u32 = 1;
+/// How often an order is looked at while it is followed closely, in seconds (IBKR Web API, pacing: one look in 5 s).
+const TRACK_CLOSELY_SECONDS: u32 = 5;
+/// An order is followed closely for this long after the last news of it; then the schedule's looks are enough.
+const FOLLOWED_CLOSELY_FOR: SignedDuration = SignedDuration::from_mins(2);
 
 /// What the next step of an order is.
 pub(crate) enum Next {
@@ -41,7 +45,12 @@ impl Lane<'_> {
         match self.desk.intake.record(request).await? {
             Recorded::New(mut order) | Recorded::Same(mut order) => {
                 if self.pending.len() >= PENDING_MAX && order.value.status() == OrderStatus::Received {
-                    let reason = Reason::new("too_many_waiting", format!("{PENDING_MAX} orders of this user wait already; this one was not taken. Send it again later under a new id."));
+                    let reason = Reason::new(
+                        "too_many_waiting",
+                        format!(
+                            "{PENDING_MAX} orders of this user wait already; this one was not taken. Send it again later under a new id."
+                        ),
+                    );
                     self.record(&mut order, Fact::Deny(reason)).await?;
                 }
                 self.advance(&mut order).await?;
@@ -59,21 +68,25 @@ impl Lane<'_> {
             }
         }
         self.keep_in_line(&order.value);
-        if order.value.status().is_final() { Ok(()) } else { self.plan_the_next_look(order) }
+        self.plan_the_next_look(&order.value);
+        Ok(())
     }
 
-    fn plan_the_next_look(&mut self, order: &Versioned<Order>) -> Result<(), StoreError> {
-        match order.value.state() {
+    fn plan_the_next_look(&mut self, order: &Order) {
+        let seconds = |pause: SignedDuration| u32::try_from(pause.as_secs()).unwrap_or(u32::MAX);
+        match order.state() {
             OrderState::Working | OrderState::PartiallyFilled | OrderState::Cancelling => {
-                self.track_in(TRACK_AFTER_PLACING_SECONDS);
+                let quiet_for = self.desk.intake.clock.now().duration_since(order.updated_at);
+                if quiet_for.as_secs() < i64::from(TRACK_CLOSELY_SECONDS) {
+                    self.track_in(TRACK_AFTER_NEWS_SECONDS);
+                } else if quiet_for < FOLLOWED_CLOSELY_FOR {
+                    self.track_in(TRACK_CLOSELY_SECONDS);
+                }
             }
-            OrderState::Unknown { .. } => {
-                self.track_in(u32::try_from(UNKNOWN_CHECK.as_secs()).unwrap_or(TRACK_AFTER_PLACING_SECONDS));
-            }
-            OrderState::Held { .. } => self.track_in(u32::try_from(HELD_CHECK.as_secs()).unwrap_or(u32::MAX)),
+            OrderState::Unknown { .. } => self.track_in(seconds(UNKNOWN_CHECK)),
+            OrderState::Held { .. } => self.track_in(seconds(HELD_CHECK)),
             _ => {}
         }
-        Ok(())
     }
 
     async fn step(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
@@ -107,7 +120,10 @@ impl Lane<'_> {
             return self.stop(order, Fact::CancelAsked(cancelled_before_sending())).await;
         }
         if let Some(ahead) = self.ahead_of(&order.value) {
-            let reason = Reason::new("behind_another", format!("The order waits for {ahead}, which came before it for the same account and contract."));
+            let reason = Reason::new(
+                "behind_another",
+                format!("The order waits for {ahead}, which came before it for the same account and contract."),
+            );
             return self.hold(order, reason).await;
         }
         let session = match self.session_for(&request.account_id).await? {
@@ -158,14 +174,28 @@ impl Lane<'_> {
         }
     }
 
-    async fn refused_intent(&mut self, order: &mut Versioned<Order>, refused: IntentRefused) -> Result<Next, StoreError> {
+    async fn refused_intent(
+        &mut self,
+        order: &mut Versioned<Order>,
+        refused: IntentRefused,
+    ) -> Result<Next, StoreError> {
         match refused {
             IntentRefused::Halted(scope) => {
-                let reason = Reason::new("halted", format!("Trading is halted for {scope}; the order was not sent. Lift the halt, and send it again under a new id."));
+                let reason = Reason::new(
+                    "halted",
+                    format!(
+                        "Trading is halted for {scope}; the order was not sent. Lift the halt, and send it again under a new id."
+                    ),
+                );
                 self.stop(order, Fact::Deny(reason)).await
             }
             IntentRefused::NoGrant(algorithm_id) => {
-                let reason = Reason::new("no_grant", format!("The user's grant to the algorithm {algorithm_id} is halted, gone, or does not list the account; the order was not sent."));
+                let reason = Reason::new(
+                    "no_grant",
+                    format!(
+                        "The user's grant to the algorithm {algorithm_id} is halted, gone, or does not list the account; the order was not sent."
+                    ),
+                );
                 self.stop(order, Fact::Deny(reason)).await
             }
             IntentRefused::Conflict => {
@@ -177,7 +207,11 @@ impl Lane<'_> {
                 Ok(Next::Rest)
             }
             IntentRefused::Contention | IntentRefused::Store(_) => {
-                self.hold(order, Reason::new("busy", "The order waits a moment: its limits are being checked for another one.")).await
+                self.hold(
+                    order,
+                    Reason::new("busy", "The order waits a moment: its limits are being checked for another one."),
+                )
+                .await
             }
         }
     }
@@ -267,7 +301,10 @@ fn log_change(before: &Order, after: &Order) {
 
 fn expired(order: &Order, now: Timestamp) -> Reason {
     let waited = order.state().reason().map(|reason| format!(" It had waited: {}", reason.message)).unwrap_or_default();
-    Reason::new("expired", format!("It was good until {} and was not sent by then (now {now}).{waited}", order.good_until))
+    Reason::new(
+        "expired",
+        format!("It was good until {} and was not sent by then (now {now}).{waited}", order.good_until),
+    )
 }
 
 fn unreadable() -> Reason {
@@ -279,5 +316,8 @@ pub(crate) fn cancelled_before_sending() -> Reason {
 }
 
 fn out_of_time() -> Reason {
-    Reason::new("next_run", "The order waits for the next run: too little time was left in this one for its dialogue with the broker.")
+    Reason::new(
+        "next_run",
+        "The order waits for the next run: too little time was left in this one for its dialogue with the broker.",
+    )
 }

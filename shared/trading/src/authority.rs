@@ -38,12 +38,16 @@ pub(crate) async fn speaks_for(
             match algorithm {
                 None => Err(Reason::new(
                     "algorithm_unknown",
-                    format!("The algorithm {algorithm_id} is not registered. The operator registers it with `courier algorithms add`."),
+                    format!(
+                        "The algorithm {algorithm_id} is not registered. The operator registers it with `courier algorithms add`."
+                    ),
                 )),
                 Some(algorithm) if algorithm.principals.contains(principal) => Ok(()),
                 Some(_) => Err(Reason::new(
                     "sender_not_registered",
-                    format!("The sender {principal} is not registered for the algorithm {algorithm_id}. The operator adds it with `courier algorithms add`."),
+                    format!(
+                        "The sender {principal} is not registered for the algorithm {algorithm_id}. The operator adds it with `courier algorithms add`."
+                    ),
                 )),
             }
         }
@@ -63,13 +67,18 @@ pub(crate) async fn granted(
     let Some(grant) = rules.grant(user_id, algorithm_id).await? else {
         return Ok(Err(Reason::new(
             "no_grant",
-            format!("The user has not granted anything to the algorithm {algorithm_id}. The user does so by PUT /grants/{algorithm_id}."),
+            format!(
+                "The user has not granted anything to the algorithm {algorithm_id}. The user does so by PUT /grants/{algorithm_id}."
+            ),
         )));
     };
     let reached = account_id.is_none_or(|account_id| grant.account_ids.contains(account_id));
     Ok(if reached {
         Ok(())
     } else {
-        Err(Reason::new("account_not_granted", format!("The user's grant to the algorithm {algorithm_id} does not list this account.")))
+        Err(Reason::new(
+            "account_not_granted",
+            format!("The user's grant to the algorithm {algorithm_id} does not list this account."),
+        ))
     })
 }

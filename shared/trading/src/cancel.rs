@@ -82,7 +82,11 @@ impl Lane<'_> {
             Ok(answer) => {
                 tracing::info!(key = %order.value.key, ?answer, "the broker was asked to cancel");
                 if order.value.status() != OrderStatus::Cancelling {
-                    self.record(order, Fact::CancelAsked(Reason::new("cancel_asked", "The broker was asked to cancel."))).await?;
+                    self.record(
+                        order,
+                        Fact::CancelAsked(Reason::new("cancel_asked", "The broker was asked to cancel.")),
+                    )
+                    .await?;
                 }
             }
             Err(error) => {

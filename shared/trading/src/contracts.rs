@@ -27,13 +27,17 @@ impl Lane<'_> {
             Contract::Symbol(words) => words,
         };
         if words.security_type.as_deref().is_some_and(|kind| !kind.eq_ignore_ascii_case(STOCK)) {
-            let reason = Reason::new("contract_needs_conid", "Only stocks are found by symbol. Name this contract by its conid (GET /contracts).");
+            let reason = Reason::new(
+                "contract_needs_conid",
+                "Only stocks are found by symbol. Name this contract by its conid (GET /contracts).",
+            );
             return Ok(Err(NoSession::Deny(reason)));
         }
         match session.stocks(&words.symbol).await {
             Ok(stocks) => Ok(the_only_one(words, &stocks).map_err(NoSession::Deny)),
             Err(broker::CallError::Refused { message }) => {
-                let reason = Reason::new("contract_unknown", format!("The broker knows no stock {}: {message}", words.symbol));
+                let reason =
+                    Reason::new("contract_unknown", format!("The broker knows no stock {}: {message}", words.symbol));
                 Ok(Err(NoSession::Deny(reason)))
             }
             Err(error) => self.session_failed(&error).await.map(|reason| Err(NoSession::Hold(reason))),
@@ -44,7 +48,8 @@ impl Lane<'_> {
 fn the_only_one(words: &SymbolContract, stocks: &[Stock]) -> Result<Conid, Reason> {
     let fits = |stock: &&Stock| {
         let exchange = words.exchange.as_deref();
-        let exchange = exchange.is_none_or(|wanted| stock.exchange.as_deref().is_some_and(|has| has.eq_ignore_ascii_case(wanted)));
+        let exchange =
+            exchange.is_none_or(|wanted| stock.exchange.as_deref().is_some_and(|has| has.eq_ignore_ascii_case(wanted)));
         // A currency other than the dollar narrows to what does not trade in the United States; the exchange does the rest.
         let wants_dollars = words.currency.as_deref().map(|currency| currency.eq_ignore_ascii_case(US_CURRENCY));
         exchange && wants_dollars.is_none_or(|dollars| stock.is_us == Some(dollars))
@@ -53,14 +58,30 @@ fn the_only_one(words: &SymbolContract, stocks: &[Stock]) -> Result<Conid, Reaso
     fitting.dedup_by_key(|stock| stock.conid);
     match fitting.as_slice() {
         [only] => Ok(only.conid),
-        [] => Err(Reason::new("contract_unknown", format!("The broker knows no stock {} with this exchange and currency. Look at GET /contracts?symbol=.", words.symbol))),
+        [] => Err(Reason::new(
+            "contract_unknown",
+            format!(
+                "The broker knows no stock {} with this exchange and currency. Look at GET /contracts?symbol=.",
+                words.symbol
+            ),
+        )),
         several => {
             let named: Vec<String> = several
                 .iter()
                 .take(NAMED_MAX)
-                .map(|stock| format!("{} ({}, conid {})", stock.symbol, stock.exchange.as_deref().unwrap_or("?"), stock.conid))
+                .map(|stock| {
+                    format!("{} ({}, conid {})", stock.symbol, stock.exchange.as_deref().unwrap_or("?"), stock.conid)
+                })
                 .collect();
-            Err(Reason::new("contract_ambiguous", format!("{} names {} contracts: {}. Name one by its conid.", words.symbol, several.len(), named.join(", "))))
+            Err(Reason::new(
+                "contract_ambiguous",
+                format!(
+                    "{} names {} contracts: {}. Name one by its conid.",
+                    words.symbol,
+                    several.len(),
+                    named.join(", ")
+                ),
+            ))
         }
     }
 }

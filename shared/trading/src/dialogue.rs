@@ -49,7 +49,12 @@ impl Lane<'_> {
                 answer => return self.take_answer(order, answer, round > 1).await,
             }
         }
-        let reason = Reason::new("too_many_questions", format!("The broker asked more than {ANSWER_ROUNDS_MAX} questions; the order's outcome is being looked up."));
+        let reason = Reason::new(
+            "too_many_questions",
+            format!(
+                "The broker asked more than {ANSWER_ROUNDS_MAX} questions; the order's outcome is being looked up."
+            ),
+        );
         self.record(order, Fact::Unread(reason)).await?;
         Ok(Next::Rest)
     }
@@ -72,26 +77,28 @@ impl Lane<'_> {
             let guards = IntentGuards::HaltsAndGrant(&self.desk.intake.rules);
             if let Err(refused) = self.intend(order, act(true), guards).await? {
                 confirmed = false;
-                why = Reason::new("stopped_at_question", format!("The broker asked a question, and by then the order was not allowed any more: {refused}."));
+                why = Reason::new(
+                    "stopped_at_question",
+                    format!("The broker asked a question, and by then the order was not allowed any more: {refused}."),
+                );
             }
         }
-        if !confirmed {
-            if let Err(refused) = self.intend(order, act(false), IntentGuards::LaneOnly).await? {
-                let reason = Reason::new("question_unanswered", format!("The broker's question was not answered ({refused}); the order's outcome is being looked up."));
-                self.record(order, Fact::Unread(reason)).await?;
-                return Ok(None);
-            }
+        if !confirmed && let Err(refused) = self.intend(order, act(false), IntentGuards::LaneOnly).await? {
+            let reason = Reason::new(
+                "question_unanswered",
+                format!("The broker's question was not answered ({refused}); the order's outcome is being looked up."),
+            );
+            self.record(order, Fact::Unread(reason)).await?;
+            return Ok(None);
         }
         let answer = session.reply(&question.reply_id, confirmed).await;
-        match (confirmed, answer) {
-            (true, answer) => Ok(Some(answer)),
-            // Whatever words it has for a no that it took, the order is not placed.
-            (false, Ok(Answer::Refused { .. } | Answer::ReplyNotFound { .. })) => {
-                self.record(order, Fact::Refused(why)).await?;
-                Ok(None)
-            }
-            (false, answer) => Ok(Some(answer)),
+        // Whatever words it has for a no that it took, the order is not placed.
+        let took_the_no = matches!(answer, Ok(Answer::Refused { .. } | Answer::ReplyNotFound { .. }));
+        if !confirmed && took_the_no {
+            self.record(order, Fact::Refused(why)).await?;
+            return Ok(None);
         }
+        Ok(Some(answer))
     }
 
     /// Writes down what the broker's answer means.
@@ -112,7 +119,9 @@ impl Lane<'_> {
             )),
             Ok(Answer::ReplyNotFound { message } | Answer::NoSuchOrder { message }) => Fact::Unread(Reason::new(
                 "question_gone",
-                format!("The broker's question was gone before it was answered ({message}). The order's outcome is being looked up."),
+                format!(
+                    "The broker's question was gone before it was answered ({message}). The order's outcome is being looked up."
+                ),
             )),
             Ok(Answer::Prompt(prompt)) => Fact::Seen(Sight {
                 broker_order_ids: vec![prompt.order_id],
@@ -120,7 +129,9 @@ impl Lane<'_> {
                 filled_quantity: None,
                 average_price: None,
             }),
-            Ok(Answer::Question(_)) => Fact::Unread(Reason::new("question_unanswered", "A question of the broker was left unanswered.")),
+            Ok(Answer::Question(_)) => {
+                Fact::Unread(Reason::new("question_unanswered", "A question of the broker was left unanswered."))
+            }
             Err(CallError::Invalid(why)) if !after_a_question => {
                 return self.cannot_be_sent(order, why).await;
             }
@@ -139,10 +150,8 @@ impl Lane<'_> {
     /// The broker never took the request in: the order is unsent again, and the session is mended.
     async fn not_delivered(&mut self, order: &mut Versioned<Order>, error: &CallError) -> Result<Next, StoreError> {
         let reason = self.session_failed(error).await?;
-        let mendable = matches!(
-            error,
-            CallError::NoBridge | CallError::AccountsNotAsked | CallError::AccountInvalid { .. }
-        );
+        let mendable =
+            matches!(error, CallError::NoBridge | CallError::AccountsNotAsked | CallError::AccountInvalid { .. });
         self.record(order, Fact::NotSent(reason)).await?;
         Ok(if mendable { Next::Again } else { Next::Rest })
     }
@@ -168,13 +177,20 @@ fn sight(placed: &[broker::PlacedOrder]) -> Sight {
 fn declined(verdict: &Verdict, question: &Question) -> Reason {
     let text = question.messages.join(" ");
     match verdict {
-        Verdict::Accept => Reason::new("question_too_late", format!("The broker asked, and too little time was left to answer: {text}")),
-        Verdict::Decline(ids) => {
-            Reason::new("question_declined", format!("The broker asked, and the policy says no to {}: {text}", ids.join(", ")))
-        }
+        Verdict::Accept => Reason::new(
+            "question_too_late",
+            format!("The broker asked, and too little time was left to answer: {text}"),
+        ),
+        Verdict::Decline(ids) => Reason::new(
+            "question_declined",
+            format!("The broker asked, and the policy says no to {}: {text}", ids.join(", ")),
+        ),
         Verdict::Unlisted(ids) => Reason::new(
             "question_unlisted",
-            format!("The broker asked something that the policy does not list ({}), so the answer was no: {text}", ids.join(", ")),
+            format!(
+                "The broker asked something that the policy does not list ({}), so the answer was no: {text}",
+                ids.join(", ")
+            ),
         ),
     }
 }

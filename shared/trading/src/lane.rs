@@ -41,7 +41,12 @@ pub struct Lane<'d> {
 impl Desk {
     /// Takes a user's lane; `None` if another invocation holds it for longer than can be waited. `holder` names this
     /// invocation, for people who look at the table.
-    pub async fn enter(&self, user_id: &UserId, holder: &str, deadline: Timestamp) -> Result<Option<Lane<'_>>, StoreError> {
+    pub async fn enter(
+        &self,
+        user_id: &UserId,
+        holder: &str,
+        deadline: Timestamp,
+    ) -> Result<Option<Lane<'_>>, StoreError> {
         let wait_until = (self.intake.clock.now() + WAIT_MAX).min(deadline - LEAVE_TIME);
         loop {
             let now = self.intake.clock.now();

@@ -59,7 +59,10 @@ fn beyond(whose: &str, limits: &Limits, request: &PlaceOrder, conid: Conid) -> O
                 return denied("max_order_quantity", format!("{quantity} is more than {most}"));
             }
             Size::CashQuantity(_) => {
-                return denied("max_order_quantity", "an order by cash names no quantity that could be checked".to_owned());
+                return denied(
+                    "max_order_quantity",
+                    "an order by cash names no quantity that could be checked".to_owned(),
+                );
             }
             Size::Quantity(_) => {}
         }

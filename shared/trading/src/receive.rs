@@ -2,8 +2,8 @@
 
 use domain::message::summary;
 use domain::{
-    CancelOrder, Command, EXCERPT_CHARACTERS_MAX, Malformed, ModifyOrder, Order, OrderKey, PlaceOrder, PrincipalId, Reason,
-    Refusal, UserId,
+    CancelOrder, Command, EXCERPT_CHARACTERS_MAX, Malformed, ModifyOrder, Order, OrderKey, PlaceOrder, PrincipalId,
+    Reason, Refusal, UserId,
 };
 use sha2::{Digest, Sha256};
 use store::{Inserted, StoreError, Versioned, Wake};
@@ -135,7 +135,10 @@ impl Intake {
         sender: &Sender,
         malformed: Malformed,
     ) -> Result<Option<Request>, StoreError> {
-        let reason = Reason::new("malformed", format!("The message was refused and nothing was sent: {}.", summary(&malformed.faults)));
+        let reason = Reason::new(
+            "malformed",
+            format!("The message was refused and nothing was sent: {}.", summary(&malformed.faults)),
+        );
         let identity = &malformed.identity;
         let (Some(user_id), Some(order_id), Some(algorithm_id)) =
             (&identity.user_id, &identity.order_id, &identity.algorithm_id)
@@ -154,7 +157,13 @@ impl Intake {
             return self.refuse(message, Some(&key), not_permitted).await;
         }
         let fingerprint = format!("unreadable {}", hex::encode(Sha256::digest(&message.body)));
-        let order = Order::receive_unreadable(key.clone(), algorithm_id.clone(), &malformed.faults, fingerprint, self.clock.now());
+        let order = Order::receive_unreadable(
+            key.clone(),
+            algorithm_id.clone(),
+            &malformed.faults,
+            fingerprint,
+            self.clock.now(),
+        );
         match self.orders.insert(&order).await? {
             Inserted::New(order) => {
                 tracing::warn!(%key, reason = reason.message, "a message that cannot be read was recorded as a denied order");
@@ -205,7 +214,10 @@ impl Intake {
 }
 
 fn other_group() -> Reason {
-    Reason::new("other_group", "The message was sent to another group than its user's: the MessageGroupId must be the user_id.")
+    Reason::new(
+        "other_group",
+        "The message was sent to another group than its user's: the MessageGroupId must be the user_id.",
+    )
 }
 
 /// What is said of a second order under an id that is taken.
@@ -213,6 +225,9 @@ fn other_group() -> Reason {
 pub fn differs(key: &OrderKey) -> Reason {
     Reason::new(
         "order_differs",
-        format!("Another order is on record under the id {}, and was left as it is. An id is one order's for ever: take a new one.", key.order_id),
+        format!(
+            "Another order is on record under the id {}, and was left as it is. An id is one order's for ever: take a new one.",
+            key.order_id
+        ),
     )
 }

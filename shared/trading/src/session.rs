@@ -48,12 +48,15 @@ pub(crate) enum NoSession {
 
 impl Lane<'_> {
     /// The session that reaches this account, with its brokerage session open.
-    pub(crate) async fn session_for(&mut self, account_id: &AccountId) -> Result<Result<Arc<Session>, NoSession>, StoreError> {
+    pub(crate) async fn session_for(
+        &mut self,
+        account_id: &AccountId,
+    ) -> Result<Result<Arc<Session>, NoSession>, StoreError> {
         let reaches = |open: &OpenSession| open.connection.value.accounts.contains(account_id);
-        if !self.session.open.as_ref().is_some_and(reaches) {
-            if let Err(no_session) = self.load(account_id).await? {
-                return Ok(Err(no_session));
-            }
+        if !self.session.open.as_ref().is_some_and(reaches)
+            && let Err(no_session) = self.load(account_id).await?
+        {
+            return Ok(Err(no_session));
         }
         if let Some(no_session) = self.ensure_established().await? {
             return Ok(Err(no_session));
@@ -67,12 +70,19 @@ impl Lane<'_> {
     }
 
     async fn load(&mut self, account_id: &AccountId) -> Result<Result<(), NoSession>, StoreError> {
-        if let Some(until) = self.desk.lanes.penalty_until().await?.filter(|until| *until > self.desk.intake.clock.now()) {
-            return Ok(Err(NoSession::Hold(Reason::new("pacing", format!("The broker refuses our address until {until}, after too many requests. The order waits.")))));
+        if let Some(until) =
+            self.desk.lanes.penalty_until().await?.filter(|until| *until > self.desk.intake.clock.now())
+        {
+            return Ok(Err(NoSession::Hold(Reason::new(
+                "pacing",
+                format!("The broker refuses our address until {until}, after too many requests. The order waits."),
+            ))));
         }
         let connections = self.desk.connections.list(self.lease.user_id()).await?;
-        let connected: Vec<_> =
-            connections.into_iter().filter(|connection| connection.value.status == ConnectionStatus::Connected).collect();
+        let connected: Vec<_> = connections
+            .into_iter()
+            .filter(|connection| connection.value.status == ConnectionStatus::Connected)
+            .collect();
         let mut reaching = connected.iter().filter(|connection| connection.value.accounts.contains(account_id));
         let Some(connection) = reaching.next().cloned() else {
             // Before the first brokerage session a connection's accounts are not known.
@@ -118,7 +128,11 @@ impl Lane<'_> {
             }
             Ok(Opened::Competing { .. }) => {
                 let reason = competing();
-                self.note_session(SessionState::Competing { since: self.desk.intake.clock.now() }, Some(reason.clone())).await?;
+                self.note_session(
+                    SessionState::Competing { since: self.desk.intake.clock.now() },
+                    Some(reason.clone()),
+                )
+                .await?;
                 Ok(Some(NoSession::Hold(reason)))
             }
             Ok(Opened::NotYet { .. }) => Ok(Some(NoSession::Hold(no_brokerage_session()))),
@@ -141,9 +155,14 @@ impl Lane<'_> {
                 let until = self.desk.intake.clock.now() + PENALTY;
                 self.desk.lanes.set_penalty(until).await?;
                 tracing::error!(%until, "the broker refuses our address after too many requests");
-                Ok(Reason::new("pacing", format!("The broker refuses our address until {until}, after too many requests. The order waits.")))
+                Ok(Reason::new(
+                    "pacing",
+                    format!("The broker refuses our address until {until}, after too many requests. The order waits."),
+                ))
             }
-            other => Ok(Reason::new("broker_unreachable", format!("The broker was not reached: {other}. The order waits."))),
+            other => {
+                Ok(Reason::new("broker_unreachable", format!("The broker was not reached: {other}. The order waits.")))
+            }
         }
     }
 
@@ -204,7 +223,8 @@ impl Lane<'_> {
 
     fn needed_until(&self, connection: &Connection) -> jiff::Timestamp {
         let token = connection.tokens.as_ref().and_then(|tokens| tokens.live_session_token.as_ref());
-        let quarter = token.map_or(0, |token| (token.expires_at.as_millisecond() - token.issued_at.as_millisecond()) / 4);
+        let quarter =
+            token.map_or(0, |token| (token.expires_at.as_millisecond() - token.issued_at.as_millisecond()) / 4);
         self.desk.intake.clock.now() + TOKEN_LIFE_NEEDED.min(SignedDuration::from_millis(quarter))
     }
 }
@@ -226,13 +246,24 @@ fn no_brokerage_session() -> Reason {
 }
 
 fn no_connection() -> Reason {
-    Reason::new("no_connection", "The order waits: you are not connected to the broker. Connect (POST /connections) before it expires.")
+    Reason::new(
+        "no_connection",
+        "The order waits: you are not connected to the broker. Connect (POST /connections) before it expires.",
+    )
 }
 
 fn no_such_account(account_id: &AccountId) -> Reason {
-    Reason::new("account_not_connected", format!("None of your connections reaches the account {account_id}. Check the account, or connect the username that trades it."))
+    Reason::new(
+        "account_not_connected",
+        format!(
+            "None of your connections reaches the account {account_id}. Check the account, or connect the username that trades it."
+        ),
+    )
 }
 
 fn competing() -> Reason {
-    Reason::new("competing", "The order waits: your broker's username is logged in somewhere else, and the broker gives one session per username. Log out there.")
+    Reason::new(
+        "competing",
+        "The order waits: your broker's username is logged in somewhere else, and the broker gives one session per username. Log out there.",
+    )
 }

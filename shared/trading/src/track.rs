@@ -35,7 +35,8 @@ impl Lane<'_> {
         let mut open = self.open_orders().await?;
         for order in &mut open {
             // Orders that never reached the lane (the API recorded them, and its wake was lost), and vanished senders'.
-            if !order.value.state().may_be_at_the_broker() || matches!(order.value.state(), OrderState::Sending { .. }) {
+            if !order.value.state().may_be_at_the_broker() || matches!(order.value.state(), OrderState::Sending { .. })
+            {
                 self.advance(order).await?;
             }
         }
@@ -125,7 +126,11 @@ impl Lane<'_> {
             OrderStatus::Unknown => crate::advance::UNKNOWN_CHECK,
             _ => crate::advance::WORKING_CHECK,
         };
-        order.value.check_again_at(self.desk.intake.clock.now() + pause);
+        let now = self.desk.intake.clock.now();
+        if order.value.next_check_at.is_some_and(|at| at > now) {
+            return Ok(());
+        }
+        order.value.check_again_at(now + pause);
         match self.desk.intake.orders.save(order).await {
             Err(StoreError::Conflict { .. }) => Ok(()),
             saved => saved,
@@ -137,7 +142,10 @@ impl Lane<'_> {
 fn wants_trades(order: &Order, live: &Listing<LiveOrder>) -> bool {
     match row_of(order, live) {
         None => true,
-        Some(row) => row.status == BrokerStatus::Filled || row.filled_quantity.is_some_and(|filled| filled > order.filled_quantity),
+        Some(row) => {
+            row.status == BrokerStatus::Filled
+                || row.filled_quantity.is_some_and(|filled| filled > order.filled_quantity)
+        }
     }
 }
 

@@ -17,15 +17,15 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Option<Ticket> {
         "sell" => Ok(Side::Sell),
         other => Err(format!("must be buy or sell, not {:?}", shortened(other))),
     });
-    let size = size(fields);
+    let how_much = size(fields);
     let order_type = order_type(fields);
     let time_in_force = fields.required("time_in_force", time_in_force);
     let outside_regular_hours = fields.boolean("outside_regular_hours");
-    let attached = fields.object("attached", attached);
+    let attached = fields.object("attached", |exits| Some(read_attached(exits)));
     Some(Ticket {
         contract: contract?,
         side: side?,
-        size: size?,
+        size: how_much?,
         order_type: order_type?,
         time_in_force: time_in_force?,
         outside_regular_hours,
@@ -213,7 +213,7 @@ impl Prices<'_, '_> {
     }
 }
 
-fn attached(attached: &mut Fields<'_>) -> Option<Attached> {
+fn read_attached(attached: &mut Fields<'_>) -> Attached {
     let take_profit = attached.object("take_profit", |exit| {
         let limit_price = exit.required("limit_price", str::parse::<Amount>)?;
         Some(TakeProfit { limit_price })
@@ -226,5 +226,5 @@ fn attached(attached: &mut Fields<'_>) -> Option<Attached> {
     if take_profit.is_none() && stop_loss.is_none() {
         attached.fault("", "needs take_profit, stop_loss, or both");
     }
-    Some(Attached { take_profit, stop_loss })
+    Attached { take_profit, stop_loss }
 }
