@@ -173,6 +173,13 @@ fn an_identity_is_read_even_where_the_rest_is_wrong() {
 }
 
 #[test]
+fn an_account_id_cannot_steer_a_path() {
+    for account_id in ["..", ".", "DU1/../x", "DU1?x", "DU 1", "DU1%2e"] {
+        assert_eq!(faults(with(&json!({"account_id": account_id}))).len(), 1, "{account_id}");
+    }
+}
+
+#[test]
 fn a_bracket_needs_an_exit() {
     let place = placed(with(&json!({"attached": {"take_profit": {"limit_price": "200"},
         "stop_loss": {"stop_price": "180", "limit_price": "179"}}})));

@@ -188,18 +188,28 @@ impl Lanes {
     pub async fn release(&self, lease: LaneLease) -> Result<(), StoreError> {
         // Whoever did not mend what a vanished holder left behind leaves the mark of it to the next.
         let mend = if lease.predecessor_vanished { "" } else { ", unclean" };
-        self.give_back(&lease, &format!("REMOVE leased_until, holder{mend}"), None).await
+        self.give_back(&lease, &format!("REMOVE leased_until, holder{mend}"), Vec::new()).await
     }
 
-    /// Gives a lane back with this line: every order in it that is not sent or not settled.
-    pub async fn release_with(&self, lease: LaneLease, pending: &[Pending]) -> Result<(), StoreError> {
+    /// Gives a lane back with this line, every order in it that is not sent or not settled, and with these looks.
+    pub async fn release_with(&self, lease: LaneLease, pending: &[Pending], looks: Looks) -> Result<(), StoreError> {
         let line = serde_dynamo::to_attribute_value(pending)
             .map_err(|error| StoreError::corrupt(&self.table, lease.lane(), error))?;
-        self.give_back(&lease, "SET pending = :pending REMOVE leased_until, holder, unclean", Some(line)).await
+        let mut values = vec![(PENDING, line)];
+        values.extend(looks.last_at.map(|at| (LOOKED_AT, text(sortable(at)))));
+        values.extend(looks.due_at.map(|at| (LOOK_DUE_AT, text(sortable(at)))));
+        let set: Vec<String> = values.iter().map(|(name, _)| format!("{name} = :{name}")).collect();
+        let update = format!("SET {} REMOVE leased_until, holder, unclean", set.join(", "));
+        self.give_back(&lease, &update, values).await
     }
 
-    async fn give_back(&self, lease: &LaneLease, update: &str, line: Option<AttributeValue>) -> Result<(), StoreError> {
-        let request = self
+    async fn give_back(
+        &self,
+        lease: &LaneLease,
+        update: &str,
+        values: Vec<(&str, AttributeValue)>,
+    ) -> Result<(), StoreError> {
+        let mut request = self
             .database
             .client()
             .update_item()
@@ -208,10 +218,9 @@ impl Lanes {
             .update_expression(update)
             .condition_expression("epoch = :epoch")
             .expression_attribute_values(":epoch", number(lease.epoch));
-        let request = match line {
-            Some(line) => request.expression_attribute_values(":pending", line),
-            None => request,
-        };
+        for (name, value) in values {
+            request = request.expression_attribute_values(format!(":{name}"), value);
+        }
         update_outcome(&self.table, "give a lane back", request.send().await).map(|_| ())
     }
 
@@ -242,6 +251,10 @@ impl Lanes {
             .condition_expression("attribute_not_exists(penalty_until) OR penalty_until < :until")
             .expression_attribute_values(":until", text(sortable(until)));
         put_outcome(&self.table, request.send().await).map(|_| ())
+    }
+
+    fn optional_time_of(&self, row: &Attributes, key: &str, name: &str) -> Result<Option<Timestamp>, StoreError> {
+        if row.contains_key(name) { self.time_of(row, key, name).map(Some) } else { Ok(None) }
     }
 
     fn time_of(&self, row: &Attributes, key: &str, name: &str) -> Result<Timestamp, StoreError> {

@@ -35,7 +35,7 @@ pub use database::Database;
 pub use documents::{DUE_SHARDS, PAGE_ROWS_MAX};
 pub use error::StoreError;
 pub use intent::{IntentGuards, IntentRefused};
-pub use lanes::{Acquired, LaneLease, Lanes, Pending};
+pub use lanes::{Acquired, LaneLease, Lanes, Looks, Pending};
 pub use orders::{Inserted, OPEN_ROWS_MAX, Orders, order_from_image};
 pub use queues::{
     BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue,

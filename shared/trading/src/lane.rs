@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::{Order, OrderId, OrderKey, OrderState, UserId};
 use jiff::{SignedDuration, Timestamp};
-use store::{Acquired, LaneLease, Pending, StoreError, Versioned, Wake};
+use store::{Acquired, LaneLease, Looks, Pending, StoreError, Versioned, Wake};
 
 use crate::desk::Desk;
 use crate::limits::LaneLimits;
@@ -20,6 +20,8 @@ const WAIT_MAX: SignedDuration = SignedDuration::from_secs(25);
 const WAIT_PAUSE: Duration = Duration::from_millis(200);
 /// What must be left of the invocation to give the lane back and to write down where the orders are.
 const LEAVE_TIME: SignedDuration = SignedDuration::from_secs(2);
+/// How far the clocks of two invocations may differ: an ask that is due this soon is taken to be the present one.
+const CLOCKS_DIFFER_MAX: SignedDuration = SignedDuration::from_millis(500);
 /// Orders that may wait in one lane. A sender that queues more hears it at once.
 pub const PENDING_MAX: usize = 200;
 
@@ -34,6 +36,8 @@ pub struct Lane<'d> {
     pub(crate) limits: LaneLimits,
     /// When this invocation must have ended.
     pub(crate) deadline: Timestamp,
+    /// Looks at the broker, by whichever holder.
+    pub(crate) looks: Looks,
     /// In how many seconds the tracker should look, if anything is to be looked at.
     pub(crate) track_in_seconds: Option<u32>,
 }
@@ -51,7 +55,7 @@ impl Desk {
         loop {
             let now = self.intake.clock.now();
             if let Acquired::Leased(lease) = self.lanes.acquire(user_id, holder, now, deadline).await? {
-                let pending = lease.pending().to_vec();
+                let (pending, looks) = (lease.pending().to_vec(), lease.looks());
                 let mut lane = Lane {
                     desk: self,
                     lease,
@@ -59,6 +63,7 @@ impl Desk {
                     session: LaneSession::default(),
                     limits: LaneLimits::default(),
                     deadline,
+                    looks,
                     track_in_seconds: None,
                 };
                 lane.take_over().await?;
@@ -105,11 +110,17 @@ impl Lane<'_> {
         Ok(orders)
     }
 
-    /// Gives the lane back, and asks for the next look if one is needed.
-    pub async fn leave(self) -> Result<(), StoreError> {
+    /// Gives the lane back, and asks for the next look if one is needed and none is on its way: looks that ask for
+    /// looks must stay one chain for each user, however many orders start one.
+    pub async fn leave(mut self) -> Result<(), StoreError> {
         let user_id = self.user_id().clone();
-        self.desk.lanes.release_with(self.lease, &self.pending).await?;
-        if let Some(delay_seconds) = self.track_in_seconds {
+        let now = self.desk.intake.clock.now();
+        let on_its_way = self.looks.due_at.filter(|due| *due > now + CLOCKS_DIFFER_MAX);
+        let wanted = self.track_in_seconds.map(|seconds| (seconds, now + SignedDuration::from_secs(seconds.into())));
+        let wanted = wanted.filter(|(_, at)| on_its_way.is_none_or(|due| due > *at));
+        self.looks.due_at = wanted.map(|(_, at)| at).or(self.looks.due_at);
+        self.desk.lanes.release_with(self.lease, &self.pending, self.looks).await?;
+        if let Some((delay_seconds, _)) = wanted {
             self.desk.track_queue.ask(&store::TrackAsk { user_id }, delay_seconds).await?;
         }
         Ok(())

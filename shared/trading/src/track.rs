@@ -46,6 +46,10 @@ impl Lane<'_> {
             self.track_in(1);
             return Ok(());
         }
+        if let Some(seconds) = self.paced_for_seconds() {
+            self.track_in(seconds);
+            return Ok(());
+        }
         let session = match self.session_for(&account_id).await? {
             Ok(session) => session,
             Err(no_session) => {
@@ -63,11 +67,19 @@ impl Lane<'_> {
         Ok(())
     }
 
+    /// For how many seconds the broker's pacing forbids a look, if it does.
+    fn paced_for_seconds(&self) -> Option<u32> {
+        let next = self.looks.last_at? + SignedDuration::try_from(LOOK_PAUSE).ok()?;
+        let left = next.duration_since(self.desk.intake.clock.now());
+        left.is_positive().then(|| u32::try_from(left.as_secs()).unwrap_or(0) + 1)
+    }
+
     /// Live orders, and trades where they are needed. `None`: the broker gave no whole answer, which proves nothing.
     async fn look(&mut self, session: &Session, open: &[Versioned<Order>]) -> Result<Option<Shown>, StoreError> {
         let mut looks = 0;
         let live = loop {
             looks += 1;
+            self.looks.last_at = Some(self.desk.intake.clock.now());
             match session.live_orders().await {
                 Ok(LiveOrders::Orders(live)) => break live,
                 Ok(LiveOrders::NoAnswerYet) if looks < LOOKS_MAX && self.has_time(LOOK_TIME) => {

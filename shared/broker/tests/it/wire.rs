@@ -230,16 +230,6 @@ async fn signing_the_query_changes_the_signature_and_not_the_address() {
 }
 
 #[tokio::test]
-async fn a_path_that_would_fold_is_never_sent() {
-    let mut order = Order::limit();
-    order.account_id = "..".parse().unwrap();
-    let transport = Recorded::new(vec![]);
-    let meant = session(transport.clone()).place(&order.request()).await;
-    assert!(matches!(meant, Err(CallError::Invalid(_))), "{meant:?}");
-    assert_eq!(transport.count(), 0);
-}
-
-#[tokio::test]
 async fn the_sessions_cookies_come_back_and_end_with_it() {
     let mut first = answer(200, "{}");
     first.headers_mut().append("set-cookie", "api=one; Path=/; Secure".parse().unwrap());

@@ -1,6 +1,6 @@
 //! One holder at a time.
 
-use store::{Acquired, Pending};
+use store::{Acquired, Looks, Pending};
 
 use crate::support::{World, at, user};
 
@@ -103,12 +103,25 @@ async fn the_line_goes_from_holder_to_holder() {
     let lanes = &world.store.lanes;
     let first = world.lease(&user("u-7")).await;
     assert_eq!((first.pending(), first.predecessor_vanished()), (&[][..], false));
-    lanes.release_with(first, &line(&["o1", "o2"])).await.unwrap();
+    lanes.release_with(first, &line(&["o1", "o2"]), Looks::default()).await.unwrap();
     let second = world.lease(&user("u-7")).await;
     assert_eq!((second.pending(), second.predecessor_vanished()), (&line(&["o1", "o2"])[..], false));
     lanes.release(second).await.unwrap();
     let third = world.lease(&user("u-7")).await;
     assert_eq!((third.pending(), third.predecessor_vanished()), (&line(&["o1", "o2"])[..], false));
+    assert_eq!(third.looks(), Looks::default());
+}
+
+#[tokio::test]
+async fn the_times_of_looks_go_from_holder_to_holder() {
+    let world = World::new().await;
+    let lanes = &world.store.lanes;
+    let looks = Looks { last_at: Some(at(7)), due_at: Some(at(12)) };
+    lanes.release_with(world.lease(&user("u-7")).await, &[], looks).await.unwrap();
+    let second = world.lease(&user("u-7")).await;
+    assert_eq!(second.looks(), looks);
+    lanes.release(second).await.unwrap();
+    assert_eq!(world.lease(&user("u-7")).await.looks(), looks);
 }
 
 #[tokio::test]
@@ -126,7 +139,7 @@ async fn a_holder_that_vanished_is_told_to_all_until_one_leaves_a_line() {
     }
     let mending = world.lease(&user("u-7")).await;
     assert!(mending.predecessor_vanished());
-    lanes.release_with(mending, &line(&["o1"])).await.unwrap();
+    lanes.release_with(mending, &line(&["o1"]), Looks::default()).await.unwrap();
     let next = world.lease(&user("u-7")).await;
     assert_eq!((next.pending(), next.predecessor_vanished()), (&line(&["o1"])[..], false));
 }
