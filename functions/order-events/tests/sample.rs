@@ -1,5 +1,4 @@
 //! The sample event of the repository is read as the stream's own would be.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use aws_lambda_events::dynamodb::Event;
 use order_events::of_record;

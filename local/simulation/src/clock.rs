@@ -1,0 +1,46 @@
+//! A clock that follows tokio's, which a test can pause.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use domain::Clock;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+/// Where simulated time begins: a Tuesday in New York's morning.
+const BEGINNING: &str = "2026-11-24T15:00:00Z";
+
+/// Follows tokio's time. Clones share how far it is off.
+#[derive(Debug, Clone)]
+pub struct VirtualClock {
+    started: Instant,
+    beginning: Timestamp,
+    ahead_seconds: Arc<AtomicI64>,
+}
+
+impl VirtualClock {
+    /// A clock that is right, and begins now.
+    #[must_use]
+    pub fn start() -> Self {
+        let beginning = BEGINNING.parse().expect("the beginning is a time");
+        Self { started: Instant::now(), beginning, ahead_seconds: Arc::default() }
+    }
+
+    /// Another clock of the same time, that can be put wrong by itself.
+    #[must_use]
+    pub fn second(&self) -> Self {
+        Self { ahead_seconds: Arc::default(), ..self.clone() }
+    }
+
+    /// Puts it ahead of the right time; behind with a negative number.
+    pub fn put_ahead(&self, seconds: i64) {
+        self.ahead_seconds.store(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Timestamp {
+        let passed = SignedDuration::try_from(self.started.elapsed()).expect("a test ends within centuries");
+        self.beginning + passed + SignedDuration::from_secs(self.ahead_seconds.load(Ordering::SeqCst))
+    }
+}

@@ -1,0 +1,238 @@
+//! The three queues of the template in memory, behind the real SDK's client.
+//!
+//! Kept from SQS: a FIFO queue's groups stay in order and are blocked while one of their messages is in flight, a
+//! deduplication id counts for five minutes within its group, delays, visibility time-outs, dead letters, sender ids.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use domain::Clock;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::aws_door;
+use crate::clock::VirtualClock;
+
+/// Until a message that was not deleted is seen again (infra/template.yaml).
+const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
+/// How long a deduplication id counts (SQS, FIFO).
+const DEDUPLICATION: SignedDuration = SignedDuration::from_mins(5);
+/// The largest message (SQS), in bytes.
+const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// The sender id of the functions' own messages.
+const FUNCTIONS: &str = "AROACOURIER:function";
+
+/// A queue of the template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueName {
+    /// The FIFO queue of orders.
+    Orders,
+    /// Sessions to look after.
+    Sessions,
+    /// Users to look at.
+    Tracks,
+}
+
+impl QueueName {
+    pub(crate) fn url(self) -> &'static str {
+        match self {
+            Self::Orders => "https://sqs.invalid/orders.fifo",
+            Self::Sessions => "https://sqs.invalid/sessions",
+            Self::Tracks => "https://sqs.invalid/tracks",
+        }
+    }
+
+    fn of_url(url: &str) -> Option<Self> {
+        [Self::Orders, Self::Sessions, Self::Tracks].into_iter().find(|name| name.url() == url)
+    }
+
+    /// Messages of one batch (infra/template.yaml).
+    fn batch_size(self) -> usize {
+        if self == Self::Orders { 10 } else { 1 }
+    }
+
+    /// Deliveries before a message is a dead letter (infra/template.yaml).
+    fn deliveries_max(self) -> u32 {
+        if self == Self::Orders { 10 } else { 5 }
+    }
+}
+
+/// A message in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its id.
+    pub id: String,
+    /// In which queue.
+    pub queue: QueueName,
+    /// What it says.
+    pub body: String,
+    /// Who sent it.
+    pub sender: String,
+    /// Its group, in the FIFO queue.
+    pub group: Option<String>,
+    /// How often it was delivered.
+    pub deliveries: u32,
+    deduplication: Option<String>,
+    sent_at: Timestamp,
+    visible_at: Timestamp,
+}
+
+impl Message {
+    /// As a record of a Lambda event.
+    #[must_use]
+    pub fn record(&self) -> Value {
+        let mut attributes = json!({
+            "SenderId": self.sender,
+            "ApproximateReceiveCount": self.deliveries.to_string(),
+            "SentTimestamp": self.sent_at.as_millisecond().to_string(),
+        });
+        if let Some(group) = &self.group {
+            attributes["MessageGroupId"] = json!(group);
+            attributes["MessageDeduplicationId"] = json!(self.deduplication);
+        }
+        json!({"messageId": self.id, "receiptHandle": self.id, "body": self.body, "attributes": attributes,
+               "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "eu-west-1",
+               "eventSourceARN": format!("arn:aws:sqs:eu-west-1:123456789012:{:?}", self.queue)})
+    }
+}
+
+/// The queues. Clones are the same ones.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    clock: VirtualClock,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    count: u64,
+    messages: Vec<Message>,
+    dead: Vec<Message>,
+    /// Group, deduplication id, and when it was taken.
+    seen: Vec<(String, String, Timestamp)>,
+}
+
+impl Queues {
+    pub(crate) fn new(clock: VirtualClock) -> Self {
+        Self { clock, state: Arc::default() }
+    }
+
+    /// A client of the real SDK whose calls end here.
+    pub(crate) fn client(&self) -> aws_sdk_sqs::Client {
+        let queues = self.clone();
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("simulated", "simulated", None, None, "simulated"))
+            .endpoint_url("https://sqs.invalid")
+            .http_client(aws_door::http_client(move |operation, body| queues.answer(operation, body)))
+            .build();
+        aws_sdk_sqs::Client::from_conf(config)
+    }
+
+    /// Puts a message into the FIFO queue of orders, as whoever `sender` is.
+    pub fn send_order(&self, body: &str, sender: &str, group: &str) {
+        let unique = format!("unique-{}", self.state.lock().unwrap().count);
+        self.send(QueueName::Orders, body, sender, Some((group, &unique)), SignedDuration::ZERO);
+    }
+
+    fn send(
+        &self,
+        queue: QueueName,
+        body: &str,
+        sender: &str,
+        fifo: Option<(&str, &str)>,
+        delay: SignedDuration,
+    ) -> String {
+        let now = self.clock.now();
+        let mut state = self.state.lock().unwrap();
+        state.count += 1;
+        let id = format!("00000000-0000-4000-8000-{:012}", state.count);
+        state.seen.retain(|(_, _, at)| *at + DEDUPLICATION > now);
+        if let Some((group, deduplication)) = fifo {
+            if state.seen.iter().any(|(known, id, _)| known == group && id == deduplication) {
+                return id;
+            }
+            state.seen.push((group.to_owned(), deduplication.to_owned(), now));
+        }
+        state.messages.push(Message {
+            id: id.clone(),
+            queue,
+            body: body.to_owned(),
+            sender: sender.to_owned(),
+            group: fifo.map(|(group, _)| group.to_owned()),
+            deduplication: fifo.map(|(_, id)| id.to_owned()),
+            deliveries: 0,
+            sent_at: now,
+            visible_at: now + delay,
+        });
+        id
+    }
+
+    /// The next batch that Lambda's poller would hand to the queue's function; empty: none now.
+    pub(crate) fn receive(&self, queue: QueueName) -> Vec<Message> {
+        let now = self.clock.now();
+        let mut state = self.state.lock().unwrap();
+        let mut blocked: Vec<String> = Vec::new();
+        let mut batch = Vec::new();
+        for message in state.messages.iter_mut().filter(|message| message.queue == queue) {
+            let is_blocked = message.group.as_ref().is_some_and(|group| blocked.contains(group));
+            if message.visible_at > now || is_blocked || batch.len() >= queue.batch_size() {
+                blocked.extend(message.group.clone());
+                continue;
+            }
+            message.visible_at = now + VISIBILITY;
+            message.deliveries += 1;
+            batch.push(message.clone());
+        }
+        batch
+    }
+
+    /// Deletes what is done with.
+    pub(crate) fn delete(&self, ids: &[&str]) {
+        self.state.lock().unwrap().messages.retain(|message| !ids.contains(&message.id.as_str()));
+    }
+
+    /// Moves what was delivered too often to the dead letters.
+    pub(crate) fn bury(&self) {
+        let mut state = self.state.lock().unwrap();
+        let dead: Vec<_> =
+            state.messages.extract_if(.., |message| message.deliveries >= message.queue.deliveries_max()).collect();
+        state.dead.extend(dead);
+    }
+
+    /// When the next message can be seen; `None`: there is none.
+    pub(crate) fn next_visible_at(&self) -> Option<Timestamp> {
+        self.state.lock().unwrap().messages.iter().map(|message| message.visible_at).min()
+    }
+
+    /// The messages that are in the queues.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
+        self.state.lock().unwrap().messages.clone()
+    }
+
+    /// The dead letters.
+    #[must_use]
+    pub fn dead_letters(&self) -> Vec<Message> {
+        self.state.lock().unwrap().dead.clone()
+    }
+
+    fn answer(&self, operation: &str, body: &Value) -> Result<Value, &'static str> {
+        let text = |field: &str| body.get(field).and_then(Value::as_str);
+        if operation != "SendMessage" {
+            return Err("com.amazonaws.sqs#UnsupportedOperation");
+        }
+        let queue = text("QueueUrl").and_then(QueueName::of_url).ok_or("com.amazonaws.sqs#QueueDoesNotExist")?;
+        let message = text("MessageBody").filter(|body| (1..=MESSAGE_BYTES_MAX).contains(&body.len()));
+        let message = message.ok_or("com.amazonaws.sqs#InvalidMessageContents")?;
+        let delay = body.get("DelaySeconds").and_then(Value::as_i64);
+        let fifo = text("MessageGroupId").zip(text("MessageDeduplicationId"));
+        // A FIFO queue takes no delay, and needs group and deduplication id; the others have neither.
+        if fifo.is_some() != (queue == QueueName::Orders) || (fifo.is_some() && delay.is_some()) {
+            return Err("com.amazonaws.sqs#InvalidParameterValue");
+        }
+        let id = self.send(queue, message, FUNCTIONS, fifo, SignedDuration::from_secs(delay.unwrap_or(0)));
+        Ok(json!({"MessageId": id}))
+    }
+}

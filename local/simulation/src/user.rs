@@ -1,0 +1,73 @@
+//! What a user does in their browser.
+
+use domain::ConnectionId;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::http::{Answered, request};
+use crate::world::{USER, USERNAME, World};
+
+/// A connection that was begun, in one browser.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// Its id.
+    pub connection_id: ConnectionId,
+    /// Where the user consents.
+    pub authorize_url: Url,
+    /// `name=value` of the browser's cookie.
+    pub cookie: String,
+}
+
+impl Begun {
+    /// The request token, which the browser carries to the broker.
+    #[must_use]
+    pub fn request_token(&self) -> String {
+        parameter(&self.authorize_url, "oauth_token").expect("the address holds a request token")
+    }
+}
+
+impl World {
+    /// All three legs: begins, consents at the broker, comes back. The connection works afterwards.
+    pub async fn connect_user(&self) -> ConnectionId {
+        let begun = self.begin().await;
+        let answered = self.come_back(&self.consent(&begun), Some(&begun.cookie)).await;
+        assert_eq!(answered.status, 303, "{}", answered.text);
+        begun.connection_id
+    }
+
+    /// `POST /connections`, as the user. It must succeed.
+    pub async fn begin(&self) -> Begun {
+        let answered = self.try_to_begin().await;
+        assert_eq!(answered.status, 201, "{}", answered.text);
+        let text = |field: &str| answered.json[field].as_str().unwrap_or_default();
+        Begun {
+            connection_id: text("connection_id").parse().unwrap(),
+            authorize_url: text("authorize_url").parse().unwrap(),
+            cookie: answered.cookies[0].clone(),
+        }
+    }
+
+    /// `POST /connections`, as the user.
+    pub async fn try_to_begin(&self) -> Answered {
+        let request = request("POST /connections", &json!({"sub": USER}), &json!({}));
+        self.functions.start.handle(&request).await.into()
+    }
+
+    /// The user says yes at the broker; the address to which the broker sends their browser.
+    #[must_use]
+    pub fn consent(&self, begun: &Begun) -> Url {
+        self.broker().approve(&begun.request_token(), USERNAME).unwrap().parse().unwrap()
+    }
+
+    /// The browser comes back from the broker.
+    pub async fn come_back(&self, address: &Url, cookie: Option<&str>) -> Answered {
+        let query: Value = address.query_pairs().map(|(name, value)| (name.into_owned(), json!(value))).collect();
+        let cookies: Vec<&str> = cookie.into_iter().collect();
+        let request = request("GET /oauth/callback", &Value::Null, &json!({"query": query, "cookies": cookies}));
+        self.functions.callback.handle(&request).await.into()
+    }
+}
+
+fn parameter(address: &Url, name: &str) -> Option<String> {
+    address.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
+}

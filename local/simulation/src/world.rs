@@ -1,0 +1,254 @@
+//! The world, and how a test looks at it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use domain::{Algorithm, Clock, Connection, Order, OrderKey, Refusal};
+use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
+use jiff::tz::TimeZone;
+use paper_broker::{CallRecord, ConsumerRegistration, LedgerEntry, Options, PaperBroker, User};
+use platform::HttpRequest;
+use serde_json::{Value, json};
+use store::Store;
+
+use crate::clock::VirtualClock;
+use crate::crash::{CrashPoint, Crashes};
+use crate::entropy::SeededEntropy;
+use crate::functions::{Functions, Ground};
+use crate::http::{Answered, request};
+use crate::network::Network;
+use crate::queues::Queues;
+
+/// The user of most tests.
+pub const USER: &str = "u-7";
+/// Their username at the broker.
+pub const USERNAME: &str = "paper-ada";
+/// Their account.
+pub const ACCOUNT: &str = "DU0000001";
+/// The algorithm that trades for them.
+pub const ALGORITHM: &str = "mean-reversion-7";
+/// SQS's `SenderId` of that algorithm.
+pub const SENDER: &str = "AROAALGORITHM:mean-reversion-7";
+/// The consumer.
+pub const CONSUMER: &str = "COURIERXX";
+
+type DatabaseFaults = Arc<Mutex<Box<dyn FnMut(&Call<'_>) -> Fault + Send>>>;
+
+/// The whole house in one process.
+pub struct World {
+    /// The time of the functions; the broker has its own clock, which is right.
+    pub clock: VirtualClock,
+    /// The way to the broker.
+    pub network: Network,
+    /// The queues.
+    pub queues: Queues,
+    pub(crate) functions: Functions,
+    pub(crate) crashes: Crashes,
+    broker: PaperBroker,
+    ground: Ground,
+    database_faults: DatabaseFaults,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("World").finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// A world with a consumer, a user at the broker and a registered algorithm. Nobody is connected.
+    pub async fn start() -> Self {
+        Self::from_seed(0).await
+    }
+
+    /// As [`World::start`], with randomness from this seed.
+    pub async fn from_seed(seed: u64) -> Self {
+        let clock = VirtualClock::start();
+        let broker = broker(&clock, seed);
+        let crashes = Crashes::default();
+        let network = Network::new(broker.clone(), crashes.clone());
+        let queues = Queues::new(clock.second());
+        let database = EmbeddedDynamoDb::start_with_tables(&EmbeddedDynamoDb::tables()).await.unwrap();
+        let database_faults: DatabaseFaults = Arc::new(Mutex::new(Box::new(|_| Fault::None)));
+        let faults = database_fault(crashes.clone(), Arc::clone(&database_faults));
+        let ground = Ground {
+            database: database.client_with_faults(faults),
+            queues: queues.clone(),
+            network: network.clone(),
+            clock: Arc::new(clock.clone()),
+            entropy: Arc::new(SeededEntropy::new(seed)),
+        };
+        let functions = Functions::wire(&ground, &consumer_secret());
+        let world = Self { clock, network, queues, functions, crashes, broker, ground, database_faults };
+        world.register_algorithm(ALGORITHM, "AROAALGORITHM").await;
+        world
+    }
+
+    /// As [`World::start`], and the user is connected, has granted the algorithm their account, and has a session.
+    pub async fn with_a_connected_user() -> Self {
+        let world = Self::start().await;
+        world.connect_user().await;
+        let grant = json!({"path": {"algorithm_id": ALGORITHM}, "body": {"account_ids": [ACCOUNT]}});
+        assert_eq!(world.api("PUT /grants/{algorithm_id}", &grant).await.status, 200);
+        world
+    }
+
+    /// Wires the functions anew, with another secret of the consumer: as after a deployment.
+    pub fn replace_consumer_secret(&mut self, change: impl FnOnce(&mut Value)) {
+        let mut secret = consumer_secret();
+        change(&mut secret);
+        self.functions = Functions::wire(&self.ground, &secret);
+    }
+
+    /// Registers an algorithm, as the operator does.
+    pub async fn register_algorithm(&self, algorithm_id: &str, principal: &str) {
+        let algorithm = Algorithm {
+            algorithm_id: algorithm_id.parse().unwrap(),
+            principals: BTreeSet::from([principal.parse().unwrap()]),
+            registered_at: self.clock.now(),
+        };
+        self.store().rules.put_algorithm(&algorithm).await.unwrap();
+    }
+
+    /// The next invocation that comes by this point ends there.
+    pub fn crash_at(&self, point: CrashPoint) {
+        self.crashes.plan(point);
+    }
+
+    /// The crashes that have not happened.
+    #[must_use]
+    pub fn crashes_to_come(&self) -> Vec<CrashPoint> {
+        self.crashes.planned()
+    }
+
+    /// Calls to the database end as `faults` says, from now on.
+    pub fn set_database_faults(&self, faults: impl FnMut(&Call<'_>) -> Fault + Send + 'static) {
+        *self.database_faults.lock().unwrap() = Box::new(faults);
+    }
+
+    /// Calls the API as the user, with the details of [`request`].
+    pub async fn api(&self, route: &str, details: &Value) -> Answered {
+        self.api_as(&json!({"sub": USER}), route, details).await
+    }
+
+    /// Calls the API as whoever these claims are.
+    pub async fn api_as(&self, claims: &Value, route: &str, details: &Value) -> Answered {
+        let request: HttpRequest = request(route, claims, details);
+        self.functions.api.handle(&request).await.into()
+    }
+
+    /// The broker, to be told what to do, and to be asked what it did.
+    #[must_use]
+    pub fn broker(&self) -> &PaperBroker {
+        &self.broker
+    }
+
+    /// The tables.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.functions.store
+    }
+
+    /// The desk that order-submit and order-track work at, to be a worker by hand.
+    #[must_use]
+    pub fn desk(&self) -> &trading::Desk {
+        &self.functions.submit.desk
+    }
+
+    /// The user's order. It must be there.
+    pub async fn order(&self, order_id: &str) -> Order {
+        self.find_order(USER, order_id).await.unwrap_or_else(|| panic!("there is no order {order_id}"))
+    }
+
+    /// An order.
+    pub async fn find_order(&self, user_id: &str, order_id: &str) -> Option<Order> {
+        let key = OrderKey { user_id: user_id.parse().unwrap(), order_id: order_id.parse().unwrap() };
+        self.store().orders.get(&key).await.unwrap().map(|order| order.value)
+    }
+
+    /// `status: code` of the user's order, or its status alone where it has no reason.
+    pub async fn status(&self, order_id: &str) -> String {
+        let order = self.order(order_id).await;
+        let code = order.state().reason().map(|reason| format!(": {}", reason.code)).unwrap_or_default();
+        format!("{}{code}", order.status().as_str())
+    }
+
+    /// The message of the reason of the user's order.
+    pub async fn reason(&self, order_id: &str) -> String {
+        self.order(order_id).await.state().reason().map(|reason| reason.message.clone()).unwrap_or_default()
+    }
+
+    /// The refusals of today.
+    pub async fn refusals(&self) -> Vec<Refusal> {
+        let today = TimeZone::UTC.to_datetime(self.clock.now()).date();
+        self.store().orders.refusals(today, None, 100).await.unwrap().items
+    }
+
+    /// The user's connections, newest first.
+    pub async fn connections(&self) -> Vec<Connection> {
+        let connections = self.store().connections.list(&USER.parse().unwrap()).await.unwrap();
+        let mut connections: Vec<_> = connections.into_iter().map(|connection| connection.value).collect();
+        connections.sort_by_key(|connection| std::cmp::Reverse(connection.created_at));
+        connections
+    }
+
+    /// The orders that the broker registered under the client order id of the user's order.
+    #[must_use]
+    pub fn tickets(&self, order_id: &str) -> Vec<LedgerEntry> {
+        let key = OrderKey { user_id: USER.parse().unwrap(), order_id: order_id.parse().unwrap() };
+        let name = domain::ClientOrderId::of(&key);
+        let ours = |entry: &LedgerEntry| entry.client_order_id.as_deref() == Some(name.as_str());
+        self.broker.ledger().into_iter().filter(ours).collect()
+    }
+
+    /// The calls to the broker whose `METHOD /path` begins with this.
+    #[must_use]
+    pub fn calls(&self, with: &str) -> Vec<CallRecord> {
+        let path = |call: &CallRecord| call.path.strip_prefix("/v1/api").unwrap_or(&call.path).to_owned();
+        let ours = |call: &CallRecord| format!("{} {}", call.method, path(call)).starts_with(with);
+        self.broker.calls().into_iter().filter(ours).collect()
+    }
+}
+
+/// The secret of a consumer whose keys are made for tests.
+fn consumer_secret() -> Value {
+    json!({
+        "consumer_key": CONSUMER,
+        "private_signature_pem": include_str!("../keys/private_signature.pem"),
+        "private_encryption_pem": include_str!("../keys/private_encryption.pem"),
+        "dhparam_pem": include_str!("../keys/dhparam.pem"),
+    })
+}
+
+fn broker(clock: &VirtualClock, seed: u64) -> PaperBroker {
+    let entropy = SeededEntropy::new(!seed);
+    let broker = PaperBroker::new(Arc::new(clock.second()), Arc::new(entropy), Options::default());
+    let registration = ConsumerRegistration {
+        consumer_key: CONSUMER.to_owned(),
+        public_signature_pem: include_str!("../keys/public_signature.pem").to_owned(),
+        public_encryption_pem: include_str!("../keys/public_encryption.pem").to_owned(),
+        dhparam_pem: include_str!("../keys/dhparam.pem").to_owned(),
+        callback_url: "https://courier.example/oauth/callback".to_owned(),
+        first_party: false,
+        active: true,
+    };
+    broker.register_consumer(&registration).unwrap();
+    let user = User { username: USERNAME.to_owned(), paper: true, accounts: vec![ACCOUNT.to_owned()] };
+    broker.register_user(user).unwrap();
+    broker
+}
+
+fn database_fault(crashes: Crashes, faults: DatabaseFaults) -> impl Fn(&Call<'_>) -> Fault + Send + Sync + 'static {
+    move |call| {
+        let here = format!("{} {}", call.operation, call.body);
+        let before = |point: &CrashPoint| matches!(point, CrashPoint::BeforeWrite { with } if here.contains(with));
+        if crashes.strikes(before) {
+            return Fault::NeverArrives;
+        }
+        let after = |point: &CrashPoint| matches!(point, CrashPoint::AfterWrite { with } if here.contains(with));
+        if crashes.strikes(after) {
+            return Fault::AnswerLost;
+        }
+        (faults.lock().unwrap())(call)
+    }
+}

@@ -1,0 +1,191 @@
+//! A user connects.
+
+use domain::{Clock, ConnectionStatus, SessionState};
+use jiff::SignedDuration;
+use serde_json::json;
+use simulation::{ACCOUNT, CONSUMER, World};
+
+#[tokio::test(start_paused = true)]
+async fn three_legs_lead_to_a_connection_with_accounts_and_a_session() {
+    let world = World::start().await;
+    let begun = world.begin().await;
+    assert!(begun.authorize_url.as_str().starts_with("https://interactivebrokers.com/authorize?oauth_token="));
+    let answered = world.come_back(&world.consent(&begun), Some(&begun.cookie)).await;
+    assert_eq!(answered.status, 303, "{}", answered.text);
+    assert_eq!(answered.location, Some(format!("../?connection=connected&connection_id={}", begun.connection_id)));
+    let shown = world.api("GET /connections", &json!({})).await.json["connections"][0].clone();
+    assert_eq!((&shown["status"], &shown["environment"]), (&json!("connected"), &json!("paper")));
+    assert_eq!((&shown["accounts"], &shown["last_error"]), (&json!([ACCOUNT]), &json!(null)));
+    assert_eq!(shown["session"]["state"], "established");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_a_connection_holds_no_secret_in_the_clear() {
+    let world = World::start().await;
+    world.connect_user().await;
+    let row = serde_json::to_string(&world.connections().await).unwrap();
+    for secrets in world.broker().issued_secrets(simulation::USERNAME) {
+        assert!(!row.contains(&secrets.access_token));
+        assert!(!format!("{:?}", world.connections().await).contains(&secrets.access_token));
+    }
+    assert!(row.contains("access_token_secret"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_cancels_at_the_broker_is_recorded_as_such() {
+    let world = World::start().await;
+    let begun = world.begin().await;
+    let back = "https://courier.example/oauth/callback".parse().unwrap();
+    let answered = world.come_back(&back, Some(&begun.cookie)).await;
+    assert_eq!(answered.status, 303);
+    assert_eq!(answered.location, Some(format!("../?connection=cancelled&connection_id={}", begun.connection_id)));
+    let connection = &world.connections().await[0];
+    assert_eq!(connection.status, ConnectionStatus::Disconnected);
+    assert_eq!(connection.last_error.as_ref().unwrap().code, "cancelled_by_user");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_browser_is_refused_and_the_attempt_still_stands() {
+    let world = World::start().await;
+    let begun = world.begin().await;
+    let back = world.consent(&begun);
+    for other in [None, Some("courier_attempt=0000")] {
+        let answered = world.come_back(&back, other).await;
+        assert_eq!(answered.status, 400);
+        assert!(answered.text.contains("another browser"), "{}", answered.text);
+    }
+    assert_eq!(world.connections().await[0].status, ConnectionStatus::Pending);
+    assert_eq!(world.come_back(&back, Some(&begun.cookie)).await.status, 303);
+    assert_eq!(world.connections().await[0].status, ConnectionStatus::Connected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_return_is_taken_once() {
+    let world = World::start().await;
+    let begun = world.begin().await;
+    let back = world.consent(&begun);
+    assert_eq!(world.come_back(&back, Some(&begun.cookie)).await.status, 303);
+    let again = world.come_back(&back, Some(&begun.cookie)).await;
+    assert_eq!(again.status, 400);
+    assert!(again.text.contains("used before"), "{}", again.text);
+    assert_eq!(world.connections().await[0].status, ConnectionStatus::Connected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_return_after_ten_minutes_is_refused_with_the_reason() {
+    let world = World::start().await;
+    let begun = world.begin().await;
+    let back = world.consent(&begun);
+    tokio::time::sleep(std::time::Duration::from_secs(601)).await;
+    let answered = world.come_back(&back, Some(&begun.cookie)).await;
+    assert_eq!(answered.status, 400);
+    assert!(answered.text.contains("longer than ten minutes"), "{}", answered.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_encryption_key_is_named_as_the_likely_cause_and_nothing_is_kept() {
+    let mut world = World::start().await;
+    world.replace_consumer_secret(|secret| secret["private_encryption_pem"] = secret["private_signature_pem"].clone());
+    let begun = world.begin().await;
+    let answered = world.come_back(&world.consent(&begun), Some(&begun.cookie)).await;
+    assert_eq!(answered.status, 502);
+    assert!(answered.text.contains("private_encryption_pem"), "{}", answered.text);
+    let connection = &world.connections().await[0];
+    assert_eq!(connection.status, ConnectionStatus::Disconnected);
+    assert!(connection.tokens.is_none());
+    assert!(connection.last_error.as_ref().unwrap().message.contains("private_encryption_pem"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_realm_is_named_in_the_error() {
+    let mut world = World::start().await;
+    world.replace_consumer_secret(|secret| secret["realm"] = json!("test_realm"));
+    let answered = world.try_to_begin().await;
+    assert_eq!((answered.status, &answered.json["code"]), (502, &json!("broker_refused")));
+    let detail = answered.json["detail"].as_str().unwrap();
+    assert!(detail.contains(r#"the realm must be "limited_poa" for this key, and is "test_realm""#), "{detail}");
+    assert_eq!(world.connections().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_is_not_active_is_named_in_the_error() {
+    let world = World::start().await;
+    world.broker().set_consumer_active(CONSUMER, false);
+    let answered = world.try_to_begin().await;
+    assert_eq!(answered.status, 502);
+    let detail = answered.json["detail"].as_str().unwrap();
+    assert!(detail.contains("not active yet") && detail.contains(CONSUMER), "{detail}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_ten_minutes_off_is_named_in_the_error() {
+    for (ahead, told) in [(600, "-600 s ahead"), (-600, "600 s ahead")] {
+        let world = World::start().await;
+        world.clock.put_ahead(ahead);
+        let answered = world.try_to_begin().await;
+        assert_eq!(answered.status, 502);
+        let detail = answered.json["detail"].as_str().unwrap();
+        assert!(detail.contains("clock") && detail.contains(told), "{detail}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_secret_of_the_consumer_is_our_problem_and_said_so() {
+    let mut world = World::start().await;
+    world.replace_consumer_secret(|secret| *secret = json!({}));
+    let answered = world.try_to_begin().await;
+    assert_eq!(answered.status, 503);
+    assert!(answered.json["detail"].as_str().unwrap().contains("not set up"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_session_competes_is_connected_and_says_what_is_left_to_do() {
+    let world = World::start().await;
+    world.broker().log_in_elsewhere(simulation::USERNAME);
+    world.connect_user().await;
+    let connection = &world.connections().await[0];
+    assert_eq!(connection.status, ConnectionStatus::Connected);
+    assert!(matches!(connection.session, SessionState::Competing { .. }));
+    assert_eq!(connection.last_error.as_ref().unwrap().code, "competing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_session_token_is_renewed_by_the_schedule_ahead_of_its_end() {
+    let world = World::start().await;
+    world.broker().change_options(|options| options.live_session_token_life_seconds = 60 * 60);
+    world.connect_user().await;
+    let expires_at = |connection: &domain::Connection| {
+        connection.tokens.as_ref().unwrap().live_session_token.as_ref().unwrap().expires_at
+    };
+    let first = expires_at(&world.connections().await[0]);
+    world.run_for(std::time::Duration::from_mins(50)).await;
+    let second = expires_at(&world.connections().await[0]);
+    assert!(second > first && second > world.clock.now() + SignedDuration::from_mins(30), "{first} {second}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_consent_is_found_at_the_renewal_and_asks_the_user() {
+    let world = World::start().await;
+    world.broker().change_options(|options| options.live_session_token_life_seconds = 60 * 60);
+    world.connect_user().await;
+    world.broker().lose_tokens(simulation::USERNAME, paper_broker::TokenLoss::SecretLost);
+    world.run_for(std::time::Duration::from_mins(50)).await;
+    let connection = &world.connections().await[0];
+    assert_eq!(connection.status, ConnectionStatus::NeedsConsent);
+    assert_eq!(connection.last_error.as_ref().unwrap().code, "consent_gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_disconnects_is_forgotten_here_and_logged_out_there() {
+    let world = World::start().await;
+    let id = world.connect_user().await;
+    let answered =
+        world.api("DELETE /connections/{connection_id}", &json!({"path": {"connection_id": id.as_str()}})).await;
+    assert_eq!(answered.status, 204, "{}", answered.text);
+    let connection = &world.connections().await[0];
+    assert_eq!((connection.status, &connection.tokens), (ConnectionStatus::Disconnected, &None));
+    assert_eq!(world.calls("POST /logout").len(), 1);
+    assert!(
+        world.broker().issued_secrets(simulation::USERNAME).iter().all(|secrets| secrets.live_session_token.is_none())
+    );
+}

@@ -1,0 +1,10 @@
+//! Whole lives of users and orders, through the real functions, against the paper broker.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails like the test")]
+#![expect(clippy::large_futures, reason = "a test is one future of a whole life")]
+
+mod bad_input;
+mod connecting;
+mod exactly_once;
+mod orders;
+mod rules;
+mod sessions;
