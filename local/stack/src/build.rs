@@ -17,6 +17,12 @@ pub async fn build_functions(workspace_root: &Path, profile: &str, listener: &Li
     for name in packages::function_names(workspace_root)? {
         command.args(["--bin", &name]);
     }
+    // What `cargo run` and `cargo test` set for the program that they start. A build script of a dependency (ring) watches
+    // one of these, so passing them on would compile that dependency, and all above it, anew each time.
+    let set_by_cargo = |name: &str| ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(set_by_cargo)) {
+        command.env_remove(name);
+    }
     command.stdin(Stdio::null()).kill_on_drop(true);
     listener.step(Step::Build, compile(command)).await
 }
