@@ -79,7 +79,7 @@ impl OrderSubmit {
         let refused = match request {
             Request::Place(place) => {
                 let key = place.key.clone();
-                lane.advance_pending().await?;
+                lane.catch_up().await?;
                 lane.place(place).await?.map(|reason| (key, reason))
             }
             Request::Modify(modify) => lane.modify(&modify).await?.map(|reason| (modify.key.clone(), reason)),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, ConnectionId, UserId};
-use crate::state::Reason;
+use crate::intent::Reason;
 
 /// One connection. Its secrets are sealed; what is here may be shown to its user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ mod clock;
 mod connection;
 mod fields;
 mod ids;
+mod intent;
 pub mod message;
 mod order;
 mod refusal;
@@ -26,13 +27,14 @@ pub use ids::{
     AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, Conid, ConnectionId, InvalidId, OrderId, OrderKey,
     PrincipalId, UserId,
 };
+pub use intent::{Act, Intent, Reason};
 pub use message::{CancelOrder, Command, Malformed, ModifyOrder, PlaceOrder};
 pub use order::{HistoryEntry, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
 pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal};
 pub use rules::{Algorithm, Grant, GrantStatus, Halt, Limits};
 pub use secret::Secret;
 pub use sight::{BrokerStatus, Sight};
-pub use state::{Act, Fact, Intent, OrderState, OrderStatus, Reason};
+pub use state::{Fact, OrderState, OrderStatus};
 pub use ticket::{
     Attached, Contract, OrderType, Side, Size, StopLoss, SymbolContract, TakeProfit, Ticket, TimeInForce, Trail,
 };

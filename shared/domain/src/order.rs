@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fields::FieldFault;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
+use crate::intent::{Act, Reason};
 use crate::message::{PlaceOrder, summary};
-use crate::state::{Fact, OrderState, OrderStatus, Reason};
+use crate::state::{Fact, OrderState, OrderStatus};
 use crate::ticket::{OrderType, Size};
 
 /// How long a market order may be sent after it was first recorded, where its sender did not say (contract).
@@ -171,7 +172,7 @@ impl Order {
             return Err(OutOfPlace { status: self.status(), fact: format!("{fact:?}") });
         };
         match fact {
-            Fact::Intend(intent) if intent.act == crate::state::Act::Place => self.sends = self.sends.saturating_add(1),
+            Fact::Intend(intent) if intent.act == Act::Place => self.sends = self.sends.saturating_add(1),
             Fact::Seen(sight) => self.take_in(sight),
             Fact::CancelAsked(_) => self.cancel_asked_at = self.cancel_asked_at.or(Some(now)),
             _ => {}

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use crate::connection::{Connection, ConnectionStatus, Environment, SessionState};
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, ConnectionId, OrderId, UserId};
+use crate::intent::Reason;
 use crate::order::{HistoryEntry, Order};
-use crate::state::{OrderStatus, Reason};
+use crate::state::OrderStatus;
 use crate::ticket::{Size, Ticket};
 
 /// An order as the API and the events show it.

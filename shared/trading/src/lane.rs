@@ -40,6 +40,7 @@ pub struct Lane<'d> {
     pub(crate) looks: Looks,
     /// In how many seconds the tracker should look, if anything is to be looked at.
     pub(crate) track_in_seconds: Option<u32>,
+    caught_up: bool,
 }
 
 impl Desk {
@@ -65,6 +66,7 @@ impl Desk {
                     deadline,
                     looks,
                     track_in_seconds: None,
+                    caught_up: false,
                 };
                 lane.take_over().await?;
                 return Ok(Some(lane));
@@ -126,9 +128,14 @@ impl Lane<'_> {
         Ok(())
     }
 
+    /// Takes everything further that waited before this holder came, once.
+    pub async fn catch_up(&mut self) -> Result<(), StoreError> {
+        if std::mem::replace(&mut self.caught_up, true) { Ok(()) } else { self.advance_pending().await }
+    }
+
     /// Takes further what is on record of this user: one order, or all that waits.
     pub async fn wake(&mut self, wake: &Wake) -> Result<(), StoreError> {
-        self.advance_pending().await?;
+        self.catch_up().await?;
         let Some(order_id) = &wake.order_id else { return Ok(()) };
         match self.desk.intake.orders.get(&self.key(order_id.clone())).await? {
             Some(mut order) => self.advance(&mut order).await,
@@ -137,7 +144,7 @@ impl Lane<'_> {
     }
 
     /// Takes everything further that waits in this lane, in the order of arrival.
-    pub async fn advance_pending(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn advance_pending(&mut self) -> Result<(), StoreError> {
         for pending in self.pending.clone() {
             let key = self.key(pending.order_id);
             match self.desk.intake.orders.get(&key).await? {

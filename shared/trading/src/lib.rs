@@ -11,6 +11,7 @@ mod limits;
 mod modify;
 mod questions;
 mod receive;
+mod record;
 mod session;
 mod track;
 

@@ -69,6 +69,16 @@ impl Lane<'_> {
         self.session.open.as_ref().map(|open| Arc::clone(&open.session))
     }
 
+    /// The accounts that the session of this account reaches, itself always among them.
+    pub(crate) fn reached_accounts(&self, account_id: &AccountId) -> Vec<AccountId> {
+        let open = self.session.open.iter().flat_map(|open| open.connection.value.accounts.iter().cloned());
+        let mut accounts: Vec<AccountId> = open.collect();
+        if !accounts.contains(account_id) {
+            accounts = vec![account_id.clone()];
+        }
+        accounts
+    }
+
     async fn load(&mut self, account_id: &AccountId) -> Result<Result<(), NoSession>, StoreError> {
         if let Some(until) =
             self.desk.lanes.penalty_until().await?.filter(|until| *until > self.desk.intake.clock.now())

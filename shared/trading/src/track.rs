@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use broker::{Listing, LiveOrder, LiveOrders, Session, Trade};
-use domain::{BrokerStatus, Fact, Order, OrderState, OrderStatus, Reason, Sight};
+use domain::{AccountId, BrokerStatus, Fact, Order, OrderState, OrderStatus, Reason, Sight};
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use store::{StoreError, Versioned};
@@ -31,7 +31,7 @@ struct Shown {
 impl Lane<'_> {
     /// Takes further what waits, then looks at everything of this user that the broker may have.
     pub async fn track(&mut self) -> Result<(), StoreError> {
-        self.advance_pending().await?;
+        self.catch_up().await?;
         let mut open = self.open_orders().await?;
         for order in &mut open {
             // Orders that never reached the lane (the API recorded them, and its wake was lost), and vanished senders'.
@@ -41,30 +41,51 @@ impl Lane<'_> {
             }
         }
         open.retain(|order| order.value.state().may_be_at_the_broker());
-        let Some(account_id) = open.iter().find_map(|order| order.value.account_id().cloned()) else { return Ok(()) };
-        if !self.has_time(LOOK_TIME) {
-            self.track_in(1);
+        if open.is_empty() {
             return Ok(());
         }
         if let Some(seconds) = self.paced_for_seconds() {
             self.track_in(seconds);
             return Ok(());
         }
-        let session = match self.session_for(&account_id).await? {
+        let line = self.pending.len();
+        while let Some(account_id) = open.first().and_then(|order| order.value.account_id().cloned()) {
+            open = self.track_session(&account_id, open).await?;
+        }
+        // What was settled has made way for what waited behind it.
+        if self.pending.len() < line { self.advance_pending().await } else { Ok(()) }
+    }
+
+    /// Looks at the orders that the session of this account reaches; gives back the others.
+    async fn track_session(
+        &mut self,
+        account_id: &AccountId,
+        open: Vec<Versioned<Order>>,
+    ) -> Result<Vec<Versioned<Order>>, StoreError> {
+        if !self.has_time(LOOK_TIME) {
+            self.track_in(1);
+            return Ok(Vec::new());
+        }
+        let session = self.session_for(account_id).await?;
+        let reached = self.reached_accounts(account_id);
+        let (mut reached, others): (Vec<_>, Vec<_>) =
+            open.into_iter().partition(|order| order.value.account_id().is_some_and(|id| reached.contains(id)));
+        let session = match session {
             Ok(session) => session,
             Err(no_session) => {
-                tracing::warn!(user_id = %self.user_id(), ?no_session, "a look waits for a session");
-                return Ok(());
+                tracing::warn!(user_id = %self.user_id(), %account_id, ?no_session, "a look waits for a session");
+                return Ok(others);
             }
         };
-        let Some(shown) = self.look(&session, &open).await? else {
-            self.track_in(u32::try_from(LOOK_PAUSE.as_secs()).unwrap_or(1));
-            return Ok(());
-        };
-        for order in &mut open {
-            self.take_in(order, &shown).await?;
+        match self.look(&session, &reached).await? {
+            Some(shown) => {
+                for order in &mut reached {
+                    self.take_in(order, &shown).await?;
+                }
+            }
+            None => self.track_in(u32::try_from(LOOK_PAUSE.as_secs()).unwrap_or(1)),
         }
-        Ok(())
+        Ok(others)
     }
 
     /// For how many seconds the broker's pacing forbids a look, if it does.

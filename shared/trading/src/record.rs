@@ -1,0 +1,80 @@
+//! Record: a fact about an order is written into the ledger. The only place that does.
+
+use domain::{Fact, Order};
+use jiff::Timestamp;
+use store::{StoreError, Versioned};
+
+use crate::advance::{UNKNOWN_CHECK, WORKING_CHECK};
+use crate::lane::Lane;
+
+/// Tries to write a fact when others write the order as well (a user who cancels).
+const CONFLICTS_MAX: u32 = 5;
+
+impl Lane<'_> {
+    /// Writes a fact into the ledger. Where another has written the order meanwhile, the fact is taken in again on
+    /// top of what is there now.
+    pub(crate) async fn record(&self, order: &mut Versioned<Order>, fact: Fact) -> Result<(), StoreError> {
+        let now = self.desk.intake.clock.now();
+        let check_at = match fact {
+            Fact::Unread(_) | Fact::NotFound => now + UNKNOWN_CHECK,
+            Fact::NotSent(_) => now,
+            _ => now + WORKING_CHECK,
+        };
+        self.record_and_check(order, fact, Some(check_at)).await
+    }
+
+    pub(crate) async fn record_and_check(
+        &self,
+        order: &mut Versioned<Order>,
+        fact: Fact,
+        check_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        for _ in 0..CONFLICTS_MAX {
+            let now = self.desk.intake.clock.now();
+            let mut changed = order.clone();
+            if let Err(out_of_place) = changed.value.apply(fact.clone(), now) {
+                tracing::error!(key = %order.value.key, %out_of_place, "a fact has no place in the order's state");
+                return Ok(());
+            }
+            if let Some(at) = check_at {
+                changed.value.check_again_at(at);
+            }
+            match self.desk.intake.orders.save(&mut changed).await {
+                Ok(()) => {
+                    log_change(&order.value, &changed.value);
+                    *order = changed;
+                    return Ok(());
+                }
+                Err(StoreError::Conflict { .. }) => self.read_again(order).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict { resource: "orders".to_owned(), key: order.value.key.to_string() })
+    }
+
+    pub(crate) async fn read_again(&self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+        if let Some(now) = self.desk.intake.orders.get(&order.value.key).await? {
+            *order = now;
+        }
+        Ok(())
+    }
+}
+
+/// One line for each change of an order: ids, never content.
+fn log_change(before: &Order, after: &Order) {
+    if before.sequence == after.sequence {
+        return;
+    }
+    let reason = after.state().reason();
+    tracing::info!(
+        key = %after.key,
+        algorithm_id = %after.algorithm_id,
+        client_order_id = %after.client_order_id,
+        from = before.status().as_str(),
+        to = after.status().as_str(),
+        sequence = after.sequence,
+        code = reason.map(|reason| reason.code.as_str()),
+        reason = reason.map(|reason| reason.message.as_str()),
+        "an order changed"
+    );
+}
