@@ -1,6 +1,9 @@
 //! Whole lives of users and orders, through the real functions, against the paper broker.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails like the test")]
-#![expect(clippy::unwrap_used, clippy::large_futures, reason = "a test is one future of a whole life, and stops where it cannot go on")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::large_futures,
+    reason = "a test is one future of a whole life, and stops where it cannot go on"
+)]
 
 mod bad_input;
 mod connecting;
