@@ -13,6 +13,7 @@ mod database;
 mod documents;
 mod error;
 mod intent;
+mod lane_book;
 mod lanes;
 mod orders;
 mod queues;
@@ -35,7 +36,8 @@ pub use database::Database;
 pub use documents::{DUE_SHARDS, PAGE_ROWS_MAX};
 pub use error::StoreError;
 pub use intent::{IntentGuards, IntentRefused};
-pub use lanes::{Acquired, LaneLease, Lanes, Looks, Pending};
+pub use lane_book::{Ended, LaneBook, Looks, Pending};
+pub use lanes::{Acquired, LaneLease, Lanes};
 pub use orders::{Inserted, OPEN_ROWS_MAX, Orders, order_from_image};
 pub use queues::{
     BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue,

@@ -6,8 +6,11 @@
 )]
 
 mod bad_input;
+mod brackets;
+mod changes;
 mod connecting;
 mod exactly_once;
 mod orders;
 mod rules;
 mod sessions;
+mod settling;

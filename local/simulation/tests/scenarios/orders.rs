@@ -117,26 +117,6 @@ async fn every_time_in_force_and_a_cash_quantity_are_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bracket_reaches_the_broker_whole_and_its_exits_follow_the_parent() {
-    let world = World::with_a_connected_user().await;
-    let attached = json!({"take_profit": {"limit_price": "190.00"}, "stop_loss": {"stop_price": "185.50"}});
-    world.place("first", &json!({"type": "limit", "limit_price": "187.00", "attached": attached}));
-    world.settle().await;
-    assert_eq!(world.status("first").await, "working", "{}", world.reason("first").await);
-    let parent = world.tickets("first")[0].order_id;
-    let ledger = world.broker().ledger();
-    let exits: Vec<_> = ledger.iter().filter(|entry| entry.parent_order_id == Some(parent)).collect();
-    assert_eq!(exits.len(), 2);
-    assert!(exits.iter().all(|exit| exit.side == "SELL" && exit.quantity == decimal("10")));
-    assert_eq!(exits.iter().map(|exit| exit.order_type.as_str()).collect::<Vec<_>>(), ["LMT", "STP"]);
-    world.broker().set_price(265_598, Some(decimal("186.90")));
-    world.run_for(Duration::from_mins(2)).await;
-    let order = world.order("first").await;
-    assert_eq!((order.status(), order.filled_quantity), (OrderStatus::Filled, decimal("10")));
-    assert_eq!(order.broker_order_ids.len(), 3, "the parent and both exits");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_symbol_that_names_one_contract_is_resolved() {
     let world = World::with_a_connected_user().await;
     world.place("first", &json!({"type": "limit", "limit_price": "186", "contract": {"symbol": "AAPL"}}));
