@@ -148,7 +148,7 @@ async fn a_crash_in_the_middle_of_a_question_never_makes_two_tickets() {
         CrashPoint::AfterCall { with: "/iserver/reply/" },
         CrashPoint::AfterWrite { with: "\"reply\"" },
     ] {
-        let world = World::with_a_connected_user().await;
+        let world = crate::with_every_question_asked().await;
         world.crash_at(point.clone());
         world.place("first", &json!({"type": "market"}));
         world.deliver_all().await;

@@ -142,7 +142,7 @@ async fn a_symbol_that_names_several_contracts_is_denied_with_the_candidates() {
 
 #[tokio::test(start_paused = true)]
 async fn a_question_on_the_list_is_answered_with_yes() {
-    let world = World::with_a_connected_user().await;
+    let world = crate::with_every_question_asked().await;
     let rules = QuestionRules { always: vec!["o354".into(), "o10336".into()], ..QuestionRules::default() };
     world.broker().set_questions(rules);
     world.place("first", &json!({"type": "market"}));
@@ -175,7 +175,7 @@ async fn a_question_on_no_list_is_answered_with_no_and_named() {
 
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_never_stops_asking_leaves_the_order_to_be_looked_up() {
-    let world = World::with_a_connected_user().await;
+    let world = crate::with_every_question_asked().await;
     world.broker().set_questions(QuestionRules { always: vec!["o354".into(); 15], ..QuestionRules::none() });
     let many: Vec<String> =
         ["o354", "o403", "o10151", "o10152", "o10153", "o10164", "o10223", "o10288", "o10331", "o10336", "p6"]
@@ -299,4 +299,15 @@ async fn a_lost_wake_of_the_api_costs_time_and_not_the_order() {
     world.run_for(Duration::from_mins(2)).await;
     assert_eq!(world.status("own").await, "working");
     assert_eq!(world.broker().ledger().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_only_informs_is_not_asked_and_a_guard_of_the_brokers_is() {
+    let world = World::with_a_connected_user().await;
+    world.place("market", &json!({"type": "market"}));
+    world.place("mistyped", &json!({"type": "limit", "limit_price": "150.00"}));
+    world.settle().await;
+    assert_eq!(world.status("market").await, "filled");
+    assert_eq!(world.status("mistyped").await, "rejected: question_declined");
+    assert_eq!(world.calls("POST /iserver/reply/").len(), 1);
 }

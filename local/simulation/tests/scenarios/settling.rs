@@ -90,7 +90,7 @@ async fn a_second_copy_that_meets_a_parked_first_is_one_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_question_that_was_killed_is_asked_anew_even_for_a_market_order() {
-    let world = World::with_a_connected_user().await;
+    let world = crate::with_every_question_asked().await;
     let gone = FaultKind::Answer {
         executed: false,
         status: 400,
