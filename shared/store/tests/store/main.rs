@@ -12,3 +12,4 @@ mod refusals;
 mod rules;
 mod sealing;
 mod support;
+mod usage;
