@@ -226,7 +226,7 @@ fn grant_check(rules: &Rules, order: &Order, read: Option<&Standing<Grant>>) -> 
         .expression_attribute_values(":active", text("active"))
         .expression_attribute_values(":account", text(account_of(order)))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    let check = match read.filter(|read| read.rule.is_some()) {
+    let check = match read {
         Some(read) => read.check(check, in_force),
         None => check.condition_expression(in_force),
     };
