@@ -43,13 +43,11 @@ impl Lane<'_> {
             false => Some(rules.standing_grant(self.lease.user_id(), &request.algorithm_id).await?),
         };
         let granted = grant.as_ref().and_then(|grant| grant.rule.as_ref());
-        let bearing: Bearing<'_> = [
-            own.rule.as_ref().map(|limits| (Whose::User, limits)),
-            granted.map(|grant| (Whose::Grant, &grant.limits)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let bearing: Bearing<'_> =
+            [own.rule.as_ref().map(|limits| (Whose::User, limits)), granted.map(|grant| (Whose::Grant, &grant.limits))]
+                .into_iter()
+                .flatten()
+                .collect();
         let notional = match self.weigh(session, request, conid, &bearing).await? {
             Ok(notional) => notional,
             Err(no_session) => return Ok(Err(no_session)),
@@ -69,7 +67,10 @@ impl Lane<'_> {
     ) -> Result<Result<Decimal, NoSession>, StoreError> {
         let ticket = &request.ticket;
         let first = |check: &dyn Fn(Whose, &Limits) -> Option<Beyond>| {
-            bearing.iter().find_map(|(whose, limits)| check(*whose, limits)).map(|beyond| NoSession::Deny(reason(&beyond)))
+            bearing
+                .iter()
+                .find_map(|(whose, limits)| check(*whose, limits))
+                .map(|beyond| NoSession::Deny(reason(&beyond)))
         };
         if let Some(denied) = first(&|whose, limits| beyond_ticket(whose, limits, ticket, conid)) {
             return Ok(Err(denied));

@@ -39,12 +39,7 @@ pub(super) fn beyond_value(whose: Whose, limits: &Limits, value: Option<Decimal>
 }
 
 /// Every price that the ticket names, those of its exits too, against the market's.
-pub(super) fn beyond_collar(
-    whose: Whose,
-    limits: &Limits,
-    ticket: &Ticket,
-    market: Option<Decimal>,
-) -> Option<Beyond> {
+pub(super) fn beyond_collar(whose: Whose, limits: &Limits, ticket: &Ticket, market: Option<Decimal>) -> Option<Beyond> {
     let most = limits.price_collar_percent?;
     let beyond = |why| Some(Beyond { whose, limit: "price_collar_percent", why });
     let Some(market) = market else {
