@@ -50,7 +50,7 @@ pub use queues::{
 pub use rules::{HaltScope, Rules};
 pub use sealing::{Purpose, SEALING_SECRET_CHARACTERS_MIN, SealError, Sealer, SealingKeys};
 pub use standing::Standing;
-pub use usage::{Claim, Usage};
+pub use usage::{Claim, Usage, Usages};
 pub use versioned::Versioned;
 
 /// The names of the tables, as the stack gives them.

@@ -25,7 +25,7 @@ struct Counter<'c> {
     whose: Whose,
     key: Attributes,
     limits: Option<&'c Limits>,
-    /// Whether the row counts an earlier day yet, or nothing. It is tried without; the row tells where it does not fit.
+    /// Whether the row counts an earlier day yet, or nothing. Taken from what was read; the row tells where that is over.
     begins_day: bool,
 }
 
@@ -41,12 +41,19 @@ impl<'c> Reservation<'c> {
             Whose::User => claim.own.rule.as_ref(),
             Whose::Grant => claim.grant.as_ref().and_then(|grant| grant.rule.as_ref()).map(|grant| &grant.limits),
         };
-        let counter = |(whose, key)| Counter { whose, key, limits: limits_of(whose), begins_day: false };
-        let counters: Vec<_> = keys_of(order).into_iter().map(counter).collect();
+        let keys = keys_of(order);
+        let begun = keys.iter().filter_map(|(whose, _)| claim.used.of(*whose).day).max();
+        let day = begun.map_or(claim.day, |begun| begun.max(claim.day));
+        let counter = |(whose, key)| {
+            let begins_day = claim.used.of(whose).day != Some(day);
+            Counter { whose, key, limits: limits_of(whose), begins_day }
+        };
+        let counters: Vec<_> = keys.into_iter().map(counter).collect();
         let notional = claim.notional.max(held);
-        let reservation = Self { day: claim.day, cost, notional, before: order.reserved.clone(), counters };
-        let alone = reservation.counters.iter().find_map(|counter| reservation.beyond(counter, &Usage::default()));
-        alone.map_or(Ok(reservation), Err)
+        let reservation = Self { day, cost, notional, before: order.reserved.clone(), counters };
+        let beyond = |counter: &Counter<'_>| reservation.beyond(counter, claim.used.of(counter.whose));
+        let first = reservation.counters.iter().find_map(beyond);
+        first.map_or(Ok(reservation), Err)
     }
 
     /// What the order holds once the transaction stands.

@@ -31,6 +31,17 @@ pub struct Claim {
     pub own: Standing<Limits>,
     /// The grant; `None` for the user's own hand.
     pub grant: Option<Standing<Grant>>,
+    /// What was used when the limits were read ([`Orders::usages`]). What is used when the intent is written decides.
+    pub used: Usages,
+}
+
+/// What is used of the limits that bear on one order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usages {
+    /// Of the user's own limits.
+    pub own: Usage,
+    /// Of the grant's; of the user's own hand nothing.
+    pub grant: Usage,
 }
 
 /// What is used of the limits.
@@ -54,6 +65,15 @@ pub(crate) struct Cost {
 }
 
 impl Orders {
+    /// What is used of the limits that bear on an order of this algorithm.
+    pub async fn usages(&self, user_id: &UserId, algorithm_id: &AlgorithmId) -> Result<Usages, StoreError> {
+        if algorithm_id.is_own_hand() {
+            return Ok(Usages { own: self.usage(user_id, None).await?, ..Usages::default() });
+        }
+        let (own, grant) = tokio::try_join!(self.usage(user_id, None), self.usage(user_id, Some(algorithm_id)))?;
+        Ok(Usages { own, grant })
+    }
+
     /// What is used of a user's own limits; of a grant's, where an algorithm is named.
     pub async fn usage(&self, user_id: &UserId, algorithm_id: Option<&AlgorithmId>) -> Result<Usage, StoreError> {
         let answer = self
@@ -68,6 +88,15 @@ impl Orders {
             .await
             .map_err(|error| StoreError::of_call(&self.table.name, "read what is used of limits", error))?;
         Usage::read(&self.table.name, &answer.item.unwrap_or_default())
+    }
+}
+
+impl Usages {
+    pub(crate) fn of(&self, whose: Whose) -> &Usage {
+        match whose {
+            Whose::User => &self.own,
+            Whose::Grant => &self.grant,
+        }
     }
 }
 

@@ -7,10 +7,10 @@ mod checks;
 mod price;
 
 use broker::Session;
-use domain::{Beyond, Conid, Limits, PlaceOrder, Reason, Whose};
+use domain::{AlgorithmId, Beyond, Conid, Grant, Limits, PlaceOrder, Reason, Whose};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
-use store::{Claim, StoreError};
+use store::{Claim, Standing, StoreError, Usages};
 
 use crate::lane::Lane;
 use crate::limits::checks::{beyond_collar, beyond_ticket, beyond_value, value_of_ticket};
@@ -36,12 +36,7 @@ impl Lane<'_> {
         request: &PlaceOrder,
         conid: Conid,
     ) -> Result<Result<Claim, NoSession>, StoreError> {
-        let rules = &self.desk.intake.rules;
-        let own = rules.standing_limits(self.lease.user_id()).await?;
-        let grant = match request.algorithm_id.is_own_hand() {
-            true => None,
-            false => Some(rules.standing_grant(self.lease.user_id(), &request.algorithm_id).await?),
-        };
+        let (own, grant, used) = Box::pin(self.read_limits(&request.algorithm_id)).await?;
         let granted = grant.as_ref().and_then(|grant| grant.rule.as_ref());
         let bearing: Bearing<'_> =
             [own.rule.as_ref().map(|limits| (Whose::User, limits)), granted.map(|grant| (Whose::Grant, &grant.limits))]
@@ -53,7 +48,23 @@ impl Lane<'_> {
             Err(no_session) => return Ok(Err(no_session)),
         };
         let day = TimeZone::UTC.to_datetime(self.desk.intake.clock.now()).date();
-        Ok(Ok(Claim { day, notional, own, grant }))
+        Ok(Ok(Claim { day, notional, own, grant, used }))
+    }
+
+    /// Read anew for each order, so that a change counts for the next one.
+    async fn read_limits(
+        &self,
+        algorithm_id: &AlgorithmId,
+    ) -> Result<(Standing<Limits>, Option<Standing<Grant>>, Usages), StoreError> {
+        let (intake, user_id) = (&self.desk.intake, self.lease.user_id());
+        let own = intake.rules.standing_limits(user_id);
+        let used = intake.orders.usages(user_id, algorithm_id);
+        if algorithm_id.is_own_hand() {
+            let (own, used) = tokio::try_join!(own, used)?;
+            return Ok((own, None, used));
+        }
+        let (own, used, grant) = tokio::try_join!(own, used, intake.rules.standing_grant(user_id, algorithm_id))?;
+        Ok((own, Some(grant), used))
     }
 
     /// The order's value, if nothing in the ticket is beyond the limits. The broker is asked only for what a limit needs
