@@ -9,6 +9,7 @@ use crate::fields::FieldFault;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
 use crate::intent::Reason;
 use crate::message::{PlaceOrder, summary};
+use crate::reserved::Reserved;
 use crate::sight::{BrokerStatus, Sight};
 use crate::state::{Fact, OrderState};
 use crate::status::OrderStatus;
@@ -83,6 +84,9 @@ pub struct Order {
     pub updated_at: Timestamp,
     /// When somebody must look at it again; `None` once it is final.
     pub next_check_at: Option<Timestamp>,
+    /// What it holds of the limits that bear on it: written with its intent and taken off with its end, by the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reserved>,
 }
 
 /// One change of status.
@@ -184,6 +188,7 @@ impl Order {
             created_at: now,
             updated_at: now,
             next_check_at: Some(now),
+            reserved: None,
         }
     }
 

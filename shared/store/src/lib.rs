@@ -12,16 +12,20 @@ mod cursor;
 mod database;
 mod documents;
 mod error;
+mod give_back;
 mod intent;
 mod lane_book;
 mod lanes;
 mod orders;
 mod queues;
 mod refusals;
+mod reserve;
 mod rules;
 mod sealing;
+mod standing;
 mod times;
 mod transaction;
+mod usage;
 mod versioned;
 
 use std::sync::Arc;
@@ -45,6 +49,8 @@ pub use queues::{
 };
 pub use rules::{HaltScope, Rules};
 pub use sealing::{Purpose, SEALING_SECRET_CHARACTERS_MIN, SealError, Sealer, SealingKeys};
+pub use standing::Standing;
+pub use usage::{Claim, Usage, Usages};
 pub use versioned::Versioned;
 
 /// The names of the tables, as the stack gives them.

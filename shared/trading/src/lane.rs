@@ -11,7 +11,6 @@ use jiff::{SignedDuration, Timestamp};
 use store::{Acquired, LaneBook, LaneLease, Pending, StoreError, Versioned, Wake};
 
 use crate::desk::Desk;
-use crate::limits::LaneLimits;
 use crate::session::LaneSession;
 
 /// How long to wait for a lane that another invocation holds, before its next holder is left to take the orders further.
@@ -33,7 +32,6 @@ pub struct Lane<'d> {
     /// The line, the looks at the broker, and what ended lately.
     pub(crate) book: LaneBook,
     pub(crate) session: LaneSession,
-    pub(crate) limits: LaneLimits,
     /// When this invocation must have ended.
     pub(crate) deadline: Timestamp,
     /// In how many seconds the tracker should look, if anything is to be looked at.
@@ -60,7 +58,6 @@ impl Desk {
                     lease,
                     book,
                     session: LaneSession::default(),
-                    limits: LaneLimits::default(),
                     deadline,
                     track_in_seconds: None,
                     caught_up: false,

@@ -25,7 +25,6 @@ pub use calendar::{Calendar, CalendarUnreadable};
 pub use desk::{Desk, Intake};
 pub use dialogue::ANSWER_ROUNDS_MAX;
 pub use lane::{Lane, PENDING_MAX};
-pub use limits::not_enforced;
 pub use modify::ChangeAsked;
 pub use questions::{QuestionPolicy, Verdict};
 pub use receive::{QueueMessage, Recorded, Request, differs};

@@ -12,7 +12,7 @@ use crate::desk::Intake;
 use crate::dialogue::{ANSWER_ROUNDS_MAX, ANSWER_TIME, declined};
 use crate::lane::Lane;
 use crate::questions::Verdict;
-use crate::send::by_rule;
+use crate::send::{Way, by_rule};
 use crate::session::NoSession;
 
 /// Tries to write a change when others write the order as well.
@@ -58,7 +58,7 @@ impl Lane<'_> {
         };
         let Some(broker_order_id) = order.value.broker_order_ids.first().copied() else { return Ok(Next::Rest) };
         let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
-        let (session, conid) = match self.way_to_the_broker(&wanted).await? {
+        let Way { session, conid, claim } = match self.way_to_the_broker(&wanted).await? {
             Ok(way) => way,
             Err(NoSession::Hold(reason)) => {
                 tracing::warn!(key = %order.value.key, code = reason.code, "a change waits");
@@ -67,9 +67,10 @@ impl Lane<'_> {
             }
             Err(NoSession::Deny(reason)) => return self.refuse_change(order, &change, reason).await,
         };
-        match self.intend_change(order, IntentGuards::HaltsAndGrant(&self.desk.intake.rules)).await? {
+        let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &claim);
+        match self.intend_change(order, guards).await? {
             Ok(()) => {}
-            Err(IntentRefused::Conflict) => {
+            Err(IntentRefused::Conflict | IntentRefused::LimitsChanged) => {
                 self.read_again(order).await?;
                 return Ok(Next::Again);
             }

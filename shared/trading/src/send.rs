@@ -6,14 +6,24 @@ use std::sync::Arc;
 use broker::Session;
 use domain::{Act, Circumstances, Conid, Fact, Intent, Order, OrderState, PlaceOrder, Reason, Settlement};
 use jiff::{SignedDuration, Timestamp};
-use store::{IntentGuards, IntentRefused, StoreError, Versioned};
+use store::{Claim, IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::advance::{HELD_CHECK, Next};
 use crate::lane::Lane;
+use crate::limits;
 use crate::session::NoSession;
 
 /// An order whose sender vanished is found after this: longer than an invocation lives.
 const SENDING_CHECK: SignedDuration = SignedDuration::from_secs(75);
+
+/// How an order gets to the broker.
+pub(crate) struct Way {
+    pub(crate) session: Arc<Session>,
+    /// The number of its contract.
+    pub(crate) conid: Conid,
+    /// What it claims of the limits.
+    pub(crate) claim: Claim,
+}
 
 impl Lane<'_> {
     pub(crate) async fn send(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
@@ -34,13 +44,14 @@ impl Lane<'_> {
             );
             return self.hold(order, reason).await;
         }
-        let (session, conid) = match self.way_to_the_broker(&request).await? {
+        let way = match self.way_to_the_broker(&request).await? {
             Ok(way) => way,
             Err(NoSession::Hold(reason)) => return self.hold(order, reason).await,
             Err(NoSession::Deny(reason)) => return self.stop(order, Fact::Deny(reason)).await,
         };
-        match self.intend(order, Act::Place, IntentGuards::HaltsAndGrant(&self.desk.intake.rules)).await? {
-            Ok(()) => self.carry_out(order, &session, &request, conid).await,
+        let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
+        match self.intend(order, Act::Place, guards).await? {
+            Ok(()) => self.carry_out(order, &way.session, &request, way.conid).await,
             Err(refused) => self.refused_intent(order, refused).await,
         }
     }
@@ -62,14 +73,14 @@ impl Lane<'_> {
     /// unknown, until its absence is proved without it.
     async fn send_again(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
         let Some(request) = order.value.request.clone() else { return Ok(Next::Rest) };
-        if let Ok((session, conid)) = self.way_to_the_broker(&request).await? {
-            let guards = IntentGuards::HaltsAndGrant(&self.desk.intake.rules);
+        if let Ok(way) = self.way_to_the_broker(&request).await? {
+            let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
             match self.intend(order, Act::PlaceAgain, guards).await? {
                 Ok(()) => {
                     tracing::warn!(key = %order.value.key, sends = order.value.sends, "an order that never arrived is sent once more");
-                    return self.carry_out(order, &session, &request, conid).await;
+                    return self.carry_out(order, &way.session, &request, way.conid).await;
                 }
-                Err(IntentRefused::Conflict) => {
+                Err(IntentRefused::Conflict | IntentRefused::LimitsChanged) => {
                     self.read_again(order).await?;
                     return Ok(Next::Again);
                 }
@@ -94,12 +105,12 @@ impl Lane<'_> {
         }
     }
 
-    /// A session that takes this order now, and the number of its contract; with enough time left for the dialogue, and
-    /// nothing of the order's content against it.
+    /// The way of this order to the broker now; with enough time left for the dialogue, and nothing of the order's
+    /// content against it.
     pub(crate) async fn way_to_the_broker(
         &mut self,
         request: &PlaceOrder,
-    ) -> Result<Result<(Arc<Session>, Conid), NoSession>, StoreError> {
+    ) -> Result<Result<Way, NoSession>, StoreError> {
         if let Some(reason) = self.quiet_now() {
             return Ok(Err(NoSession::Hold(reason)));
         }
@@ -111,13 +122,14 @@ impl Lane<'_> {
             Ok(conid) => conid,
             Err(no_session) => return Ok(Err(no_session)),
         };
-        if let Some(reason) = self.beyond_limits(request, conid).await? {
-            return Ok(Err(NoSession::Deny(reason)));
-        }
+        let claim = match self.within_limits(&session, request, conid).await? {
+            Ok(claim) => claim,
+            Err(no_session) => return Ok(Err(no_session)),
+        };
         if !self.has_time(crate::dialogue::DIALOGUE_TIME) {
             return Ok(Err(NoSession::Hold(out_of_time())));
         }
-        Ok(Ok((session, conid)))
+        Ok(Ok(Way { session, conid, claim }))
     }
 
     fn quiet_now(&self) -> Option<Reason> {
@@ -170,11 +182,11 @@ impl Lane<'_> {
         refused: IntentRefused,
     ) -> Result<Next, StoreError> {
         match refused {
-            IntentRefused::Halted(_) | IntentRefused::NoGrant(_) => {
+            IntentRefused::Halted(_) | IntentRefused::NoGrant(_) | IntentRefused::BeyondLimits(_) => {
                 let reason = by_rule(&refused);
                 self.stop(order, Fact::Deny(reason)).await
             }
-            IntentRefused::Conflict => {
+            IntentRefused::Conflict | IntentRefused::LimitsChanged => {
                 self.read_again(order).await?;
                 Ok(Next::Again)
             }
@@ -223,6 +235,7 @@ pub(crate) fn by_rule(refused: &IntentRefused) -> Reason {
                 "The user's grant to the algorithm {algorithm_id} is halted, gone, or does not list the account; the order was not sent."
             ),
         ),
+        IntentRefused::BeyondLimits(beyond) => limits::reason(beyond),
         other => Reason::new("not_allowed", format!("The order was not sent: {other}.")),
     }
 }
@@ -243,7 +256,7 @@ pub(crate) fn cancelled_before_sending() -> Reason {
     Reason::new("cancelled_before_sending", "It was cancelled before it was sent: the broker never had it.")
 }
 
-fn out_of_time() -> Reason {
+pub(crate) fn out_of_time() -> Reason {
     Reason::new(
         "next_run",
         "The order waits for the next run: too little time was left in this one for its dialogue with the broker.",

@@ -219,7 +219,7 @@ async fn a_database_that_loses_answers_makes_no_second_ticket() {
         count += 1;
         match call.operation {
             "PutItem" | "UpdateItem" | "TransactWriteItems" if count % 2 == 0 => DatabaseFault::AnswerLost,
-            _ if count % 7 == 0 => DatabaseFault::Throttled,
+            _ if count % 11 == 0 => DatabaseFault::Throttled,
             _ => DatabaseFault::None,
         }
     });

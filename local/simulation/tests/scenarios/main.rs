@@ -10,6 +10,8 @@ mod brackets;
 mod changes;
 mod connecting;
 mod exactly_once;
+mod limit_prices;
+mod limits;
 mod orders;
 mod rules;
 mod sessions;
