@@ -1,6 +1,6 @@
 //! Limits are reserved with the intent and given back with the end.
 
-use domain::{BrokerStatus, Fact, GrantStatus, Limits, Order, OrderStatus, Whose};
+use domain::{BrokerStatus, Doubt, Fact, GrantStatus, Limits, Order, OrderStatus, Whose};
 use store::{IntentGuards, Usage, Versioned};
 
 use crate::limits_support::{
@@ -86,7 +86,7 @@ async fn a_grants_limits_do_not_bind_another_algorithm_and_the_users_bind_all() 
 
 #[tokio::test]
 async fn an_order_that_was_sent_gives_back_its_place_and_one_that_was_not_everything() {
-    let unread = || vec![Fact::Unread(reason())];
+    let unread = || vec![Fact::Unread(Doubt::Unread, reason())];
     let ends: [(&str, Vec<Fact>, Usage); 9] = [
         ("filled", vec![seen(BrokerStatus::Filled)], used(TODAY, 1, "100", 0)),
         ("cancelled", vec![seen(BrokerStatus::Cancelled)], used(TODAY, 1, "100", 0)),
