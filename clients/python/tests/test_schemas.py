@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from courier_client import ConnectionStatus, OrderStatus
 from support import ROOT, SCHEMAS, read_json, validator
 
 
@@ -55,3 +56,12 @@ def test_an_event_with_a_number_for_a_quantity_is_refused() -> None:
     event = read_json(SCHEMAS / "examples" / "events" / "order-filled.json")
     event["detail"]["filled_quantity"] = 10
     assert not validator("order-event").is_valid(event)
+
+
+def test_the_client_knows_each_status_of_the_schemas_and_which_are_final() -> None:
+    orders = read_json(SCHEMAS / "order-event.schema.json")["$defs"]["status"]["enum"]
+    connections = read_json(SCHEMAS / "connection-event.schema.json")["$defs"]["status"]["enum"]
+    assert list(OrderStatus) == orders
+    assert list(ConnectionStatus) == connections
+    # The contract's table: what waits or is at the broker comes first, what is final after it.
+    assert [status.value for status in OrderStatus if status.is_final] == orders[orders.index("filled") :]
