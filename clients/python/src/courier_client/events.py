@@ -125,6 +125,7 @@ def follow(
 
     A message is deleted when its changes have been taken and the next is asked for. So a program that dies in between
     sees them again after its restart: at least once. To act once, keep each order's last sequence with what you do.
+    What cannot be read raises `UnexpectedAnswer`, and stays in the queue for its dead letter queue, if it has one.
     """
     sqs = sqs if sqs is not None else sqs_client()
     while keep_on():
