@@ -24,12 +24,16 @@
 )]
 
 mod aws_door;
+mod chronicle;
 mod clock;
 mod crash;
 mod driver;
+mod effects;
 mod entropy;
+mod explore;
 mod functions;
 mod http;
+mod look;
 mod network;
 mod queues;
 mod user;
@@ -38,6 +42,7 @@ mod world;
 pub use clock::VirtualClock;
 pub use crash::CrashPoint;
 pub use entropy::SeededEntropy;
+pub use explore::{Enumerated, Outcome, Report, Violation, enumerate, explore, replay};
 pub use http::{Answered, request};
 pub use network::Network;
 pub use queues::{Message, QueueName, Queues};

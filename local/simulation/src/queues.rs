@@ -10,8 +10,9 @@ use domain::Clock;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::aws_door;
+use crate::aws_door::{self, Reply};
 use crate::clock::VirtualClock;
+use crate::effects::{Door, Effects, Strike, crash};
 
 /// Until a message that was not deleted is seen again (infra/template.yaml).
 const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
@@ -100,6 +101,7 @@ impl Message {
 #[derive(Debug, Clone)]
 pub struct Queues {
     clock: VirtualClock,
+    effects: Effects,
     state: Arc<Mutex<State>>,
 }
 
@@ -108,13 +110,15 @@ struct State {
     count: u64,
     messages: Vec<Message>,
     dead: Vec<Message>,
+    /// What every message said that was ever sent.
+    bodies: Vec<String>,
     /// Group, deduplication id, and when it was taken.
     seen: Vec<(String, String, Timestamp)>,
 }
 
 impl Queues {
-    pub(crate) fn new(clock: VirtualClock) -> Self {
-        Self { clock, state: Arc::default() }
+    pub(crate) fn new(clock: VirtualClock, effects: Effects) -> Self {
+        Self { clock, effects, state: Arc::default() }
     }
 
     /// A client of the real SDK whose calls end here.
@@ -125,15 +129,16 @@ impl Queues {
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("simulated", "simulated", None, None, "simulated"))
             .endpoint_url("https://sqs.invalid")
-            .http_client(aws_door::http_client(move |operation, body| queues.answer(operation, body)))
+            .http_client(aws_door::http_client(move |operation, body| queues.take(operation, body)))
             .build();
         aws_sdk_sqs::Client::from_conf(config)
     }
 
-    /// Puts a message into the FIFO queue of orders, as whoever `sender` is.
-    pub fn send_order(&self, body: &str, sender: &str, group: &str) {
+    /// Puts a message into the FIFO queue of orders, as whoever `sender` is; its id.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn send_order(&self, body: &str, sender: &str, group: &str) -> String {
         let unique = format!("unique-{}", self.state.lock().unwrap().count);
-        self.send(QueueName::Orders, body, sender, Some((group, &unique)), SignedDuration::ZERO);
+        self.send(QueueName::Orders, body, sender, Some((group, &unique)), SignedDuration::ZERO)
     }
 
     fn send(
@@ -155,6 +160,7 @@ impl Queues {
             }
             state.seen.push((group.to_owned(), deduplication.to_owned(), now));
         }
+        state.bodies.push(body.to_owned());
         state.messages.push(Message {
             id: id.clone(),
             queue,
@@ -216,6 +222,36 @@ impl Queues {
     #[must_use]
     pub fn dead_letters(&self) -> Vec<Message> {
         self.state.lock().unwrap().dead.clone()
+    }
+
+    /// What every message said that was ever sent.
+    #[must_use]
+    pub fn bodies(&self) -> Vec<String> {
+        self.state.lock().unwrap().bodies.clone()
+    }
+
+    /// Takes a call of the SDK, unless something befalls it.
+    fn take(&self, operation: &str, body: &Value) -> Reply {
+        let answer = || self.answer(operation, body).map_or_else(Reply::Refusal, Reply::Answer);
+        let place = format!("{operation} {}", body["QueueUrl"].as_str().unwrap_or_default());
+        match self.effects.strike(Door::Queue, &place) {
+            Some(Strike::CrashBefore) => {
+                crash();
+                Reply::Lost
+            }
+            Some(Strike::CrashAfter) => {
+                answer();
+                crash();
+                Reply::Lost
+            }
+            Some(Strike::AnswerLost | Strike::LostForGood) => {
+                answer();
+                Reply::Lost
+            }
+            Some(Strike::NeverArrives) => Reply::Lost,
+            Some(Strike::Throttled | Strike::InternalError) => Reply::Refusal("com.amazonaws.sqs#RequestThrottled"),
+            _ => answer(),
+        }
     }
 
     fn answer(&self, operation: &str, body: &Value) -> Result<Value, &'static str> {

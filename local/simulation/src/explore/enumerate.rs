@@ -1,0 +1,100 @@
+//! Every crash point, one by one: each kind of order is lived once without faults, and then once more for each of its
+//! effects and each way in which that effect can end; a limit order for each pair of its effects as well.
+
+use std::collections::BTreeMap;
+
+use super::in_parallel;
+use super::one_world::{Keep, Outcome, live};
+use super::plan::{Plan, Script};
+use crate::effects::{Director, Door, Strike};
+
+/// How an effect can end.
+const ENDS: [(&str, Strike); 3] =
+    [("crash before", Strike::CrashBefore), ("crash after", Strike::CrashAfter), ("answer lost", Strike::LostForGood)];
+/// Failures that are told; the count tells of the rest.
+const TOLD_MAX: usize = 20;
+
+/// Strikes at numbered effects.
+struct Points(BTreeMap<u64, (&'static str, Strike)>);
+
+impl Director for Points {
+    fn strike(&mut self, _: Door, number: u64, _: &str) -> Option<(&'static str, Strike)> {
+        self.0.remove(&number)
+    }
+}
+
+/// What came of enumerating.
+#[derive(Debug)]
+pub struct Enumerated {
+    /// Points by the kind of order, and how many of them there were.
+    pub points: Vec<(String, usize)>,
+    /// Pairs of points of a limit order.
+    pub pairs: usize,
+    /// Where something was that must never be.
+    pub failures: Vec<String>,
+}
+
+impl Enumerated {
+    /// For people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let count: usize = self.points.iter().map(|(_, count)| count).sum();
+        let mut lines =
+            vec![format!("crash points {count} ({} kinds), pairs of a limit order {}", self.points.len(), self.pairs)];
+        lines.extend(self.points.iter().map(|(name, count)| format!("  {name:<26}{count:>8}")));
+        lines.extend(self.failures.iter().take(TOLD_MAX).map(|failure| format!("FAILED: {failure}")));
+        lines.push(format!("failures {}", self.failures.len()));
+        lines.join("\n")
+    }
+}
+
+/// Runs every crash point.
+#[must_use]
+pub fn enumerate() -> Enumerated {
+    let scripts = Script::all();
+    let recorded =
+        in_parallel(scripts.len(), |index| live(Plan::scripted(&scripts[index], 45_000), None, Keep::Effects));
+    let mut failures = Vec::new();
+    let mut singles = Vec::new();
+    let mut points = Vec::new();
+    for (index, outcome) in recorded.iter().enumerate() {
+        failures.extend(told(&format!("{}: without any fault", scripts[index].name()), outcome));
+        points.push((scripts[index].name(), outcome.effects.len() * ENDS.len()));
+        singles.extend((1..=outcome.effects.len() as u64).flat_map(|number| ENDS.map(|end| (index, number, end))));
+    }
+    let outcomes = in_parallel(singles.len(), |at| {
+        let (script, number, end) = &singles[at];
+        live(
+            Plan::scripted(&scripts[*script], 200_000),
+            Some(Box::new(Points([(*number, end.clone())].into()))),
+            Keep::Nothing,
+        )
+    });
+    for ((script, number, end), outcome) in singles.iter().zip(&outcomes) {
+        let effect = &recorded[*script].effects[usize::try_from(number - 1).unwrap()];
+        failures
+            .extend(told(&format!("{}: {} at effect {number} ({effect:?})", scripts[*script].name(), end.0), outcome));
+    }
+    let pairs = pairs(recorded[0].effects.len() as u64);
+    let outcomes = in_parallel(pairs.len(), |at| {
+        live(Plan::scripted(&scripts[0], 200_000), Some(Box::new(Points(pairs[at].clone()))), Keep::Nothing)
+    });
+    for (pair, outcome) in pairs.iter().zip(&outcomes) {
+        failures.extend(told(&format!("{}: {pair:?}", scripts[0].name()), outcome));
+    }
+    Enumerated { points, pairs: pairs.len(), failures }
+}
+
+/// Each pair of effects: the invocation ends after the first, and whoever comes then ends at the second as well.
+fn pairs(count: u64) -> Vec<BTreeMap<u64, (&'static str, Strike)>> {
+    let after = ENDS[1].clone();
+    let pair = |first: u64| (first + 1..=count).map(move |second| (first, second));
+    (1..=count)
+        .flat_map(pair)
+        .map(|(first, second)| BTreeMap::from([(first, after.clone()), (second, after.clone())]))
+        .collect()
+}
+
+fn told(place: &str, outcome: &Outcome) -> Vec<String> {
+    outcome.violations.iter().map(|violation| format!("{place}: {}: {}", violation.rule, violation.evidence)).collect()
+}
