@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::crash::Invocation;
 use crate::functions::DEAD_LETTERS_ARN;
-use crate::queues::{Message, QueueName};
+use crate::message::{Message, QueueName};
 use crate::world::{ACCOUNT, ALGORITHM, SENDER, USER, World};
 
 /// Time that an invocation has (infra/template.yaml).
@@ -95,9 +95,10 @@ impl World {
     pub async fn deliver_all(&self) {
         loop {
             let submitted = self.deliver(QueueName::Orders, Function::Submit).await;
+            let dead = self.deliver(QueueName::DeadLetters, Function::Submit).await;
             let refreshed = self.deliver(QueueName::Sessions, Function::Refresh).await;
             let tracked = self.deliver(QueueName::Tracks, Function::Track).await;
-            if !(submitted || refreshed || tracked) {
+            if !(submitted || dead || refreshed || tracked) {
                 return;
             }
         }

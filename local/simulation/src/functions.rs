@@ -19,8 +19,9 @@ use store::{OrderQueue, Sealer, SealingKeys, SessionQueue, Store, TrackQueue};
 use trading::{Calendar, Desk, Intake, QuestionPolicy};
 
 use crate::aws_door::{self, Reply};
+use crate::message::QueueName;
 use crate::network::Network;
-use crate::queues::{QueueName, Queues};
+use crate::queues::Queues;
 
 /// The secret that holds the consumer.
 const CONSUMER_ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:consumer";

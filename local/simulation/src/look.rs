@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Clock, Grant, GrantStatus, Order, Refusal};
+use domain::{Clock, Grant, GrantStatus, Limits, Order, Refusal};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -44,12 +44,12 @@ impl World {
     }
 
     /// A user's grant to the algorithm.
-    pub(crate) async fn grant(&self, user_id: &str, accounts: &[&str], status: GrantStatus) {
+    pub(crate) async fn grant(&self, user_id: &str, accounts: &[&str], status: GrantStatus, limits: Limits) {
         let grant = Grant {
             user_id: user_id.parse().unwrap(),
             algorithm_id: ALGORITHM.parse().unwrap(),
             account_ids: accounts.iter().map(|account| account.parse().unwrap()).collect(),
-            limits: domain::Limits::default(),
+            limits,
             status,
         };
         self.store().rules.put_grant(&grant).await.unwrap();

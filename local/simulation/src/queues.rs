@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::aws_door::{self, Reply};
 use crate::clock::VirtualClock;
 use crate::effects::{Door, Effects, Strike, crash};
+use crate::message::{Message, QueueName};
 
 /// Until a message that was not deleted is seen again (infra/template.yaml).
 const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
@@ -22,80 +23,6 @@ const DEDUPLICATION: SignedDuration = SignedDuration::from_mins(5);
 const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// The sender id of the functions' own messages.
 const FUNCTIONS: &str = "AROACOURIER:function";
-
-/// A queue of the template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QueueName {
-    /// The FIFO queue of orders.
-    Orders,
-    /// Sessions to look after.
-    Sessions,
-    /// Users to look at.
-    Tracks,
-}
-
-impl QueueName {
-    pub(crate) fn url(self) -> &'static str {
-        match self {
-            Self::Orders => "https://sqs.invalid/orders.fifo",
-            Self::Sessions => "https://sqs.invalid/sessions",
-            Self::Tracks => "https://sqs.invalid/tracks",
-        }
-    }
-
-    fn of_url(url: &str) -> Option<Self> {
-        [Self::Orders, Self::Sessions, Self::Tracks].into_iter().find(|name| name.url() == url)
-    }
-
-    /// Messages of one batch (infra/template.yaml).
-    fn batch_size(self) -> usize {
-        if self == Self::Orders { 10 } else { 1 }
-    }
-
-    /// Deliveries before a message is a dead letter (infra/template.yaml).
-    fn deliveries_max(self) -> u32 {
-        if self == Self::Orders { 10 } else { 5 }
-    }
-}
-
-/// A message in a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Its id.
-    pub id: String,
-    /// In which queue.
-    pub queue: QueueName,
-    /// What it says.
-    pub body: String,
-    /// Who sent it.
-    pub sender: String,
-    /// Its group, in the FIFO queue.
-    pub group: Option<String>,
-    /// How often it was delivered.
-    pub deliveries: u32,
-    deduplication: Option<String>,
-    sent_at: Timestamp,
-    visible_at: Timestamp,
-}
-
-impl Message {
-    /// As a record of a Lambda event.
-    #[must_use]
-    pub fn record(&self) -> Value {
-        let mut attributes = json!({
-            "SenderId": self.sender,
-            "ApproximateReceiveCount": self.deliveries.to_string(),
-            "SentTimestamp": self.sent_at.as_millisecond().to_string(),
-        });
-        if let Some(group) = &self.group {
-            attributes["MessageGroupId"] = json!(group);
-            attributes["MessageDeduplicationId"] = json!(self.deduplication);
-        }
-        json!({"messageId": self.id, "receiptHandle": self.id, "body": self.body, "attributes": attributes,
-               "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "eu-west-1",
-               "eventSourceARN": format!("arn:aws:sqs:eu-west-1:123456789012:{:?}", self.queue)})
-    }
-}
 
 /// The queues. Clones are the same ones.
 #[derive(Debug, Clone)]
@@ -202,9 +129,19 @@ impl Queues {
     /// Moves what was delivered too often to the dead letters.
     pub(crate) fn bury(&self) {
         let mut state = self.state.lock().unwrap();
-        let dead: Vec<_> =
-            state.messages.extract_if(.., |message| message.deliveries >= message.queue.deliveries_max()).collect();
-        state.dead.extend(dead);
+        let now = self.clock.now();
+        // Not while it is worked on: only what comes back too often is dead.
+        let is_dead =
+            |message: &mut Message| message.visible_at <= now && message.deliveries >= message.queue.deliveries_max();
+        let dead: Vec<_> = state.messages.extract_if(.., is_dead).collect();
+        for message in dead {
+            if message.queue == QueueName::Orders {
+                // A dead letter of a FIFO queue gets a new age.
+                let queue = QueueName::DeadLetters;
+                state.messages.push(Message { queue, sent_at: now, visible_at: now, deliveries: 0, ..message.clone() });
+            }
+            state.dead.push(message);
+        }
     }
 
     /// When the next message can be seen; `None`: there is none.
@@ -265,7 +202,7 @@ impl Queues {
         let delay = body.get("DelaySeconds").and_then(Value::as_i64);
         let fifo = text("MessageGroupId").zip(text("MessageDeduplicationId"));
         // A FIFO queue takes no delay, and needs group and deduplication id; the others have neither.
-        if fifo.is_some() != (queue == QueueName::Orders) || (fifo.is_some() && delay.is_some()) {
+        if fifo.is_some() != queue.is_fifo() || (fifo.is_some() && delay.is_some()) {
             return Err("com.amazonaws.sqs#InvalidParameterValue");
         }
         let id = self.send(queue, message, FUNCTIONS, fifo, SignedDuration::from_secs(delay.unwrap_or(0)));

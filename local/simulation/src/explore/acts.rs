@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use store::HaltScope;
 
-use super::plan::{ALGORITHMS_SENDER, Act, PEOPLE, Stop, change};
+use super::lives::{ALGORITHMS_SENDER, PEOPLE, change};
+use super::plan::{Act, Stop};
 use super::stage::{Halted, Sent, Stage};
 use crate::world::ALGORITHM;
 
@@ -157,7 +158,8 @@ impl Stage {
             }
             Stop::Grant(index) => {
                 let status = if on { GrantStatus::Halted } else { GrantStatus::Active };
-                self.world.grant(PEOPLE[index].user_id, PEOPLE[index].accounts, status).await;
+                let limits = self.plan.grant_limits(index);
+                self.world.grant(PEOPLE[index].user_id, PEOPLE[index].accounts, status, limits).await;
             }
         }
         if on {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::in_parallel;
 use super::one_world::{Keep, Outcome, live};
-use super::plan::{Plan, Script};
+use super::plan::Plan;
+use super::script::Script;
 use crate::effects::{Director, Door, Strike};
 
 /// How an effect can end.

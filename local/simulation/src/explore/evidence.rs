@@ -8,9 +8,10 @@ use order_events::Event;
 use paper_broker::{LedgerEntry, OrderStatus};
 use rust_decimal::Decimal;
 
-use super::plan::{PEOPLE, Plan};
+use super::lives::PEOPLE;
+use super::plan::Plan;
 use super::stage::{Halted, Sent, Stage};
-use crate::queues::Message;
+use crate::message::Message;
 use crate::world::World;
 
 /// Digits after the point to which an average price is compared.
@@ -33,7 +34,6 @@ pub(crate) struct Record {
 #[derive(Debug)]
 pub(crate) struct Evidence {
     pub(crate) plan: Plan,
-    pub(crate) begun_at: Timestamp,
     pub(crate) calm_at: Timestamp,
     pub(crate) records: Vec<Record>,
     pub(crate) refusals: Vec<Refusal>,
@@ -44,6 +44,7 @@ pub(crate) struct Evidence {
     pub(crate) left: Vec<Message>,
     pub(crate) dead: Vec<Message>,
     pub(crate) day_reset: bool,
+    pub(crate) most_open: BTreeMap<String, usize>,
     /// Every row of every table, every message, every line of the log.
     pub(crate) everything_written: String,
     pub(crate) secrets: Vec<(&'static str, String)>,
@@ -65,7 +66,6 @@ impl Evidence {
         }
         Self {
             plan: stage.plan.clone(),
-            begun_at: stage.begun_at,
             calm_at: stage.calm_at.unwrap_or(stage.begun_at),
             records,
             refusals: world.all_refusals().await,
@@ -76,6 +76,7 @@ impl Evidence {
             left: world.queues.messages(),
             dead: world.queues.dead_letters(),
             day_reset: stage.day_reset,
+            most_open: stage.most_open.clone(),
             everything_written: everything_written(world, log),
             secrets: super::secrets::all(world),
         }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::dice::Dice;
-use super::plan::Life;
+use super::lives::Life;
 use crate::world::{ALGORITHM, SENDER, USER};
 
 /// A message, and the codes of a refusal, any of which it must meet.

@@ -9,8 +9,9 @@ use tokio::task::LocalSet;
 use super::coverage::Coverage;
 use super::evidence::Evidence;
 use super::invariants::{Violation, broken, violation};
+use super::lives::PEOPLE;
 use super::log::Log;
-use super::plan::{PEOPLE, Plan};
+use super::plan::Plan;
 use super::settling::{Settled, settled};
 use super::stage::Stage;
 use crate::effects::{Director, Door};
@@ -62,8 +63,7 @@ pub(crate) fn live(plan: Plan, director: Option<Box<dyn Director>>, keep: Keep) 
     // The SDK's retries pause for a random time, by this thread's dice.
     fastrand::seed(seed);
     let lived = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        LocalSet::new().block_on(&runtime, live_through(plan, director, keep))
+        in_its_own_time(async move { live_through(plan, director, keep).await.0 })
     }));
     lived.unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().cloned();
@@ -80,7 +80,14 @@ pub(crate) fn live(plan: Plan, director: Option<Box<dyn Director>>, keep: Keep) 
     })
 }
 
-async fn live_through(plan: Plan, director: Option<Box<dyn Director>>, keep: Keep) -> Outcome {
+/// Runs on this thread, in time that passes only when nothing is left to do.
+pub(crate) fn in_its_own_time<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    LocalSet::new().block_on(&runtime, work)
+}
+
+/// What came of a world, and what it is judged by.
+pub(crate) async fn live_through(plan: Plan, director: Option<Box<dyn Director>>, keep: Keep) -> (Outcome, Evidence) {
     let world = Rc::new(World::from_seed(plan.seed).await);
     let chronicle = world.effects.chronicle.clone();
     if keep == Keep::Trace {
@@ -97,7 +104,7 @@ async fn live_through(plan: Plan, director: Option<Box<dyn Director>>, keep: Kee
     stage.tasks.shutdown().await;
     chronicle.note(|| format!("=== the end; quiet: {quiet}"));
     let evidence = Evidence::of(&stage, log.text()).await;
-    Outcome {
+    let outcome = Outcome {
         seed: stage.plan.seed,
         lives: stage.plan.lives.len() as u64,
         violations: broken(&evidence),
@@ -105,7 +112,8 @@ async fn live_through(plan: Plan, director: Option<Box<dyn Director>>, keep: Kee
         settled: settled(&evidence),
         effects: world.effects.recorded(),
         trace: chronicle.trace(),
-    }
+    };
+    (outcome, evidence)
 }
 
 /// Everybody is connected, and has granted the algorithm their accounts.
@@ -116,8 +124,14 @@ async fn prepare(world: &World, plan: &Plan) {
         options.live_session_token_life_seconds = plan.token_life_seconds;
         options.renewal_ends_session = plan.renewal_ends_session;
     });
-    for person in &PEOPLE[..plan.people] {
+    for (index, person) in PEOPLE[..plan.people].iter().enumerate() {
         world.connect(person.user_id, person.username).await;
-        world.grant(person.user_id, person.accounts, GrantStatus::Active).await;
+        world.grant(person.user_id, person.accounts, GrantStatus::Active, plan.grant_limits(index)).await;
+        let own = plan.limits.iter().find(|set| set.person == index && !set.on_grant);
+        if let Some(own) = own {
+            let body = serde_json::json!({"body": own.limits});
+            let answered = world.api_as(&serde_json::json!({"sub": person.user_id}), "PUT /limits", &body).await;
+            assert_eq!(answered.status, 200, "{}", answered.text);
+        }
     }
 }

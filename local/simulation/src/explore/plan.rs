@@ -1,46 +1,18 @@
 //! The plan of one world: who sends what when, and what else happens to them. All of it comes from the seed.
 
-use serde_json::{Value, json};
+use domain::Limits;
+use serde_json::json;
 
 use super::dice::Dice;
+use super::lives::{Life, PEOPLE, Person, new_life};
 use super::messages::{Bad, bad_message};
-use super::tickets::{CONTRACTS, Contract, DARK, FORBIDDEN, KINDS, Kind, text};
+use super::tickets::{CONTRACTS, Contract};
 use super::weather::Weather;
-use crate::world::{ACCOUNT, ALGORITHM, SECOND_ACCOUNTS, SECOND_USERNAME, SENDER, USER, USERNAME};
 
 /// Lives of one world: from so many to so many.
 const LIVES: (i64, i64) = (12, 24);
 /// Messages come within so many milliseconds.
 const MESSAGES_WITHIN_MS: i64 = 120_000;
-
-/// Somebody who trades.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Person {
-    pub(crate) user_id: &'static str,
-    pub(crate) username: &'static str,
-    pub(crate) accounts: &'static [&'static str],
-}
-
-/// Everybody.
-pub(crate) const PEOPLE: [Person; 2] = [
-    Person { user_id: USER, username: USERNAME, accounts: &[ACCOUNT] },
-    Person { user_id: "u-8", username: SECOND_USERNAME, accounts: &SECOND_ACCOUNTS },
-];
-
-/// One order, from its message to its end.
-#[derive(Debug, Clone)]
-pub(crate) struct Life {
-    pub(crate) person: Person,
-    pub(crate) account: &'static str,
-    pub(crate) order_id: String,
-    pub(crate) kind: Kind,
-    /// The contract that the ticket names; `None`: it names none, or more than one.
-    pub(crate) contract: Option<Contract>,
-    /// The user's own, over the API; else an algorithm's, over the queue.
-    pub(crate) own_hand: bool,
-    /// The place command.
-    pub(crate) command: Value,
-}
 
 /// What a halt stops, in a world's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +22,15 @@ pub(crate) enum Stop {
     User(usize),
     /// The grant of this user.
     Grant(usize),
+}
+
+/// Limits that stand from the beginning.
+#[derive(Debug, Clone)]
+pub(crate) struct SetLimits {
+    pub(crate) person: usize,
+    /// On the grant to the algorithm; else the user's own.
+    pub(crate) on_grant: bool,
+    pub(crate) limits: Limits,
 }
 
 /// Something that happens at a time.
@@ -106,6 +87,8 @@ pub(crate) struct Plan {
     pub(crate) live_orders_delay_ms: i64,
     pub(crate) token_life_seconds: i64,
     pub(crate) renewal_ends_session: bool,
+    /// Limits that somebody set.
+    pub(crate) limits: Vec<SetLimits>,
     /// Per thousand messages: their delete is lost, and they come again.
     pub(crate) redelivered_often: u64,
     /// Per thousand batches: a second worker gets them as well.
@@ -132,6 +115,7 @@ impl Plan {
             live_orders_delay_ms: dice.pick(&[0, 0, 0, 2_000, 7_000, 20_000]),
             token_life_seconds: dice.pick(&[86_400, 86_400, 86_400, 86_400, 120, 300]),
             renewal_ends_session: dice.per_mille(200),
+            limits: limits(&mut dice, people),
             redelivered_often: dice.pick(&[0, 0, 20, 60]),
             second_worker_often: dice.pick(&[0, 0, 30, 100]),
             dice: dice.split(),
@@ -144,11 +128,17 @@ impl Plan {
         plan
     }
 
+    /// The limits on this person's grant.
+    pub(crate) fn grant_limits(&self, person: usize) -> Limits {
+        let set = self.limits.iter().find(|set| set.person == person && set.on_grant);
+        set.map(|set| set.limits.clone()).unwrap_or_default()
+    }
+
     fn add_lives(&mut self, dice: &mut Dice) {
         let contracts: Vec<Contract> = (0..dice.between(1, 3)).map(|_| dice.pick(&CONTRACTS)).collect();
         for number in 0..dice.between(LIVES.0, LIVES.1) {
             let person = PEOPLE[usize::try_from(dice.below(self.people as u64)).unwrap()];
-            let life = life(dice, person, number, &contracts);
+            let life = new_life(dice, person, number, &contracts);
             self.lives.push(life);
             let at = dice.between(0, MESSAGES_WITHIN_MS);
             self.add_messages(dice, self.lives.len() - 1, at);
@@ -234,133 +224,22 @@ impl Plan {
     }
 }
 
-fn life(dice: &mut Dice, person: Person, number: i64, contracts: &[Contract]) -> Life {
-    let kind = dice.weigh(&KINDS);
-    let account = dice.pick(person.accounts);
-    let order_id = format!("order-{number:02}");
-    let own_hand = dice.per_mille(120);
-    let contract = dice.weigh(&[(92, None), (4, Some(DARK)), (4, Some(FORBIDDEN))]);
-    let contract = contract.unwrap_or_else(|| dice.pick(contracts));
-    let (named, meant) = named(dice, contract);
-    let algorithm_id = if own_hand { "self" } else { ALGORITHM };
-    let mut command = json!({"schema": "courier.order/1", "command": "place", "user_id": person.user_id,
-        "order_id": order_id, "algorithm_id": algorithm_id, "account_id": account, "contract": named});
-    merge(&mut command, kind.fields(dice, &contract));
-    if let Some(seconds) = dice.weigh(&[(65, None), (15, Some(15)), (15, Some(90)), (3, Some(600)), (2, Some(-5))]) {
-        // Told from the beginning of the world: most messages come within two minutes.
-        command["good_until_seconds"] = json!(seconds);
+/// In a quarter of all worlds somebody sets a limit that some orders meet.
+fn limits(dice: &mut Dice, people: usize) -> Vec<SetLimits> {
+    let choices = [
+        json!({"max_order_quantity": "30"}),
+        json!({"max_order_notional": "9000"}),
+        json!({"max_daily_notional": "40000"}),
+        json!({"max_daily_orders": 7}),
+        json!({"max_open_orders": 3}),
+        json!({"max_open_orders": 4, "max_daily_orders": 12}),
+        json!({"allowed_conids": [265_598, 272_093, 756_733]}),
+        json!({"price_collar_percent": "1.5"}),
+    ];
+    if !dice.per_mille(250) {
+        return Vec::new();
     }
-    Life { person, account, order_id, kind, contract: meant, own_hand, command }
-}
-
-/// How a message names a contract, and which one it is then.
-fn named(dice: &mut Dice, contract: Contract) -> (Value, Option<Contract>) {
-    match dice.weigh(&[(80, 0), (16, 1), (2, 2), (2, 3)]) {
-        0 => (json!({"conid": contract.conid}), Some(contract)),
-        1 => (json!({"symbol": contract.symbol, "exchange": contract.exchange}), Some(contract)),
-        2 => (json!({"symbol": "BHP"}), None),
-        _ => (json!({"symbol": "NOSUCH"}), None),
-    }
-}
-
-pub(crate) fn merge(into: &mut Value, fields: Value) {
-    if let (Value::Object(into), Value::Object(fields)) = (into, fields) {
-        into.extend(fields);
-    }
-}
-
-/// A change that fits the kind of order.
-pub(crate) fn change(life: &Life, revision: u64, dice: &mut Dice) -> Value {
-    let mut command = json!({"schema": "courier.order/1", "command": "modify", "user_id": life.person.user_id,
-        "order_id": life.order_id, "algorithm_id": life.command["algorithm_id"], "revision": revision});
-    let cents = life.contract.map_or(1_000, |contract| contract.cents);
-    let price = text(cents + cents * dice.between(-20, 20) / 1000);
-    let field = match life.kind {
-        Kind::Limit | Kind::Bracket | Kind::HalfBracket if dice.per_mille(700) => json!({"limit_price": price}),
-        Kind::Stop => json!({"stop_price": price}),
-        Kind::CashQuantity => json!({"time_in_force": "gtc"}),
-        _ => json!({"quantity": dice.between(1, 60).to_string()}),
-    };
-    merge(&mut command, field);
-    command
-}
-
-/// Who sends for an algorithm.
-pub(crate) const ALGORITHMS_SENDER: &str = SENDER;
-
-/// A life without chance, whose every effect is known.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Script {
-    kind: Kind,
-    own_hand: bool,
-    by_symbol: bool,
-    is_cancelled: bool,
-}
-
-impl Script {
-    /// Each kind of order once, a plain limit order first; and a limit order that comes over the API, names its contract
-    /// by a symbol, or is cancelled.
-    pub(crate) fn all() -> Vec<Self> {
-        let plain = Self { kind: Kind::Limit, own_hand: false, by_symbol: false, is_cancelled: false };
-        let others =
-            KINDS.iter().filter(|(_, kind)| *kind != Kind::Limit).map(|(_, kind)| Self { kind: *kind, ..plain });
-        let variants =
-            [Self { own_hand: true, ..plain }, Self { by_symbol: true, ..plain }, Self { is_cancelled: true, ..plain }];
-        std::iter::once(plain).chain(others).chain(variants).collect()
-    }
-
-    pub(crate) fn name(&self) -> String {
-        let mut name = self.kind.name().to_owned();
-        for (is_so, word) in [
-            (self.own_hand, " over the api"),
-            (self.by_symbol, " by symbol"),
-            (self.is_cancelled, " that is cancelled"),
-        ] {
-            if is_so {
-                name.push_str(word);
-            }
-        }
-        name
-    }
-}
-
-impl Plan {
-    /// One order in fair weather: it is sent, filled in part after 12 s, and filled whole after 20 s; or cancelled then.
-    pub(crate) fn scripted(script: &Script, storm_ends_ms: i64) -> Self {
-        let contract = CONTRACTS[0];
-        let mut dice = Dice::new(7);
-        let mut life = life(&mut dice, PEOPLE[0], 0, &[contract]);
-        life.kind = script.kind;
-        life.own_hand = script.own_hand;
-        life.contract = Some(contract);
-        let named = if script.by_symbol { json!({"symbol": "AAPL"}) } else { json!({"conid": contract.conid}) };
-        let algorithm_id = if script.own_hand { "self" } else { ALGORITHM };
-        life.command = json!({"schema": "courier.order/1", "command": "place", "user_id": USER, "order_id": life.order_id,
-            "algorithm_id": algorithm_id, "account_id": ACCOUNT, "contract": named});
-        merge(&mut life.command, script.kind.fields(&mut Dice::new(11), &contract));
-        // A price that waits, so that the order is at work for a while.
-        if script.kind == Kind::Limit {
-            merge(
-                &mut life.command,
-                json!({"side": "buy", "quantity": "10", "limit_price": "186.00", "time_in_force": "day"}),
-            );
-        }
-        let mut acts = vec![(0, Act::Place(0)), (12_000, Act::Execute)];
-        acts.push((20_000, if script.is_cancelled { Act::Cancel(0) } else { Act::Fill }));
-        Self {
-            seed: 7,
-            people: 1,
-            lives: vec![life],
-            acts,
-            weather: Weather::new(Dice::new(7)),
-            storm_ends_ms,
-            cancel_delay_ms: 400,
-            live_orders_delay_ms: 0,
-            token_life_seconds: 86_400,
-            renewal_ends_session: false,
-            redelivered_often: 0,
-            second_worker_often: 0,
-            dice: Dice::new(7),
-        }
-    }
+    let limits = serde_json::from_value(dice.pick(&choices)).unwrap();
+    let person = usize::try_from(dice.below(people as u64)).unwrap();
+    vec![SetLimits { person, on_grant: dice.per_mille(500), limits }]
 }

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::plan::PEOPLE;
+use super::lives::PEOPLE;
 use crate::world::World;
 
 /// Names and texts of every secret of a world.

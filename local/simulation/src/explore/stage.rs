@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::dice::Dice;
 use super::plan::{Act, Plan};
 use crate::driver::{Deletes, Function};
-use crate::queues::QueueName;
+use crate::message::QueueName;
 use crate::world::World;
 
 /// The pause between two ticks of the schedules (infra/template.yaml).
@@ -54,6 +54,8 @@ pub(crate) struct Stage {
     pub(crate) sent: Vec<Sent>,
     pub(crate) halted: Vec<Halted>,
     pub(crate) day_reset: bool,
+    /// The most orders that each username ever had open at the broker at once, exits of brackets apart.
+    pub(crate) most_open: BTreeMap<String, usize>,
     pub(crate) dice: Dice,
     pub(crate) tasks: JoinSet<()>,
     running: BTreeMap<&'static str, Rc<Cell<u32>>>,
@@ -72,6 +74,7 @@ impl Stage {
             sent: Vec::new(),
             halted: Vec::new(),
             day_reset: false,
+            most_open: BTreeMap::new(),
             dice: plan.dice.clone(),
             tasks: JoinSet::new(),
             running: BTreeMap::new(),
@@ -90,6 +93,7 @@ impl Stage {
             let now = self.world.right_time();
             self.take_acts(now).await;
             self.deliver();
+            self.count_open();
             if now >= self.next_tick {
                 self.next_tick = now + TICK;
                 self.tick();
@@ -153,10 +157,12 @@ impl Stage {
     fn deliver(&mut self) {
         let queues = [
             (QueueName::Orders, Function::Submit, "submit"),
+            (QueueName::DeadLetters, Function::Submit, "dead letters"),
             (QueueName::Sessions, Function::Refresh, "refresh"),
             (QueueName::Tracks, Function::Track, "track"),
         ];
         let stormy = self.calm_at.is_none();
+        self.world.queues.bury();
         for (queue, function, name) in queues {
             let running = Rc::clone(self.running.entry(name).or_default());
             while running.get() < AT_ONCE_MAX {
@@ -188,6 +194,21 @@ impl Stage {
         }
     }
 
+    fn count_open(&mut self) {
+        if self.plan.limits.is_empty() {
+            return;
+        }
+        let mut open: BTreeMap<String, usize> = BTreeMap::new();
+        let book = self.world.broker().ledger();
+        for entry in book.iter().filter(|entry| !entry.status.is_final() && entry.parent_order_id.is_none()) {
+            *open.entry(entry.username.clone()).or_default() += 1;
+        }
+        for (username, count) in open {
+            let most = self.most_open.entry(username).or_default();
+            *most = count.max(*most);
+        }
+    }
+
     fn tick(&mut self) {
         for function in [Function::Track, Function::Refresh] {
             let world = Rc::clone(&self.world);
@@ -214,13 +235,18 @@ impl Stage {
 
     /// Whether nothing is on its way, and nothing is left to be found out.
     async fn is_quiet(&self) -> bool {
-        let waiting = self.world.queues.messages().into_iter().any(|message| message.queue == QueueName::Orders);
+        let waiting = self
+            .world
+            .queues
+            .messages()
+            .into_iter()
+            .any(|message| matches!(message.queue, QueueName::Orders | QueueName::DeadLetters));
         if waiting || !self.tasks.is_empty() {
             return false;
         }
         let book = super::evidence::by_client_order_id(&self.world.broker().ledger());
         let now = self.world.clock.now();
-        for person in &super::plan::PEOPLE[..self.plan.people] {
+        for person in &super::lives::PEOPLE[..self.plan.people] {
             for order in self.world.all_orders(person.user_id).await {
                 let entry = book.get(order.client_order_id.as_str());
                 let told = entry.is_some_and(|entry| super::evidence::is_told(&order, entry));

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::{Violation, violation};
 use crate::explore::evidence::{Evidence, Record};
-use crate::explore::plan::Life;
+use crate::explore::lives::Life;
 
 /// Type, price, second price, trail.
 type Written = (&'static str, Option<Decimal>, Option<Decimal>, Option<(Decimal, String)>);
@@ -17,7 +17,21 @@ pub(crate) fn exactly_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
         let record = evidence.record(life.person.user_id, &life.order_id)?;
         Some((life, record, record.entry.as_ref()?, record.order.request.as_ref()?))
     });
-    with_records.flat_map(|(life, record, entry, request)| compare(evidence, life, record, entry, request)).collect()
+    with_records
+        .flat_map(|(life, record, entry, request)| {
+            let broken = compare(evidence, life, record, entry, request);
+            // What became of a change may not be known yet.
+            let change =
+                record.order.change().filter(|change| entry.modifications > 0 && change.ticket != request.ticket);
+            match change {
+                Some(change) if !broken.is_empty() => {
+                    let request = PlaceOrder { ticket: change.ticket.clone(), ..request.clone() };
+                    compare(evidence, life, record, entry, &request)
+                }
+                _ => broken,
+            }
+        })
+        .collect()
 }
 
 fn compare(

@@ -6,7 +6,7 @@ use super::{Violation, violation};
 use crate::explore::evidence::{Evidence, Record, is_told};
 
 /// The codes with which an order may be left to a person.
-const FOR_A_PERSON: [&str; 1] = ["not_settled"];
+const FOR_A_PERSON: [&str; 2] = ["not_settled", "missing_at_broker"];
 
 pub(crate) fn final_or_watched_or_flagged(evidence: &Evidence) -> Vec<Violation> {
     evidence.records.iter().filter_map(|record| unwatched(record).or_else(|| left(evidence, record))).collect()
@@ -33,8 +33,6 @@ fn left(evidence: &Evidence, record: &Record) -> Option<Violation> {
         Some(entry) if is_told(order, entry) => None,
         // What ended before the daily reset is not shown after it.
         Some(entry) if entry.status.is_final() && evidence.day_reset => None,
-        // Never arrived, and so never to be found: it is looked for until a person is asked.
-        None if order.status() == OrderStatus::Unknown => None,
         _ => Some(violation("an order is not what the broker says long after", told(record))),
     }
 }

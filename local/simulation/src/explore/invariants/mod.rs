@@ -1,13 +1,15 @@
 //! What must hold in every world, whatever befell it.
-//!
-//! Limits on what an algorithm may do in a day belong here, beside the halts, as soon as they are kept.
 
 mod asked;
 mod ends;
+mod limits;
 mod messages;
 mod stream;
 mod tickets;
 mod times;
+
+#[cfg(test)]
+mod tests;
 
 use super::evidence::Evidence;
 
@@ -35,6 +37,7 @@ pub(crate) fn broken(evidence: &Evidence) -> Vec<Violation> {
         ends::final_states_are_the_brokers,
         times::nothing_is_sent_too_late,
         times::nothing_is_sent_while_halted,
+        limits::no_limit_is_exceeded,
         stream::changes_count_up_without_gaps,
         no_secret_is_written_down,
     ];

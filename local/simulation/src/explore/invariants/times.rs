@@ -4,7 +4,8 @@ use domain::{Act as Wire, Intent, Order, OrderState};
 
 use super::{Violation, violation};
 use crate::explore::evidence::{Evidence, Record};
-use crate::explore::plan::{PEOPLE, Stop};
+use crate::explore::lives::PEOPLE;
+use crate::explore::plan::Stop;
 use crate::explore::stage::Halted;
 use crate::world::ALGORITHM;
 
@@ -12,8 +13,7 @@ pub(crate) fn nothing_is_sent_too_late(evidence: &Evidence) -> Vec<Violation> {
     let mut broken = Vec::new();
     for record in &evidence.records {
         let order = &record.order;
-        let late =
-            intents(record).into_iter().filter(|intent| intent.act == Wire::Place && intent.at >= order.good_until);
+        let late = intents(record).into_iter().filter(|intent| intent.act.is_ticket() && intent.at >= order.good_until);
         broken.extend(late.map(|intent| {
             violation(
                 "an order was sent after its good_until",
@@ -39,7 +39,7 @@ pub(crate) fn nothing_is_sent_while_halted(evidence: &Evidence) -> Vec<Violation
     let mut broken = Vec::new();
     for record in &evidence.records {
         for intent in intents(record) {
-            let sends = matches!(intent.act, Wire::Place | Wire::Reply { confirmed: true, .. });
+            let sends = intent.act.is_ticket() || matches!(intent.act, Wire::Reply { confirmed: true, .. });
             let halted =
                 evidence.halted.iter().find(|halted| stops(halted, &record.order) && is_within(halted, &intent));
             if let Some(halted) = halted.filter(|_| sends) {
