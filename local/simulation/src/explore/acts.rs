@@ -70,7 +70,6 @@ impl Stage {
     /// The market comes to an end: most orders fill, some are cancelled by their senders, some by the venue, and some
     /// stay.
     pub(crate) async fn end_market(&mut self) {
-        self.world.effects.chronicle.note(|| "=== the market ends".to_owned());
         self.world.broker().open_market();
         for entry in self.open_entries() {
             match self.dice.weigh(&[(45, 0), (30, 1), (10, 2), (15, 3)]) {

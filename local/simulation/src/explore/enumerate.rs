@@ -12,6 +12,10 @@ use crate::effects::{Director, Door, Strike};
 /// How an effect can end.
 const ENDS: [(&str, Strike); 3] =
     [("crash before", Strike::CrashBefore), ("crash after", Strike::CrashAfter), ("answer lost", Strike::LostForGood)];
+/// A script is over after this, in milliseconds, and what is found out later needs no faults.
+const OVER_AFTER_MS: i64 = 16_000;
+/// A second crash may come as late as this: whoever comes after the first waits for the end of its lease.
+const SECOND_UNTIL_MS: i64 = 110_000;
 /// Failures that are told; the count tells of the rest.
 const TOLD_MAX: usize = 20;
 
@@ -54,7 +58,7 @@ impl Enumerated {
 pub fn enumerate() -> Enumerated {
     let scripts = Script::all();
     let recorded =
-        in_parallel(scripts.len(), |index| live(Plan::scripted(&scripts[index], 45_000), None, Keep::Effects));
+        in_parallel(scripts.len(), |index| live(Plan::scripted(&scripts[index], OVER_AFTER_MS), None, Keep::Effects));
     let mut failures = Vec::new();
     let mut singles = Vec::new();
     let mut points = Vec::new();
@@ -66,7 +70,7 @@ pub fn enumerate() -> Enumerated {
     let outcomes = in_parallel(singles.len(), |at| {
         let (script, number, end) = &singles[at];
         live(
-            Plan::scripted(&scripts[*script], 200_000),
+            Plan::scripted(&scripts[*script], OVER_AFTER_MS),
             Some(Box::new(Points([(*number, end.clone())].into()))),
             Keep::Nothing,
         )
@@ -78,7 +82,7 @@ pub fn enumerate() -> Enumerated {
     }
     let pairs = pairs(recorded[0].effects.len() as u64);
     let outcomes = in_parallel(pairs.len(), |at| {
-        live(Plan::scripted(&scripts[0], 200_000), Some(Box::new(Points(pairs[at].clone()))), Keep::Nothing)
+        live(Plan::scripted(&scripts[0], SECOND_UNTIL_MS), Some(Box::new(Points(pairs[at].clone()))), Keep::Nothing)
     });
     for (pair, outcome) in pairs.iter().zip(&outcomes) {
         failures.extend(told(&format!("{}: {pair:?}", scripts[0].name()), outcome));

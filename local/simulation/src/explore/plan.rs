@@ -83,6 +83,8 @@ pub(crate) struct Plan {
     pub(crate) weather: Weather,
     /// When everything begins to work again.
     pub(crate) storm_ends_ms: i64,
+    /// So long after it the market comes to an end; `None`: it goes on.
+    pub(crate) market_ends_after_ms: Option<i64>,
     pub(crate) cancel_delay_ms: i64,
     pub(crate) live_orders_delay_ms: i64,
     pub(crate) token_life_seconds: i64,
@@ -111,6 +113,7 @@ impl Plan {
             acts: Vec::new(),
             weather,
             storm_ends_ms,
+            market_ends_after_ms: Some(75_000),
             cancel_delay_ms: dice.pick(&[0, 0, 400, 3_000]),
             live_orders_delay_ms: dice.pick(&[0, 0, 0, 2_000, 7_000, 20_000]),
             token_life_seconds: dice.pick(&[86_400, 86_400, 86_400, 86_400, 120, 300]),

@@ -81,7 +81,7 @@ impl Report {
     /// How many were settled within so many seconds, of how many.
     fn within(&self, cause: Cause, seconds: i64) -> (u64, u64) {
         let all = self.settled.iter().filter(|settled| settled.cause == cause);
-        let within = all.clone().filter(|settled| settled.milliseconds.is_some_and(|time| time <= seconds * 1000));
+        let within = all.clone().filter(|settled| settled.is_within(seconds));
         (within.count() as u64, all.count() as u64)
     }
 
@@ -94,7 +94,11 @@ impl Report {
     pub fn json(&self) -> Value {
         let settling = |cause| {
             let counts = [SOON.0, LATEST.0].map(|seconds| self.within(cause, seconds));
-            json!({"count": counts[0].1, "within_15_seconds": counts[0].0, "within_60_seconds": counts[1].0})
+            let slow = self.settled.iter().filter(|settled| settled.cause == cause && !settled.is_within(SOON.0));
+            let slow: Vec<Value> = slow
+                .map(|slow| json!({"seed": slow.seed.to_string(), "order": slow.order, "milliseconds": slow.milliseconds}))
+                .collect();
+            json!({"slow": slow, "count": counts[0].1, "within_15_seconds": counts[0].0, "within_60_seconds": counts[1].0})
         };
         json!({
             "seed": self.seed.to_string(), "worlds": self.worlds, "lives": self.lives,

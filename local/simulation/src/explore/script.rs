@@ -46,7 +46,7 @@ impl Script {
 }
 
 impl Plan {
-    /// One order in fair weather: it is sent, filled in part after 12 s, and filled whole after 20 s; or cancelled then.
+    /// One order in fair weather: it is sent, filled in part after 4 s, and filled whole after 8 s; or cancelled then.
     pub(crate) fn scripted(script: &Script, storm_ends_ms: i64) -> Self {
         let contract = CONTRACTS[0];
         let mut dice = Dice::new(7);
@@ -66,8 +66,8 @@ impl Plan {
                 json!({"side": "buy", "quantity": "10", "limit_price": "186.00", "time_in_force": "day"}),
             );
         }
-        let mut acts = vec![(0, Act::Place(0)), (12_000, Act::Execute)];
-        acts.push((20_000, if script.is_cancelled { Act::Cancel(0) } else { Act::Fill }));
+        let mut acts = vec![(0, Act::Place(0)), (4_000, Act::Execute)];
+        acts.push((8_000, if script.is_cancelled { Act::Cancel(0) } else { Act::Fill }));
         Self {
             seed: 7,
             people: 1,
@@ -75,6 +75,7 @@ impl Plan {
             acts,
             weather: Weather::new(Dice::new(7)),
             storm_ends_ms,
+            market_ends_after_ms: None,
             cancel_delay_ms: 400,
             live_orders_delay_ms: 0,
             token_life_seconds: 86_400,

@@ -1,7 +1,7 @@
 //! How long an order's outcome stayed unknown.
 
 use domain::{Order, OrderState, OrderStatus};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::evidence::{Evidence, Record};
 
@@ -22,7 +22,15 @@ pub(crate) struct Settled {
     pub(crate) cause: Cause,
     /// From the send, or from the end of the faults if it was not settled by then; `None`: it never was.
     pub(crate) milliseconds: Option<i64>,
+    /// Where: the world's seed, and the order.
+    pub(crate) seed: u64,
     pub(crate) order: String,
+}
+
+impl Settled {
+    pub(crate) fn is_within(&self, seconds: i64) -> bool {
+        self.milliseconds.is_some_and(|time| time <= seconds * 1000)
+    }
 }
 
 /// Every time that an outcome was unknown in a world.
@@ -57,10 +65,12 @@ fn span(evidence: &Evidence, record: &Record, before: &Order, until: Option<Time
         Some(_) if reason.code == "sender_vanished" => Cause::SenderVanished,
         Some(_) => Cause::AnswerLost,
     };
-    let begun = registered.map_or(intent.at, |at| at.max(intent.at));
+    // What the broker does not list yet cannot be found.
+    let listed_after = SignedDuration::from_millis(evidence.plan.live_orders_delay_ms);
+    let begun = registered.map_or(intent.at, |at| (at + listed_after).max(intent.at));
     let milliseconds = until.map(|until| {
         let from = if until > evidence.calm_at { begun.max(evidence.calm_at) } else { begun };
         until.as_millisecond() - from.as_millisecond()
     });
-    Settled { cause, milliseconds, order: record.order.key.to_string() }
+    Settled { cause, milliseconds, seed: evidence.plan.seed, order: record.order.key.to_string() }
 }

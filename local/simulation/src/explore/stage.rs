@@ -20,10 +20,8 @@ use crate::world::World;
 const TICK: SignedDuration = SignedDuration::from_mins(1);
 /// How long nothing is looked at, at most.
 const PAUSE: SignedDuration = SignedDuration::from_secs(1);
-/// The market comes to an end this long after the storm.
-const MARKET_ENDS_AFTER: SignedDuration = SignedDuration::from_secs(75);
 /// How often a world that may be quiet is asked whether it is.
-const QUIET_ASKED_EVERY: SignedDuration = SignedDuration::from_secs(20);
+const QUIET_ASKED_EVERY: SignedDuration = SignedDuration::from_secs(10);
 /// A world that is not quiet this long after the storm is left as it is.
 const LEFT_AFTER: SignedDuration = SignedDuration::from_mins(45);
 /// Invocations of one function at once.
@@ -61,7 +59,7 @@ pub(crate) struct Stage {
     running: BTreeMap<&'static str, Rc<Cell<u32>>>,
     acts: std::vec::IntoIter<(i64, Act)>,
     next_tick: Timestamp,
-    market_ended: bool,
+    market_ends_after_ms: Option<i64>,
     quiet_asked_at: Timestamp,
 }
 
@@ -80,7 +78,7 @@ impl Stage {
             running: BTreeMap::new(),
             acts: plan.acts.clone().into_iter(),
             next_tick: now + TICK,
-            market_ended: false,
+            market_ends_after_ms: plan.market_ends_after_ms,
             quiet_asked_at: now,
             world,
             plan,
@@ -99,12 +97,12 @@ impl Stage {
                 self.tick();
             }
             if let Some(calm_at) = self.calm_at {
-                if !self.market_ended && now >= calm_at + MARKET_ENDS_AFTER {
-                    self.market_ended = true;
+                if let Some(after) = self.market_ends_after_ms.filter(|after| now >= calm_at + SignedDuration::from_millis(*after)) {
+                    self.market_ends_after_ms = None;
+                    self.world.effects.chronicle.note(|| format!("=== {after} ms later the market ends"));
                     self.end_market().await;
                 }
-                let asks = self.market_ended && now >= self.quiet_asked_at + QUIET_ASKED_EVERY;
-                if asks {
+                if self.market_ends_after_ms.is_none() && now >= self.quiet_asked_at + QUIET_ASKED_EVERY {
                     self.quiet_asked_at = now;
                     if self.is_quiet().await {
                         return true;
