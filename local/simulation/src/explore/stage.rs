@@ -97,7 +97,9 @@ impl Stage {
                 self.tick();
             }
             if let Some(calm_at) = self.calm_at {
-                if let Some(after) = self.market_ends_after_ms.filter(|after| now >= calm_at + SignedDuration::from_millis(*after)) {
+                if let Some(after) =
+                    self.market_ends_after_ms.filter(|after| now >= calm_at + SignedDuration::from_millis(*after))
+                {
                     self.market_ends_after_ms = None;
                     self.world.effects.chronicle.note(|| format!("=== {after} ms later the market ends"));
                     self.end_market().await;
