@@ -1,5 +1,9 @@
 //! What can be written after `courier`.
 
+mod doctor;
+
+pub(crate) use doctor::DoctorArguments;
+
 use clap::{Args, Parser, Subcommand};
 use domain::{AlgorithmId, PrincipalId, UserId};
 use jiff::civil::Date;
@@ -31,6 +35,9 @@ pub(crate) enum Command {
     /// Run everything once, on this machine, against a paper broker, and check it.
     #[command(after_help = EXIT_CODES)]
     Demo(DemoArguments),
+    /// Find out why the broker does not take the consumer (`401 invalid consumer`), and how to mend it.
+    #[command(after_help = doctor::DOCTOR_HELP)]
+    Doctor(DoctorArguments),
     /// Keep the same stack running, with a connected user and no orders, until Ctrl-C.
     Local(LocalArguments),
     /// Say which algorithms there are, and who may send orders for each.

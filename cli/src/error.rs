@@ -40,6 +40,9 @@ pub(crate) enum CourierError {
         "the stack {stack:?} has no output {output}. Name the stack with --stack, or set {variable} in the environment."
     )]
     NoOutput { stack: String, output: &'static str, variable: String },
+    /// There is no such stack.
+    #[error("there is no stack {0:?} in this region and account. Name it with --stack, and check AWS_REGION.")]
+    NoStack(String),
     /// A local service gave no answer.
     #[error("{request}: no answer")]
     NoAnswer { request: String, source: Source },

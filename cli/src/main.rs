@@ -3,6 +3,7 @@
 mod algorithms;
 mod arguments;
 mod demo;
+mod doctor;
 mod error;
 mod local;
 mod output;
@@ -29,6 +30,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<ExitCode, CourierError> {
     match command {
         Command::Demo(arguments) => return Box::pin(demo::run(&arguments)).await,
+        Command::Doctor(arguments) => return Box::pin(doctor::run(&arguments)).await,
         Command::Local(arguments) => Box::pin(local::run(&arguments)).await?,
         Command::Algorithms { command } => match command {
             AlgorithmsCommand::Add(arguments) => algorithms::run_add(&arguments).await?,

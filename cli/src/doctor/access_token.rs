@@ -1,0 +1,65 @@
+//! An access token with its secret, as the portal shows it to a first party.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use broker::{AccessToken, AccessTokenSecret};
+use domain::Secret;
+use serde::Deserialize;
+
+use super::case::{Access, Case};
+use super::causes;
+use super::report::Finding;
+
+/// Bytes of an opened access token secret, in every example of the broker (IBKR Web API, crypto).
+const OPENED_BYTES: usize = 32;
+const CHECK: &str = "access_token_secret";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    access_token: String,
+    access_token_secret: String,
+}
+
+/// Reads the file's text.
+pub(crate) fn read(text: &str) -> Result<Access, Finding> {
+    let malformed = |says: String| Finding::fault("access_token", says, &causes::ACCESS_TOKEN_FORM);
+    let document: Document = serde_json::from_str(text).map_err(|error| {
+        malformed(format!("the file cannot be read (line {}, column {})", error.line(), error.column()))
+    })?;
+    let token = document.access_token.trim().to_owned();
+    AccessToken::new(&token).map_err(|error| malformed(error.to_string()))?;
+    Ok(Access { token: Secret::new(token), sealed_secret: Secret::new(document.access_token_secret.trim().to_owned()) })
+}
+
+/// Opens the secret, and says what can be told of it: an encryption key that is not the right one opens it to other bytes.
+pub(crate) fn open(case: &Case, access: &Access) -> (Option<AccessTokenSecret>, Finding) {
+    let Some(key) = &case.encryption_key else {
+        return (None, Finding::skipped(CHECK, "there is no encryption key to open it with"));
+    };
+    let sealed = access.sealed_secret.expose();
+    let characters = sealed.len();
+    if characters == 2 * OPENED_BYTES && sealed.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return (None, Finding::fault(CHECK, "64 hexadecimal digits", &causes::SECRET_OPENED));
+    }
+    match key.open(sealed) {
+        Err(error) => {
+            let bytes = STANDARD
+                .decode(sealed)
+                .map_or_else(|_| "no base64".to_owned(), |bytes| format!("{} bytes", bytes.len()));
+            let says = format!("{characters} characters, {bytes}: {error}");
+            (None, Finding::fault(CHECK, says, &causes::SECRET_TRUNCATED))
+        }
+        Ok(opened) if opened.expose().len() == OPENED_BYTES => {
+            (Some(opened), Finding::well(CHECK, format!("{characters} characters; it opens to {OPENED_BYTES} bytes")))
+        }
+        Ok(opened) => {
+            let says = format!(
+                "it opens to {} bytes, and the broker's secrets have {OPENED_BYTES}: this is what a wrong encryption key gives",
+                opened.expose().len()
+            );
+            let finding = Finding::fault(CHECK, says, &causes::ENCRYPTION_KEY_DIFFERS);
+            (Some(opened), finding)
+        }
+    }
+}
