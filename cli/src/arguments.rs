@@ -1,8 +1,10 @@
 //! What can be written after `courier`.
 
 mod doctor;
+mod keys;
 
 pub(crate) use doctor::DoctorArguments;
+pub(crate) use keys::{KeysCommand, KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments};
 
 use clap::{Args, Parser, Subcommand};
 use domain::{AlgorithmId, PrincipalId, UserId};
@@ -15,8 +17,8 @@ Exit codes:
   2  the command line cannot be read";
 
 const WHICH_STACK: &str = "\
-Which stack: each table comes from the environment (COURIER_RULES_TABLE, COURIER_ORDERS_TABLE) if it is set there, else
-from the outputs of the CloudFormation stack --stack. Region and credentials are the AWS ones (AWS_REGION, AWS_PROFILE …);
+Which stack: each table, queue and secret comes from the environment (its output in upper snake case after COURIER_, such as
+COURIER_ORDERS_TABLE, COURIER_RULES_TABLE, COURIER_CONSUMER_SECRET_ARN) if it is set there, else from the outputs of the CloudFormation stack --stack. Region and credentials are the AWS ones (AWS_REGION, AWS_PROFILE …);
 AWS_ENDPOINT_URL leads elsewhere, for instance to the stack of `courier local`, which prints what to set.";
 
 /// Carries orders from trading algorithms to Interactive Brokers.
@@ -38,6 +40,11 @@ pub(crate) enum Command {
     /// Find out why the broker does not take the consumer (`401 invalid consumer`), and how to mend it.
     #[command(after_help = doctor::DOCTOR_HELP)]
     Doctor(DoctorArguments),
+    /// Make the consumer's keys, and what IBKR is sent of them.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Keep the same stack running, with a connected user and no orders, until Ctrl-C.
     Local(LocalArguments),
     /// Say which algorithms there are, and who may send orders for each.

@@ -43,6 +43,18 @@ pub(crate) enum CourierError {
     /// There is no such stack.
     #[error("there is no stack {0:?} in this region and account. Name it with --stack, and check AWS_REGION.")]
     NoStack(String),
+    /// The secret holds keys already.
+    #[error(
+        "the consumer's secret holds keys already, and IBKR may hold their public halves. `courier keys show` tells which; \
+         --replace makes new ones all the same, and --out makes files alone."
+    )]
+    KeysThere,
+    /// The secret holds no keys.
+    #[error("the consumer's secret is empty. `courier keys generate` fills it.")]
+    NoKeys,
+    /// The secret cannot be read.
+    #[error("the consumer's secret cannot be used: {0}. `courier doctor --offline` tells all that is wrong with it.")]
+    KeysMalformed(String),
     /// A local service gave no answer.
     #[error("{request}: no answer")]
     NoAnswer { request: String, source: Source },

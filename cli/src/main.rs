@@ -5,6 +5,8 @@ mod arguments;
 mod demo;
 mod doctor;
 mod error;
+mod key_pair;
+mod keys;
 mod local;
 mod output;
 mod refusals;
@@ -12,7 +14,7 @@ mod resources;
 
 use std::process::ExitCode;
 
-use arguments::{AlgorithmsCommand, Arguments, Command, RefusalsCommand};
+use arguments::{AlgorithmsCommand, Arguments, Command, KeysCommand, RefusalsCommand};
 use clap::Parser;
 use error::CourierError;
 
@@ -36,6 +38,12 @@ async fn run(command: Command) -> Result<ExitCode, CourierError> {
             AlgorithmsCommand::Add(arguments) => algorithms::run_add(&arguments).await?,
             AlgorithmsCommand::List(arguments) => algorithms::run_list(&arguments).await?,
             AlgorithmsCommand::Remove(arguments) => algorithms::run_remove(&arguments).await?,
+        },
+        Command::Keys { command } => match command {
+            KeysCommand::Generate(arguments) => Box::pin(keys::run_generate(&arguments)).await?,
+            KeysCommand::Consumer(arguments) => keys::run_consumer(&arguments).await?,
+            KeysCommand::Show(arguments) => keys::run_show(&arguments).await?,
+            KeysCommand::Export(arguments) => keys::run_export(&arguments).await?,
         },
         Command::Refusals { command: RefusalsCommand::List(arguments) } => refusals::run_list(&arguments).await?,
     }

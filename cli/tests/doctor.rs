@@ -1,6 +1,6 @@
 //! The doctor against the paper broker: the real command, one patient for each mistake.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops, its helpers too")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops, its helpers too")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -302,7 +302,7 @@ async fn the_header_of_another_client_is_taken_apart() {
     let (exchange, now) = (&report["exchanges"][0], MachineClock.now().as_second());
     let ours = exchange["authorization"].as_str().unwrap();
     let url = exchange["url"].as_str().unwrap();
-    let cases: Vec<(String, &str)> = vec![
+    let spoilt: Vec<(String, &str)> = vec![
         (ours.replace("realm=\"limited_poa\", ", ""), "realm_missing"),
         (ours.replace("limited_poa", "test_realm"), "realm_wrong"),
         ("OAuth".to_owned(), "header_cut"),
@@ -311,10 +311,10 @@ async fn the_header_of_another_client_is_taken_apart() {
         (ours.replace("RSA-SHA256", "HMAC-SHA1"), "signature_method"),
         (ours.replace(&format!("\"{}", now / 1000), "\"9"), "signature_differs"),
     ];
-    for (header, cause) in cases {
+    for (header, expected) in spoilt {
         let file = patient.file("header.txt", &header);
         let causes = patient.causes(&options(["--offline", "--header", &file, "--header-url", url])).await;
-        assert_eq!(causes[0], cause, "{header}");
+        assert_eq!(causes[0], expected, "{header}");
     }
     let file = patient.file("header.txt", &format!("Authorization: {ours}"));
     let (code, report) = patient.report(&options(["--offline", "--header", &file, "--header-url", url])).await;

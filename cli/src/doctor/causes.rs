@@ -51,7 +51,7 @@ causes! {
         "The realm does not belong to this consumer key.",
         "It is test_realm for TESTCONS, and limited_poa for every other key. Take `realm` out of the secret: Courier then chooses it.";
     REALM_MISSING: "realm_missing",
-        "There is no realm. The broker looks a consumer up by key and realm; a client that sends none, as stock OAuth libraries do, is unknown to it.",
+        "There is no realm. A realm that is missing or wrong is one known way to `invalid consumer`; stock OAuth libraries send none unless told to.",
         "Send realm=\"test_realm\" for TESTCONS, realm=\"limited_poa\" for every other key, in the Authorization header (it is never signed). \
          In requests_oauthlib it is the argument `realm`.";
     TESTCONS_WITH_OWN_KEYS: "testcons_with_own_keys",
@@ -80,7 +80,7 @@ causes! {
         "The key was never approved for third parties, or the account that asked for it is not eligible.",
         "Ask api-solutions@interactivebrokers.com (third party) or apiintegration@interactivebrokers.com (first party) where it stands.";
     OAUTH_NOT_ENABLED: "oauth_not_enabled",
-        "OAuth access is off for the username, its agreement is not signed, or the consumer was registered with the other username (live, paper).",
+        "OAuth access is off for the username, its agreement is not signed, or the consumer was registered under the other username (live, paper).",
         "Log in to the portal with the very username that will trade, sign, tick `Enable OAuth Access`, wait a night.";
     HEADER_CUT: "header_cut",
         "The Authorization header arrives cut: some clients end it at its first space or comma.",

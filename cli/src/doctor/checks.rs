@@ -60,8 +60,8 @@ fn consumer_key(case: &Case) -> Finding {
         return Finding::fault("consumer_key", "there is none", &causes::CONSUMER_KEY_FORM);
     }
     let upper = key.to_ascii_uppercase();
-    let cause = if upper == *key { &causes::CONSUMER_KEY_FORM } else { &causes::CONSUMER_KEY_LOWER_CASE };
-    Finding::fault("consumer_key", format!("{key:?} has {} characters", key.chars().count()), cause)
+    let why = if upper == *key { &causes::CONSUMER_KEY_FORM } else { &causes::CONSUMER_KEY_LOWER_CASE };
+    Finding::fault("consumer_key", format!("{key:?} has {} characters", key.chars().count()), why)
 }
 
 fn realm(case: &Case) -> Finding {
