@@ -80,8 +80,10 @@ fn ended(mut child: Child) -> Option<i32> {
 fn release_binary() -> PathBuf {
     let arguments = ["build", "--quiet", "--release", "--workspace", "--bins", "--locked"];
     let mut cargo = Command::new(env!("CARGO"));
-    // A build script of a dependency (ring) watches what cargo sets for this test, and would run anew each time.
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_MANIFEST_")) {
+    // A build script of a dependency (ring) watches what cargo sets for this test, and would run anew each time; with it
+    // all that stands on it would be compiled again.
+    let set_by_cargo = |name: &str| ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in std::env::vars().filter(|(name, _)| set_by_cargo(name)) {
         cargo.env_remove(name);
     }
     let status = cargo.args(arguments).current_dir(workspace()).status().unwrap();

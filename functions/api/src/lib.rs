@@ -2,6 +2,7 @@
 
 mod connections;
 mod contracts;
+mod limits;
 mod orders;
 mod pages;
 mod rules;

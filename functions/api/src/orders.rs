@@ -1,14 +1,15 @@
 //! Orders: placed, shown, changed, ended.
 
 use domain::{
-    AlgorithmId, CancelOrder, Command, Malformed, Order, OrderId, OrderKey, OrderView, PlaceOrder, Reason, UserId,
+    AlgorithmId, CancelOrder, Command, Malformed, ModifyOrder, Order, OrderId, OrderKey, OrderView, PlaceOrder, Reason,
+    UserId,
 };
 use http::StatusCode;
 use platform::{Caller, HttpRequest, HttpResponse, Problem};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::Wake;
-use trading::{Recorded, Request, Sender, cannot_be_modified, differs};
+use trading::{ChangeAsked, Recorded, Request, Sender, differs};
 
 use crate::{Answer, Api, json_body, path_id, store_failed};
 
@@ -60,10 +61,20 @@ impl Api {
         Ok(HttpResponse::json(StatusCode::OK, &order.view()))
     }
 
+    /// Puts the change on record at once; what the broker has is changed there by the worker.
     pub(crate) async fn modify_order(&self, request: &HttpRequest) -> Answer {
-        self.visible_order(request).await?;
-        let reason = cannot_be_modified();
-        Err(Problem::new(StatusCode::NOT_IMPLEMENTED, &reason.code, reason.message))
+        let order = self.visible_order(request).await?;
+        let modify = read_modify(request, &order)?;
+        let permitted = self.intake.permit(&sender(&request.caller()?), &Request::Modify(modify.clone())).await;
+        permitted.map_err(|error| store_failed(&error))?.map_err(|reason| forbidden(&reason))?;
+        match self.intake.ask_change(&modify).await.map_err(|error| store_failed(&error))? {
+            ChangeAsked::OnRecord(order) => {
+                self.wake(&modify.key, &format!("modify-{}", modify.revision)).await;
+                Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
+            }
+            ChangeAsked::Refused(reason) => Err(Problem::new(StatusCode::CONFLICT, &reason.code, reason.message)),
+            ChangeAsked::NoSuchOrder => Err(Problem::not_found("order")),
+        }
     }
 
     /// Writes the cancel down at once; what the broker has is cancelled there by the worker.
@@ -142,6 +153,30 @@ fn read_place(request: &HttpRequest, caller: &Caller) -> Result<PlaceOrder, Prob
             let message = "must be place: change by PUT /orders/{order_id}, end by DELETE".to_owned();
             Err(Problem::bad_fields(vec![domain::FieldFault { field: "command".to_owned(), message }]))
         }
+        Err(Malformed { faults, .. }) => Err(Problem::bad_fields(faults)),
+    }
+}
+
+/// The change in the body. What the address and the JWT say already may be left out; what is there must agree with it.
+fn read_modify(request: &HttpRequest, order: &Order) -> Result<ModifyOrder, Problem> {
+    let mut body: Map<String, Value> = json_body(request)?;
+    let said = [
+        ("schema", domain::message::SCHEMA),
+        ("command", "modify"),
+        ("user_id", order.key.user_id.as_str()),
+        ("order_id", order.key.order_id.as_str()),
+        ("algorithm_id", order.algorithm_id.as_str()),
+    ];
+    let mut faults = Vec::new();
+    for (field, value) in said {
+        if body.entry(field).or_insert_with(|| Value::from(value)) != value {
+            let message = format!("must be {value:?}, or be left out");
+            faults.push(domain::FieldFault { field: field.to_owned(), message });
+        }
+    }
+    match Command::from_value(Value::Object(body)) {
+        Ok(Command::Modify(modify)) if faults.is_empty() => Ok(modify),
+        Ok(_) => Err(Problem::bad_fields(faults)),
         Err(Malformed { faults, .. }) => Err(Problem::bad_fields(faults)),
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use domain::{AccountId, AlgorithmId, FieldFault, Grant, GrantStatus, Halt, Limits};
+use domain::{AccountId, AlgorithmId, FieldFault, Grant, GrantStatus, Halt};
 use http::StatusCode;
 use platform::{HttpRequest, HttpResponse, Problem};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use store::HaltScope;
-use trading::not_enforced;
 
+use crate::limits::read_limits;
 use crate::{Answer, Api, json_body, path_id, store_failed};
 
 /// The longest reason of a halt, in characters.
@@ -21,7 +22,7 @@ const ACCOUNTS_MAX: usize = 100;
 struct GrantBody {
     account_ids: BTreeSet<AccountId>,
     #[serde(default)]
-    limits: Limits,
+    limits: Map<String, Value>,
     #[serde(default = "active")]
     status: GrantStatus,
 }
@@ -59,9 +60,8 @@ impl Api {
         if body.account_ids.is_empty() || body.account_ids.len() > ACCOUNTS_MAX {
             return Err(fault("account_ids", &format!("must list 1 to {ACCOUNTS_MAX} accounts")));
         }
-        enforced(&body.limits)?;
-        let grant =
-            Grant { user_id, algorithm_id, account_ids: body.account_ids, limits: body.limits, status: body.status };
+        let limits = read_limits("limits.", &body.limits)?;
+        let grant = Grant { user_id, algorithm_id, account_ids: body.account_ids, limits, status: body.status };
         self.intake.rules.put_grant(&grant).await.map_err(|error| store_failed(&error))?;
         tracing::info!(user_id = %grant.user_id, algorithm_id = %grant.algorithm_id, status = ?grant.status, "a grant was given");
         Ok(HttpResponse::json(StatusCode::OK, &grant))
@@ -82,8 +82,7 @@ impl Api {
 
     pub(crate) async fn put_limits(&self, request: &HttpRequest) -> Answer {
         let user_id = request.user()?;
-        let limits: Limits = json_body(request)?;
-        enforced(&limits)?;
+        let limits = read_limits("", &json_body(request)?)?;
         self.intake.rules.put_limits(&user_id, &limits).await.map_err(|error| store_failed(&error))?;
         Ok(HttpResponse::json(StatusCode::OK, &limits))
     }
@@ -106,22 +105,6 @@ impl Api {
         tracing::warn!(%scope, halted = halt.halted, "a user's kill switch was set");
         Ok(HttpResponse::json(StatusCode::OK, &halt))
     }
-}
-
-/// A limit that would be taken and not kept is refused instead.
-fn enforced(limits: &Limits) -> Result<(), Problem> {
-    let missing = not_enforced(limits);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let errors = missing
-        .iter()
-        .map(|name| FieldFault {
-            field: format!("limits.{name}"),
-            message: "is not enforced by this version, so it is not taken".to_owned(),
-        })
-        .collect();
-    Err(Problem { status: StatusCode::NOT_IMPLEMENTED.as_u16(), ..Problem::bad_fields(errors) })
 }
 
 fn fault(field: &str, message: &str) -> Problem {

@@ -1,25 +1,38 @@
-//! Takes orders from the FIFO queue: in order for each user, and each user by themselves.
+//! Takes orders from the FIFO queue: in order for each user, and each user by themselves. And its dead letters, of which
+//! none is placed late.
 //!
 //! A message is done with once its order, or its refusal, is on record: from there the row carries it. Only a message
 //! that could not be put on record goes back to the queue, with those behind it in its group.
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use domain::{Order, OrderKey, Reason, UserId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::StoreError;
-use trading::{Desk, Lane, QueueMessage, Request};
+use store::{StoreError, TrackAsk, Versioned, Wake};
+use trading::{ChangeAsked, Desk, Lane, QueueMessage, Recorded, Request, differs};
 
 /// The function, with what it needs.
 #[derive(Debug)]
 pub struct OrderSubmit {
     /// The desk.
     pub desk: Desk,
+    /// The ARN of the order queue's dead-letter queue, to tell its messages from the others.
+    pub dead_letter_queue_arn: String,
 }
 
 /// The messages of one user in a batch, in their order.
 struct Group {
     group_id: String,
     messages: Vec<SqsMessage>,
+}
+
+/// The user's lane while a group is worked on.
+enum Held<'d> {
+    NotAsked,
+    /// Somebody else has it: what is on record is left to the next holder.
+    Elsewhere,
+    /// Boxed, since it is much larger than the others.
+    Here(Box<Lane<'d>>),
 }
 
 impl OrderSubmit {
@@ -36,19 +49,18 @@ impl OrderSubmit {
 
     /// Takes a user's messages one after the other; returns how many are done with.
     async fn take_group(&self, group: &Group, holder: &str, deadline: Timestamp) -> usize {
-        let mut lane = None;
+        let mut work = Work { function: self, held: Held::NotAsked, holder, deadline };
         let mut done = 0;
         for message in &group.messages {
-            match self.take(&mut lane, &queue_message(message, &group.group_id), holder, deadline).await {
-                Ok(true) => done += 1,
-                Ok(false) => break,
+            match work.take(&self.queue_message(message, &group.group_id)).await {
+                Ok(()) => done += 1,
                 Err(error) => {
                     tracing::error!(%error, source = std::error::Error::source(&error), message_id = message.message_id, "a message goes back to the queue");
                     break;
                 }
             }
         }
-        if let Some(lane) = lane
+        if let Held::Here(lane) = work.held
             && let Err(error) = lane.leave().await
         {
             // The lease ends by itself, and its next holder takes over what was left.
@@ -57,42 +69,106 @@ impl OrderSubmit {
         done
     }
 
-    /// Whether the message is done with.
-    async fn take<'d>(
-        &'d self,
-        lane: &mut Option<Lane<'d>>,
-        message: &QueueMessage,
-        holder: &str,
-        deadline: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let Some(request) = self.desk.intake.read_message(message).await? else { return Ok(true) };
-        if lane.is_none() {
-            *lane = self.desk.enter(request.user_id(), holder, deadline).await?;
+    fn queue_message(&self, message: &SqsMessage, group_id: &str) -> QueueMessage {
+        QueueMessage {
+            message_id: message.message_id.clone().unwrap_or_default(),
+            sender_id: message.attributes.get("SenderId").cloned().unwrap_or_default(),
+            group_id: group_id.to_owned(),
+            body: message.body.clone().unwrap_or_default(),
+            is_dead_letter: message.event_source_arn.as_deref() == Some(self.dead_letter_queue_arn.as_str()),
         }
-        let Some(lane) = lane else {
-            tracing::warn!(
-                message_id = message.message_id,
-                "the user's lane is in use; the message goes back to the queue"
-            );
-            return Ok(false);
-        };
-        let refused = match request {
+    }
+}
+
+/// What a message came to once it was put on record.
+enum OnRecord {
+    /// An order, new or known, changed or to be cancelled: it is taken further. Boxed, since it is large.
+    Order(Box<Versioned<Order>>),
+    /// A wake, which leaves nothing on record.
+    Wake(Wake),
+    /// What it asked for was refused, and why.
+    Refused(OrderKey, Reason),
+}
+
+/// Work on the messages of one user.
+struct Work<'d> {
+    function: &'d OrderSubmit,
+    held: Held<'d>,
+    holder: &'d str,
+    deadline: Timestamp,
+}
+
+impl<'d> Work<'d> {
+    /// Puts one message on record, and takes what it asks for as far as it goes. An error: it is not on record, or not
+    /// all that follows from it, and must come again.
+    async fn take(&mut self, message: &QueueMessage) -> Result<(), StoreError> {
+        let intake = &self.function.desk.intake;
+        let Some(request) = intake.read_message(message).await? else { return Ok(()) };
+        match self.on_record(message, request).await? {
+            OnRecord::Order(order) if order.value.status().is_final() => Ok(()),
+            // Boxed: the whole path of an order is in these futures.
+            OnRecord::Order(order) => Box::pin(self.take_further(*order)).await,
+            OnRecord::Wake(wake) => Box::pin(self.wake(&wake)).await,
+            OnRecord::Refused(key, reason) => intake.refuse(message, Some(&key), reason).await.map(|_| ()),
+        }
+    }
+
+    async fn on_record(&self, message: &QueueMessage, request: Request) -> Result<OnRecord, StoreError> {
+        let intake = &self.function.desk.intake;
+        Ok(match request {
             Request::Place(place) => {
                 let key = place.key.clone();
-                lane.catch_up().await?;
-                lane.place(place).await?.map(|reason| (key, reason))
+                let dead = message.is_dead_letter;
+                let recorded =
+                    if dead { intake.record_dead_letter(place).await? } else { intake.record(place).await? };
+                match recorded {
+                    Recorded::New(order) | Recorded::Same(order) => OnRecord::Order(Box::new(order)),
+                    Recorded::Differs(_) => OnRecord::Refused(key.clone(), differs(&key)),
+                }
             }
-            Request::Modify(modify) => lane.modify(&modify).await?.map(|reason| (modify.key.clone(), reason)),
-            Request::Cancel(cancel) => lane.cancel(&cancel).await?.map(|reason| (cancel.key.clone(), reason)),
-            Request::Wake(wake) => {
-                lane.wake(&wake).await?;
+            Request::Modify(modify) => match intake.own_order(&modify.key, &modify.algorithm_id).await? {
+                Err(reason) => OnRecord::Refused(modify.key, reason),
+                Ok(order) => match intake.ask_change(&modify).await? {
+                    ChangeAsked::OnRecord(order) => OnRecord::Order(order),
+                    ChangeAsked::Refused(reason) => OnRecord::Refused(modify.key, reason),
+                    ChangeAsked::NoSuchOrder => OnRecord::Order(Box::new(order)),
+                },
+            },
+            Request::Cancel(cancel) => match intake.own_order(&cancel.key, &cancel.algorithm_id).await? {
+                Err(reason) => OnRecord::Refused(cancel.key, reason),
+                Ok(order) => OnRecord::Order(Box::new(intake.ask_cancel(&cancel.key).await?.unwrap_or(order))),
+            },
+            Request::Wake(wake) => OnRecord::Wake(wake),
+        })
+    }
+
+    async fn take_further(&mut self, mut order: Versioned<Order>) -> Result<(), StoreError> {
+        match self.lane(&order.value.key.user_id).await? {
+            Some(lane) => lane.take_on(&mut order).await,
+            None => self.function.desk.leave_to_next(&order.value).await,
+        }
+    }
+
+    async fn wake(&mut self, wake: &Wake) -> Result<(), StoreError> {
+        match self.lane(&wake.user_id).await? {
+            Some(lane) => lane.wake(wake).await,
+            None => self.function.desk.track_queue.ask(&TrackAsk { user_id: wake.user_id.clone() }, 1).await,
+        }
+    }
+
+    /// The user's lane; asked for once.
+    async fn lane(&mut self, user_id: &UserId) -> Result<Option<&mut Lane<'d>>, StoreError> {
+        if matches!(self.held, Held::NotAsked) {
+            let entered = self.function.desk.enter(user_id, self.holder, self.deadline).await?;
+            self.held = entered.map_or(Held::Elsewhere, |lane| Held::Here(Box::new(lane)));
+        }
+        Ok(match &mut self.held {
+            Held::Here(lane) => Some(lane),
+            Held::NotAsked | Held::Elsewhere => {
+                tracing::info!(%user_id, "the user's lane is in use; what is on record is left to its next holder");
                 None
             }
-        };
-        if let Some((key, reason)) = refused {
-            self.desk.intake.refuse(message, Some(&key), reason).await?;
-        }
-        Ok(true)
+        })
     }
 }
 
@@ -107,13 +183,4 @@ fn groups(batch: SqsEvent) -> Vec<Group> {
         }
     }
     groups
-}
-
-fn queue_message(message: &SqsMessage, group_id: &str) -> QueueMessage {
-    QueueMessage {
-        message_id: message.message_id.clone().unwrap_or_default(),
-        sender_id: message.attributes.get("SenderId").cloned().unwrap_or_default(),
-        group_id: group_id.to_owned(),
-        body: message.body.clone().unwrap_or_default(),
-    }
 }

@@ -4,10 +4,14 @@ use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use order_submit::OrderSubmit;
 use platform::Parts;
+use platform::environment::required;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let function = OrderSubmit { desk: Parts::start().await.desk().await? };
+    let function = OrderSubmit {
+        desk: Parts::start().await.desk().await?,
+        dead_letter_queue_arn: required("COURIER_ORDER_DEAD_LETTER_QUEUE_ARN")?,
+    };
     let function = &function;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let deadline = platform::deadline(&event.context);

@@ -80,7 +80,8 @@ impl OrderTrack {
             // Whoever holds the lane now asks for the next look when it leaves.
             return self.desk.track_queue.ask(ask, 1).await;
         };
-        let tracked = lane.track().await;
+        // Boxed: the whole path of an order is in this future.
+        let tracked = Box::pin(lane.track()).await;
         lane.leave().await?;
         tracked
     }

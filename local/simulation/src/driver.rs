@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::crash;
+use crate::functions::DEAD_LETTERS_ARN;
 use crate::queues::{Message, QueueName};
 use crate::world::{ACCOUNT, ALGORITHM, SENDER, USER, World};
 
@@ -130,6 +131,26 @@ impl World {
         };
         let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
         self.invoke(Function::Submit, json!({"Records": records})).await.map(|answer| failures(&answer))
+    }
+
+    /// Hands dead letters to order-submit, sent by the algorithm long ago. Answers which it gave back.
+    pub async fn submit_dead_letters(&self, bodies: &[Value]) -> Option<Vec<String>> {
+        let record = |(index, body): (usize, &Value)| {
+            json!({"messageId": format!("dead-{index}"), "body": body.to_string(), "eventSourceARN": DEAD_LETTERS_ARN,
+                   "attributes": {"SenderId": SENDER, "MessageGroupId": USER}})
+        };
+        let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
+        self.invoke(Function::Submit, json!({"Records": records})).await.map(|answer| failures(&answer))
+    }
+
+    /// Puts a modify command into the queue, as the algorithm, with these changes.
+    pub fn modify(&self, order_id: &str, revision: u64, changes: &Value) {
+        let mut command = json!({"schema": "courier.order/1", "command": "modify", "user_id": USER, "order_id": order_id,
+            "algorithm_id": ALGORITHM, "revision": revision});
+        for (name, value) in changes.as_object().into_iter().flatten() {
+            command[name] = value.clone();
+        }
+        self.enqueue(&command, SENDER, USER);
     }
 
     /// One batch of a queue; false: it has none now.

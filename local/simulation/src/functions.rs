@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access::Tokens;
 use api::Api;
 use broker::BrokerAddress;
-use domain::{Clock, Entropy, Secret};
+use domain::{Clock, Entropy, Region, Secret};
 use embedded_dynamodb::EmbeddedDynamoDb;
 use oauth_callback::OauthCallback;
 use oauth_start::OauthStart;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use session_refresh::SessionRefresh;
 use sessions::{Begin, Complete, End, Renew};
 use store::{OrderQueue, Sealer, SealingKeys, SessionQueue, Store, TrackQueue};
-use trading::{Desk, Intake, QuestionPolicy};
+use trading::{Calendar, Desk, Intake, QuestionPolicy};
 
 use crate::aws_door;
 use crate::network::Network;
@@ -24,6 +24,8 @@ use crate::queues::{QueueName, Queues};
 
 /// The secret that holds the consumer.
 const CONSUMER_ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:consumer";
+/// The dead-letter queue of the queue of orders.
+pub(crate) const DEAD_LETTERS_ARN: &str = "arn:aws:sqs:eu-west-1:123456789012:dead-letters.fifo";
 /// Seals tokens; a text of this length is what the template makes.
 const SEALING_KEY: &str = "a-sealing-key-for-simulations-0123456789-0123456789-0123456789-01";
 
@@ -71,6 +73,8 @@ impl Functions {
             tokens: tokens.clone(),
             api: broker.clone(),
             questions: QuestionPolicy::standard().unwrap(),
+            calendar: Calendar::of(Region::Americas).unwrap(),
+            market_orders_again: false,
         };
         let connections = || store.connections.clone();
         Self {
@@ -105,7 +109,7 @@ impl Functions {
                 },
                 clock: clock(),
             },
-            submit: OrderSubmit { desk: desk.clone() },
+            submit: OrderSubmit { desk: desk.clone(), dead_letter_queue_arn: DEAD_LETTERS_ARN.to_owned() },
             track: OrderTrack { desk },
             api: Api {
                 intake,

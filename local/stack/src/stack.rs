@@ -236,6 +236,8 @@ fn parameters(options: &StackOptions, issuer: &Issuer) -> BTreeMap<String, Strin
     let mut parameters = options.parameters.clone();
     parameters.entry("JwtIssuer".to_owned()).or_insert_with(|| issuer.url().to_owned());
     parameters.entry("JwtAudience".to_owned()).or_insert_with(|| AUDIENCE.to_owned());
+    // A broker on this machine knows no daily reset.
+    parameters.entry("BrokerRegion".to_owned()).or_insert_with(|| "none".to_owned());
     parameters
 }
 

@@ -3,6 +3,14 @@
 use std::time::Duration;
 
 use broker::{Accounts, CallError, Establishment, PAUSE_AFTER_INIT, Session};
+use serde::Deserialize;
+
+const SUPPRESSED: &str = include_str!("../suppressed-questions.json");
+
+#[derive(Deserialize)]
+struct Suppressed {
+    message_ids: Vec<String>,
+}
 
 /// How the opening of a brokerage session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,5 +43,23 @@ pub async fn open_brokerage_session(session: &Session, compete: bool, within: Du
             Establishment::NotYet(status) => return Ok(Opened::NotYet { message: status.message }),
         }
     }
-    session.accounts().await.map(Opened::Established)
+    let accounts = session.accounts().await?;
+    suppress_questions(session).await;
+    Ok(Opened::Established(accounts))
+}
+
+/// The ids of the questions that are switched off for each session. An order whose question is not asked cannot lose it.
+#[must_use]
+pub fn suppressed_questions() -> Vec<String> {
+    // The file is the project's own; a test reads it. Were it unreadable, every question would be asked and answered.
+    serde_json::from_str::<Suppressed>(SUPPRESSED).map(|file| file.message_ids).unwrap_or_default()
+}
+
+/// The broker forgets it with the session. A broker that does not take it asks its questions.
+async fn suppress_questions(session: &Session) {
+    let message_ids = suppressed_questions();
+    let message_ids: Vec<&str> = message_ids.iter().map(String::as_str).collect();
+    if let Err(error) = session.suppress(&message_ids).await {
+        tracing::warn!(%error, "the broker did not switch questions off; it will ask them");
+    }
 }

@@ -5,5 +5,5 @@
 mod establish;
 mod tokens;
 
-pub use establish::{Opened, open_brokerage_session};
+pub use establish::{Opened, open_brokerage_session, suppressed_questions};
 pub use tokens::{Tokens, TokensUnusable};

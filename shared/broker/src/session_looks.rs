@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{AccountId, BrokerOrderId, BrokerStatus, Conid, Side};
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -15,13 +16,16 @@ use crate::meaning::{done, read, read_with_own_error};
 use crate::session::Session;
 use crate::wire::loose::Loose;
 use crate::wire::rows::{
-    FoundContractRow, LiveOrderRow, LiveOrdersPage, OrderDetailRow, RulesBody, StockRow, TradeRow,
+    FoundContractRow, LiveOrderRow, LiveOrdersPage, OrderDetailRow, PriceRow, RulesBody, StockRow, TradeRow,
 };
 
 /// Rows at which the broker cuts its list of live orders (IBKR Web API, live orders).
 const LIVE_ORDERS_MAX: usize = 1000;
 /// Most days of trades that can be asked for (IBKR Web API, trades).
 pub const TRADE_DAYS_MAX: u8 = 7;
+
+/// Last price, bid, ask (IBKR Web API, market data fields).
+const PRICE_FIELDS: &str = "31,84,86";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,6 +91,18 @@ impl Session {
         let response = self.call(question).await?;
         let rows: Vec<FoundContractRow> = read(&response)?;
         Ok(rows.iter().filter_map(found).collect())
+    }
+
+    /// The market's price of a contract: the last one, else the middle between bid and ask. `None`: the broker shows none
+    /// (yet), since the first call for a contract only subscribes. At most 10 times a second.
+    pub async fn market_price(&self, conid: Conid) -> Result<Option<Decimal>, CallError> {
+        let question = Question::get("/iserver/marketdata/snapshot")
+            .query("conids", u64::from(conid).to_string())
+            .query("fields", PRICE_FIELDS);
+        let response = self.call(question).await?;
+        let rows: Vec<PriceRow> = read(&response)?;
+        let row = rows.iter().find(|row| self::conid(&row.conid) == Some(conid));
+        Ok(row.and_then(price))
     }
 
     /// How a contract may be traded, on the broker's own routing.
@@ -177,6 +193,11 @@ fn found(row: &FoundContractRow) -> Option<FoundContract> {
         description: row.description.text().map(str::to_owned),
         security_types: row.sections.iter().filter_map(|section| section.sec_type.text().map(str::to_owned)).collect(),
     })
+}
+
+fn price(row: &PriceRow) -> Option<Decimal> {
+    let middle = || row.bid.price()?.checked_add(row.ask.price()?)?.checked_div(Decimal::TWO);
+    row.last.price().or_else(middle)
 }
 
 fn rules(body: RulesBody) -> ContractRules {

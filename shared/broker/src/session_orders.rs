@@ -4,7 +4,7 @@ use domain::{AccountId, BrokerOrderId};
 use http::Method;
 use serde::Serialize;
 
-use crate::api::{AskError, Question};
+use crate::api::Question;
 use crate::error::CallError;
 use crate::looks::Preview;
 use crate::meaning::{OrderAct, cancel_answer, done, order_answer, read_with_own_error};
@@ -54,7 +54,7 @@ impl Session {
     /// Modifies an order: the whole ticket, with what changed. The exits of a bracket are orders of their own.
     pub async fn modify(&self, order_id: BrokerOrderId, order: &OrderRequest<'_>) -> Result<Answer, CallError> {
         let path = format!("/iserver/account/{}/order/{order_id}", order.account_id);
-        let response = self.call(Question::post(path).json(&WireTicket::modification(order))?).await?;
+        let response = self.call(Question::post(path).json(&WireTicket::nameless(order))?).await?;
         order_answer(OrderAct::Modify, &response)
     }
 
@@ -64,9 +64,10 @@ impl Session {
         cancel_answer(&self.call(Question::new(Method::DELETE, path)).await?)
     }
 
-    /// Tells what an order would do, without sending it to the market.
+    /// Tells what an order would do, without sending it to the market. Its exits, if it has any, are left out. The broker
+    /// wants the contract's price to be asked for first ([`Session::market_price`]).
     pub async fn preview(&self, order: &OrderRequest<'_>) -> Result<Preview, CallError> {
-        let orders = WireTicket::with_exits(order).map_err(AskError::Invalid)?;
+        let orders = vec![WireTicket::nameless(order)];
         let path = format!("/iserver/account/{}/orders/whatif", order.account_id);
         let response = self.call(Question::post(path).json(&WireOrders { orders })?).await?;
         read_with_own_error::<PreviewBody>(&response).map(preview)

@@ -27,6 +27,14 @@ impl Reason {
     }
 }
 
+impl Act {
+    /// Whether it puts a ticket on the wire.
+    #[must_use]
+    pub fn is_ticket(&self) -> bool {
+        matches!(self, Self::Place | Self::PlaceAgain)
+    }
+}
+
 /// What is about to be put on the wire: recorded before its first byte leaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
@@ -43,8 +51,11 @@ pub struct Intent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum Act {
-    /// The ticket.
+    /// The ticket, for the first time.
     Place,
+    /// The same ticket under the same client order id once more, after the broker's own answers showed that the first
+    /// did not arrive.
+    PlaceAgain,
     /// The answer to a question of the broker.
     Reply {
         /// Which round of questions this is, from 1.

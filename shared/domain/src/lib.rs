@@ -2,6 +2,7 @@
 //! randomness, no network, no disk.
 
 mod amount;
+mod change;
 mod clock;
 mod connection;
 mod fields;
@@ -10,14 +11,19 @@ mod intent;
 pub mod message;
 mod order;
 mod refusal;
+mod region;
+mod reserved;
 mod rules;
 mod secret;
 mod sight;
 mod state;
+mod status;
 mod ticket;
+mod unknown;
 mod view;
 
 pub use amount::{Amount, InvalidAmount};
+pub use change::{CHANGE_SENDS_MAX, Change, ChangeStage, ChangeTaken};
 pub use clock::{Clock, Entropy};
 pub use connection::{
     Connection, ConnectionStatus, Environment, Sealed, SealedLiveSessionToken, SealedTokens, SessionState,
@@ -29,13 +35,20 @@ pub use ids::{
 };
 pub use intent::{Act, Intent, Reason};
 pub use message::{CancelOrder, Command, Malformed, ModifyOrder, PlaceOrder};
-pub use order::{HistoryEntry, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
+pub use order::{HistoryEntry, LateFact, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
 pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal};
-pub use rules::{Algorithm, Grant, GrantStatus, Halt, Limits};
+pub use region::Region;
+pub use reserved::{GivesBack, Reserved};
+pub use rules::{Algorithm, Beyond, Grant, GrantStatus, Halt, Limits, Whose};
 pub use secret::Secret;
 pub use sight::{BrokerStatus, Sight};
-pub use state::{Fact, OrderState, OrderStatus};
+pub use state::{Fact, OrderState};
+pub use status::OrderStatus;
 pub use ticket::{
     Attached, Contract, OrderType, Side, Size, StopLoss, SymbolContract, TakeProfit, Ticket, TimeInForce, Trail,
 };
-pub use view::{ConnectionView, OrderView, SessionView};
+pub use unknown::{
+    Circumstances, Doubt, LOOKED_FOR_MAX, NEGATIVE_COUNTS_AFTER, NEGATIVES_NEEDED, NOT_PLACED_AFTER,
+    SENDS_AFTER_QUESTIONS_MAX, SENDS_MAX, Settlement,
+};
+pub use view::{ChangeView, ConnectionView, OrderView, SessionView};

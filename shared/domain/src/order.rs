@@ -4,11 +4,15 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::change::Change;
 use crate::fields::FieldFault;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
-use crate::intent::{Act, Reason};
+use crate::intent::Reason;
 use crate::message::{PlaceOrder, summary};
-use crate::state::{Fact, OrderState, OrderStatus};
+use crate::reserved::Reserved;
+use crate::sight::{BrokerStatus, Sight};
+use crate::state::{Fact, OrderState};
+use crate::status::OrderStatus;
 use crate::ticket::{OrderType, Size};
 
 /// How long a market order may be sent after it was first recorded, where its sender did not say (contract).
@@ -17,6 +21,13 @@ pub const MARKET_GOOD_FOR: SignedDuration = SignedDuration::from_mins(2);
 pub const OTHERS_GOOD_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// Entries of an order's history that are kept. A real one has fewer than ten; past this the middle is dropped.
 const HISTORY_ENTRIES_MAX: usize = 100;
+
+/// Late facts that are kept of one order.
+const LATE_FACTS_MAX: usize = 20;
+
+fn first_revision() -> u64 {
+    1
+}
 
 /// One order of one user. Its row in the ledger is the truth about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +56,21 @@ pub struct Order {
     pub average_price: Option<Decimal>,
     /// How often its ticket was meant to be put on the wire.
     pub sends: u32,
+    /// The number of the ticket that is in force: 1 as placed.
+    #[serde(default = "first_revision")]
+    pub(crate) revision: u64,
+    /// The latest change that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) change: Option<Change>,
+    /// What the broker showed after the order was final, against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late_facts: Vec<LateFact>,
+    /// What a person must know of it, whatever its state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<Reason>,
+    /// Since when a filled bracket's exits do not show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exits_missing_since: Option<Timestamp>,
     /// When somebody with the right to first asked for its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_asked_at: Option<Timestamp>,
@@ -58,6 +84,9 @@ pub struct Order {
     pub updated_at: Timestamp,
     /// When somebody must look at it again; `None` once it is final.
     pub next_check_at: Option<Timestamp>,
+    /// What it holds of the limits that bear on it: written with its intent and taken off with its end, by the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reserved>,
 }
 
 /// One change of status.
@@ -70,6 +99,18 @@ pub struct HistoryEntry {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+}
+
+/// What the broker showed of an order after its end, against what is on record. It changes nothing by itself: a person
+/// is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateFact {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// The broker's status.
+    pub status: BrokerStatus,
+    /// How much the broker showed as filled.
+    pub filled_quantity: Option<Decimal>,
 }
 
 /// A fact that has no place in the order's present state.
@@ -136,12 +177,18 @@ impl Order {
             filled_quantity: Decimal::ZERO,
             average_price: None,
             sends: 0,
+            revision: first_revision(),
+            change: None,
+            late_facts: Vec::new(),
+            warning: None,
+            exits_missing_since: None,
             cancel_asked_at: None,
             sequence: 1,
             history,
             created_at: now,
             updated_at: now,
             next_check_at: Some(now),
+            reserved: None,
         }
     }
 
@@ -172,8 +219,8 @@ impl Order {
             return Err(OutOfPlace { status: self.status(), fact: format!("{fact:?}") });
         };
         match fact {
-            Fact::Intend(intent) if intent.act == Act::Place => self.sends = self.sends.saturating_add(1),
-            Fact::Seen(sight) => self.take_in(sight),
+            Fact::Intend(intent) if intent.act.is_ticket() => self.sends = self.sends.saturating_add(1),
+            Fact::Seen(sight) | Fact::Reviewed(sight) => self.take_in(sight),
             Fact::CancelAsked(_) => self.cancel_asked_at = self.cancel_asked_at.or(Some(now)),
             _ => {}
         }
@@ -185,6 +232,10 @@ impl Order {
         self.updated_at = now;
         if self.status().is_final() {
             self.next_check_at = None;
+            self.end_open_change(now);
+        } else {
+            // A person's decision can bring an order back under watch.
+            self.next_check_at = self.next_check_at.or(Some(now));
         }
         Ok(())
     }
@@ -195,6 +246,19 @@ impl Order {
             self.cancel_asked_at = self.cancel_asked_at.or(Some(now));
             self.updated_at = now;
         }
+    }
+
+    /// Takes in that the broker shows a final order otherwise than it is on record. The same once more is nothing new.
+    /// Whether it was new.
+    pub fn note_late(&mut self, sight: &Sight, now: Timestamp) -> bool {
+        let late = LateFact { at: now, status: sight.status.clone(), filled_quantity: sight.filled_quantity };
+        let same = |known: &LateFact| (&known.status, known.filled_quantity) == (&late.status, late.filled_quantity);
+        if self.late_facts.iter().any(same) || self.late_facts.len() >= LATE_FACTS_MAX {
+            return false;
+        }
+        self.late_facts.push(late);
+        self.updated_at = now;
+        true
     }
 
     /// The account that trades; `None` for an order that could not be read.
@@ -210,7 +274,7 @@ impl Order {
         }
     }
 
-    fn take_in(&mut self, sight: crate::sight::Sight) {
+    fn take_in(&mut self, sight: Sight) {
         for id in sight.broker_order_ids {
             if !self.broker_order_ids.contains(&id) {
                 self.broker_order_ids.push(id);

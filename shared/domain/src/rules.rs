@@ -1,6 +1,7 @@
 //! Who may trade: algorithms and their senders, the grants of users, limits and halts.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,36 @@ pub struct Limits {
     pub allowed_conids: Option<BTreeSet<Conid>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_collar_percent: Option<Amount>,
+}
+
+/// Whose limits they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The user's own, on every order of any algorithm.
+    User,
+    /// The grant's, on that algorithm's orders only.
+    Grant,
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::User => "your own limits",
+            Self::Grant => "the grant's limits",
+        })
+    }
+}
+
+/// A limit that an order would go beyond.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{whose} ({limit}): {why}")]
+pub struct Beyond {
+    /// Whose limit.
+    pub whose: Whose,
+    /// Its name in the contract.
+    pub limit: &'static str,
+    /// How the order goes beyond it.
+    pub why: String,
 }
 
 /// A kill switch: while on, no new order is sent; cancels pass.

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::intent::{Act, Intent, Reason};
 use crate::sight::{BrokerStatus, Sight};
+use crate::status::OrderStatus;
+use crate::unknown::{Doubt, NEGATIVES_NEEDED};
 
 /// Where an order is (contract: What an order shows). Each state carries only what it knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,9 +27,13 @@ pub enum OrderState {
     Unknown {
         /// What was on the wire.
         intent: Intent,
+        /// What is in doubt.
+        #[serde(default)]
+        doubt: Doubt,
         /// Why the outcome was not read.
         reason: Reason,
-        /// How often all of the broker's answers were searched without finding it, each complete.
+        /// How often all of the broker's answers were searched without finding it, each complete, and each long
+        /// enough after the send.
         complete_negatives: u32,
     },
     /// The broker has it, nothing is filled.
@@ -71,65 +77,6 @@ pub enum OrderState {
     },
 }
 
-/// The contract's word for a state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "each is the state of the same name")]
-pub enum OrderStatus {
-    Received,
-    Held,
-    Sending,
-    Unknown,
-    Working,
-    PartiallyFilled,
-    Cancelling,
-    Filled,
-    Cancelled,
-    Rejected,
-    Denied,
-    Expired,
-    NotPlaced,
-    NeedsReview,
-}
-
-impl OrderStatus {
-    /// The word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Received => "received",
-            Self::Held => "held",
-            Self::Sending => "sending",
-            Self::Unknown => "unknown",
-            Self::Working => "working",
-            Self::PartiallyFilled => "partially_filled",
-            Self::Cancelling => "cancelling",
-            Self::Filled => "filled",
-            Self::Cancelled => "cancelled",
-            Self::Rejected => "rejected",
-            Self::Denied => "denied",
-            Self::Expired => "expired",
-            Self::NotPlaced => "not_placed",
-            Self::NeedsReview => "needs_review",
-        }
-    }
-
-    /// Whether nothing more is done for the order by itself.
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Filled
-                | Self::Cancelled
-                | Self::Rejected
-                | Self::Denied
-                | Self::Expired
-                | Self::NotPlaced
-                | Self::NeedsReview
-        )
-    }
-}
-
 /// What became known of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
@@ -146,10 +93,10 @@ pub enum Fact {
     /// The broker refused it.
     Refused(Reason),
     /// Bytes may have arrived, and no answer was read.
-    Unread(Reason),
+    Unread(Doubt, Reason),
     /// The broker showed it.
     Seen(Sight),
-    /// All of the broker's answers were searched, completely, and it was in none.
+    /// All of the broker's answers were searched, completely and long enough after the send, and it was in none.
     NotFound,
     /// Proved: the broker never had it.
     NeverReached(Reason),
@@ -157,6 +104,8 @@ pub enum Fact {
     Exhausted(Reason),
     /// Somebody with the right to asked for its end.
     CancelAsked(Reason),
+    /// A person looked at the broker's own pages, and this is how it stands there.
+    Reviewed(Sight),
 }
 
 impl OrderState {
@@ -208,22 +157,38 @@ impl OrderState {
     pub fn after(&self, fact: Fact) -> Option<Self> {
         let unsent = matches!(self, Self::Received | Self::Held { .. });
         match (self, fact) {
+            (Self::NeedsReview { .. }, Fact::NeverReached(reason)) => Some(Self::NotPlaced { reason }),
+            (from @ Self::NeedsReview { .. }, Fact::Reviewed(sight) | Fact::Seen(sight)) => {
+                Some(from.after_sight(&sight))
+            }
             (from, _) if from.status().is_final() => None,
             (_, Fact::Hold(reason)) if unsent => Some(Self::Held { reason }),
             (_, Fact::Deny(reason)) if unsent => Some(Self::Denied { reason }),
             (_, Fact::Expire(reason)) if unsent => Some(Self::Expired { reason }),
             (_, Fact::CancelAsked(reason)) if unsent => Some(Self::Cancelled { reason: Some(reason) }),
             (_, Fact::Intend(intent)) if unsent && intent.act == Act::Place => Some(Self::Sending { intent }),
-            (Self::Sending { .. }, Fact::Intend(intent)) if intent.act != Act::Place => Some(Self::Sending { intent }),
+            (Self::Unknown { complete_negatives, .. }, Fact::Intend(intent))
+                if intent.act == Act::PlaceAgain && *complete_negatives >= NEGATIVES_NEEDED =>
+            {
+                Some(Self::Sending { intent })
+            }
+            (Self::Sending { .. }, Fact::Intend(intent)) if matches!(intent.act, Act::Reply { .. }) => {
+                Some(Self::Sending { intent })
+            }
             (Self::Sending { intent }, Fact::NotSent(reason)) if intent.act == Act::Place => {
                 Some(Self::Held { reason })
             }
-            (Self::Sending { .. }, Fact::Refused(reason)) => Some(Self::Rejected { reason }),
-            (Self::Sending { intent }, Fact::Unread(reason)) => {
-                Some(Self::Unknown { intent: intent.clone(), reason, complete_negatives: 0 })
+            // The second try did not leave; what became of the first is as unknown as before.
+            (Self::Sending { intent }, Fact::NotSent(reason)) if intent.act == Act::PlaceAgain => {
+                Some(Self::Unknown { intent: intent.clone(), doubt: Doubt::Unread, reason, complete_negatives: 0 })
             }
-            (Self::Unknown { intent, reason, complete_negatives }, Fact::NotFound) => Some(Self::Unknown {
+            (Self::Sending { .. }, Fact::Refused(reason)) => Some(Self::Rejected { reason }),
+            (Self::Sending { intent }, Fact::Unread(doubt, reason)) => {
+                Some(Self::Unknown { intent: intent.clone(), doubt, reason, complete_negatives: 0 })
+            }
+            (Self::Unknown { intent, doubt, reason, complete_negatives }, Fact::NotFound) => Some(Self::Unknown {
                 intent: intent.clone(),
+                doubt: *doubt,
                 reason: reason.clone(),
                 complete_negatives: complete_negatives.saturating_add(1),
             }),

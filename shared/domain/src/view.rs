@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::change::Change;
 use crate::connection::{Connection, ConnectionStatus, Environment, SessionState};
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, ConnectionId, OrderId, UserId};
 use crate::intent::Reason;
-use crate::order::{HistoryEntry, Order};
-use crate::state::OrderStatus;
+use crate::order::{HistoryEntry, LateFact, Order};
+use crate::status::OrderStatus;
 use crate::ticket::{Size, Ticket};
 
 /// An order as the API and the events show it.
@@ -26,12 +27,46 @@ pub struct OrderView<'o> {
     pub average_price: Option<String>,
     pub broker_order_ids: &'o [BrokerOrderId],
     pub client_order_id: &'o ClientOrderId,
+    pub revision: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeView<'o>>,
+    #[serde(skip_serializing_if = "<[LateFact]>::is_empty")]
+    pub late_facts: &'o [LateFact],
     pub reason: Option<&'o Reason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<&'o Reason>,
     pub good_until: Timestamp,
     pub ticket: Option<&'o Ticket>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub history: &'o [HistoryEntry],
+}
+
+/// The latest change of an order as outsiders see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChangeView<'o> {
+    /// Its number.
+    pub revision: u64,
+    /// `asked`, `sending`, `unknown`, `applied` or `refused`.
+    pub status: &'static str,
+    /// The whole ticket that it makes.
+    pub ticket: &'o Ticket,
+    /// Why, where there is something to say.
+    pub reason: Option<&'o Reason>,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+}
+
+impl<'o> From<&'o Change> for ChangeView<'o> {
+    fn from(change: &'o Change) -> Self {
+        Self {
+            revision: change.revision,
+            status: change.stage.as_str(),
+            ticket: &change.ticket,
+            reason: change.stage.reason(),
+            asked_at: change.asked_at,
+        }
+    }
 }
 
 impl Order {
@@ -54,7 +89,11 @@ impl Order {
             average_price: self.average_price.map(|price| price.to_string()),
             broker_order_ids: &self.broker_order_ids,
             client_order_id: &self.client_order_id,
+            revision: self.revision(),
+            change: self.change().map(ChangeView::from),
+            late_facts: &self.late_facts,
             reason: self.state().reason(),
+            warning: self.warning.as_ref(),
             good_until: self.good_until,
             ticket: self.request.as_ref().map(|request| &request.ticket),
             created_at: self.created_at,

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
 
-use domain::{Act, BrokerOrderId, BrokerStatus, Command, Fact, Intent, Order, OrderStatus, Reason, Sight};
+use domain::{Act, BrokerOrderId, BrokerStatus, Command, Doubt, Fact, Intent, Order, OrderStatus, Reason, Sight};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::json;
@@ -51,7 +51,7 @@ fn all_facts() -> Vec<Fact> {
         Fact::Intend(Intent { at: start(), epoch: 1, act: reply }),
         Fact::NotSent(reason()),
         Fact::Refused(reason()),
-        Fact::Unread(reason()),
+        Fact::Unread(Doubt::Unread, reason()),
         seen("Submitted", 0),
         seen("Submitted", 4),
         seen("PendingCancel", 0),
@@ -63,6 +63,13 @@ fn all_facts() -> Vec<Fact> {
         Fact::NeverReached(reason()),
         Fact::Exhausted(reason()),
         Fact::CancelAsked(reason()),
+        Fact::Intend(Intent { at: start(), epoch: 2, act: Act::PlaceAgain }),
+        Fact::Reviewed(Sight {
+            broker_order_ids: vec![BrokerOrderId::new(1234).unwrap()],
+            status: BrokerStatus::Submitted,
+            filled_quantity: None,
+            average_price: None,
+        }),
     ]
 }
 
@@ -89,7 +96,7 @@ fn a_good_until_that_was_left_out_depends_on_the_type() {
 fn an_unknown_order_is_never_rejected_by_anything_but_the_brokers_word() {
     let mut unknown = order("limit");
     unknown.apply(place(), start()).unwrap();
-    unknown.apply(Fact::Unread(reason()), start()).unwrap();
+    unknown.apply(Fact::Unread(Doubt::Unread, reason()), start()).unwrap();
     for fact in all_facts() {
         let mut order = unknown.clone();
         let by_the_brokers_word = matches!(fact, Fact::Seen(_));
@@ -101,7 +108,7 @@ fn an_unknown_order_is_never_rejected_by_anything_but_the_brokers_word() {
 
 #[test]
 fn what_was_sent_cannot_be_held_denied_or_expired() {
-    for sent in [vec![], vec![Fact::Unread(reason())], vec![seen("Submitted", 0)]] {
+    for sent in [vec![], vec![Fact::Unread(Doubt::Unread, reason())], vec![seen("Submitted", 0)]] {
         let mut order = order("limit");
         order.apply(place(), start()).unwrap();
         for fact in sent {
@@ -143,20 +150,23 @@ fn the_client_order_id_comes_from_the_identity_alone() {
 fn an_order_survives_its_row() {
     let mut order = order("limit");
     order.apply(place(), start()).unwrap();
-    order.apply(Fact::Unread(reason()), start()).unwrap();
+    order.apply(Fact::Unread(Doubt::Unread, reason()), start()).unwrap();
     let text = serde_json::to_string(&order).unwrap();
     assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order);
 }
 
 proptest! {
     #[test]
-    fn a_final_state_stays_final(steps in prop::collection::vec(0..19usize, 0..40)) {
+    fn a_final_state_stays_final_but_for_a_persons_decision(steps in prop::collection::vec(0..all_facts().len(), 0..40)) {
         let mut order = order("limit");
         let mut last_sequence = order.sequence;
         for step in steps {
             let before = order.clone();
             let applied = order.apply(all_facts().swap_remove(step), start());
-            if before.status().is_final() {
+            if before.status() == OrderStatus::NeedsReview {
+                let decides = |fact: &Fact| matches!(fact, Fact::NeverReached(_) | Fact::Reviewed(_) | Fact::Seen(_));
+                prop_assert_eq!(applied.is_ok(), decides(&all_facts()[step]));
+            } else if before.status().is_final() {
                 prop_assert!(applied.is_err());
                 prop_assert_eq!(&order, &before);
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access::Tokens;
 use aws_config::SdkConfig;
 use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
-use domain::{Clock, Entropy, Secret};
+use domain::{Clock, Entropy, Region, Secret};
 use store::{
     Attempts, Connections, Database, Lanes, OrderQueue, Orders, Rules, Sealer, SealingKeys, SessionQueue, TrackQueue,
 };
@@ -48,6 +48,9 @@ pub enum CannotStart {
     /// The policy of answers to the broker's questions cannot be read.
     #[error("the policy of answers to the broker's questions cannot be read: {0}")]
     Policy(#[from] serde_json::Error),
+    /// The broker's quiet windows cannot be read.
+    #[error(transparent)]
+    Calendar(#[from] trading::CalendarUnreadable),
 }
 
 impl Parts {
@@ -155,7 +158,26 @@ impl Parts {
             tokens: self.tokens().await?,
             api: self.api()?,
             questions: trading::QuestionPolicy::standard()?,
+            calendar: trading::Calendar::of(region()?)?,
+            market_orders_again: yes("COURIER_MARKET_ORDERS_AGAIN")?,
         })
+    }
+}
+
+/// The broker's region; the template's default where it is not set.
+fn region() -> Result<Region, BadSetting> {
+    let name = "COURIER_BROKER_REGION";
+    let text = optional(name).unwrap_or_else(|| Region::Americas.to_string());
+    text.parse().map_err(|problem| BadSetting { name: name.to_owned(), problem })
+}
+
+fn yes(name: &str) -> Result<bool, BadSetting> {
+    match optional(name).as_deref() {
+        None | Some("no") => Ok(false),
+        Some("yes") => Ok(true),
+        Some(other) => {
+            Err(BadSetting { name: name.to_owned(), problem: format!("is {other:?}; it must be yes or no") })
+        }
     }
 }
 

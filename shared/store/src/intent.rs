@@ -1,22 +1,31 @@
 //! The intent: what is written, and checked with it, before a byte of an order leaves.
 
 use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use domain::{AlgorithmId, Order};
+use domain::{AlgorithmId, Beyond, Grant, Order};
 
 use crate::database::{Attributes, WRITE_ID, number, text, text_of};
 use crate::documents::{DocumentTable, VERSION};
 use crate::error::StoreError;
 use crate::lanes::LaneLease;
+use crate::reserve::Reservation;
 use crate::rules::{HaltScope, Rules};
+use crate::standing::Standing;
 use crate::transaction::{Committed, built, commit};
+use crate::usage::Claim;
 use crate::versioned::Versioned;
+
+/// Tries with what the rows of usage told (that a day begins, that a clock is ahead). Each learns what it did not know.
+const ROUNDS_MAX: u32 = 6;
 
 /// What must hold, beside the order's version and the lane, for an intent to be written.
 #[derive(Debug, Clone, Copy)]
 pub enum IntentGuards<'r> {
     /// No halt is on (global, the user's, the algorithm's), and the algorithm has an active grant for the order's
-    /// account; the user's own hand needs no grant. For whatever may bring more risk: a ticket, a yes.
+    /// account; the user's own hand needs no grant. For what brings risk that was weighed before: a yes.
     HaltsAndGrant(&'r Rules),
+    /// As [`IntentGuards::HaltsAndGrant`]; and the limits are the ones that were read, and leave room for the order,
+    /// which is reserved with it. An order that holds its room already takes no more. For a ticket, and a change of it.
+    WithinLimits(&'r Rules, &'r Claim),
     /// Nothing more. For what brings none: a no to the broker's question, a cancel.
     LaneOnly,
 }
@@ -36,6 +45,12 @@ pub enum IntentRefused {
     /// The algorithm has no active grant for the order's account.
     #[error("algorithm {0} has no active grant of this user for the order's account")]
     NoGrant(AlgorithmId),
+    /// A limit leaves no room for the order.
+    #[error("the order is beyond {0}")]
+    BeyondLimits(Beyond),
+    /// The limits or the grant were changed since they were read. Read them again and decide anew.
+    #[error("the limits were changed meanwhile; read them again and decide anew")]
+    LimitsChanged,
     /// The rows were busy in other transactions, each time that it was tried. Try again after a pause.
     #[error("the rows of the order's checks were busy in other transactions; try again after a pause")]
     Contention,
@@ -47,7 +62,17 @@ pub enum IntentRefused {
 /// A part of the transaction, and what its failure means.
 struct Guard {
     part: TransactWriteItem,
-    refusal: IntentRefused,
+    refusal: Refusal,
+}
+
+/// What the failure of a part means.
+enum Refusal {
+    Conflict,
+    LaneLost,
+    Halted(HaltScope),
+    /// That the grant is not in force for the account, or was changed: its row tells.
+    Grant,
+    LimitsChanged,
 }
 
 pub(crate) async fn save_intent(
@@ -60,43 +85,100 @@ pub(crate) async fn save_intent(
         return Err(IntentRefused::LaneLost);
     }
     let write_id = table.database.write_id();
-    let mut parts = vec![Guard { part: put(table, order, &write_id)?, refusal: IntentRefused::Conflict }];
-    parts.push(Guard { part: lane_check(lease)?, refusal: IntentRefused::LaneLost });
-    if let IntentGuards::HaltsAndGrant(rules) = guards {
-        parts.extend(halt_checks(rules, &order.value)?);
-        parts.extend(grant_check(rules, &order.value)?);
-    }
-    let (items, refusals): (Vec<_>, Vec<_>) = parts.into_iter().map(|guard| (guard.part, guard.refusal)).unzip();
-    match commit(&table.database, &table.name, "record an intent", &items).await? {
-        Committed::Contended => return Err(IntentRefused::Contention),
-        Committed::Failed(rows) => refuse(&rows, refusals, &write_id)?,
-        Committed::Done => {}
-    }
-    order.written();
-    Ok(())
-}
-
-/// Which guard failed first. An order's row with our own write's id is an earlier try whose answer was lost: it
-/// passed all guards then.
-fn refuse(rows: &[Option<Attributes>], refusals: Vec<IntentRefused>, write_id: &str) -> Result<(), IntentRefused> {
-    let own = rows.first().and_then(Option::as_ref).is_some_and(|row| text_of(row, WRITE_ID) == Some(write_id));
-    if own {
+    let mut reservation = match guards {
+        IntentGuards::WithinLimits(_, claim) => {
+            Some(Reservation::new(&order.value, claim).map_err(IntentRefused::BeyondLimits)?)
+        }
+        _ => None,
+    };
+    for _ in 0..ROUNDS_MAX {
+        let mut intended = order.value.clone();
+        if let Some(reservation) = &reservation {
+            intended.reserved = Some(reservation.reserved());
+        }
+        let first = Guard { part: put(table, &intended, order.version(), &write_id)?, refusal: Refusal::Conflict };
+        let mut parts = vec![first];
+        parts.extend(checks(&order.value, lease, guards)?);
+        let (mut items, refusals): (Vec<_>, Vec<_>) =
+            parts.into_iter().map(|guard| (guard.part, guard.refusal)).unzip();
+        if let Some(reservation) = &reservation {
+            items.extend(reservation.parts(&table.name)?);
+        }
+        match commit(&table.database, &table.name, "record an intent", &items).await? {
+            Committed::Contended => break,
+            Committed::Failed(rows) => {
+                let (guarded, usage) = rows.split_at(refusals.len().min(rows.len()));
+                if !is_own(guarded, &write_id) {
+                    refuse(guarded, refusals, &order.value)?;
+                    let Some(reservation) = &mut reservation else { break };
+                    reservation.learn(&table.name, usage)?.map_err(IntentRefused::BeyondLimits)?;
+                    continue;
+                }
+            }
+            Committed::Done => {}
+        }
+        order.value = intended;
+        order.written();
         return Ok(());
     }
-    let failed = rows.iter().zip(refusals).find_map(|(row, refusal)| row.is_some().then_some(refusal));
-    Err(failed.unwrap_or(IntentRefused::Contention))
+    Err(IntentRefused::Contention)
 }
 
-fn put(table: &DocumentTable, order: &Versioned<Order>, write_id: &str) -> Result<TransactWriteItem, StoreError> {
+/// An order's row with our own write's id is an earlier try whose answer was lost: it passed all guards then.
+fn is_own(rows: &[Option<Attributes>], write_id: &str) -> bool {
+    rows.first().and_then(Option::as_ref).is_some_and(|row| text_of(row, WRITE_ID) == Some(write_id))
+}
+
+/// Which guard failed first, if one did.
+fn refuse(rows: &[Option<Attributes>], refusals: Vec<Refusal>, order: &Order) -> Result<(), IntentRefused> {
+    let failed = rows.iter().zip(refusals).find_map(|(row, refusal)| row.as_ref().map(|row| (row, refusal)));
+    match failed {
+        None => Ok(()),
+        Some((_, Refusal::Conflict)) => Err(IntentRefused::Conflict),
+        Some((_, Refusal::LaneLost)) => Err(IntentRefused::LaneLost),
+        Some((_, Refusal::Halted(scope))) => Err(IntentRefused::Halted(scope)),
+        Some((_, Refusal::LimitsChanged)) => Err(IntentRefused::LimitsChanged),
+        Some((row, Refusal::Grant)) if grants(row, order) => Err(IntentRefused::LimitsChanged),
+        Some((_, Refusal::Grant)) => Err(IntentRefused::NoGrant(order.algorithm_id.clone())),
+    }
+}
+
+/// The order's row, written only over the version that was read.
+pub(crate) fn put(
+    table: &DocumentTable,
+    order: &Order,
+    version: u64,
+    write_id: &str,
+) -> Result<TransactWriteItem, StoreError> {
     let put = Put::builder()
         .table_name(&table.name)
-        .set_item(Some(table.row(&order.value, order.next_version(), write_id)?))
+        .set_item(Some(table.row(order, version.saturating_add(1), write_id)?))
         .condition_expression("#version = :version")
         .expression_attribute_names("#version", VERSION)
-        .expression_attribute_values(":version", number(order.version()))
+        .expression_attribute_values(":version", number(version))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .build();
     Ok(TransactWriteItem::builder().put(built(&table.name, put)?).build())
+}
+
+/// All that is looked at and not written.
+fn checks(order: &Order, lease: &LaneLease, guards: IntentGuards<'_>) -> Result<Vec<Guard>, StoreError> {
+    let mut checks = vec![Guard { part: lane_check(lease)?, refusal: Refusal::LaneLost }];
+    let (rules, claim) = match guards {
+        IntentGuards::LaneOnly => return Ok(checks),
+        IntentGuards::HaltsAndGrant(rules) => (rules, None),
+        IntentGuards::WithinLimits(rules, claim) => (rules, Some(claim)),
+    };
+    checks.extend(halt_checks(rules, order)?);
+    checks.extend(grant_check(rules, order, claim.and_then(|claim| claim.grant.as_ref()))?);
+    if let Some(claim) = claim {
+        let check =
+            ConditionCheck::builder().table_name(rules.table()).set_key(Some(Rules::limits_key(&order.key.user_id)));
+        let check = claim.own.check(check, "").build();
+        let part = TransactWriteItem::builder().condition_check(built(rules.table(), check)?).build();
+        checks.push(Guard { part, refusal: Refusal::LimitsChanged });
+    }
+    Ok(checks)
 }
 
 fn lane_check(lease: &LaneLease) -> Result<TransactWriteItem, StoreError> {
@@ -125,26 +207,41 @@ fn halt_checks(rules: &Rules, order: &Order) -> Result<Vec<Guard>, StoreError> {
             .expression_attribute_values(":off", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
             .build();
         let part = TransactWriteItem::builder().condition_check(built(rules.table(), check)?).build();
-        Ok(Guard { part, refusal: IntentRefused::Halted(scope) })
+        Ok(Guard { part, refusal: Refusal::Halted(scope) })
     };
     scopes.into_iter().map(guard).collect()
 }
 
 /// An order of which nothing could be read names no account, so no grant lists it.
-fn grant_check(rules: &Rules, order: &Order) -> Result<Option<Guard>, StoreError> {
+fn grant_check(rules: &Rules, order: &Order, read: Option<&Standing<Grant>>) -> Result<Option<Guard>, StoreError> {
     if order.algorithm_id.is_own_hand() {
         return Ok(None);
     }
-    let account_id = order.request.as_ref().map_or("", |request| request.account_id.as_str());
+    let in_force = "#rule.#status = :active AND contains(#rule.account_ids, :account)";
     let check = ConditionCheck::builder()
         .table_name(rules.table())
         .set_key(Some(Rules::grant_key(&order.key.user_id, &order.algorithm_id)))
-        .condition_expression("#rule.#status = :active AND contains(#rule.account_ids, :account)")
         .expression_attribute_names("#rule", "rule")
         .expression_attribute_names("#status", "status")
         .expression_attribute_values(":active", text("active"))
-        .expression_attribute_values(":account", text(account_id))
-        .build();
-    let part = TransactWriteItem::builder().condition_check(built(rules.table(), check)?).build();
-    Ok(Some(Guard { part, refusal: IntentRefused::NoGrant(order.algorithm_id.clone()) }))
+        .expression_attribute_values(":account", text(account_of(order)))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let check = match read {
+        Some(read) => read.check(check, in_force),
+        None => check.condition_expression(in_force),
+    };
+    let part = TransactWriteItem::builder().condition_check(built(rules.table(), check.build())?).build();
+    Ok(Some(Guard { part, refusal: Refusal::Grant }))
+}
+
+/// Whether the grant in this row is in force for the order's account.
+fn grants(row: &Attributes, order: &Order) -> bool {
+    let Some(rule) = row.get("rule").and_then(|rule| rule.as_m().ok()) else { return false };
+    let accounts = rule.get("account_ids").and_then(|accounts| accounts.as_l().ok());
+    text_of(rule, "status") == Some("active")
+        && accounts.is_some_and(|accounts| accounts.contains(&text(account_of(order))))
+}
+
+fn account_of(order: &Order) -> &str {
+    order.request.as_ref().map_or("", |request| request.account_id.as_str())
 }

@@ -3,13 +3,14 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use domain::{OrderId, UserId};
+use domain::UserId;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
 
 use crate::database::{Attributes, Database, WRITE_ID, number, number_of, text, text_of};
 use crate::documents::put_outcome;
 use crate::error::StoreError;
+use crate::lane_book::{LaneBook, Looks, Pending};
 use crate::times::sortable;
 
 /// The row of the penalty box. No lane of a user has a space before its `#`.
@@ -19,6 +20,10 @@ const EPOCH: &str = "epoch";
 const LEASED_UNTIL: &str = "leased_until";
 const PENALTY_UNTIL: &str = "penalty_until";
 const PENDING: &str = "pending";
+const ENDED: &str = "ended";
+/// Orders that were put on record while somebody else held the lane, in the order of their arrival. Its holder takes
+/// away what stood there when it came, and nothing else.
+const ARRIVALS: &str = "arrivals";
 const LOOKED_AT: &str = "looked_at";
 const LOOK_DUE_AT: &str = "look_due_at";
 /// Stands in the row from taking a lane until it is given back in good order.
@@ -39,27 +44,9 @@ pub struct LaneLease {
     user_id: UserId,
     epoch: u64,
     until: Timestamp,
-    pending: Vec<Pending>,
-    looks: Looks,
+    book: LaneBook,
+    arrivals: usize,
     predecessor_vanished: bool,
-}
-
-/// A lane's looks at the broker's orders, which the broker paces (IBKR Web API, pacing: one in 5 s).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Looks {
-    /// When the last one was taken.
-    pub last_at: Option<Timestamp>,
-    /// When the next one was asked for, over the queue.
-    pub due_at: Option<Timestamp>,
-}
-
-/// An order that is not sent or not settled, in the line of its lane.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// Which order.
-    pub order_id: OrderId,
-    /// What must keep its order: account and contract.
-    pub instrument: String,
 }
 
 impl LaneLease {
@@ -81,16 +68,10 @@ impl LaneLease {
         self.until
     }
 
-    /// The line of the lane, as its last holder left it.
+    /// The lane's book, as its last holder left it, with what was announced since at the end of its line.
     #[must_use]
-    pub fn pending(&self) -> &[Pending] {
-        &self.pending
-    }
-
-    /// The lane's looks at the broker, as its last holder left them.
-    #[must_use]
-    pub fn looks(&self) -> Looks {
-        self.looks
+    pub fn book(&self) -> &LaneBook {
+        &self.book
     }
 
     /// Whether an earlier holder did not give the lane back in good order, so that the line may lack orders.
@@ -169,46 +150,88 @@ impl Lanes {
             epoch: number_of(&before, EPOCH).unwrap_or_default() + taken,
             until,
             predecessor_vanished: before.contains_key(UNCLEAN),
-            looks: Looks {
-                last_at: self.optional_time_of(&before, user_id.as_str(), LOOKED_AT)?,
-                due_at: self.optional_time_of(&before, user_id.as_str(), LOOK_DUE_AT)?,
-            },
-            pending: self.pending_of(before, user_id)?,
+            arrivals: before.get(ARRIVALS).and_then(|list| list.as_l().ok()).map_or(0, Vec::len),
+            book: self.book_of(before, user_id)?,
         }))
     }
 
-    fn pending_of(&self, mut row: Attributes, user_id: &UserId) -> Result<Vec<Pending>, StoreError> {
-        let Some(line) = row.remove(PENDING) else { return Ok(Vec::new()) };
-        serde_dynamo::from_attribute_value(line)
+    fn book_of(&self, mut row: Attributes, user_id: &UserId) -> Result<LaneBook, StoreError> {
+        let looks = Looks {
+            last_at: self.optional_time_of(&row, user_id.as_str(), LOOKED_AT)?,
+            due_at: self.optional_time_of(&row, user_id.as_str(), LOOK_DUE_AT)?,
+        };
+        let mut pending: Vec<Pending> = self.list_of(&mut row, PENDING, user_id)?;
+        let arrivals: Vec<Pending> = self.list_of(&mut row, ARRIVALS, user_id)?;
+        for arrival in arrivals {
+            if !pending.iter().any(|other| other.order_id == arrival.order_id) {
+                pending.push(arrival);
+            }
+        }
+        Ok(LaneBook { pending, looks, ended: self.list_of(&mut row, ENDED, user_id)? })
+    }
+
+    fn list_of<T: DeserializeOwned>(
+        &self,
+        row: &mut Attributes,
+        name: &str,
+        user_id: &UserId,
+    ) -> Result<Vec<T>, StoreError> {
+        let Some(list) = row.remove(name) else { return Ok(Vec::new()) };
+        serde_dynamo::from_attribute_value(list)
             .map_err(|error| StoreError::corrupt(&self.table, lane_of(user_id), error))
     }
 
-    /// Gives a lane back before its lease ends, with its line as it was. Where another has it already, there is
+    /// Puts an order that is on record at the end of a lane's line without holding the lane: whoever takes the lane
+    /// next finds it there. An order that was announced twice stands there once.
+    pub async fn announce(&self, user_id: &UserId, pending: &Pending) -> Result<(), StoreError> {
+        let arrival = serde_dynamo::to_attribute_value(pending)
+            .map_err(|error| StoreError::corrupt(&self.table, lane_of(user_id), error))?;
+        let request = self
+            .database
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .key(LANE, text(lane_of(user_id)))
+            .update_expression("SET arrivals = list_append(if_not_exists(arrivals, :none), :arrival)")
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+            .expression_attribute_values(":arrival", AttributeValue::L(vec![arrival]));
+        update_outcome(&self.table, "announce an order in a lane", request.send().await).map(|_| ())
+    }
+
+    /// Gives a lane back before its lease ends, with its book as it was. Where another has it already, there is
     /// nothing to give back.
     pub async fn release(&self, lease: LaneLease) -> Result<(), StoreError> {
         // Whoever did not mend what a vanished holder left behind leaves the mark of it to the next.
         let mend = if lease.predecessor_vanished { "" } else { ", unclean" };
-        self.give_back(&lease, &format!("REMOVE leased_until, holder{mend}"), Vec::new()).await
+        self.give_back(&lease, &format!("REMOVE leased_until, holder{mend}"), Vec::new()).await.map(|_| ())
     }
 
-    /// Gives a lane back with this line, every order in it that is not sent or not settled, and with these looks.
-    pub async fn release_with(&self, lease: LaneLease, pending: &[Pending], looks: Looks) -> Result<(), StoreError> {
-        let line = serde_dynamo::to_attribute_value(pending)
-            .map_err(|error| StoreError::corrupt(&self.table, lease.lane(), error))?;
-        let mut values = vec![(PENDING, line)];
-        values.extend(looks.last_at.map(|at| (LOOKED_AT, text(sortable(at)))));
-        values.extend(looks.due_at.map(|at| (LOOK_DUE_AT, text(sortable(at)))));
+    /// Gives a lane back with this book: in its line every order that is not sent or not settled. Tells whether orders
+    /// were announced meanwhile, which are not in that line.
+    pub async fn release_with(&self, lease: LaneLease, book: &LaneBook) -> Result<bool, StoreError> {
+        let corrupt = |error| StoreError::corrupt(&self.table, lease.lane(), error);
+        let mut values = vec![
+            (PENDING, serde_dynamo::to_attribute_value(&book.pending).map_err(corrupt)?),
+            (ENDED, serde_dynamo::to_attribute_value(&book.ended).map_err(corrupt)?),
+        ];
+        values.extend(book.looks.last_at.map(|at| (LOOKED_AT, text(sortable(at)))));
+        values.extend(book.looks.due_at.map(|at| (LOOK_DUE_AT, text(sortable(at)))));
         let set: Vec<String> = values.iter().map(|(name, _)| format!("{name} = :{name}")).collect();
-        let update = format!("SET {} REMOVE leased_until, holder, unclean", set.join(", "));
-        self.give_back(&lease, &update, values).await
+        let given_back = ["leased_until", "holder", "unclean"].map(str::to_owned);
+        let arrived = (0..lease.arrivals).map(|index| format!("{ARRIVALS}[{index}]"));
+        let removed: Vec<String> = given_back.into_iter().chain(arrived).collect();
+        let update = format!("SET {} REMOVE {}", set.join(", "), removed.join(", "));
+        let after = self.give_back(&lease, &update, values).await?;
+        Ok(after.get(ARRIVALS).and_then(|list| list.as_l().ok()).is_some_and(|list| !list.is_empty()))
     }
 
+    /// The row afterwards; an empty one where another has the lane already.
     async fn give_back(
         &self,
         lease: &LaneLease,
         update: &str,
         values: Vec<(&str, AttributeValue)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Attributes, StoreError> {
         let mut request = self
             .database
             .client()
@@ -216,12 +239,14 @@ impl Lanes {
             .table_name(&self.table)
             .key(LANE, text(lease.lane()))
             .update_expression(update)
-            .condition_expression("epoch = :epoch")
-            .expression_attribute_values(":epoch", number(lease.epoch));
+            // A second try of a write whose answer was lost must not take arrivals away that came in between.
+            .condition_expression("epoch = :epoch AND attribute_exists(leased_until)")
+            .expression_attribute_values(":epoch", number(lease.epoch))
+            .return_values(ReturnValue::AllNew);
         for (name, value) in values {
             request = request.expression_attribute_values(format!(":{name}"), value);
         }
-        update_outcome(&self.table, "give a lane back", request.send().await).map(|_| ())
+        update_outcome(&self.table, "give a lane back", request.send().await).map(Result::unwrap_or_default)
     }
 
     /// Until when the broker refuses our address (429); `None` if it never did. May be in the past.

@@ -12,15 +12,20 @@ mod cursor;
 mod database;
 mod documents;
 mod error;
+mod give_back;
 mod intent;
+mod lane_book;
 mod lanes;
 mod orders;
 mod queues;
 mod refusals;
+mod reserve;
 mod rules;
 mod sealing;
+mod standing;
 mod times;
 mod transaction;
+mod usage;
 mod versioned;
 
 use std::sync::Arc;
@@ -35,7 +40,8 @@ pub use database::Database;
 pub use documents::{DUE_SHARDS, PAGE_ROWS_MAX};
 pub use error::StoreError;
 pub use intent::{IntentGuards, IntentRefused};
-pub use lanes::{Acquired, LaneLease, Lanes, Looks, Pending};
+pub use lane_book::{Ended, LaneBook, Looks, Pending};
+pub use lanes::{Acquired, LaneLease, Lanes};
 pub use orders::{Inserted, OPEN_ROWS_MAX, Orders, order_from_image};
 pub use queues::{
     BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue,
@@ -43,6 +49,8 @@ pub use queues::{
 };
 pub use rules::{HaltScope, Rules};
 pub use sealing::{Purpose, SEALING_SECRET_CHARACTERS_MIN, SealError, Sealer, SealingKeys};
+pub use standing::Standing;
+pub use usage::{Claim, Usage, Usages};
 pub use versioned::Versioned;
 
 /// The names of the tables, as the stack gives them.

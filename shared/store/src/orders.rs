@@ -1,12 +1,13 @@
 //! Orders: the ledger.
 
-use domain::{Order, OrderId, OrderKey, UserId};
+use domain::{GivesBack, Order, OrderId, OrderKey, UserId};
 use jiff::Timestamp;
 
 use crate::cursor::Page;
 use crate::database::Database;
 use crate::documents::{Document, DocumentTable, from_image};
 use crate::error::StoreError;
+use crate::give_back::save_giving_back;
 use crate::intent::{IntentGuards, IntentRefused, save_intent};
 use crate::lanes::LaneLease;
 use crate::versioned::Versioned;
@@ -50,9 +51,15 @@ impl Orders {
         self.table.get([key.user_id.as_str(), key.order_id.as_str()]).await
     }
 
-    /// Writes an order that was changed; [`StoreError::Conflict`] when somebody else wrote it since it was read.
+    /// Writes an order that was changed; [`StoreError::Conflict`] when somebody else wrote it since it was read. An order
+    /// that ended, or is proved not sent, gives back in the same transaction what it held of the limits.
     pub async fn save(&self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
-        self.table.save(order).await
+        match order.value.reserved.clone() {
+            Some(reserved) if order.value.status().gives_back() != GivesBack::Nothing => {
+                save_giving_back(&self.table, order, &reserved).await
+            }
+            _ => self.table.save(order).await,
+        }
     }
 
     /// Writes an order whose intent is about to be carried out, in one transaction with the checks of the lane

@@ -7,9 +7,10 @@ use domain::{Algorithm, AlgorithmId, Grant, Halt, Limits, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::database::{Attributes, Database, text, text_of};
+use crate::database::{Attributes, Database, WRITE_ID, text, text_of};
 use crate::documents::{DUE_SHARDS, shard_of};
 use crate::error::StoreError;
+use crate::standing::Standing;
 use crate::transaction::{CONTENTION_TRIES_MAX, built, commit_unconditionally, pause, put};
 
 /// Rows that a list reads at most.
@@ -20,7 +21,7 @@ const REGISTRATION: &str = "registration";
 const LIMITS: &str = "limits";
 const HALT: &str = "halt";
 const GRANT: &str = "grant#";
-const RULE: &str = "rule";
+pub(crate) const RULE: &str = "rule";
 
 /// What a halt stops.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -120,6 +121,11 @@ impl Rules {
         self.get(&user_scope(user_id), &grant_item(id)).await
     }
 
+    /// A user's grant to an algorithm, for an intent that must find it unchanged.
+    pub async fn standing_grant(&self, user_id: &UserId, id: &AlgorithmId) -> Result<Standing<Grant>, StoreError> {
+        self.standing(&user_scope(user_id), &grant_item(id)).await
+    }
+
     /// Gives a grant, or replaces it.
     pub async fn put_grant(&self, grant: &Grant) -> Result<(), StoreError> {
         self.put(&user_scope(&grant.user_id), &grant_item(&grant.algorithm_id), grant).await
@@ -138,6 +144,11 @@ impl Rules {
     /// A user's own limits, over all algorithms.
     pub async fn limits(&self, user_id: &UserId) -> Result<Option<Limits>, StoreError> {
         self.get(&user_scope(user_id), LIMITS).await
+    }
+
+    /// A user's own limits, for an intent that must find them unchanged.
+    pub async fn standing_limits(&self, user_id: &UserId) -> Result<Standing<Limits>, StoreError> {
+        self.standing(&user_scope(user_id), LIMITS).await
     }
 
     /// Sets a user's own limits.
@@ -176,11 +187,16 @@ impl Rules {
         Self::key(&user_scope(user_id), &grant_item(id))
     }
 
+    pub(crate) fn limits_key(user_id: &UserId) -> Attributes {
+        Self::key(&user_scope(user_id), LIMITS)
+    }
+
     fn row(&self, scope: &str, item: &str, rule: &impl Serialize) -> Result<Attributes, StoreError> {
         let body: AttributeValue = serde_dynamo::to_attribute_value(rule)
             .map_err(|error| StoreError::corrupt(&self.table, format!("{scope}/{item}"), error))?;
         let mut row = Self::key(scope, item);
         row.insert(RULE.to_owned(), body);
+        row.insert(WRITE_ID.to_owned(), text(self.database.write_id()));
         Ok(row)
     }
 
@@ -191,6 +207,10 @@ impl Rules {
     }
 
     async fn get<R: DeserializeOwned>(&self, scope: &str, item: &str) -> Result<Option<R>, StoreError> {
+        self.standing(scope, item).await.map(|standing| standing.rule)
+    }
+
+    async fn standing<R: DeserializeOwned>(&self, scope: &str, item: &str) -> Result<Standing<R>, StoreError> {
         let answer = self
             .database
             .client()
@@ -201,7 +221,8 @@ impl Rules {
             .send()
             .await
             .map_err(|error| StoreError::of_call(&self.table, "read a rule", error))?;
-        answer.item.map(|row| self.read(row)).transpose()
+        let write_id = answer.item.as_ref().and_then(|row| text_of(row, WRITE_ID)).map(str::to_owned);
+        Ok(Standing::new(answer.item.map(|row| self.read(row)).transpose()?, write_id))
     }
 
     /// Puts a row. Intents that check it at this moment get in the way, so it is tried some times.

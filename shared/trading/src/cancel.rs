@@ -1,18 +1,19 @@
 //! Cancel: in every state, and as often as anybody likes.
 
-use domain::{AlgorithmId, CancelOrder, Fact, Order, OrderKey, OrderState, OrderStatus, Reason};
+use domain::{AlgorithmId, Fact, Order, OrderKey, OrderState, OrderStatus, Reason};
 use store::{StoreError, Versioned};
 
-use crate::advance::{Next, cancelled_before_sending};
+use crate::advance::Next;
 use crate::desk::Intake;
 use crate::lane::Lane;
+use crate::send::cancelled_before_sending;
 
 /// Tries to write a cancel when others write the order as well.
 const CONFLICTS_MAX: u32 = 5;
 
 impl Intake {
     /// The order, if it is this algorithm's.
-    pub(crate) async fn own_order(
+    pub async fn own_order(
         &self,
         key: &OrderKey,
         algorithm_id: &AlgorithmId,
@@ -52,17 +53,6 @@ impl Intake {
 }
 
 impl Lane<'_> {
-    /// Writes a cancel down and carries it as far as it goes. Gives back why it was refused, if it was.
-    pub async fn cancel(&mut self, cancel: &CancelOrder) -> Result<Option<Reason>, StoreError> {
-        if let Err(reason) = self.desk.intake.own_order(&cancel.key, &cancel.algorithm_id).await? {
-            return Ok(Some(reason));
-        }
-        if let Some(mut order) = self.desk.intake.ask_cancel(&cancel.key).await? {
-            self.advance(&mut order).await?;
-        }
-        Ok(None)
-    }
-
     /// Asks the broker to cancel. "Request submitted" is not cancelled: the tracker sees how it ends, and a cancel may
     /// be asked for again.
     pub(crate) async fn cancel_at_broker(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {

@@ -7,6 +7,7 @@ use broker::Api;
 use domain::Clock;
 use store::{Connections, Lanes, Orders, Rules, SessionQueue, TrackQueue};
 
+use crate::calendar::Calendar;
 use crate::questions::QuestionPolicy;
 
 /// The intake: what puts orders, cancels and refusals on record. It cannot talk to the broker.
@@ -39,4 +40,8 @@ pub struct Desk {
     pub api: Api,
     /// What is answered to the broker's questions.
     pub questions: QuestionPolicy,
+    /// When nothing is sent.
+    pub calendar: Calendar,
+    /// Whether a market order that never arrived may be sent once more, at whatever the price is then.
+    pub market_orders_again: bool,
 }

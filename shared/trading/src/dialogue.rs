@@ -1,7 +1,7 @@
 //! The dialogue: the ticket goes out, and the broker answers or asks (IBKR Web API, place and reply).
 
 use broker::{Answer, CallError, OrderRequest, Question, Session};
-use domain::{Act, BrokerStatus, Conid, Fact, Order, PlaceOrder, Reason, Sight};
+use domain::{Act, BrokerStatus, Conid, Doubt, Fact, Order, PlaceOrder, Reason, Sight};
 use jiff::SignedDuration;
 use store::{IntentGuards, StoreError, Versioned};
 
@@ -14,7 +14,7 @@ pub const ANSWER_ROUNDS_MAX: u32 = 10;
 /// What must be left of an invocation for a ticket to go out: the longest wait for an answer, and a question.
 pub(crate) const DIALOGUE_TIME: SignedDuration = SignedDuration::from_secs(20);
 /// What must be left right before the first byte: the longest wait for one answer.
-const ANSWER_TIME: SignedDuration = SignedDuration::from_secs(16);
+pub(crate) const ANSWER_TIME: SignedDuration = SignedDuration::from_secs(16);
 
 impl Lane<'_> {
     /// Puts the ticket on the wire and follows the dialogue to its end. The intent is on record.
@@ -26,7 +26,7 @@ impl Lane<'_> {
         conid: Conid,
     ) -> Result<Next, StoreError> {
         // The last look in memory before the first byte: writing the intent may have taken long.
-        if !self.has_time(ANSWER_TIME) || self.desk.intake.clock.now() >= order.value.good_until {
+        if !self.has_time(ANSWER_TIME) || self.now() >= order.value.good_until {
             let reason = Reason::new("next_run", "It was not sent: writing down the intent took too long.");
             self.record(order, Fact::NotSent(reason)).await?;
             return Ok(Next::Again);
@@ -55,7 +55,7 @@ impl Lane<'_> {
                 "The broker asked more than {ANSWER_ROUNDS_MAX} questions; the order's outcome is being looked up."
             ),
         );
-        self.record(order, Fact::Unread(reason)).await?;
+        self.record(order, Fact::Unread(Doubt::Unread, reason)).await?;
         Ok(Next::Rest)
     }
 
@@ -88,7 +88,7 @@ impl Lane<'_> {
                 "question_unanswered",
                 format!("The broker's question was not answered ({refused}); the order's outcome is being looked up."),
             );
-            self.record(order, Fact::Unread(reason)).await?;
+            self.record(order, Fact::Unread(Doubt::Unread, reason)).await?;
             return Ok(None);
         }
         let answer = session.reply(&question.reply_id, confirmed).await;
@@ -113,35 +113,47 @@ impl Lane<'_> {
             Ok(Answer::Refused { message }) => {
                 Fact::Refused(Reason::new("refused_by_broker", format!("The broker refused the order: {message}")))
             }
-            Ok(Answer::AlreadyRegistered { .. }) => Fact::Unread(Reason::new(
-                "already_registered",
-                "The broker has this order already: an earlier copy arrived. It is being looked up.",
-            )),
-            Ok(Answer::ReplyNotFound { message } | Answer::NoSuchOrder { message }) => Fact::Unread(Reason::new(
-                "question_gone",
-                format!(
-                    "The broker's question was gone before it was answered ({message}). The order's outcome is being looked up."
+            Ok(Answer::AlreadyRegistered { .. }) => Fact::Unread(
+                Doubt::AlreadyRegistered,
+                Reason::new(
+                    "already_registered",
+                    "The broker has this order already: an earlier copy arrived. It is being looked up.",
                 ),
-            )),
+            ),
+            Ok(Answer::ReplyNotFound { message } | Answer::NoSuchOrder { message }) => Fact::Unread(
+                Doubt::QuestionGone,
+                Reason::new(
+                    "question_gone",
+                    format!(
+                        "The broker's question was gone before it was answered ({message}). The order's outcome is being looked up."
+                    ),
+                ),
+            ),
             Ok(Answer::Prompt(prompt)) => Fact::Seen(Sight {
                 broker_order_ids: vec![prompt.order_id],
                 status: BrokerStatus::WarnState,
                 filled_quantity: None,
                 average_price: None,
             }),
-            Ok(Answer::Question(_)) => {
-                Fact::Unread(Reason::new("question_unanswered", "A question of the broker was left unanswered."))
-            }
+            Ok(Answer::Question(_)) => Fact::Unread(
+                Doubt::Unread,
+                Reason::new("question_unanswered", "A question of the broker was left unanswered."),
+            ),
             Err(CallError::Invalid(why)) if !after_a_question => {
                 return self.cannot_be_sent(order, why).await;
             }
             Err(error) if error.proves_not_delivered() && !after_a_question => {
                 return self.not_delivered(order, &error).await;
             }
-            Err(error) => Fact::Unread(Reason::new(
-                "outcome_unknown",
-                format!("The order was sent, and what became of it was not read: {error}. The broker is being asked."),
-            )),
+            Err(error) => Fact::Unread(
+                Doubt::Unread,
+                Reason::new(
+                    "outcome_unknown",
+                    format!(
+                        "The order was sent, and what became of it was not read: {error}. The broker is being asked."
+                    ),
+                ),
+            ),
         };
         self.record(order, fact).await?;
         Ok(Next::Rest)
@@ -174,7 +186,7 @@ fn sight(placed: &[broker::PlacedOrder]) -> Sight {
     }
 }
 
-fn declined(verdict: &Verdict, question: &Question) -> Reason {
+pub(crate) fn declined(verdict: &Verdict, question: &Question) -> Reason {
     let text = question.messages.join(" ");
     match verdict {
         Verdict::Accept => Reason::new(

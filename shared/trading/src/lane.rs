@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use domain::{Order, OrderId, OrderKey, OrderState, UserId};
 use jiff::{SignedDuration, Timestamp};
-use store::{Acquired, LaneLease, Looks, Pending, StoreError, Versioned, Wake};
+use store::{Acquired, LaneBook, LaneLease, Pending, StoreError, Versioned, Wake};
 
 use crate::desk::Desk;
-use crate::limits::LaneLimits;
 use crate::session::LaneSession;
 
-/// How long to wait for a lane that another invocation holds, before the message goes back to the queue.
-const WAIT_MAX: SignedDuration = SignedDuration::from_secs(25);
+/// How long to wait for a lane that another invocation holds, before its next holder is left to take the orders further.
+const WAIT_MAX: SignedDuration = SignedDuration::from_secs(6);
 /// Pause between looks at a lane that is held.
 const WAIT_PAUSE: Duration = Duration::from_millis(200);
 /// What must be left of the invocation to give the lane back and to write down where the orders are.
@@ -30,14 +29,11 @@ pub const PENDING_MAX: usize = 200;
 pub struct Lane<'d> {
     pub(crate) desk: &'d Desk,
     pub(crate) lease: LaneLease,
-    /// Not sent or not settled, in the order of arrival.
-    pub(crate) pending: Vec<Pending>,
+    /// The line, the looks at the broker, and what ended lately.
+    pub(crate) book: LaneBook,
     pub(crate) session: LaneSession,
-    pub(crate) limits: LaneLimits,
     /// When this invocation must have ended.
     pub(crate) deadline: Timestamp,
-    /// Looks at the broker, by whichever holder.
-    pub(crate) looks: Looks,
     /// In how many seconds the tracker should look, if anything is to be looked at.
     pub(crate) track_in_seconds: Option<u32>,
     caught_up: bool,
@@ -56,15 +52,13 @@ impl Desk {
         loop {
             let now = self.intake.clock.now();
             if let Acquired::Leased(lease) = self.lanes.acquire(user_id, holder, now, deadline).await? {
-                let (pending, looks) = (lease.pending().to_vec(), lease.looks());
+                let book = lease.book().clone();
                 let mut lane = Lane {
                     desk: self,
                     lease,
-                    pending,
+                    book,
                     session: LaneSession::default(),
-                    limits: LaneLimits::default(),
                     deadline,
-                    looks,
                     track_in_seconds: None,
                     caught_up: false,
                 };
@@ -79,11 +73,27 @@ impl Desk {
     }
 }
 
+impl Desk {
+    /// Leaves an order that is on record to whoever holds the lane next.
+    pub async fn leave_to_next(&self, order: &Order) -> Result<(), StoreError> {
+        let user_id = &order.key.user_id;
+        if is_unsettled(order.state()) {
+            let pending = Pending { order_id: order.key.order_id.clone(), instrument: instrument(order) };
+            self.lanes.announce(user_id, &pending).await?;
+        }
+        self.track_queue.ask(&store::TrackAsk { user_id: user_id.clone() }, 1).await
+    }
+}
+
 impl Lane<'_> {
     /// Whose lane it is.
     #[must_use]
     pub fn user_id(&self) -> &UserId {
         self.lease.user_id()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.desk.intake.clock.now()
     }
 
     /// A lane that was not given back tells that its holder died, perhaps before it wrote down which orders wait:
@@ -95,7 +105,6 @@ impl Lane<'_> {
         tracing::warn!(user_id = %self.user_id(), epoch = self.lease.epoch(), "the lane's last holder vanished; its orders are taken over");
         let mut open = self.open_orders().await?;
         open.retain(|order| is_unsettled(order.value.state()));
-        open.sort_by_key(|order| order.value.created_at);
         for order in open {
             self.keep_in_line(&order.value);
         }
@@ -109,6 +118,7 @@ impl Lane<'_> {
             orders.extend(self.desk.intake.orders.get(&key).await?);
         }
         orders.retain(|order| !order.value.status().is_final());
+        orders.sort_by_key(|order| order.value.created_at);
         Ok(orders)
     }
 
@@ -116,12 +126,13 @@ impl Lane<'_> {
     /// looks must stay one chain for each user, however many orders start one.
     pub async fn leave(mut self) -> Result<(), StoreError> {
         let user_id = self.user_id().clone();
-        let now = self.desk.intake.clock.now();
-        let on_its_way = self.looks.due_at.filter(|due| *due > now + CLOCKS_DIFFER_MAX);
+        let now = self.now();
+        let on_its_way = self.book.looks.due_at.filter(|due| *due > now + CLOCKS_DIFFER_MAX);
         let wanted = self.track_in_seconds.map(|seconds| (seconds, now + SignedDuration::from_secs(seconds.into())));
         let wanted = wanted.filter(|(_, at)| on_its_way.is_none_or(|due| due > *at));
-        self.looks.due_at = wanted.map(|(_, at)| at).or(self.looks.due_at);
-        self.desk.lanes.release_with(self.lease, &self.pending, self.looks).await?;
+        self.book.looks.due_at = wanted.map(|(_, at)| at).or(self.book.looks.due_at);
+        let arrived = self.desk.lanes.release_with(self.lease, &self.book).await?;
+        let wanted = if arrived { Some((0, now)) } else { wanted };
         if let Some((delay_seconds, _)) = wanted {
             self.desk.track_queue.ask(&store::TrackAsk { user_id }, delay_seconds).await?;
         }
@@ -145,11 +156,11 @@ impl Lane<'_> {
 
     /// Takes everything further that waits in this lane, in the order of arrival.
     pub(crate) async fn advance_pending(&mut self) -> Result<(), StoreError> {
-        for pending in self.pending.clone() {
+        for pending in self.book.pending.clone() {
             let key = self.key(pending.order_id);
             match self.desk.intake.orders.get(&key).await? {
                 Some(mut order) => self.advance(&mut order).await?,
-                None => self.pending.retain(|other| other.order_id != key.order_id),
+                None => self.book.pending.retain(|other| other.order_id != key.order_id),
             }
         }
         Ok(())
@@ -158,7 +169,8 @@ impl Lane<'_> {
     /// The earlier order that this one must wait for: of the same account and contract, not sent or not settled.
     pub(crate) fn ahead_of(&self, order: &Order) -> Option<&OrderId> {
         let instrument = instrument(order);
-        self.pending
+        self.book
+            .pending
             .iter()
             .take_while(|pending| pending.order_id != order.key.order_id)
             .find(|pending| may_be_the_same(&pending.instrument, &instrument))
@@ -168,15 +180,18 @@ impl Lane<'_> {
     /// Keeps an order in line while it is not sent or not settled, and takes it out afterwards.
     pub(crate) fn keep_in_line(&mut self, order: &Order) {
         let waits = is_unsettled(order.state());
-        let position = self.pending.iter().position(|pending| pending.order_id == order.key.order_id);
+        let position = self.book.pending.iter().position(|pending| pending.order_id == order.key.order_id);
         match (waits, position) {
             (true, None) => {
-                self.pending.push(Pending { order_id: order.key.order_id.clone(), instrument: instrument(order) });
+                self.book.pending.push(Pending { order_id: order.key.order_id.clone(), instrument: instrument(order) });
             }
             (false, Some(position)) => {
-                self.pending.remove(position);
+                self.book.pending.remove(position);
             }
             _ => {}
+        }
+        if order.status().is_final() && order.sends > 0 {
+            self.book.remember_ended(order, self.now());
         }
     }
 
@@ -187,7 +202,7 @@ impl Lane<'_> {
 
     /// Whether so much time is left before this invocation ends.
     pub(crate) fn has_time(&self, needed: SignedDuration) -> bool {
-        self.desk.intake.clock.now() + needed + LEAVE_TIME <= self.deadline
+        self.now() + needed + LEAVE_TIME <= self.deadline
     }
 
     pub(crate) fn key(&self, order_id: OrderId) -> OrderKey {

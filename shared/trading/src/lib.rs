@@ -2,24 +2,29 @@
 
 mod advance;
 mod authority;
+mod calendar;
 mod cancel;
 mod contracts;
 mod desk;
 mod dialogue;
+mod exits;
 mod lane;
+mod late;
 mod limits;
+mod look;
 mod modify;
 mod questions;
 mod receive;
 mod record;
+mod send;
 mod session;
 mod track;
 
 pub use authority::Sender;
+pub use calendar::{Calendar, CalendarUnreadable};
 pub use desk::{Desk, Intake};
 pub use dialogue::ANSWER_ROUNDS_MAX;
 pub use lane::{Lane, PENDING_MAX};
-pub use limits::not_enforced;
-pub use modify::cannot_be_modified;
+pub use modify::ChangeAsked;
 pub use questions::{QuestionPolicy, Verdict};
 pub use receive::{QueueMessage, Recorded, Request, differs};

@@ -1,96 +1,111 @@
-//! Limits on a single order: the user's own, on every order of any algorithm, and the grant's.
+//! Limits: the user's own, on every order of any algorithm, and the grant's, on that algorithm's orders only.
+//!
+//! What the ticket alone tells is decided here. What other orders use is decided in the intent's transaction, which also
+//! checks that the limits are still the ones that were read here.
 
-use domain::{Conid, Limits, OrderType, PlaceOrder, Reason, Size};
+mod checks;
+mod price;
+
+use broker::Session;
+use domain::{AlgorithmId, Beyond, Conid, Grant, Limits, PlaceOrder, Reason, Whose};
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
-use store::StoreError;
+use store::{Claim, Standing, StoreError, Usages};
 
 use crate::lane::Lane;
+use crate::limits::checks::{beyond_collar, beyond_ticket, beyond_value, value_of_ticket};
+use crate::session::NoSession;
 
-/// The limits that bear on one lane's orders, read once for each holder of the lane.
-#[derive(Debug, Default)]
-pub(crate) struct LaneLimits {
-    own: Option<Limits>,
+/// The limits that bear on an order, and whose they are.
+type Bearing<'l> = Vec<(Whose, &'l Limits)>;
+
+/// What the limits need to know that only the broker can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Needs {
+    /// The order's value.
+    value: bool,
+    /// The market's price, for the collar.
+    collar: bool,
 }
 
 impl Lane<'_> {
-    /// Why the limits forbid this order, if they do.
-    pub(crate) async fn beyond_limits(
+    /// What the order claims of its limits, to be reserved with its intent; or why they forbid it.
+    pub(crate) async fn within_limits(
         &mut self,
+        session: &Session,
         request: &PlaceOrder,
         conid: Conid,
-    ) -> Result<Option<Reason>, StoreError> {
-        if self.limits.own.is_none() {
-            self.limits.own = Some(self.desk.intake.rules.limits(self.lease.user_id()).await?.unwrap_or_default());
-        }
-        let own = self.limits.own.as_ref().and_then(|limits| beyond("your own limits", limits, request, conid));
-        if own.is_some() || request.algorithm_id.is_own_hand() {
-            return Ok(own);
-        }
-        let grant = self.desk.intake.rules.grant(self.lease.user_id(), &request.algorithm_id).await?;
-        Ok(grant.and_then(|grant| beyond("the grant's limits", &grant.limits, request, conid)))
-    }
-}
-
-/// The names of the limits that this version does not enforce, among those that are set. They are refused where they
-/// are set: a limit that is taken and not kept would be worse than none.
-#[must_use]
-pub fn not_enforced(limits: &Limits) -> Vec<&'static str> {
-    [
-        ("max_daily_notional", limits.max_daily_notional.is_some()),
-        ("max_daily_orders", limits.max_daily_orders.is_some()),
-        ("max_open_orders", limits.max_open_orders.is_some()),
-        ("price_collar_percent", limits.price_collar_percent.is_some()),
-    ]
-    .into_iter()
-    .filter_map(|(name, set)| set.then_some(name))
-    .collect()
-}
-
-fn beyond(whose: &str, limits: &Limits, request: &PlaceOrder, conid: Conid) -> Option<Reason> {
-    let denied = |limit: &str, why: String| {
-        Some(Reason::new("beyond_limits", format!("The order is beyond {whose} ({limit}): {why}. It was not sent.")))
-    };
-    if limits.allowed_conids.as_ref().is_some_and(|allowed| !allowed.contains(&conid)) {
-        return denied("allowed_conids", format!("the contract {conid} is not on the list"));
-    }
-    if let Some(most) = limits.max_order_quantity {
-        match request.ticket.size {
-            Size::Quantity(quantity) if quantity > most => {
-                return denied("max_order_quantity", format!("{quantity} is more than {most}"));
-            }
-            Size::CashQuantity(_) => {
-                return denied(
-                    "max_order_quantity",
-                    "an order by cash names no quantity that could be checked".to_owned(),
-                );
-            }
-            Size::Quantity(_) => {}
-        }
-    }
-    if let Some(most) = limits.max_order_notional {
-        return match notional(request) {
-            Some(notional) if notional > most.get() => {
-                denied("max_order_notional", format!("{notional} is more than {most}"))
-            }
-            Some(_) => None,
-            None => denied("max_order_notional", "the order names no price that could be checked".to_owned()),
+    ) -> Result<Result<Claim, NoSession>, StoreError> {
+        let (own, grant, used) = Box::pin(self.read_limits(&request.algorithm_id)).await?;
+        let granted = grant.as_ref().and_then(|grant| grant.rule.as_ref());
+        let bearing: Bearing<'_> =
+            [own.rule.as_ref().map(|limits| (Whose::User, limits)), granted.map(|grant| (Whose::Grant, &grant.limits))]
+                .into_iter()
+                .flatten()
+                .collect();
+        let notional = match self.weigh(session, request, conid, &bearing).await? {
+            Ok(notional) => notional,
+            Err(no_session) => return Ok(Err(no_session)),
         };
+        let day = TimeZone::UTC.to_datetime(self.desk.intake.clock.now()).date();
+        Ok(Ok(Claim { day, notional, own, grant, used }))
     }
-    None
+
+    /// Read anew for each order, so that a change counts for the next one.
+    async fn read_limits(
+        &self,
+        algorithm_id: &AlgorithmId,
+    ) -> Result<(Standing<Limits>, Option<Standing<Grant>>, Usages), StoreError> {
+        let (intake, user_id) = (&self.desk.intake, self.lease.user_id());
+        let own = intake.rules.standing_limits(user_id);
+        let used = intake.orders.usages(user_id, algorithm_id);
+        if algorithm_id.is_own_hand() {
+            let (own, used) = tokio::try_join!(own, used)?;
+            return Ok((own, None, used));
+        }
+        let (own, used, grant) = tokio::try_join!(own, used, intake.rules.standing_grant(user_id, algorithm_id))?;
+        Ok((own, Some(grant), used))
+    }
+
+    /// The order's value, if nothing in the ticket is beyond the limits. The broker is asked only for what a limit needs
+    /// and the ticket does not tell.
+    async fn weigh(
+        &mut self,
+        session: &Session,
+        request: &PlaceOrder,
+        conid: Conid,
+        bearing: &Bearing<'_>,
+    ) -> Result<Result<Decimal, NoSession>, StoreError> {
+        let ticket = &request.ticket;
+        let first = |check: &dyn Fn(Whose, &Limits) -> Option<Beyond>| {
+            bearing
+                .iter()
+                .find_map(|(whose, limits)| check(*whose, limits))
+                .map(|beyond| NoSession::Deny(reason(&beyond)))
+        };
+        if let Some(denied) = first(&|whose, limits| beyond_ticket(whose, limits, ticket, conid)) {
+            return Ok(Err(denied));
+        }
+        let needs = Needs {
+            value: bearing
+                .iter()
+                .any(|(_, limits)| limits.max_order_notional.is_some() || limits.max_daily_notional.is_some()),
+            collar: bearing.iter().any(|(_, limits)| limits.price_collar_percent.is_some()),
+        };
+        let prices = match self.prices(session, request, conid, needs).await? {
+            Ok(prices) => prices,
+            Err(no_session) => return Ok(Err(no_session)),
+        };
+        let collar = first(&|whose, limits| beyond_collar(whose, limits, ticket, prices.market));
+        let value = first(&|whose, limits| beyond_value(whose, limits, prices.value));
+        Ok(match collar.or(value) {
+            Some(denied) => Err(denied),
+            None => Ok(prices.value.or_else(|| value_of_ticket(ticket, None)).unwrap_or_default()),
+        })
+    }
 }
 
-/// The most that the order can cost, where the ticket itself tells.
-fn notional(request: &PlaceOrder) -> Option<Decimal> {
-    let quantity = match request.ticket.size {
-        Size::CashQuantity(cash) => return Some(cash.get()),
-        Size::Quantity(quantity) => quantity.get(),
-    };
-    let price = match &request.ticket.order_type {
-        OrderType::Limit { limit_price }
-        | OrderType::StopLimit { limit_price, .. }
-        | OrderType::TrailingStopLimit { limit_price, .. }
-        | OrderType::Midprice { limit_price: Some(limit_price) } => limit_price.get(),
-        _ => return None,
-    };
-    quantity.checked_mul(price)
+/// Why an order that is beyond a limit was not sent.
+pub(crate) fn reason(beyond: &Beyond) -> Reason {
+    Reason::new("beyond_limits", format!("The order is beyond {beyond}. It was not sent."))
 }

@@ -1,27 +1,217 @@
-//! Modify: a change of an order that is not sent yet.
+//! Modify: a change is put on the order first, and carried to the broker by whoever holds the lane.
 //!
-//! What the broker has already is not changed by this version; the refusal says so, and what to do instead.
+//! It goes out as the whole ticket that is to be in force, so that sending it once more changes nothing more: what became
+//! of a change whose answer was lost is settled by looking, and where that shows the old ticket, by sending it again.
 
-use domain::{ModifyOrder, Reason};
-use store::StoreError;
+use broker::{Answer, CallError, OrderRequest, Question, Session};
+use domain::{Change, ChangeTaken, Conid, ModifyOrder, Order, PlaceOrder, Reason};
+use store::{IntentGuards, IntentRefused, StoreError, Versioned};
 
+use crate::advance::Next;
+use crate::desk::Intake;
+use crate::dialogue::{ANSWER_ROUNDS_MAX, ANSWER_TIME, declined};
 use crate::lane::Lane;
+use crate::questions::Verdict;
+use crate::send::{Way, by_rule};
+use crate::session::NoSession;
 
-impl Lane<'_> {
-    /// Gives back why the change was refused.
-    pub async fn modify(&mut self, modify: &ModifyOrder) -> Result<Option<Reason>, StoreError> {
-        if let Err(reason) = self.desk.intake.own_order(&modify.key, &modify.algorithm_id).await? {
-            return Ok(Some(reason));
+/// Tries to write a change when others write the order as well.
+const CONFLICTS_MAX: u32 = 5;
+
+/// What became of a change that somebody with the right to asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeAsked {
+    /// It is on the order; or it, or a later one, was already.
+    OnRecord(Box<Versioned<Order>>),
+    /// It was refused, and why; the order is as it was.
+    Refused(Reason),
+    /// There is no such order.
+    NoSuchOrder,
+}
+
+impl Intake {
+    /// Puts a change on record. What was not sent is changed here and now. It needs no lane; the row's version keeps
+    /// it from crossing an intent.
+    pub async fn ask_change(&self, modify: &ModifyOrder) -> Result<ChangeAsked, StoreError> {
+        for _ in 0..CONFLICTS_MAX {
+            let Some(mut order) = self.orders.get(&modify.key).await? else { return Ok(ChangeAsked::NoSuchOrder) };
+            match order.value.ask_change(modify, self.clock.now()) {
+                ChangeTaken::New => {}
+                ChangeTaken::Known => return Ok(ChangeAsked::OnRecord(Box::new(order))),
+                ChangeTaken::Refused(reason) => return Ok(ChangeAsked::Refused(reason)),
+            }
+            match self.orders.save(&mut order).await {
+                Ok(()) => return Ok(ChangeAsked::OnRecord(Box::new(order))),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
-        Ok(Some(cannot_be_modified()))
+        Err(StoreError::Conflict { resource: "orders".to_owned(), key: modify.key.to_string() })
     }
 }
 
-/// Why no order is modified by this version.
-#[must_use]
-pub fn cannot_be_modified() -> Reason {
-    Reason::new(
-        "modify_not_available",
-        "Orders cannot be modified by this version; nothing was changed. Cancel the order and place a new one under a new id.",
-    )
+impl Lane<'_> {
+    /// Carries the change that is asked for to the broker.
+    pub(crate) async fn send_change(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
+        let (Some(change), Some(request)) = (order.value.change().cloned(), order.value.request.clone()) else {
+            return Ok(Next::Rest);
+        };
+        let Some(broker_order_id) = order.value.broker_order_ids.first().copied() else { return Ok(Next::Rest) };
+        let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
+        let Way { session, conid, claim } = match self.way_to_the_broker(&wanted).await? {
+            Ok(way) => way,
+            Err(NoSession::Hold(reason)) => {
+                tracing::warn!(key = %order.value.key, code = reason.code, "a change waits");
+                self.track_in(u32::try_from(crate::advance::HELD_CHECK.as_secs()).unwrap_or(u32::MAX));
+                return Ok(Next::Rest);
+            }
+            Err(NoSession::Deny(reason)) => return self.refuse_change(order, &change, reason).await,
+        };
+        let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &claim);
+        match self.intend_change(order, guards).await? {
+            Ok(()) => {}
+            Err(IntentRefused::Conflict | IntentRefused::LimitsChanged) => {
+                self.read_again(order).await?;
+                return Ok(Next::Again);
+            }
+            Err(IntentRefused::LaneLost | IntentRefused::Contention | IntentRefused::Store(_)) => {
+                return Ok(Next::Rest);
+            }
+            Err(refused) => return self.refuse_change(order, &change, by_rule(&refused)).await,
+        }
+        let ticket = request_of(&order.value, &wanted, conid);
+        let mut answer = session.modify(broker_order_id, &ticket).await;
+        for round in 1..=ANSWER_ROUNDS_MAX {
+            match answer {
+                Ok(Answer::Question(question)) => {
+                    match self.reply_about_change(order, &session, &change, &question, round).await? {
+                        Some(next) => answer = next,
+                        None => return Ok(Next::Rest),
+                    }
+                }
+                answer => return self.take_change_answer(order, &change, answer, round > 1).await,
+            }
+        }
+        let reason = Reason::new("too_many_questions", "The broker asked too many questions about the change.");
+        self.record_change(order, |order, now| order.change_unread(reason.clone(), now)).await?;
+        Ok(Next::Rest)
+    }
+
+    /// The intent to put the change, or a yes to a question about it, on the wire.
+    async fn intend_change(
+        &self,
+        order: &mut Versioned<Order>,
+        guards: IntentGuards<'_>,
+    ) -> Result<Result<(), IntentRefused>, StoreError> {
+        let mut intended = order.clone();
+        intended.value.change_sending(self.lease.epoch(), self.now());
+        self.write_intent(order, intended, guards).await
+    }
+
+    async fn reply_about_change(
+        &mut self,
+        order: &mut Versioned<Order>,
+        session: &Session,
+        change: &Change,
+        question: &Question,
+        round: u32,
+    ) -> Result<Option<Result<Answer, CallError>>, StoreError> {
+        let verdict = self.desk.questions.verdict(&question.message_ids);
+        let mut confirmed = verdict == Verdict::Accept && self.has_time(ANSWER_TIME);
+        let mut why = declined(&verdict, question);
+        tracing::info!(key = %order.value.key, round, message_ids = ?question.message_ids, confirmed, "the broker asked about a change");
+        if confirmed {
+            let guards = IntentGuards::HaltsAndGrant(&self.desk.intake.rules);
+            if let Err(refused) = self.intend_change(order, guards).await? {
+                confirmed = false;
+                why = by_rule(&refused);
+            }
+        }
+        let answer = session.reply(&question.reply_id, confirmed).await;
+        if !confirmed && matches!(answer, Ok(Answer::Refused { .. } | Answer::ReplyNotFound { .. })) {
+            self.refuse_change(order, change, why).await?;
+            return Ok(None);
+        }
+        Ok(Some(answer))
+    }
+
+    async fn take_change_answer(
+        &mut self,
+        order: &mut Versioned<Order>,
+        change: &Change,
+        answer: Result<Answer, CallError>,
+        after_a_question: bool,
+    ) -> Result<Next, StoreError> {
+        let unread = |reason: Reason| move |order: &mut Order, now| order.change_unread(reason.clone(), now);
+        match answer {
+            Ok(Answer::Placed(_) | Answer::Prompt(_)) => {
+                let revision = change.revision;
+                self.record_change(order, |order, now| order.change_applied(revision, now)).await?;
+                // A later change may have been asked for meanwhile.
+                return Ok(Next::Again);
+            }
+            Ok(Answer::Refused { message } | Answer::NoSuchOrder { message }) => {
+                let reason = Reason::new("refused_by_broker", format!("The broker refused the change: {message}"));
+                return self.refuse_change(order, change, reason).await;
+            }
+            Ok(Answer::ReplyNotFound { message } | Answer::AlreadyRegistered { message }) => {
+                let reason = Reason::new("question_gone", format!("The broker's question was gone: {message}"));
+                self.record_change(order, unread(reason)).await?;
+            }
+            Ok(Answer::Question(_)) => {
+                let reason = Reason::new("question_unanswered", "A question of the broker was left unanswered.");
+                self.record_change(order, unread(reason)).await?;
+            }
+            Err(CallError::Invalid(why)) if !after_a_question => {
+                let reason =
+                    Reason::new("cannot_be_sent", format!("The change cannot be put into the broker's words: {why}."));
+                return self.refuse_change(order, change, reason).await;
+            }
+            Err(error) if error.proves_not_delivered() && !after_a_question => {
+                let reason = self.session_failed(&error).await?;
+                tracing::warn!(key = %order.value.key, code = reason.code, "a change was not delivered; it waits");
+                self.record_change(order, Order::change_not_sent).await?;
+                self.track_in(1);
+            }
+            Err(error) => {
+                let reason = Reason::new(
+                    "outcome_unknown",
+                    format!(
+                        "The change was sent, and what became of it was not read: {error}. The broker is being asked."
+                    ),
+                );
+                self.record_change(order, unread(reason)).await?;
+                self.track_in(1);
+            }
+        }
+        Ok(Next::Rest)
+    }
+
+    /// Writes down that this change will not be in force; one that was asked for after it goes on.
+    pub(crate) async fn refuse_change(
+        &mut self,
+        order: &mut Versioned<Order>,
+        change: &Change,
+        reason: Reason,
+    ) -> Result<Next, StoreError> {
+        tracing::warn!(key = %order.value.key, revision = change.revision, code = reason.code, "a change was refused");
+        let revision = change.revision;
+        self.record_change(order, |order, now| {
+            if order.change().is_some_and(|change| change.revision == revision) {
+                order.change_refused(reason.clone(), now);
+            }
+        })
+        .await?;
+        Ok(Next::Rest)
+    }
+}
+
+fn request_of<'r>(order: &'r Order, wanted: &'r PlaceOrder, conid: Conid) -> OrderRequest<'r> {
+    OrderRequest {
+        account_id: &wanted.account_id,
+        client_order_id: &order.client_order_id,
+        conid,
+        ticket: &wanted.ticket,
+        manual_order_time: None,
+    }
 }

@@ -80,6 +80,15 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_accepted_anyway_is_switched_off_for_a_session() {
+        let suppressed = access::suppressed_questions();
+        assert!(!suppressed.is_empty());
+        for id in suppressed {
+            assert_eq!(verdict(&[&id]), Verdict::Accept, "{id}");
+        }
+    }
+
+    #[test]
     fn no_message_is_on_both_lists() {
         let policy = QuestionPolicy::standard().unwrap();
         assert!(policy.accept.keys().all(|id| !policy.decline.contains_key(id)));

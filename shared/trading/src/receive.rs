@@ -2,8 +2,8 @@
 
 use domain::message::summary;
 use domain::{
-    CancelOrder, Command, EXCERPT_CHARACTERS_MAX, Malformed, ModifyOrder, Order, OrderKey, PlaceOrder, PrincipalId,
-    Reason, Refusal, UserId,
+    CancelOrder, Command, EXCERPT_CHARACTERS_MAX, Fact, Malformed, ModifyOrder, Order, OrderKey, PlaceOrder,
+    PrincipalId, Reason, Refusal, UserId,
 };
 use sha2::{Digest, Sha256};
 use store::{Inserted, StoreError, Versioned, Wake};
@@ -22,6 +22,8 @@ pub struct QueueMessage {
     pub group_id: String,
     /// What it says.
     pub body: String,
+    /// Whether it comes from the dead-letter queue: then nobody knows how old it is.
+    pub is_dead_letter: bool,
 }
 
 /// What a message asks for, once its sender's right to ask is proved.
@@ -100,6 +102,9 @@ impl Intake {
         }
         let request = match command {
             Command::Place(place) => Request::Place(place),
+            Command::Modify(_) if message.is_dead_letter => {
+                return self.refuse(message, Some(&key), dead_letter("changed")).await;
+            }
             Command::Modify(modify) => Request::Modify(modify),
             Command::Cancel(cancel) => Request::Cancel(cancel),
         };
@@ -185,6 +190,23 @@ impl Intake {
         })
     }
 
+    /// Puts an order of the dead-letter queue on record. A message's age does not survive that queue (SQS gives it a
+    /// new one there), so only an order that says itself until when it is good is still sent.
+    pub async fn record_dead_letter(&self, request: PlaceOrder) -> Result<Recorded, StoreError> {
+        if request.good_until.is_some_and(|good_until| good_until > self.clock.now()) {
+            return self.record(request).await;
+        }
+        let now = self.clock.now();
+        let mut order = Order::receive(request, now);
+        // From `received` an expiry is always in place.
+        let _ = order.apply(Fact::Expire(dead_letter("sent")), now);
+        Ok(match self.orders.insert(&order).await? {
+            Inserted::New(order) => Recorded::New(order),
+            Inserted::Existing(existing) if existing.value.fingerprint == order.fingerprint => Recorded::Same(existing),
+            Inserted::Existing(existing) => Recorded::Differs(existing),
+        })
+    }
+
     /// Puts a refusal on record.
     pub async fn refuse(
         &self,
@@ -211,6 +233,15 @@ impl Intake {
         self.orders.record_refusal(&refusal).await?;
         Ok(None)
     }
+}
+
+fn dead_letter(done: &str) -> Reason {
+    Reason::new(
+        "dead_letter",
+        format!(
+            "The message could not be worked on for so long that it became a dead letter, and nobody knows how old it is, so nothing was {done}. If it is still wanted, send it again under a new id."
+        ),
+    )
 }
 
 fn other_group() -> Reason {

@@ -14,9 +14,9 @@ impl Lane<'_> {
     /// Writes a fact into the ledger. Where another has written the order meanwhile, the fact is taken in again on
     /// top of what is there now.
     pub(crate) async fn record(&self, order: &mut Versioned<Order>, fact: Fact) -> Result<(), StoreError> {
-        let now = self.desk.intake.clock.now();
+        let now = self.now();
         let check_at = match fact {
-            Fact::Unread(_) | Fact::NotFound => now + UNKNOWN_CHECK,
+            Fact::Unread(..) | Fact::NotFound => now + UNKNOWN_CHECK,
             Fact::NotSent(_) => now,
             _ => now + WORKING_CHECK,
         };
@@ -30,7 +30,7 @@ impl Lane<'_> {
         check_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         for _ in 0..CONFLICTS_MAX {
-            let now = self.desk.intake.clock.now();
+            let now = self.now();
             let mut changed = order.clone();
             if let Err(out_of_place) = changed.value.apply(fact.clone(), now) {
                 tracing::error!(key = %order.value.key, %out_of_place, "a fact has no place in the order's state");
@@ -43,6 +43,34 @@ impl Lane<'_> {
                 Ok(()) => {
                     log_change(&order.value, &changed.value);
                     *order = changed;
+                    return Ok(());
+                }
+                Err(StoreError::Conflict { .. }) => self.read_again(order).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict { resource: "orders".to_owned(), key: order.value.key.to_string() })
+    }
+
+    /// Writes down how far an order's change has come. Where another has written the order meanwhile, it is taken in
+    /// again on top of what is there now.
+    pub(crate) async fn record_change(
+        &self,
+        order: &mut Versioned<Order>,
+        turn: impl Fn(&mut Order, Timestamp),
+    ) -> Result<(), StoreError> {
+        for _ in 0..CONFLICTS_MAX {
+            let mut changed = order.clone();
+            turn(&mut changed.value, self.now());
+            if changed.value == order.value {
+                return Ok(());
+            }
+            changed.value.check_again_at(self.now() + WORKING_CHECK);
+            match self.desk.intake.orders.save(&mut changed).await {
+                Ok(()) => {
+                    *order = changed;
+                    let change = order.value.change().map(|change| (change.revision, change.stage.as_str()));
+                    tracing::info!(key = %order.value.key, ?change, "an order's change went on");
                     return Ok(());
                 }
                 Err(StoreError::Conflict { .. }) => self.read_again(order).await?,

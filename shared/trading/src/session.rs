@@ -80,9 +80,7 @@ impl Lane<'_> {
     }
 
     async fn load(&mut self, account_id: &AccountId) -> Result<Result<(), NoSession>, StoreError> {
-        if let Some(until) =
-            self.desk.lanes.penalty_until().await?.filter(|until| *until > self.desk.intake.clock.now())
-        {
+        if let Some(until) = self.desk.lanes.penalty_until().await?.filter(|until| *until > self.now()) {
             return Ok(Err(NoSession::Hold(Reason::new(
                 "pacing",
                 format!("The broker refuses our address until {until}, after too many requests. The order waits."),
@@ -133,16 +131,12 @@ impl Lane<'_> {
         let Some(open) = &self.session.open else { return Ok(Some(NoSession::Hold(no_connection()))) };
         match open_brokerage_session(&open.session, false, SESSION_WAIT).await {
             Ok(Opened::Established(_)) => {
-                self.note_session(SessionState::Established { since: self.desk.intake.clock.now() }, None).await?;
+                self.note_session(SessionState::Established { since: self.now() }, None).await?;
                 Ok(None)
             }
             Ok(Opened::Competing { .. }) => {
                 let reason = competing();
-                self.note_session(
-                    SessionState::Competing { since: self.desk.intake.clock.now() },
-                    Some(reason.clone()),
-                )
-                .await?;
+                self.note_session(SessionState::Competing { since: self.now() }, Some(reason.clone())).await?;
                 Ok(Some(NoSession::Hold(reason)))
             }
             Ok(Opened::NotYet { .. }) => Ok(Some(NoSession::Hold(no_brokerage_session()))),
@@ -162,7 +156,7 @@ impl Lane<'_> {
                 Ok(no_brokerage_session())
             }
             CallError::Paced => {
-                let until = self.desk.intake.clock.now() + PENALTY;
+                let until = self.now() + PENALTY;
                 self.desk.lanes.set_penalty(until).await?;
                 tracing::error!(%until, "the broker refuses our address after too many requests");
                 Ok(Reason::new(
@@ -183,7 +177,7 @@ impl Lane<'_> {
             tokens.live_session_token = None;
         }
         open.connection.value.session = SessionState::Closed;
-        open.connection.value.next_renewal_at = Some(self.desk.intake.clock.now());
+        open.connection.value.next_renewal_at = Some(self.now());
         let ask = ask(&open.connection.value);
         self.save(&mut open.connection).await?;
         self.desk.session_queue.ask(&ask).await
@@ -201,7 +195,7 @@ impl Lane<'_> {
     }
 
     async fn save(&self, connection: &mut Versioned<Connection>) -> Result<bool, StoreError> {
-        connection.value.updated_at = self.desk.intake.clock.now();
+        connection.value.updated_at = self.now();
         match self.desk.connections.save(connection).await {
             Ok(()) => Ok(true),
             Err(StoreError::Conflict { .. }) => Ok(false),
@@ -223,7 +217,7 @@ impl Lane<'_> {
         };
         let life = token.expires_at.as_millisecond() - token.issued_at.as_millisecond();
         let due = token.issued_at + SignedDuration::from_millis(life / 100 * RENEW_AHEAD_PERCENT);
-        if self.desk.intake.clock.now() >= due && !self.session.renewal_asked {
+        if self.now() >= due && !self.session.renewal_asked {
             self.session.renewal_asked = true;
             let ask = SessionAsk { reason: SessionAskReason::RenewalDue, ..ask(connection) };
             self.desk.session_queue.ask(&ask).await?;
@@ -235,7 +229,7 @@ impl Lane<'_> {
         let token = connection.tokens.as_ref().and_then(|tokens| tokens.live_session_token.as_ref());
         let quarter =
             token.map_or(0, |token| (token.expires_at.as_millisecond() - token.issued_at.as_millisecond()) / 4);
-        self.desk.intake.clock.now() + TOKEN_LIFE_NEEDED.min(SignedDuration::from_millis(quarter))
+        self.now() + TOKEN_LIFE_NEEDED.min(SignedDuration::from_millis(quarter))
     }
 }
 

@@ -6,8 +6,28 @@
 )]
 
 mod bad_input;
+mod brackets;
+mod changes;
 mod connecting;
 mod exactly_once;
+mod limit_prices;
+mod limits;
 mod orders;
 mod rules;
 mod sessions;
+mod settling;
+
+use paper_broker::{Fault, FaultKind};
+use serde_json::json;
+use simulation::{ACCOUNT, ALGORITHM, World};
+
+/// As [`World::with_a_connected_user`], at a broker that would not switch any question off.
+async fn with_every_question_asked() -> World {
+    let world = World::start().await;
+    let refused = FaultKind::Unavailable { executed: false, delay_ms: 0 };
+    world.broker().add_fault(Fault::next("POST", "/iserver/questions/suppress", refused));
+    world.connect_user().await;
+    let grant = json!({"path": {"algorithm_id": ALGORITHM}, "body": {"account_ids": [ACCOUNT]}});
+    assert_eq!(world.api("PUT /grants/{algorithm_id}", &grant).await.status, 200);
+    world
+}

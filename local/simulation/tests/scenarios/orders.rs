@@ -117,26 +117,6 @@ async fn every_time_in_force_and_a_cash_quantity_are_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bracket_reaches_the_broker_whole_and_its_exits_follow_the_parent() {
-    let world = World::with_a_connected_user().await;
-    let attached = json!({"take_profit": {"limit_price": "190.00"}, "stop_loss": {"stop_price": "185.50"}});
-    world.place("first", &json!({"type": "limit", "limit_price": "187.00", "attached": attached}));
-    world.settle().await;
-    assert_eq!(world.status("first").await, "working", "{}", world.reason("first").await);
-    let parent = world.tickets("first")[0].order_id;
-    let ledger = world.broker().ledger();
-    let exits: Vec<_> = ledger.iter().filter(|entry| entry.parent_order_id == Some(parent)).collect();
-    assert_eq!(exits.len(), 2);
-    assert!(exits.iter().all(|exit| exit.side == "SELL" && exit.quantity == decimal("10")));
-    assert_eq!(exits.iter().map(|exit| exit.order_type.as_str()).collect::<Vec<_>>(), ["LMT", "STP"]);
-    world.broker().set_price(265_598, Some(decimal("186.90")));
-    world.run_for(Duration::from_mins(2)).await;
-    let order = world.order("first").await;
-    assert_eq!((order.status(), order.filled_quantity), (OrderStatus::Filled, decimal("10")));
-    assert_eq!(order.broker_order_ids.len(), 3, "the parent and both exits");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_symbol_that_names_one_contract_is_resolved() {
     let world = World::with_a_connected_user().await;
     world.place("first", &json!({"type": "limit", "limit_price": "186", "contract": {"symbol": "AAPL"}}));
@@ -162,7 +142,7 @@ async fn a_symbol_that_names_several_contracts_is_denied_with_the_candidates() {
 
 #[tokio::test(start_paused = true)]
 async fn a_question_on_the_list_is_answered_with_yes() {
-    let world = World::with_a_connected_user().await;
+    let world = crate::with_every_question_asked().await;
     let rules = QuestionRules { always: vec!["o354".into(), "o10336".into()], ..QuestionRules::default() };
     world.broker().set_questions(rules);
     world.place("first", &json!({"type": "market"}));
@@ -195,7 +175,7 @@ async fn a_question_on_no_list_is_answered_with_no_and_named() {
 
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_never_stops_asking_leaves_the_order_to_be_looked_up() {
-    let world = World::with_a_connected_user().await;
+    let world = crate::with_every_question_asked().await;
     world.broker().set_questions(QuestionRules { always: vec!["o354".into(); 15], ..QuestionRules::none() });
     let many: Vec<String> =
         ["o354", "o403", "o10151", "o10152", "o10153", "o10164", "o10223", "o10288", "o10331", "o10336", "p6"]
@@ -319,4 +299,15 @@ async fn a_lost_wake_of_the_api_costs_time_and_not_the_order() {
     world.run_for(Duration::from_mins(2)).await;
     assert_eq!(world.status("own").await, "working");
     assert_eq!(world.broker().ledger().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_only_informs_is_not_asked_and_a_guard_of_the_brokers_is() {
+    let world = World::with_a_connected_user().await;
+    world.place("market", &json!({"type": "market"}));
+    world.place("mistyped", &json!({"type": "limit", "limit_price": "150.00"}));
+    world.settle().await;
+    assert_eq!(world.status("market").await, "filled");
+    assert_eq!(world.status("mistyped").await, "rejected: question_declined");
+    assert_eq!(world.calls("POST /iserver/reply/").len(), 1);
 }

@@ -172,15 +172,3 @@ async fn a_cancel_of_no_order_or_of_anothers_is_a_recorded_refusal() {
     assert!(world.refusals().await.iter().any(|refusal| refusal.reason.code == "not_its_order"));
     assert_eq!(world.status("first").await, "working");
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_change_of_an_order_is_refused_with_what_to_do_instead() {
-    let world = World::with_a_connected_user().await;
-    world.place("first", &limit());
-    let command = json!({"schema": "courier.order/1", "command": "modify", "user_id": simulation::USER, "order_id": "first",
-        "algorithm_id": ALGORITHM, "revision": 2, "limit_price": "185"});
-    world.enqueue(&command, simulation::SENDER, simulation::USER);
-    world.deliver_all().await;
-    assert_eq!(world.refusals().await[0].reason.code, "modify_not_available");
-    assert_eq!(world.status("first").await, "working");
-}

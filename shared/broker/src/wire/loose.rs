@@ -29,6 +29,13 @@ impl Loose {
         number.parse().ok().or_else(|| Decimal::from_scientific(&number).ok())
     }
 
+    /// A price of the market: positive, or it is none. The broker writes `C` before the close of the day before, and `H`
+    /// before the price of a halted contract (IBKR Web API, market data fields, 31).
+    pub(crate) fn price(&self) -> Option<Decimal> {
+        let number = self.0.trim_start_matches(['C', 'H']);
+        Self(number.to_owned()).decimal().filter(|price| *price > Decimal::ZERO)
+    }
+
     /// The whole number.
     pub(crate) fn integer(&self) -> Option<i64> {
         self.0.trim().parse().ok()
@@ -76,6 +83,16 @@ mod tests {
         }
         assert_eq!(loose("\"1,234,567.00\"").decimal().unwrap(), Decimal::new(1_234_567, 0));
         assert_eq!(loose("0.1000000000000000055").decimal().unwrap().to_string(), "0.1000000000000000055");
+    }
+
+    #[test]
+    fn prices_are_positive_and_read_behind_their_prefix() {
+        for json in ["187.50", "\"187.50\"", "\"C187.50\"", "\"H187.50\""] {
+            assert_eq!(loose(json).price().unwrap(), Decimal::new(1875, 1), "{json}");
+        }
+        for json in ["\"\"", "\"C\"", "0", "\"-1\"", "null", "\"n/a\""] {
+            assert_eq!(loose(json).price(), None, "{json}");
+        }
     }
 
     #[test]

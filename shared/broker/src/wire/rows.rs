@@ -230,6 +230,19 @@ pub(crate) struct SectionRow {
     pub(crate) sec_type: Loose,
 }
 
+/// `/iserver/marketdata/snapshot`. Each field has a number for a name.
+#[derive(Deserialize)]
+pub(crate) struct PriceRow {
+    #[serde(default)]
+    pub(crate) conid: Loose,
+    #[serde(default, rename = "31")]
+    pub(crate) last: Loose,
+    #[serde(default, rename = "84")]
+    pub(crate) bid: Loose,
+    #[serde(default, rename = "86")]
+    pub(crate) ask: Loose,
+}
+
 /// `/iserver/contract/rules`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -72,8 +72,9 @@ impl<'a> WireTicket<'a> {
         Ok(tickets)
     }
 
-    /// The whole ticket with what changed, and without the client order id: sent again, it would be "already registered".
-    pub(crate) fn modification(request: &'a OrderRequest<'a>) -> Self {
+    /// The whole ticket without its exits and without the client order id: for a change, where it would be "already
+    /// registered", and for a preview, which must not use it up.
+    pub(crate) fn nameless(request: &'a OrderRequest<'a>) -> Self {
         Self { client_order_id: None, ..Self::parent(request) }
     }
 

@@ -208,6 +208,28 @@ async fn rules_and_previews_are_read() {
     );
     assert!(preview.warning.is_some() && preview.error.is_none());
     assert_eq!(transport.request(1).uri().path(), "/v1/api/iserver/account/DU0000001/orders/whatif");
+    let asked: serde_json::Value = serde_json::from_slice(transport.request(1).body()).unwrap();
+    assert!(asked["orders"][0].get("cOID").is_none(), "a preview uses up no client order id: {asked}");
+}
+
+#[tokio::test]
+async fn the_markets_price_is_the_last_one_else_the_middle_and_a_mere_subscription_has_none() {
+    let rows = [
+        (r#"[{"conid":265598,"conidEx":"265598"}]"#, None),
+        (r#"[{"conid":265598,"31":"187.50","84":"187.49","86":"187.51"}]"#, decimal("187.5")),
+        (r#"[{"conid":265598,"31":"C186.00"}]"#, decimal("186")),
+        (r#"[{"conid":265598,"84":"187.40","86":"187.50"}]"#, decimal("187.45")),
+        (r#"[{"conid":265598,"84":"187.40"}]"#, None),
+        (r#"[{"conid":272093,"31":"415"}]"#, None),
+        ("[]", None),
+    ];
+    for (body, expected) in rows {
+        let transport = Recorded::new(vec![Ok(answer(200, body))]);
+        let price = session(transport.clone()).market_price(265_598_u64.try_into().unwrap()).await.unwrap();
+        assert_eq!(price, expected, "{body}");
+        assert_eq!(transport.request(0).uri().path(), "/v1/api/iserver/marketdata/snapshot");
+        assert_eq!(transport.request(0).uri().query(), Some("conids=265598&fields=31%2C84%2C86"));
+    }
 }
 
 #[tokio::test]

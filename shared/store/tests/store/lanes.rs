@@ -1,6 +1,6 @@
 //! One holder at a time.
 
-use store::{Acquired, Looks, Pending};
+use store::{Acquired, LaneBook, Looks, Pending};
 
 use crate::support::{World, at, user};
 
@@ -97,19 +97,23 @@ fn line(ids: &[&str]) -> Vec<Pending> {
     ids.iter().map(pending).collect()
 }
 
+fn book(ids: &[&str]) -> LaneBook {
+    LaneBook { pending: line(ids), ..LaneBook::default() }
+}
+
 #[tokio::test]
 async fn the_line_goes_from_holder_to_holder() {
     let world = World::new().await;
     let lanes = &world.store.lanes;
     let first = world.lease(&user("u-7")).await;
-    assert_eq!((first.pending(), first.predecessor_vanished()), (&[][..], false));
-    lanes.release_with(first, &line(&["o1", "o2"]), Looks::default()).await.unwrap();
+    assert_eq!((first.book().pending.as_slice(), first.predecessor_vanished()), (&[][..], false));
+    lanes.release_with(first, &book(&["o1", "o2"])).await.unwrap();
     let second = world.lease(&user("u-7")).await;
-    assert_eq!((second.pending(), second.predecessor_vanished()), (&line(&["o1", "o2"])[..], false));
+    assert_eq!((second.book().pending.as_slice(), second.predecessor_vanished()), (&line(&["o1", "o2"])[..], false));
     lanes.release(second).await.unwrap();
     let third = world.lease(&user("u-7")).await;
-    assert_eq!((third.pending(), third.predecessor_vanished()), (&line(&["o1", "o2"])[..], false));
-    assert_eq!(third.looks(), Looks::default());
+    assert_eq!((third.book().pending.as_slice(), third.predecessor_vanished()), (&line(&["o1", "o2"])[..], false));
+    assert_eq!(third.book().looks, Looks::default());
 }
 
 #[tokio::test]
@@ -117,11 +121,11 @@ async fn the_times_of_looks_go_from_holder_to_holder() {
     let world = World::new().await;
     let lanes = &world.store.lanes;
     let looks = Looks { last_at: Some(at(7)), due_at: Some(at(12)) };
-    lanes.release_with(world.lease(&user("u-7")).await, &[], looks).await.unwrap();
+    lanes.release_with(world.lease(&user("u-7")).await, &LaneBook { looks, ..LaneBook::default() }).await.unwrap();
     let second = world.lease(&user("u-7")).await;
-    assert_eq!(second.looks(), looks);
+    assert_eq!(second.book().looks, looks);
     lanes.release(second).await.unwrap();
-    assert_eq!(world.lease(&user("u-7")).await.looks(), looks);
+    assert_eq!(world.lease(&user("u-7")).await.book().looks, looks);
 }
 
 #[tokio::test]
@@ -139,7 +143,27 @@ async fn a_holder_that_vanished_is_told_to_all_until_one_leaves_a_line() {
     }
     let mending = world.lease(&user("u-7")).await;
     assert!(mending.predecessor_vanished());
-    lanes.release_with(mending, &line(&["o1"]), Looks::default()).await.unwrap();
+    lanes.release_with(mending, &book(&["o1"])).await.unwrap();
     let next = world.lease(&user("u-7")).await;
-    assert_eq!((next.pending(), next.predecessor_vanished()), (&line(&["o1"])[..], false));
+    assert_eq!((next.book().pending.as_slice(), next.predecessor_vanished()), (&line(&["o1"])[..], false));
+}
+
+#[tokio::test]
+async fn an_order_announced_without_the_lane_stands_in_the_next_holders_line_once() {
+    let world = World::new().await;
+    let lanes = &world.store.lanes;
+    let holding = world.lease(&user("u-7")).await;
+    for pending in line(&["o2", "o2", "o3"]) {
+        lanes.announce(&user("u-7"), &pending).await.unwrap();
+    }
+    assert!(lanes.release_with(holding, &book(&["o1", "o2"])).await.unwrap(), "the holder hears of arrivals");
+    let second = world.lease(&user("u-7")).await;
+    assert_eq!(second.book().pending, line(&["o1", "o2", "o3"]));
+    // What arrives now is not lost when the second holder takes away what it found.
+    lanes.announce(&user("u-7"), &line(&["o4"])[0]).await.unwrap();
+    assert!(lanes.release_with(second, &book(&[])).await.unwrap());
+    let third = world.lease(&user("u-7")).await;
+    assert_eq!(third.book().pending, line(&["o4"]));
+    assert!(!lanes.release_with(third, &book(&[])).await.unwrap());
+    assert_eq!(world.lease(&user("u-7")).await.book().pending, []);
 }

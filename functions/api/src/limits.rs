@@ -1,0 +1,68 @@
+//! Limits as a body holds them, read with every fault named.
+
+use domain::{FieldFault, Limits};
+use platform::Problem;
+use serde_json::{Map, Value};
+
+/// Contracts that one list allows: far more than an algorithm trades, and small enough for a row.
+const ALLOWED_CONIDS_MAX: usize = 1_000;
+
+/// Takes limits in. `path` is where they stand in the body: empty, or with a point behind it.
+pub(crate) fn read_limits(path: &str, fields: &Map<String, Value>) -> Result<Limits, Problem> {
+    let faults: Vec<FieldFault> = fields.iter().filter_map(|(name, value)| fault_of(path, name, value)).collect();
+    if !faults.is_empty() {
+        return Err(Problem::bad_fields(faults));
+    }
+    let limits = serde_json::from_value(Value::Object(fields.clone()));
+    limits.map_err(|error| Problem::bad_fields(vec![FieldFault { field: path.to_owned(), message: error.to_string() }]))
+}
+
+/// What is wrong with one limit by itself.
+fn fault_of(path: &str, name: &str, value: &Value) -> Option<FieldFault> {
+    let alone = Map::from_iter([(name.to_owned(), value.clone())]);
+    let message = match serde_json::from_value::<Limits>(Value::Object(alone)) {
+        Ok(limits) => {
+            let contracts = limits.allowed_conids.map_or(0, |conids| conids.len());
+            (contracts > ALLOWED_CONIDS_MAX).then(|| format!("must list at most {ALLOWED_CONIDS_MAX} contracts"))?
+        }
+        Err(error) => error.to_string(),
+    };
+    Some(FieldFault { field: format!("{path}{name}"), message })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::read_limits;
+
+    fn faults(body: &Value) -> Vec<String> {
+        let problem = read_limits("limits.", body.as_object().unwrap()).unwrap_err();
+        problem.errors.into_iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect()
+    }
+
+    #[test]
+    fn every_bad_limit_is_named_with_what_is_wrong() {
+        let body = json!({"max_order_notional": "-1", "max_daily_orders": -1, "max_weekly_orders": 1, "max_open_orders": 3,
+            "max_order_quantity": 10, "allowed_conids": (1..=1_001).collect::<Vec<_>>()});
+        let faults = faults(&body);
+        assert_eq!(faults.len(), 5, "{faults:?}");
+        for (name, what) in [
+            ("limits.max_order_notional", "positive decimal string"),
+            ("limits.max_daily_orders", "u32"),
+            ("limits.max_weekly_orders", "unknown field"),
+            ("limits.max_order_quantity", "string"),
+            ("limits.allowed_conids", "at most 1000"),
+        ] {
+            assert!(faults.iter().any(|fault| fault.starts_with(name) && fault.contains(what)), "{name}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn all_limits_together_are_taken_and_none_is_none() {
+        let body = json!({"max_order_quantity": "1", "max_order_notional": "2", "max_daily_notional": "3.5",
+            "max_daily_orders": 4, "max_open_orders": 0, "allowed_conids": [265_598], "price_collar_percent": "2.5"});
+        assert_eq!(json!(read_limits("", body.as_object().unwrap()).unwrap()), body);
+        assert_eq!(json!(read_limits("", json!({}).as_object().unwrap()).unwrap()), json!({}));
+    }
+}

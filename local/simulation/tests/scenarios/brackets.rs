@@ -1,0 +1,68 @@
+//! Brackets: an entry with its exits, sent as one.
+
+use std::time::Duration;
+
+use domain::OrderStatus;
+use paper_broker::{Fault, FaultKind};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use simulation::World;
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+fn bracket() -> Value {
+    json!({"type": "limit", "limit_price": "187.00",
+        "attached": {"take_profit": {"limit_price": "190.00"}, "stop_loss": {"stop_price": "185.50"}}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bracket_reaches_the_broker_whole_and_its_exits_follow_the_parent() {
+    let world = World::with_a_connected_user().await;
+    let attached = json!({"take_profit": {"limit_price": "190.00"}, "stop_loss": {"stop_price": "185.50"}});
+    world.place("first", &json!({"type": "limit", "limit_price": "187.00", "attached": attached}));
+    world.settle().await;
+    assert_eq!(world.status("first").await, "working", "{}", world.reason("first").await);
+    let parent = world.tickets("first")[0].order_id;
+    let ledger = world.broker().ledger();
+    let exits: Vec<_> = ledger.iter().filter(|entry| entry.parent_order_id == Some(parent)).collect();
+    assert_eq!(exits.len(), 2);
+    assert!(exits.iter().all(|exit| exit.side == "SELL" && exit.quantity == decimal("10")));
+    assert_eq!(exits.iter().map(|exit| exit.order_type.as_str()).collect::<Vec<_>>(), ["LMT", "STP"]);
+    world.broker().set_price(265_598, Some(decimal("186.90")));
+    world.run_for(Duration::from_mins(2)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status(), order.filled_quantity), (OrderStatus::Filled, decimal("10")));
+    assert_eq!(order.broker_order_ids.len(), 3, "the parent and both exits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bracket_whose_answer_was_lost_is_adopted_with_its_exits_and_never_sent_again() {
+    let world = World::with_a_connected_user().await;
+    world.broker().set_questions(paper_broker::QuestionRules::none());
+    world.broker().add_fault(Fault::next("POST", "/iserver/account/*/orders", FaultKind::DropAfter));
+    world.place("first", &bracket());
+    world.run_for(Duration::from_mins(2)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status(), order.broker_order_ids.len()), (OrderStatus::Working, 3));
+    assert_eq!(world.calls("POST /iserver/account/DU0000001/orders").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filled_entry_whose_stop_is_gone_is_told_within_thirty_seconds() {
+    let world = World::with_a_connected_user().await;
+    world.place("first", &bracket());
+    world.settle().await;
+    let parent = world.tickets("first")[0].order_id;
+    let ledger = world.broker().ledger();
+    let stop = ledger.iter().find(|entry| entry.parent_order_id == Some(parent) && entry.order_type == "STP").unwrap();
+    assert!(world.broker().reject_order(stop.order_id, paper_broker::OrderStatus::Inactive));
+    world.broker().set_price(265_598, Some(decimal("186.90")));
+    world.run_for(Duration::from_secs(30)).await;
+    let order = world.order("first").await;
+    assert_eq!(order.warning.as_ref().map(|warning| warning.code.as_str()), Some("unprotected_position"));
+    assert_eq!((order.status(), order.filled_quantity), (OrderStatus::Filled, decimal("10")));
+    let shown = world.api("GET /orders/{order_id}", &json!({"path": {"order_id": "first"}})).await.json;
+    assert_eq!(shown["warning"]["code"], "unprotected_position");
+}

@@ -1,0 +1,151 @@
+//! Modify by revision, from the queue and by the API, and what becomes of it when answers are lost.
+
+use std::time::Duration;
+
+use paper_broker::{Fault, FaultKind, QuestionRules};
+use serde_json::{Value, json};
+use simulation::{CrashPoint, World};
+
+const MODIFYING: &str = "POST /iserver/account/DU0000001/order/";
+
+fn limit() -> Value {
+    json!({"type": "limit", "limit_price": "186"})
+}
+
+async fn with_a_working_order() -> World {
+    let world = World::with_a_connected_user().await;
+    world.broker().set_questions(QuestionRules::none());
+    world.place("first", &limit());
+    world.settle().await;
+    assert_eq!(world.status("first").await, "working");
+    world
+}
+
+async fn change_of(world: &World) -> (u64, &'static str) {
+    let order = world.order("first").await;
+    (order.revision(), order.change().unwrap().stage.as_str())
+}
+
+fn at_the_broker(world: &World) -> (String, String) {
+    let ticket = &world.tickets("first")[0];
+    (ticket.quantity.normalize().to_string(), ticket.price.unwrap().normalize().to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_reaches_the_broker_as_the_whole_ticket_and_the_order_shows_it() {
+    let world = with_a_working_order().await;
+    world.modify("first", 2, &json!({"limit_price": "185.50"}));
+    world.modify("first", 3, &json!({"quantity": "7"}));
+    world.settle().await;
+    assert_eq!(at_the_broker(&world), ("7".into(), "185.5".into()));
+    assert_eq!(change_of(&world).await, (3, "applied"));
+    let shown = world.api("GET /orders/{order_id}", &json!({"path": {"order_id": "first"}})).await.json;
+    assert_eq!((&shown["quantity"], &shown["revision"], &shown["status"]), (&json!("7"), &json!(3), &json!("working")));
+    assert_eq!(world.tickets("first").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_revision_again_changes_nothing_and_a_skipped_one_is_refused() {
+    let world = with_a_working_order().await;
+    world.modify("first", 2, &json!({"limit_price": "185.50"}));
+    world.modify("first", 2, &json!({"limit_price": "185.500"}));
+    world.modify("first", 4, &json!({"limit_price": "185"}));
+    world.modify("first", 2, &json!({"limit_price": "184"}));
+    world.settle().await;
+    assert_eq!((at_the_broker(&world).1.as_str(), world.calls(MODIFYING).len()), ("185.5", 1));
+    let codes: Vec<_> = world.refusals().await.into_iter().map(|refusal| refusal.reason.code).collect();
+    assert_eq!(codes.len(), 2);
+    assert!(codes.contains(&"revision_skipped".to_owned()) && codes.contains(&"revision_differs".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_whose_answer_was_lost_is_settled_by_looking() {
+    for (fault, sends) in [(FaultKind::DropAfter, 1), (FaultKind::DropBefore, 2)] {
+        let world = with_a_working_order().await;
+        world.broker().add_fault(Fault::next("POST", "/iserver/account/*/order/*", fault.clone()));
+        world.modify("first", 2, &json!({"limit_price": "185.50"}));
+        world.deliver_all().await;
+        assert_eq!(change_of(&world).await, (1, "unknown"), "{fault:?}");
+        world.run_for(Duration::from_mins(1)).await;
+        assert_eq!(change_of(&world).await, (2, "applied"), "{fault:?}");
+        assert_eq!((at_the_broker(&world).1.as_str(), world.calls(MODIFYING).len()), ("185.5", sends), "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_around_a_change_leaves_it_to_the_next_holder() {
+    for point in [
+        CrashPoint::BeforeCall { with: "POST /v1/api/iserver/account/DU0000001/order/" },
+        CrashPoint::AfterCall { with: "POST /v1/api/iserver/account/DU0000001/order/" },
+        CrashPoint::AfterWrite { with: "TransactWriteItems" },
+    ] {
+        let world = with_a_working_order().await;
+        world.crash_at(point.clone());
+        world.modify("first", 2, &json!({"limit_price": "185.50"}));
+        world.deliver_all().await;
+        assert_eq!(world.crashes_to_come(), []);
+        world.run_for(Duration::from_mins(9)).await;
+        assert_eq!(change_of(&world).await, (2, "applied"), "{point:?}");
+        assert_eq!(at_the_broker(&world).1, "185.5", "{point:?}");
+        assert_eq!((world.status("first").await.as_str(), world.tickets("first").len()), ("working", 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_an_order_that_was_not_sent_is_in_the_ticket_that_is() {
+    let world = World::start().await;
+    let grant =
+        json!({"path": {"algorithm_id": simulation::ALGORITHM}, "body": {"account_ids": [simulation::ACCOUNT]}});
+    assert_eq!(world.api("PUT /grants/{algorithm_id}", &grant).await.status, 200);
+    world.place("first", &limit());
+    world.modify("first", 2, &json!({"limit_price": "185"}));
+    world.deliver_all().await;
+    assert_eq!(world.status("first").await, "held: no_connection");
+    assert_eq!(change_of(&world).await, (2, "applied"));
+    world.connect_user().await;
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(world.status("first").await, "working", "{}", world.reason("first").await);
+    assert_eq!((at_the_broker(&world).1.as_str(), world.calls(MODIFYING).len()), ("185", 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_by_the_api_is_taken_once_and_a_foreign_field_is_named() {
+    let world = with_a_working_order().await;
+    let put = |body: Value| json!({"path": {"order_id": "first"}, "body": body});
+    let route = "PUT /orders/{order_id}";
+    let taken = world.api(route, &put(json!({"revision": 2, "limit_price": "185.5"}))).await;
+    assert_eq!((taken.status, &taken.json["change"]["status"]), (202, &json!("asked")));
+    world.settle().await;
+    assert_eq!((change_of(&world).await, at_the_broker(&world).1.as_str()), ((2, "applied"), "185.5"));
+    assert_eq!(world.api(route, &put(json!({"revision": 2, "limit_price": "184"}))).await.status, 409);
+    let wrong = world.api(route, &put(json!({"revision": 3, "limit_price": 185, "user_id": "another"}))).await;
+    assert_eq!(wrong.status, 400, "{}", wrong.text);
+    assert!(wrong.text.contains("limit_price"), "{}", wrong.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_broker_says_no_to_leaves_the_order_as_it_was() {
+    let world = with_a_working_order().await;
+    // The policy declines the question about a price between two ticks.
+    world.broker().set_questions(QuestionRules::default());
+    world.modify("first", 2, &json!({"limit_price": "186.001"}));
+    world.settle().await;
+    let order = world.order("first").await;
+    let change = order.change().unwrap();
+    assert_eq!((order.revision(), change.stage.as_str()), (1, "refused"), "{change:?}");
+    assert_eq!((world.status("first").await.as_str(), at_the_broker(&world).1.as_str()), ("working", "186"));
+    world.modify("first", 3, &json!({"limit_price": "185"}));
+    world.settle().await;
+    assert_eq!((change_of(&world).await, at_the_broker(&world).1.as_str()), ((3, "applied"), "185"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_goes_before_a_change_that_waits() {
+    let world = with_a_working_order().await;
+    world.network.refuse_connections(1);
+    world.modify("first", 2, &json!({"limit_price": "185"}));
+    world.cancel("first");
+    world.run_for(Duration::from_mins(2)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status().as_str(), order.change().unwrap().stage.as_str()), ("cancelled", "refused"));
+}

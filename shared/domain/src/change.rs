@@ -1,0 +1,299 @@
+//! A change of an order: what it makes of the ticket, and how far it has come (contract: Change).
+//!
+//! A change goes to the broker as the whole ticket that is to be in force, so sending it once more changes nothing more.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::fields::FieldFault;
+use crate::intent::Reason;
+use crate::message::ModifyOrder;
+use crate::order::Order;
+use crate::state::OrderState;
+use crate::ticket::{OrderType, Size, Ticket};
+
+/// How often one change is put on the wire at most.
+pub const CHANGE_SENDS_MAX: u32 = 4;
+
+/// The latest change of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its number: 2 or more.
+    pub revision: u64,
+    /// A digest of what was asked: tells the same change again from another one under the same number.
+    pub fingerprint: String,
+    /// The whole ticket that is to be in force.
+    pub ticket: Ticket,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// How often it was put on the wire.
+    pub sends: u32,
+    /// How far it has come.
+    #[serde(flatten)]
+    pub stage: ChangeStage,
+}
+
+/// How far a change has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum ChangeStage {
+    /// It waits to be sent.
+    Asked,
+    /// It may be on the wire.
+    Sending {
+        /// Since when.
+        at: Timestamp,
+        /// The epoch of the lane's lease under which it was sent.
+        epoch: u64,
+    },
+    /// It was sent, and the outcome was not read.
+    Unread {
+        /// When it was sent.
+        at: Timestamp,
+        /// Why.
+        reason: Reason,
+    },
+    /// It is in force.
+    Applied,
+    /// It is not, and will not be.
+    Refused {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl ChangeStage {
+    /// Whether something is still to be done for it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Asked | Self::Sending { .. } | Self::Unread { .. })
+    }
+
+    /// Its word.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Sending { .. } => "sending",
+            Self::Unread { .. } => "unknown",
+            Self::Applied => "applied",
+            Self::Refused { .. } => "refused",
+        }
+    }
+
+    /// Why it is where it is, where there is something to say.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Unread { reason, .. } | Self::Refused { reason } => Some(reason),
+            Self::Asked | Self::Sending { .. } | Self::Applied => None,
+        }
+    }
+}
+
+impl ModifyOrder {
+    /// A digest of the whole content.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        // Serialising plain data into a JSON value cannot fail; were it ever to, no two changes would be the same.
+        let content = serde_json::to_value(self).map_or_else(|error| error.to_string(), |value| value.to_string());
+        hex::encode(Sha256::digest(content))
+    }
+}
+
+/// What became of a change that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeTaken {
+    /// It is new, and on the order now.
+    New,
+    /// It, or a later one, is known already. Nothing was changed.
+    Known,
+    /// It cannot be taken, and why.
+    Refused(Reason),
+}
+
+impl Order {
+    /// The latest change that was asked for.
+    #[must_use]
+    pub fn change(&self) -> Option<&Change> {
+        self.change.as_ref()
+    }
+
+    /// The number of the ticket that is in force: 1 as placed.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Takes a change in. What was not sent yet is changed at once; what the broker may have is changed there by
+    /// whoever holds the lane next.
+    pub fn ask_change(&mut self, modify: &ModifyOrder, now: Timestamp) -> ChangeTaken {
+        let fingerprint = modify.fingerprint();
+        let known = self.change.as_ref().map_or(self.revision, |change| change.revision);
+        if modify.revision == known && self.change.as_ref().is_some_and(|change| change.fingerprint != fingerprint) {
+            return ChangeTaken::Refused(revision_differs(known));
+        }
+        if modify.revision <= known {
+            return ChangeTaken::Known;
+        }
+        if modify.revision != known + 1 {
+            return ChangeTaken::Refused(revision_skipped(modify.revision, known));
+        }
+        let Some(ticket) = self.latest_ticket() else { return ChangeTaken::Refused(ended(self)) };
+        if self.status().is_final() || self.cancel_asked_at.is_some() {
+            return ChangeTaken::Refused(ended(self));
+        }
+        let ticket = match ticket.changed(modify) {
+            Ok(ticket) => ticket,
+            Err(fault) => return ChangeTaken::Refused(not_changeable(&fault)),
+        };
+        let stage = ChangeStage::Asked;
+        self.change = Some(Change { revision: modify.revision, fingerprint, ticket, asked_at: now, sends: 0, stage });
+        self.updated_at = now;
+        if matches!(self.state(), OrderState::Received | OrderState::Held { .. }) {
+            self.change_applied(modify.revision, now);
+        }
+        ChangeTaken::New
+    }
+
+    /// A change is about to be put on the wire.
+    pub fn change_sending(&mut self, epoch: u64, now: Timestamp) {
+        if let Some(change) = self.open_change() {
+            change.sends = change.sends.saturating_add(1);
+            change.stage = ChangeStage::Sending { at: now, epoch };
+            self.updated_at = now;
+        }
+    }
+
+    /// No byte of the change left.
+    pub fn change_not_sent(&mut self, now: Timestamp) {
+        self.turn_change(ChangeStage::Asked, now);
+    }
+
+    /// The change was sent, and what became of it was not read.
+    pub fn change_unread(&mut self, reason: Reason, now: Timestamp) {
+        let at = match self.change.as_ref().map(|change| &change.stage) {
+            Some(ChangeStage::Sending { at, .. } | ChangeStage::Unread { at, .. }) => *at,
+            _ => now,
+        };
+        self.turn_change(ChangeStage::Unread { at, reason }, now);
+    }
+
+    /// The change of this number is in force. A later one that was asked for meanwhile stays asked for.
+    pub fn change_applied(&mut self, revision: u64, now: Timestamp) {
+        let Some(change) = self.change.as_mut().filter(|change| change.revision == revision) else { return };
+        change.stage = ChangeStage::Applied;
+        let ticket = change.ticket.clone();
+        self.revision = revision;
+        if let Some(request) = &mut self.request {
+            request.ticket = ticket;
+        }
+        self.updated_at = now;
+    }
+
+    /// The change is not in force and will not be; the order is as it was.
+    pub fn change_refused(&mut self, reason: Reason, now: Timestamp) {
+        self.turn_change(ChangeStage::Refused { reason }, now);
+    }
+
+    pub(crate) fn end_open_change(&mut self, now: Timestamp) {
+        if self.open_change().is_some() {
+            let reason = ended(self);
+            self.change_refused(reason, now);
+        }
+    }
+
+    fn turn_change(&mut self, stage: ChangeStage, now: Timestamp) {
+        if let Some(change) = self.open_change() {
+            change.stage = stage;
+            self.updated_at = now;
+        }
+    }
+
+    fn open_change(&mut self) -> Option<&mut Change> {
+        self.change.as_mut().filter(|change| change.stage.is_open())
+    }
+
+    /// The ticket on top of which the next change comes: that of the last change which was not refused.
+    fn latest_ticket(&self) -> Option<Ticket> {
+        let asked = self.change.as_ref().filter(|change| change.stage.is_open()).map(|change| change.ticket.clone());
+        asked.or_else(|| self.request.as_ref().map(|request| request.ticket.clone()))
+    }
+}
+
+impl Ticket {
+    /// This ticket with the changes in it; the first field that has no place in it otherwise.
+    pub fn changed(&self, modify: &ModifyOrder) -> Result<Self, FieldFault> {
+        let mut ticket = self.clone();
+        if let Some(quantity) = modify.quantity {
+            match &mut ticket.size {
+                Size::Quantity(before) => *before = quantity,
+                Size::CashQuantity(_) => return Err(no_place("quantity", "an order by cash quantity")),
+            }
+        }
+        ticket.time_in_force = modify.time_in_force.unwrap_or(ticket.time_in_force);
+        let kind = ticket.order_type.as_str();
+        if let Some(price) = modify.limit_price {
+            match &mut ticket.order_type {
+                OrderType::Limit { limit_price }
+                | OrderType::StopLimit { limit_price, .. }
+                | OrderType::TrailingStopLimit { limit_price, .. } => *limit_price = price,
+                OrderType::Midprice { limit_price } => *limit_price = Some(price),
+                _ => return Err(no_place("limit_price", kind)),
+            }
+        }
+        if let Some(price) = modify.stop_price {
+            match &mut ticket.order_type {
+                OrderType::Stop { stop_price }
+                | OrderType::StopLimit { stop_price, .. }
+                | OrderType::TrailingStopLimit { stop_price, .. } => *stop_price = price,
+                OrderType::TrailingStop { stop_price, .. } => *stop_price = Some(price),
+                _ => return Err(no_place("stop_price", kind)),
+            }
+        }
+        if let Some(distance) = modify.trail {
+            match &mut ticket.order_type {
+                OrderType::TrailingStop { trail, .. } | OrderType::TrailingStopLimit { trail, .. } => *trail = distance,
+                _ => return Err(no_place("trail", kind)),
+            }
+        }
+        Ok(ticket)
+    }
+}
+
+fn no_place(field: &str, kind: &str) -> FieldFault {
+    FieldFault { field: field.to_owned(), message: format!("has no place in {kind}") }
+}
+
+fn not_changeable(fault: &FieldFault) -> Reason {
+    Reason::new(
+        "change_has_no_place",
+        format!("The order was not changed: {} {}. Its other fields may be changed.", fault.field, fault.message),
+    )
+}
+
+fn ended(order: &Order) -> Reason {
+    let why = if order.status().is_final() { order.status().as_str() } else { "about to be cancelled" };
+    Reason::new("order_ended", format!("The order is {why}, so it was not changed."))
+}
+
+fn revision_differs(known: u64) -> Reason {
+    Reason::new(
+        "revision_differs",
+        format!(
+            "Revision {known} of this order is on record with another content, which was left as it is. Send the next change as revision {}.",
+            known + 1
+        ),
+    )
+}
+
+fn revision_skipped(asked: u64, known: u64) -> Reason {
+    Reason::new(
+        "revision_skipped",
+        format!(
+            "Revision {asked} was not taken: the last one on record is {known}, so the next must be {}. A change in between would be missing.",
+            known + 1
+        ),
+    )
+}

@@ -1,0 +1,134 @@
+//! What a ticket tells by itself, and with the market's price.
+
+use domain::{Amount, Beyond, Conid, Limits, OrderType, Side, Size, Ticket, Trail, Whose};
+use rust_decimal::{Decimal, RoundingStrategy};
+
+/// Digits after the point of an order's value. It is rounded up: a limit has no more, so none is exceeded unseen.
+const VALUE_DIGITS: u32 = 8;
+
+/// The contract and the quantity.
+pub(super) fn beyond_ticket(whose: Whose, limits: &Limits, ticket: &Ticket, conid: Conid) -> Option<Beyond> {
+    let beyond = |limit, why| Some(Beyond { whose, limit, why });
+    if limits.allowed_conids.as_ref().is_some_and(|allowed| !allowed.contains(&conid)) {
+        return beyond("allowed_conids", format!("the contract {conid} is not on the list"));
+    }
+    let most = limits.max_order_quantity?;
+    match ticket.size {
+        Size::Quantity(quantity) if quantity > most => {
+            beyond("max_order_quantity", format!("{quantity} is more than {most}"))
+        }
+        Size::Quantity(_) => None,
+        Size::CashQuantity(_) => {
+            beyond("max_order_quantity", "an order by cash names no quantity that could be checked".to_owned())
+        }
+    }
+}
+
+/// The order's value by itself. What other orders of the day add is looked at in the intent's transaction.
+pub(super) fn beyond_value(whose: Whose, limits: &Limits, value: Option<Decimal>) -> Option<Beyond> {
+    let unknown = "the ticket names no price that bounds its value, and the broker shows none".to_owned();
+    match (limits.max_order_notional, limits.max_daily_notional, value) {
+        (Some(most), _, Some(value)) if value > most.get() => {
+            let why = format!("{} is more than {most}", value.normalize());
+            Some(Beyond { whose, limit: "max_order_notional", why })
+        }
+        (Some(_), _, None) => Some(Beyond { whose, limit: "max_order_notional", why: unknown }),
+        (None, Some(_), None) => Some(Beyond { whose, limit: "max_daily_notional", why: unknown }),
+        _ => None,
+    }
+}
+
+/// Every price that the ticket names, those of its exits too, against the market's.
+pub(super) fn beyond_collar(whose: Whose, limits: &Limits, ticket: &Ticket, market: Option<Decimal>) -> Option<Beyond> {
+    let most = limits.price_collar_percent?;
+    let beyond = |why| Some(Beyond { whose, limit: "price_collar_percent", why });
+    let Some(market) = market else {
+        let why = "the broker shows no market price of the contract that its prices could be checked against";
+        return names_a_price(ticket).then(|| why.to_owned()).and_then(beyond);
+    };
+    let too_far = |distance: Decimal| {
+        let both = distance.checked_mul(Decimal::ONE_HUNDRED).zip(most.get().checked_mul(market));
+        both.is_none_or(|(distance, most)| distance > most)
+    };
+    let (name, price) = prices_of(ticket, market).into_iter().find(|(_, price)| too_far((price - market).abs()))?;
+    beyond(format!(
+        "the {name} {} is more than {most} % away from the market's price {}",
+        price.normalize(),
+        market.normalize()
+    ))
+}
+
+/// The order's value as far as the ticket and the market's price tell: the most that a purchase can cost at its limit,
+/// what a sale would bring at its limit or at the market's price, the higher of the two; without a limit, what it is at
+/// the stop.
+pub(super) fn value_of_ticket(ticket: &Ticket, market: Option<Decimal>) -> Option<Decimal> {
+    let quantity = match ticket.size {
+        Size::CashQuantity(cash) => return Some(cash.get()),
+        Size::Quantity(quantity) => quantity.get(),
+    };
+    let named = limit_price(&ticket.order_type).or(stop_price(&ticket.order_type))?.get();
+    let price = match ticket.side {
+        Side::Buy => named,
+        Side::Sell => market.map_or(named, |market| market.max(named)),
+    };
+    quantity.checked_mul(price).map(rounded_up)
+}
+
+/// An order's value with as many digits as a limit has, never less than it is.
+pub(super) fn rounded_up(value: Decimal) -> Decimal {
+    value.round_dp_with_strategy(VALUE_DIGITS, RoundingStrategy::AwayFromZero).normalize()
+}
+
+/// The price that bounds what a purchase costs.
+pub(super) fn limit_price(order_type: &OrderType) -> Option<Amount> {
+    match order_type {
+        OrderType::Limit { limit_price }
+        | OrderType::StopLimit { limit_price, .. }
+        | OrderType::TrailingStopLimit { limit_price, .. } => Some(*limit_price),
+        OrderType::Midprice { limit_price } => *limit_price,
+        OrderType::Market | OrderType::Stop { .. } | OrderType::TrailingStop { .. } => None,
+    }
+}
+
+fn stop_price(order_type: &OrderType) -> Option<Amount> {
+    match order_type {
+        OrderType::Stop { stop_price }
+        | OrderType::StopLimit { stop_price, .. }
+        | OrderType::TrailingStopLimit { stop_price, .. } => Some(*stop_price),
+        OrderType::TrailingStop { stop_price, .. } => *stop_price,
+        OrderType::Market | OrderType::Limit { .. } | OrderType::Midprice { .. } => None,
+    }
+}
+
+/// Whether the collar has anything to look at.
+pub(super) fn names_a_price(ticket: &Ticket) -> bool {
+    !prices_of(ticket, Decimal::ONE_HUNDRED).is_empty()
+}
+
+fn prices_of(ticket: &Ticket, market: Decimal) -> Vec<(&'static str, Decimal)> {
+    let attached = ticket.attached.as_ref();
+    let take_profit = attached.and_then(|attached| attached.take_profit.as_ref());
+    let stop_loss = attached.and_then(|attached| attached.stop_loss.as_ref());
+    let named = [
+        ("limit price", limit_price(&ticket.order_type)),
+        ("stop price", stop_price(&ticket.order_type)),
+        ("take profit's limit price", take_profit.map(|exit| exit.limit_price)),
+        ("stop loss's stop price", stop_loss.map(|exit| exit.stop_price)),
+        ("stop loss's limit price", stop_loss.and_then(|exit| exit.limit_price)),
+    ];
+    let named = named.into_iter().filter_map(|(name, price)| Some((name, price?.get())));
+    named.chain(trailed(ticket, market).map(|price| ("trailing stop's first price", price))).collect()
+}
+
+/// Where a trailing stop starts that names no stop price: at its distance from the market.
+fn trailed(ticket: &Ticket, market: Decimal) -> Option<Decimal> {
+    let OrderType::TrailingStop { trail, stop_price: None } = &ticket.order_type else { return None };
+    let distance = match trail {
+        Trail::Amount(amount) => amount.get(),
+        Trail::Percent(percent) => market.checked_mul(percent.get())?.checked_div(Decimal::ONE_HUNDRED)?,
+    };
+    match ticket.side {
+        Side::Buy => market.checked_add(distance),
+        Side::Sell => market.checked_sub(distance),
+    }
+}

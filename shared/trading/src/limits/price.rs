@@ -1,0 +1,128 @@
+//! What the broker is asked for before an order is weighed: its value, and the market's price.
+
+use std::time::Duration;
+
+use broker::{CallError, OrderRequest, Session};
+use domain::{ClientOrderId, Conid, PlaceOrder, Side, Size};
+use rust_decimal::Decimal;
+use store::StoreError;
+
+use crate::dialogue::DIALOGUE_TIME;
+use crate::lane::Lane;
+use crate::limits::Needs;
+use crate::limits::checks::{limit_price, names_a_price, rounded_up, value_of_ticket};
+use crate::send::out_of_time;
+use crate::session::NoSession;
+
+/// Looks at a contract's price: the first only subscribes (IBKR Web API, market data).
+const PRICE_LOOKS_MAX: u32 = 6;
+/// Pause between them (IBKR Web API, pacing: ten in a second).
+const PRICE_LOOK_PAUSE: Duration = Duration::from_millis(500);
+
+/// What is known of an order's price.
+#[derive(Debug, Default)]
+pub(super) struct Prices {
+    /// The order's value; `None` where nobody tells.
+    pub(super) value: Option<Decimal>,
+    /// The market's price; `None` where it is not needed, or nobody tells.
+    pub(super) market: Option<Decimal>,
+}
+
+impl Lane<'_> {
+    /// What the limits need. Where the broker cannot be asked now, the order waits.
+    pub(super) async fn prices(
+        &mut self,
+        session: &Session,
+        request: &PlaceOrder,
+        conid: Conid,
+        needs: Needs,
+    ) -> Result<Result<Prices, NoSession>, StoreError> {
+        let ticket = &request.ticket;
+        let has_limit = limit_price(&ticket.order_type).is_some();
+        let by_quantity = matches!(ticket.size, Size::Quantity(_));
+        // A limit bounds what a purchase costs; a sale may bring more.
+        let sale_at_a_limit = has_limit && ticket.side == Side::Sell && by_quantity;
+        let mut prices = Prices::default();
+        if (needs.collar && names_a_price(ticket)) || (needs.value && sale_at_a_limit) {
+            match self.market_price(session, conid).await? {
+                Ok(market) => prices.market = market,
+                Err(no_session) => return Ok(Err(no_session)),
+            }
+        }
+        prices.value = value_of_ticket(ticket, prices.market);
+        if needs.value && by_quantity && !has_limit {
+            match self.value_at_market(session, request, conid).await? {
+                // A stop may lie beyond what the order would cost now.
+                Ok(value) => prices.value = value.map(|value| prices.value.map_or(value, |at_stop| at_stop.max(value))),
+                Err(no_session) => return Ok(Err(no_session)),
+            }
+        }
+        Ok(Ok(prices))
+    }
+
+    /// The value of an order that has no limit: the broker's preview tells, else the market's price.
+    async fn value_at_market(
+        &mut self,
+        session: &Session,
+        request: &PlaceOrder,
+        conid: Conid,
+    ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
+        let market = match self.market_price(session, conid).await? {
+            Ok(market) => market,
+            Err(no_session) => return Ok(Err(no_session)),
+        };
+        if !self.has_time(DIALOGUE_TIME) {
+            return Ok(Err(NoSession::Hold(out_of_time())));
+        }
+        let client_order_id = ClientOrderId::of(&request.key);
+        let order = OrderRequest {
+            account_id: &request.account_id,
+            client_order_id: &client_order_id,
+            conid,
+            ticket: &request.ticket,
+            manual_order_time: None,
+        };
+        let at_market = market.and_then(|market| match request.ticket.size {
+            Size::Quantity(quantity) => quantity.get().checked_mul(market).map(rounded_up),
+            Size::CashQuantity(cash) => Some(cash.get()),
+        });
+        match session.preview(&order).await {
+            Ok(preview) => {
+                let amount = preview.amount.map(|amount| amount.abs()).filter(|amount| !amount.is_zero());
+                Ok(Ok(amount.map(rounded_up).or(at_market)))
+            }
+            Err(error) if lies_in_the_session(&error) => {
+                self.session_failed(&error).await.map(|reason| Err(NoSession::Hold(reason)))
+            }
+            Err(_) => Ok(Ok(at_market)),
+        }
+    }
+
+    /// The market's price; `None` where the broker shows none.
+    async fn market_price(
+        &mut self,
+        session: &Session,
+        conid: Conid,
+    ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
+        for look in 1..=PRICE_LOOKS_MAX {
+            if !self.has_time(DIALOGUE_TIME) {
+                return Ok(Err(NoSession::Hold(out_of_time())));
+            }
+            match session.market_price(conid).await {
+                Ok(Some(price)) => return Ok(Ok(Some(price))),
+                Ok(None) if look < PRICE_LOOKS_MAX => tokio::time::sleep(PRICE_LOOK_PAUSE).await,
+                Ok(None) | Err(CallError::Refused { .. } | CallError::WrongPath | CallError::Invalid(_)) => break,
+                Err(error) => return self.session_failed(&error).await.map(|reason| Err(NoSession::Hold(reason))),
+            }
+        }
+        Ok(Ok(None))
+    }
+}
+
+/// Whether the next call of this session would fail as well.
+fn lies_in_the_session(error: &CallError) -> bool {
+    !matches!(
+        error,
+        CallError::Refused { .. } | CallError::WrongPath | CallError::Invalid(_) | CallError::Unknown { .. }
+    )
+}

@@ -1,0 +1,191 @@
+//! Look: what the broker shows, and which of it is ours.
+//!
+//! A row is ours by the client order id, which comes from user and order id alone; it must agree with the ticket, or it
+//! is not believed.
+
+use broker::{Listing, LiveOrder, LiveOrders, Session, Trade};
+use domain::{AccountId, BrokerOrderId, BrokerStatus, ClientOrderId, Order, OrderType, Side, Sight, Size, Ticket};
+use rust_decimal::Decimal;
+use store::{StoreError, Versioned};
+
+use crate::lane::Lane;
+
+/// Digits after the point of an average price.
+const AVERAGE_DIGITS: u32 = 8;
+/// Days of trades that are asked for where an order may be older than today (IBKR Web API, trades: at most 7).
+const TRADE_DAYS: u8 = 7;
+
+/// What the broker showed.
+pub(crate) struct Shown {
+    pub(crate) live: Listing<LiveOrder>,
+    /// `None`: they were not needed, or not shown.
+    pub(crate) trades: Option<Listing<Trade>>,
+}
+
+impl Shown {
+    /// Whether what is in neither list is known to be in neither.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.live.complete && self.trades.as_ref().is_some_and(|trades| trades.complete)
+    }
+}
+
+impl Lane<'_> {
+    /// Live orders, and trades where they are needed. `None`: the broker gave no whole answer, which proves nothing.
+    pub(crate) async fn look(
+        &mut self,
+        session: &Session,
+        open: &[Versioned<Order>],
+    ) -> Result<Option<Shown>, StoreError> {
+        self.book.looks.last_at = Some(self.now());
+        let live = match session.live_orders().await {
+            Ok(LiveOrders::Orders(live)) => live,
+            Ok(LiveOrders::NoAnswerYet) => return Ok(None),
+            Err(error) => {
+                self.session_failed(&error).await?;
+                return Ok(None);
+            }
+        };
+        let wanting = || open.iter().filter(|order| wants_trades(&order.value, &live));
+        if wanting().next().is_none() {
+            return Ok(Some(Shown { live, trades: None }));
+        }
+        let today = self.now().strftime("%F").to_string();
+        let older = wanting().any(|order| order.value.created_at.strftime("%F").to_string() != today);
+        match session.trades(if older { TRADE_DAYS } else { 1 }).await {
+            Ok(trades) => Ok(Some(Shown { live, trades: Some(trades) })),
+            Err(error) => {
+                self.session_failed(&error).await?;
+                Ok(Some(Shown { live, trades: None }))
+            }
+        }
+    }
+}
+
+/// Trades tell what live orders do not: exact fills, and what has left the list.
+fn wants_trades(order: &Order, live: &Listing<LiveOrder>) -> bool {
+    match row_of(order, live) {
+        None => true,
+        Some(row) => {
+            row.status == BrokerStatus::Filled
+                || row.filled_quantity.is_some_and(|filled| filled > order.filled_quantity)
+        }
+    }
+}
+
+/// The row of this order among live orders.
+pub(crate) fn row_of<'l>(order: &Order, live: &'l Listing<LiveOrder>) -> Option<&'l LiveOrder> {
+    let row = row_named(&order.client_order_id, live);
+    row.or_else(|| {
+        let parent = order.broker_order_ids.first()?;
+        live.rows.iter().find(|row| row.order_id == *parent && row.client_order_id.is_none())
+    })
+    .filter(|row| agrees(order, row.account_id.as_ref(), row.side))
+}
+
+/// The row under this client order id.
+pub(crate) fn row_named<'l>(name: &ClientOrderId, live: &'l Listing<LiveOrder>) -> Option<&'l LiveOrder> {
+    // An exit of a bracket may carry its parent's name; the parent has no parent.
+    let named = |row: &&LiveOrder| row.client_order_id.as_deref() == Some(name.as_str());
+    live.rows.iter().find(|row| named(row) && row.parent_order_id.is_none())
+}
+
+/// The rows of a bracket's exits.
+pub(crate) fn exits_of<'l>(
+    order: &'l Order,
+    parent: BrokerOrderId,
+    live: &'l Listing<LiveOrder>,
+) -> impl Iterator<Item = &'l LiveOrder> {
+    let exits = order.broker_order_ids.get(1..).unwrap_or_default();
+    live.rows.iter().filter(move |row| row.parent_order_id == Some(parent) || exits.contains(&row.order_id))
+}
+
+/// A row that names us and is another account's or the other side is not believed.
+fn agrees(order: &Order, account_id: Option<&AccountId>, side: Option<Side>) -> bool {
+    let Some(request) = &order.request else { return false };
+    let agrees = account_id.is_none_or(|account_id| *account_id == request.account_id)
+        && side.is_none_or(|side| side == request.ticket.side);
+    if !agrees {
+        tracing::error!(key = %order.key, ?account_id, ?side, "the broker shows an order under our client order id that is not our ticket");
+    }
+    agrees
+}
+
+/// Whether a row shows this ticket in force, as far as rows tell: the quantity, and the price that is shown. `None`: it
+/// does not tell.
+pub(crate) fn shows(row: &LiveOrder, ticket: &Ticket) -> Option<bool> {
+    let quantity = match ticket.size {
+        Size::Quantity(quantity) => Some(quantity.get()),
+        Size::CashQuantity(_) => None,
+    };
+    // `price` is the limit, but for STP and TRAIL the stop (IBKR Web API, place order).
+    let price = match &ticket.order_type {
+        OrderType::Limit { limit_price } | OrderType::StopLimit { limit_price, .. } => Some(limit_price.get()),
+        OrderType::Stop { stop_price } => Some(stop_price.get()),
+        // What trails does not stand still.
+        _ => None,
+    };
+    let told = |wanted: Option<Decimal>, shown: Option<Decimal>| Some(wanted? == shown?);
+    match (told(quantity, row.total_quantity), told(price, row.price)) {
+        (Some(quantity), Some(price)) => Some(quantity && price),
+        (Some(false), None) | (None, Some(false)) => Some(false),
+        _ => None,
+    }
+}
+
+/// What a look tells of this order.
+pub(crate) fn sight_of(order: &Order, shown: &Shown) -> Option<Sight> {
+    let fills = shown.trades.as_ref().and_then(|trades| fills_of(order, &trades.rows));
+    let filled = fills.as_ref().map(|fills| fills.quantity);
+    let average = fills.as_ref().map(|fills| fills.average_price);
+    let Some(row) = row_of(order, &shown.live) else { return sight_of_trades(order, fills) };
+    let shown_filled = row.filled_quantity.unwrap_or_default();
+    let all_told = filled.is_some_and(|filled| filled >= shown_filled);
+    let exits = exits_of(order, row.order_id, &shown.live).map(|exit| exit.order_id);
+    Some(Sight {
+        broker_order_ids: std::iter::once(row.order_id).chain(exits).collect(),
+        status: row.status.clone(),
+        filled_quantity: if all_told { filled } else { row.filled_quantity },
+        average_price: if all_told { average } else { row.average_price },
+    })
+}
+
+/// An order that is not among live orders, and whose trades are there: filled if they make up the whole.
+fn sight_of_trades(order: &Order, fills: Option<Fills>) -> Option<Sight> {
+    let fills = fills?;
+    let whole = order.quantity().is_some_and(|quantity| fills.quantity >= quantity);
+    Some(Sight {
+        broker_order_ids: fills.order_id.into_iter().collect(),
+        status: if whole { BrokerStatus::Filled } else { BrokerStatus::Submitted },
+        filled_quantity: Some(fills.quantity),
+        average_price: Some(fills.average_price),
+    })
+}
+
+struct Fills {
+    quantity: Decimal,
+    average_price: Decimal,
+    order_id: Option<BrokerOrderId>,
+}
+
+/// The executions of an order, each counted once by its id.
+fn fills_of(order: &Order, trades: &[Trade]) -> Option<Fills> {
+    let ours = |trade: &&Trade| {
+        let by_name = trade.client_order_id.as_deref() == Some(order.client_order_id.as_str());
+        let by_number = trade.order_id.is_some() && trade.order_id.as_ref() == order.broker_order_ids.first();
+        // The exits of a bracket trade on the other side, some under the parent's name.
+        let other_side = trade.side.is_some_and(|side| {
+            order
+                .request
+                .as_ref()
+                .is_some_and(|request| request.ticket.attached.is_some() && side != request.ticket.side)
+        });
+        (by_name || by_number) && !other_side && agrees(order, trade.account_id.as_ref(), trade.side)
+    };
+    let mut executions: Vec<&Trade> = trades.iter().filter(ours).collect();
+    executions.sort_by(|one, other| one.execution_id.cmp(&other.execution_id));
+    executions.dedup_by(|one, other| one.execution_id == other.execution_id);
+    let quantity: Decimal = executions.iter().map(|trade| trade.quantity).sum();
+    let value: Decimal = executions.iter().map(|trade| trade.quantity * trade.price).sum();
+    let average_price = value.checked_div(quantity)?.round_dp(AVERAGE_DIGITS).normalize();
+    Some(Fills { quantity, average_price, order_id: executions.iter().find_map(|trade| trade.order_id) })
+}
