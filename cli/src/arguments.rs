@@ -1,10 +1,20 @@
 //! What can be written after `courier`.
 
+mod connections;
+mod dead_letters;
 mod doctor;
+mod halt;
 mod keys;
+mod orders;
 
+pub(crate) use connections::{
+    ConnectionArguments, ConnectionsCommand, ConnectionsListArguments, DisconnectArguments, ImportArguments,
+};
+pub(crate) use dead_letters::{DeadLetterArguments, DeadLettersCommand, ReplayArguments};
 pub(crate) use doctor::DoctorArguments;
+pub(crate) use halt::{HaltArguments, HaltScopeArguments};
 pub(crate) use keys::{KeysCommand, KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments};
+pub(crate) use orders::{OrderArguments, OrdersCommand, OrdersListArguments, OrdersReviewArguments, Stands};
 
 use clap::{Args, Parser, Subcommand};
 use domain::{AlgorithmId, PrincipalId, UserId};
@@ -51,6 +61,38 @@ pub(crate) enum Command {
     Algorithms {
         #[command(subcommand)]
         command: AlgorithmsCommand,
+    },
+    /// Read the ledger, and decide what only a person can decide.
+    Orders {
+        #[command(subcommand)]
+        command: OrdersCommand,
+    },
+    /// See who is connected, end connections, bring in a first party's own token.
+    Connections {
+        #[command(subcommand)]
+        command: ConnectionsCommand,
+    },
+    /// Stop sending: everything, one user's orders, or one algorithm's.
+    #[command(after_help = halt::HALT_HELP)]
+    Halt {
+        #[command(subcommand)]
+        scope: HaltScopeArguments,
+    },
+    /// Send again what a halt stopped.
+    #[command(after_help = halt::HALT_HELP)]
+    Resume {
+        #[command(subcommand)]
+        scope: HaltScopeArguments,
+    },
+    /// Look at what the order queue could not work on, and replay it through the ledger.
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLettersCommand,
+    },
+    /// Print the completions of a shell: `source <(courier completions bash)`.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
     },
     /// Read what was refused before it became an order.
     Refusals {
@@ -144,7 +186,7 @@ pub(crate) struct RefusalsArguments {
     pub(crate) stack: StackArguments,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct StackArguments {
     /// Name of the CloudFormation stack.
     #[arg(long, default_value = "courier", value_name = "NAME")]

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use access::Tokens;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::Stack;
+use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
 use domain::Secret;
-use platform::SystemEntropy;
 use platform::environment::optional;
-use store::{Database, Orders, Rules};
+use platform::{ConsumerSource, LoadedConsumer, SystemClock, SystemEntropy};
+use store::{Connections, Database, DeadLetters, OrderQueue, Orders, Rules, Sealer, SealingKeys};
+use url::Url;
 
 use crate::error::CourierError;
 
@@ -33,6 +36,55 @@ impl Resources {
     /// The table of orders and refusals.
     pub(crate) async fn orders(&self) -> Result<Orders, CourierError> {
         Ok(Orders::new(&database(&self.sdk), self.output("OrdersTable").await?))
+    }
+
+    /// The table of connections.
+    pub(crate) async fn connections(&self) -> Result<Connections, CourierError> {
+        Ok(Connections::new(&database(&self.sdk), self.output("ConnectionsTable").await?))
+    }
+
+    /// The queue of orders.
+    pub(crate) async fn order_queue(&self) -> Result<OrderQueue, CourierError> {
+        Ok(OrderQueue::new(aws_sdk_sqs::Client::new(&self.sdk), self.output("OrderQueueUrl").await?))
+    }
+
+    /// Its dead letters.
+    pub(crate) async fn dead_letters(&self) -> Result<DeadLetters, CourierError> {
+        Ok(DeadLetters::new(aws_sdk_sqs::Client::new(&self.sdk), self.output("OrderDeadLetterQueueUrl").await?))
+    }
+
+    /// What seals and opens the users' tokens. The operator's own role must be allowed to read the sealing key.
+    pub(crate) async fn tokens(&self) -> Result<Tokens, CourierError> {
+        let arn = self.output("SealingKeySecretArn").await?;
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        let answer = client.get_secret_value().secret_id(&arn).send().await;
+        let answer = answer.map_err(|error| CourierError::aws(format!("reading the sealing key {arn}"), error))?;
+        let current = Secret::new(answer.secret_string.unwrap_or_default());
+        let failed = CourierError::machine("deriving the sealing key");
+        let sealer = Sealer::new(&SealingKeys { current, previous: None }).map_err(|error| failed(error.into()))?;
+        Ok(Tokens::new(Arc::new(sealer), Arc::new(SystemEntropy)))
+    }
+
+    /// The broker.
+    pub(crate) async fn api(&self) -> Result<Api, CourierError> {
+        let value = self.broker_api_url().await?;
+        let invalid = |error: url::ParseError| CourierError::Setting {
+            name: "BrokerApiUrl",
+            value: value.clone(),
+            problem: error.to_string(),
+        };
+        let api = Url::parse(&value).map_err(invalid)?;
+        let address = BrokerAddress { authorize: api.clone(), api, query_signing: QuerySigning::default() };
+        let failed = CourierError::machine("making the client of the broker");
+        let transport = HttpTransport::new().map_err(|error| failed(error.into()))?;
+        Ok(Api::new(address, Arc::new(transport), Arc::new(SystemClock), Arc::new(SystemEntropy)))
+    }
+
+    /// The consumer with both its keys.
+    pub(crate) async fn consumer(&self) -> Result<Arc<LoadedConsumer>, CourierError> {
+        let arn = self.output("ConsumerSecretArn").await?;
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        Ok(ConsumerSource::new(client, arn, self.api().await?).current().await?)
     }
 
     /// The consumer's secret as it stands, empty if nobody has filled it.

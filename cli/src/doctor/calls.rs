@@ -9,7 +9,7 @@ use broker::{
 use domain::{Clock, Entropy};
 use jiff::SignedDuration;
 
-use super::access_token;
+use super::access_secret;
 use super::case::Case;
 use super::causes;
 use super::checks::{TestconsPrime, testcons_prime};
@@ -51,7 +51,7 @@ pub(crate) async fn examine(case: &Case, instruments: Instruments) -> (Vec<Findi
     let (mut findings, secret) = match &case.access {
         None => (Vec::new(), None),
         Some(access) => {
-            let (secret, finding) = access_token::open(case, access);
+            let (secret, finding) = access_secret::open(case, access);
             (vec![finding], secret)
         }
     };

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::causes;
 use super::report::Finding;
+use crate::access_token::Access;
 
 /// The consumer key that IBKR publishes for tests.
 pub(crate) const TESTCONS: &str = "TESTCONS";
@@ -32,14 +33,6 @@ pub(crate) struct Case {
     pub(crate) uploads_pair_up: bool,
     pub(crate) first_party: bool,
     pub(crate) access: Option<Access>,
-}
-
-/// A first party's access token, or a user's.
-#[derive(Debug)]
-pub(crate) struct Access {
-    pub(crate) token: Secret,
-    /// As the broker gave it: base64.
-    pub(crate) sealed_secret: Secret,
 }
 
 impl Case {

@@ -1,6 +1,6 @@
 //! `courier doctor`: why the broker does not know the consumer, and what to do about it.
 
-mod access_token;
+mod access_secret;
 mod calls;
 mod case;
 mod causes;
@@ -10,8 +10,7 @@ mod exchange;
 mod foreign_header;
 mod report;
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -20,8 +19,10 @@ use domain::{Clock, Secret};
 use platform::{SystemClock, SystemEntropy};
 use url::Url;
 
+use crate::access_token;
 use crate::arguments::DoctorArguments;
 use crate::error::CourierError;
+use crate::files::read_file;
 use crate::output::{print, print_json, tell};
 use crate::resources::Resources;
 use calls::Instruments;
@@ -32,8 +33,6 @@ use report::{Finding, Report};
 
 /// Where the broker is unless somebody says otherwise (contract, `BrokerApiUrl`).
 const BROKER_API_URL: &str = "https://api.ibkr.com/v1/api";
-/// Largest file that is read, bytes: a consumer's secret has about 4,000.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 pub(crate) async fn run(arguments: &DoctorArguments) -> Result<ExitCode, CourierError> {
     let clock = SystemClock;
@@ -124,18 +123,6 @@ fn read_access_token(arguments: &DoctorArguments, case: &mut Case) -> Result<Opt
             case.access = Some(access);
             Ok(None)
         }
-        Err(finding) => Ok(Some(finding)),
+        Err(problem) => Ok(Some(Finding::fault("access_token", problem, &causes::ACCESS_TOKEN_FORM))),
     }
-}
-
-/// A small text file, or standard input for `-`.
-pub(crate) fn read_file(path: &Path) -> Result<String, CourierError> {
-    let problem = |error: std::io::Error| CourierError::File { path: path.to_owned(), problem: error.to_string() };
-    let mut text = String::new();
-    if path.as_os_str() == "-" {
-        std::io::stdin().take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(problem)?;
-    } else {
-        std::fs::File::open(path).map_err(problem)?.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(problem)?;
-    }
-    Ok(text)
 }

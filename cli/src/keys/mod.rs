@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::arguments::{KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments, StackArguments};
-use crate::doctor::read_file;
 use crate::error::CourierError;
+use crate::files::read_file;
 use crate::key_pair::{KeyPair, public_half};
 use crate::output::{print, print_json, tell};
 use crate::resources::Resources;

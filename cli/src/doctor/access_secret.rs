@@ -1,36 +1,17 @@
-//! An access token with its secret, as the portal shows it to a first party.
+//! The access token secret: what can be told of it before the broker is asked.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use broker::{AccessToken, AccessTokenSecret};
-use domain::Secret;
-use serde::Deserialize;
+use broker::AccessTokenSecret;
 
-use super::case::{Access, Case};
+use super::case::Case;
 use super::causes;
 use super::report::Finding;
+use crate::access_token::Access;
 
 /// Bytes of an opened access token secret, in every example of the broker (IBKR Web API, crypto).
 const OPENED_BYTES: usize = 32;
 const CHECK: &str = "access_token_secret";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    access_token: String,
-    access_token_secret: String,
-}
-
-/// Reads the file's text.
-pub(crate) fn read(text: &str) -> Result<Access, Finding> {
-    let malformed = |says: String| Finding::fault("access_token", says, &causes::ACCESS_TOKEN_FORM);
-    let document: Document = serde_json::from_str(text).map_err(|error| {
-        malformed(format!("the file cannot be read (line {}, column {})", error.line(), error.column()))
-    })?;
-    let token = document.access_token.trim().to_owned();
-    AccessToken::new(&token).map_err(|error| malformed(error.to_string()))?;
-    Ok(Access { token: Secret::new(token), sealed_secret: Secret::new(document.access_token_secret.trim().to_owned()) })
-}
 
 /// Opens the secret, and says what can be told of it: an encryption key that is not the right one opens it to other bytes.
 pub(crate) fn open(case: &Case, access: &Access) -> (Option<AccessTokenSecret>, Finding) {
