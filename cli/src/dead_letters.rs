@@ -22,7 +22,7 @@ const LETTERS_MAX: usize = 500;
 #[derive(Debug, Clone, PartialEq)]
 enum Plan {
     /// Put it on record, and wake the worker.
-    Record(Request),
+    Record(Box<Request>),
     /// Nothing is left to do: the letter goes.
     Done(String),
     /// It stays where it is.
@@ -162,13 +162,13 @@ async fn judge(intake: &Intake, request: Request) -> Result<Plan, CourierError> 
             (Some(order), _) => Plan::Done(format!("its order is on record, and {}", order.value.status().as_str())),
             (None, None) => leave("it has no good_until: nobody knows how old it is; its sender has to send it anew"),
             (None, Some(good_until)) if good_until <= now => Plan::Done(expired(good_until)),
-            (None, Some(_)) => Plan::Record(request),
+            (None, Some(_)) => Plan::Record(Box::new(request)),
         },
         Request::Cancel(cancel) => match intake.orders.get(&cancel.key).await? {
             Some(order) if order.value.status().is_final() => {
                 Plan::Done(format!("a cancel; its order is {}", order.value.status().as_str()))
             }
-            Some(_) => Plan::Record(request),
+            Some(_) => Plan::Record(Box::new(request)),
             None => leave("a cancel of an order that is not on record"),
         },
         Request::Modify(_) | Request::Wake(_) => leave("it is no order"),
@@ -192,7 +192,7 @@ async fn replay(intake: &Intake, request: &Request) -> Result<(), CourierError> 
 fn shown<'l>(letter: &'l DeadLetter, plan: &Plan) -> Shown<'l> {
     let order_id = Command::parse(&letter.body).ok().map(|command| command.key().order_id.to_string());
     let replay = match plan {
-        Plan::Record(Request::Cancel(_)) => "records the cancel".to_owned(),
+        Plan::Record(request) if matches!(**request, Request::Cancel(_)) => "records the cancel".to_owned(),
         Plan::Record(_) => "records the order, which is then sent".to_owned(),
         Plan::Done(why) => format!("removes the letter: {why}"),
         Plan::Leave(why) => format!("leaves the letter: {why}"),

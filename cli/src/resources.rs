@@ -6,6 +6,7 @@ use std::sync::Arc;
 use access::Tokens;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::Stack;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
 use domain::Secret;
 use platform::environment::optional;
@@ -94,7 +95,9 @@ impl Resources {
         match client.get_secret_value().secret_id(&arn).send().await {
             Ok(answer) => Ok(Secret::new(answer.secret_string.unwrap_or_default())),
             // A secret that was never filled has no value to give.
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+            Err(error)
+                if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
+            {
                 Ok(Secret::new(String::new()))
             }
             Err(error) => Err(CourierError::aws(format!("reading the consumer's secret {arn}"), error)),

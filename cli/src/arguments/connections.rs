@@ -1,5 +1,7 @@
 //! What can be written after `courier connections`.
 
+#![allow(clippy::doc_markdown, reason = "these comments are the help that people read at a terminal")]
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};

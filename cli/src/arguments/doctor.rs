@@ -1,5 +1,7 @@
 //! What can be written after `courier doctor`.
 
+#![allow(clippy::doc_markdown, reason = "these comments are the help that people read at a terminal")]
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -25,6 +27,7 @@ Exit codes:
 /// request token, and, with an access token, a live session token. A new live session token may replace the one that a
 /// running stack has for the same user.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct DoctorArguments {
     /// The consumer's secret as a file (JSON: consumer_key, private_signature_pem, private_encryption_pem, dhparam_pem,
     /// realm), or `-`. Left out: COURIER_CONSUMER_SECRET_ARN, else the output ConsumerSecretArn of the stack.

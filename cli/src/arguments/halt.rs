@@ -1,5 +1,7 @@
 //! What can be written after `courier halt` and `courier resume`.
 
+#![allow(clippy::doc_markdown, reason = "these comments are the help that people read at a terminal")]
+
 use clap::{Args, Subcommand};
 use domain::{AlgorithmId, UserId};
 

@@ -1,5 +1,7 @@
 //! What can be written after `courier orders`.
 
+#![allow(clippy::doc_markdown, reason = "these comments are the help that people read at a terminal")]
+
 use clap::{Args, Subcommand, ValueEnum};
 use domain::{BrokerOrderId, BrokerStatus, OrderId, OrderStatus, UserId};
 use rust_decimal::Decimal;

@@ -98,14 +98,14 @@ mod tests {
         );
         let (user, key) = ("u-7".parse().unwrap(), EncryptionKey::from_pem(ENCRYPTION).unwrap());
         let granted = paper.grant(CONSUMER, "owner").unwrap();
-        let sealed = Secret::new(granted.access_token_secret);
+        let secret = Secret::new(granted.access_token_secret);
         let token = AccessToken::new(&granted.access_token).unwrap();
 
         let wrong_key = EncryptionKey::from_pem(SIGNATURE).unwrap();
-        assert!(import.import(&consumer, &wrong_key, &user, token.clone(), &sealed).await.is_err());
+        assert!(import.import(&consumer, &wrong_key, &user, token.clone(), &secret).await.is_err());
         assert!(store.connections.list(&user).await.unwrap().is_empty(), "nothing is kept before the proof");
 
-        let connection = import.import(&consumer, &key, &user, token, &sealed).await.unwrap();
+        let connection = import.import(&consumer, &key, &user, token, &secret).await.unwrap();
         assert_eq!(connection.status, ConnectionStatus::Connected);
         assert_eq!(connection.accounts, ["DU0000001".parse().unwrap()]);
         assert!(matches!(connection.session, SessionState::Established { .. }), "{:?}", connection.last_error);

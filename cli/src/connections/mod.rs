@@ -75,12 +75,11 @@ pub(crate) async fn list(
     connections: &Connections,
     user: Option<&UserId>,
 ) -> Result<(Vec<Connection>, bool), CourierError> {
-    let (found, more) = match user {
-        Some(user) => (connections.list(user).await?, false),
-        None => {
-            let found = connections.all(SHOWN_MAX).await?;
-            (found.items, found.more)
-        }
+    let (found, more) = if let Some(user) = user {
+        (connections.list(user).await?, false)
+    } else {
+        let found = connections.all(SHOWN_MAX).await?;
+        (found.items, found.more)
     };
     let mut listed: Vec<Connection> = found.into_iter().map(|connection| connection.value).collect();
     listed.sort_by(|one, other| (&one.user_id, other.created_at).cmp(&(&other.user_id, one.created_at)));

@@ -147,7 +147,7 @@ impl Tries {
             && step == OAuthStep::RequestToken
             && self.live_session_token == Some(Ok(()))
         {
-            let says = format!("refused, and the live session token is given: {}", causes::FIRST_PARTY_KEY.cause);
+            let says = format!("refused, and the live session token is given: {}", causes::FIRST_PARTY_KEY.what);
             return Finding::warning(check, says);
         }
         let causes = causes_of(trouble, &self.known(case, step));

@@ -125,7 +125,7 @@ fn shape(fields: &Map<String, Value>) -> Vec<Finding> {
     let missing: Vec<&str> = FIELDS.into_iter().filter(|name| empty(name)).collect();
     let known = |name: &str| FIELDS.contains(&name) || name == REALM;
     let unknown: Vec<&str> = fields.keys().map(String::as_str).filter(|name| !known(name)).collect();
-    let realm_is_text = fields.get(REALM).is_none_or(|realm| realm.is_string());
+    let realm_is_text = fields.get(REALM).is_none_or(Value::is_string);
     let mut problems = Vec::new();
     if !missing.is_empty() {
         problems.push(format!("missing, empty or no text: {}", missing.join(", ")));

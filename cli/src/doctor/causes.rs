@@ -9,14 +9,14 @@ pub(crate) struct Cause {
     /// Names it for programs.
     pub(crate) code: &'static str,
     /// What is wrong.
-    pub(crate) cause: &'static str,
+    pub(crate) what: &'static str,
     /// What to do.
     pub(crate) fix: &'static str,
 }
 
 macro_rules! causes {
-    ($($name:ident: $code:literal, $cause:literal, $fix:literal;)*) => {
-        $(pub(crate) static $name: Cause = Cause { code: $code, cause: $cause, fix: $fix };)*
+    ($($name:ident: $code:literal, $what:literal, $fix:literal;)*) => {
+        $(pub(crate) static $name: Cause = Cause { code: $code, what: $what, fix: $fix };)*
         /// All of them, so that a test can hold their form.
         #[cfg(test)]
         pub(crate) static ALL: &[&Cause] = &[$(&$name),*];
@@ -182,8 +182,8 @@ mod tests {
     fn every_cause_has_a_name_of_its_own_and_a_fix() {
         let codes: BTreeSet<&str> = ALL.iter().map(|cause| cause.code).collect();
         assert_eq!(codes.len(), ALL.len());
-        for Cause { code, cause, fix } in ALL {
-            assert!(cause.ends_with('.') && fix.ends_with('.'), "{code}");
+        for Cause { code, what, fix } in ALL {
+            assert!(what.ends_with('.') && fix.ends_with('.'), "{code}");
         }
     }
 }

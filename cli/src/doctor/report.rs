@@ -96,8 +96,8 @@ impl Report {
             return text;
         }
         text.push_str("\nWhat is wrong, the surest and likeliest first:\n");
-        for (number, Cause { code, cause, fix }) in (1..).zip(&self.causes) {
-            let _ = writeln!(text, "{number:>3}. {cause}\n     Fix: {fix}  [{code}]");
+        for (number, Cause { code, what, fix }) in (1..).zip(&self.causes) {
+            let _ = writeln!(text, "{number:>3}. {what}\n     Fix: {fix}  [{code}]");
         }
         text.trim_end().to_owned()
     }

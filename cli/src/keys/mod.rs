@@ -48,12 +48,11 @@ struct Shown {
 
 pub(crate) async fn run_generate(arguments: &KeysGenerateArguments) -> Result<(), CourierError> {
     let resources = Resources::of_stack(&arguments.stack.stack).await;
-    match &arguments.out {
-        Some(folder) => files::nothing_there(folder, &files::ALL)?,
-        None => {
-            files::nothing_there(&arguments.public_files, &files::PUBLIC)?;
-            refuse_to_replace(&resources, arguments.replace).await?;
-        }
+    if let Some(folder) = &arguments.out {
+        files::nothing_there(folder, &files::ALL)?;
+    } else {
+        files::nothing_there(&arguments.public_files, &files::PUBLIC)?;
+        refuse_to_replace(&resources, arguments.replace).await?;
     }
     let secret = make(arguments).await?;
     let public_files = secret.public_files()?;
