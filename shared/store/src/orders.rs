@@ -56,7 +56,7 @@ impl Orders {
     pub async fn save(&self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
         match order.value.reserved.clone() {
             Some(reserved) if order.value.status().gives_back() != GivesBack::Nothing => {
-                save_giving_back(&self.table, order, &reserved).await
+                Box::pin(save_giving_back(&self.table, order, &reserved)).await
             }
             _ => self.table.save(order).await,
         }
@@ -70,7 +70,7 @@ impl Orders {
         lease: &LaneLease,
         guards: IntentGuards<'_>,
     ) -> Result<(), IntentRefused> {
-        save_intent(&self.table, order, lease, guards).await
+        Box::pin(save_intent(&self.table, order, lease, guards)).await
     }
 
     /// The orders of a shard (0 to [`crate::DUE_SHARDS`] - 1) that somebody must look at, the longest due first.

@@ -138,11 +138,13 @@ impl<'c> Reservation<'c> {
     /// How much may be used already for this order to fit, for each limit that the row's figures decide.
     fn rooms(&self, counter: &Counter<'_>) -> Vec<(&'static str, &'static str, Decimal)> {
         let Some(limits) = counter.limits else { return Vec::new() };
-        let orders = Decimal::from(self.cost.orders);
-        let open = limits.max_open_orders.map(|most| (OPEN_ORDERS, ":open_room", Decimal::from(most) - orders));
+        // A change adds to the value of an order that is counted already.
+        let counts = |most: Option<u32>| most.filter(|_| self.cost.orders > 0);
+        let room = |most: u32| Decimal::from(most) - Decimal::from(self.cost.orders);
+        let open = counts(limits.max_open_orders).map(|most| (OPEN_ORDERS, ":open_room", room(most)));
         // A day that this order begins has no figures yet; what it costs alone was looked at before.
         let daily = [
-            limits.max_daily_orders.map(|most| (DAILY_ORDERS, ":orders_room", Decimal::from(most) - orders)),
+            counts(limits.max_daily_orders).map(|most| (DAILY_ORDERS, ":orders_room", room(most))),
             limits.max_daily_notional.map(|most| (DAILY_NOTIONAL, ":notional_room", most.get() - self.cost.notional)),
         ];
         open.into_iter().chain(daily.into_iter().flatten().filter(|_| !counter.begins_day)).collect()

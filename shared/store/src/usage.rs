@@ -123,13 +123,15 @@ impl Usage {
         let today = self.day == Some(day);
         let (orders, notional) = if today { (self.daily_orders, self.daily_notional) } else { (0, Decimal::ZERO) };
         let beyond = |limit, why| Some(Beyond { whose, limit, why });
-        if let Some(most) = limits.max_open_orders.filter(|most| self.open_orders + cost.orders > u64::from(*most)) {
+        // A change adds to the value of an order that is counted already.
+        let counts = |used: u64, most: u32| cost.orders > 0 && used + cost.orders > u64::from(most);
+        if let Some(most) = limits.max_open_orders.filter(|most| counts(self.open_orders, *most)) {
             return beyond(
                 "max_open_orders",
                 format!("{} orders are open, and at most {most} may be", self.open_orders),
             );
         }
-        if let Some(most) = limits.max_daily_orders.filter(|most| orders + cost.orders > u64::from(*most)) {
+        if let Some(most) = limits.max_daily_orders.filter(|most| counts(orders, *most)) {
             return beyond(
                 "max_daily_orders",
                 format!("{orders} orders were sent on {day} (UTC), and at most {most} may be"),

@@ -122,7 +122,7 @@ impl Lane<'_> {
             Ok(conid) => conid,
             Err(no_session) => return Ok(Err(no_session)),
         };
-        let claim = match self.within_limits(&session, request, conid).await? {
+        let claim = match Box::pin(self.within_limits(&session, request, conid)).await? {
             Ok(claim) => claim,
             Err(no_session) => return Ok(Err(no_session)),
         };

@@ -12,6 +12,7 @@ mod connecting;
 mod exactly_once;
 mod limit_prices;
 mod limits;
+mod limits_kept;
 mod orders;
 mod rules;
 mod sessions;

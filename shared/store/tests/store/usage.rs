@@ -87,7 +87,9 @@ async fn a_grants_limits_do_not_bind_another_algorithm_and_the_users_bind_all() 
 #[tokio::test]
 async fn an_order_that_was_sent_gives_back_its_place_and_one_that_was_not_everything() {
     let unread = || vec![Fact::Unread(Doubt::Unread, reason())];
-    let ends: [(&str, Vec<Fact>, Usage); 9] = [
+    let Fact::Seen(sight) = seen(BrokerStatus::Cancelled) else { panic!() };
+    let reviewed = Fact::Reviewed(sight);
+    let ends: [(&str, Vec<Fact>, Usage); 11] = [
         ("filled", vec![seen(BrokerStatus::Filled)], used(TODAY, 1, "100", 0)),
         ("cancelled", vec![seen(BrokerStatus::Cancelled)], used(TODAY, 1, "100", 0)),
         ("inactive", vec![seen(BrokerStatus::Inactive)], used(TODAY, 1, "100", 0)),
@@ -95,6 +97,8 @@ async fn an_order_that_was_sent_gives_back_its_place_and_one_that_was_not_everyt
         ("working", vec![seen(BrokerStatus::Submitted)], used(TODAY, 1, "100", 1)),
         ("unknown", unread(), used(TODAY, 1, "100", 1)),
         ("not_placed", [unread(), vec![Fact::NeverReached(reason())]].concat(), used(TODAY, 0, "0", 0)),
+        ("needs_review", [unread(), vec![Fact::Exhausted(reason())]].concat(), used(TODAY, 1, "100", 1)),
+        ("reviewed", [unread(), vec![Fact::Exhausted(reason()), reviewed]].concat(), used(TODAY, 1, "100", 0)),
         ("held", vec![Fact::NotSent(reason())], used(TODAY, 0, "0", 0)),
         ("expired", vec![Fact::NotSent(reason()), Fact::Expire(reason())], used(TODAY, 0, "0", 0)),
     ];

@@ -1,0 +1,183 @@
+"""The client: one user's orders in the name of one algorithm."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from courier_client.api import Api, Token
+from courier_client.checks import Faults
+from courier_client.errors import CourierError, OrderEnded, Problem, UnexpectedAnswer, Unreachable, WaitTimeout
+from courier_client.messages import ModifyOrder, PlaceOrder, cancel_message
+from courier_client.queue import OrderQueue
+from courier_client.views import FINAL_STATUSES, OrderStatus, OrderView
+
+WAIT_SECONDS = 60.0
+# Between two looks at an order: at first often, then less and less.
+FIRST_LOOK_AFTER_SECONDS = 0.2
+LOOK_EVERY_SECONDS_MAX = 3.0
+_LOOKS_SPREAD_BY = 1.5
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
+_NOT_FOUND = 404
+
+
+class Client:
+    """Places, changes, ends and follows the orders of one user.
+
+    The queue takes an algorithm's orders; the operator registers who may send for it, and the user grants it accounts.
+    Reading goes over HTTP, with a JWT of the algorithm (claim `algorithm_id`) or of the user. A user's own orders
+    (`algorithm_id` `self`) go over HTTP only: `place_by_http`.
+
+    Nothing here can double an order: user and order id are its identity, for ever, so every command may be repeated.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_id: str,
+        algorithm_id: str,
+        order_queue: OrderQueue | None,
+        api: Api | None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        faults = Faults()
+        faults.identifier("user_id", user_id)
+        faults.identifier("algorithm_id", algorithm_id)
+        faults.raise_any()
+        self.user_id = user_id
+        self.algorithm_id = algorithm_id
+        self._order_queue = order_queue
+        self._api = api
+        self._clock = clock
+        self._sleep = sleep
+
+    @classmethod
+    def from_environment(cls, *, user_id: str, algorithm_id: str, token: Token | None = None) -> Client:
+        """Read the addresses from COURIER_ORDER_QUEUE_URL and COURIER_API_URL (the stack's outputs).
+
+        `token` gives the JWT; left out, it is COURIER_TOKEN. Without a queue, or without an API, what needs it says so.
+        """
+        queue_url, api_url = os.environ.get("COURIER_ORDER_QUEUE_URL"), os.environ.get("COURIER_API_URL")
+        token = token if token is not None else os.environ.get("COURIER_TOKEN")
+        return cls(
+            user_id=user_id,
+            algorithm_id=algorithm_id,
+            order_queue=OrderQueue(queue_url) if queue_url else None,
+            api=Api(api_url, token) if api_url and token else None,
+        )
+
+    def for_user(self, user_id: str) -> Client:
+        """The same for another user."""
+        return Client(
+            user_id=user_id,
+            algorithm_id=self.algorithm_id,
+            order_queue=self._order_queue,
+            api=self._api,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
+
+    def place(self, order: PlaceOrder) -> str:
+        """Put a new order on the queue; returns its id. Whether it may trade shows in its status: see `wait`.
+
+        The same order again is the first one. Another order under a used id is refused, and the first stays as it is.
+        """
+        self._queue().send(order.message(self.user_id, self.algorithm_id))
+        return order.order_id
+
+    def modify(self, change: ModifyOrder) -> None:
+        """Put a change on the queue. A revision is applied once."""
+        self._queue().send(change.message(self.user_id, self.algorithm_id))
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for an order's end. It may be filled before: wait for what became of it."""
+        self._queue().send(cancel_message(order_id, self.user_id, self.algorithm_id))
+
+    def place_by_http(self, order: PlaceOrder) -> OrderView:
+        """Place an order with the token alone. The answer tells at once what may not be: `Problem`, 400, 403 or 409.
+
+        After `Unreachable` it may be on record or not. Place the same order again: it is the first one or the only one.
+        """
+        return OrderView.from_json(self._ask("POST", "orders", body=order.message(self.user_id, self.algorithm_id)))
+
+    def modify_by_http(self, change: ModifyOrder) -> OrderView:
+        """Change an order with the token alone."""
+        body = change.message(self.user_id, self.algorithm_id)
+        return OrderView.from_json(self._ask("PUT", "orders", change.order_id, body=body))
+
+    def cancel_by_http(self, order_id: str) -> OrderView:
+        """Ask for an order's end with the token alone."""
+        return OrderView.from_json(self._ask("DELETE", "orders", order_id))
+
+    def order(self, order_id: str) -> OrderView:
+        """The order as it is now; `Problem` 404 if there is none of yours."""
+        return OrderView.from_json(self._ask("GET", "orders", order_id))
+
+    def orders(self) -> Iterator[OrderView]:
+        """All orders, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self._ask("GET", "orders", **({} if cursor is None else {"cursor": cursor}))
+            if not isinstance(page, dict) or not isinstance(page.get("orders"), list):
+                raise UnexpectedAnswer("the answer to GET /orders shows no list of orders")
+            yield from map(OrderView.from_json, page["orders"])
+            cursor = page.get("cursor")
+            if cursor is None:
+                return
+
+    def wait(
+        self,
+        order_id: str,
+        until: str | Collection[str] = FINAL_STATUSES,
+        timeout_seconds: float = WAIT_SECONDS,
+    ) -> OrderView:
+        """Wait until the order is, or has been, in one of these statuses; left out: in any final one.
+
+        Raises `OrderEnded` as soon as it can no longer get there, and `WaitTimeout` when time runs out. An order that
+        is not there yet, an API that is away and a request too many are waited out; waiting changes nothing.
+        """
+        awaited = frozenset(map(OrderStatus, [until] if isinstance(until, str) else until))
+        if not awaited:
+            raise ValueError("name at least one status to wait for")
+        deadline = self._clock() + timeout_seconds
+        pause_seconds = FIRST_LOOK_AFTER_SECONDS
+        seen: OrderView | None = None
+        while True:
+            failure: CourierError | None = None
+            try:
+                seen = self.order(order_id)
+            except (Problem, Unreachable) as error:
+                failure = _waited_out(error)
+            if seen is not None and awaited & seen.statuses:
+                return seen
+            if seen is not None and seen.status.is_final:
+                raise OrderEnded(seen, awaited)
+            left_seconds = deadline - self._clock()
+            if left_seconds <= 0:
+                raise WaitTimeout(order_id, seen, awaited, timeout_seconds, failure) from failure
+            self._sleep(min(pause_seconds, left_seconds))
+            pause_seconds = min(pause_seconds * _LOOKS_SPREAD_BY, LOOK_EVERY_SECONDS_MAX)
+
+    def _queue(self) -> OrderQueue:
+        if self._order_queue is None:
+            raise ValueError("there is no order queue: set COURIER_ORDER_QUEUE_URL, or use the methods `…_by_http`")
+        return self._order_queue
+
+    def _ask(self, method: str, *path: str, body: object = None, **query: str) -> Any:
+        if self._api is None:
+            raise ValueError("there is no API: set COURIER_API_URL, and give a token or set COURIER_TOKEN")
+        # An algorithm has to say whose orders it means; a user's own token says it already.
+        return self._api.ask(method, *path, query={"user_id": self.user_id, **query}, body=body)
+
+
+def _waited_out(error: Problem | Unreachable) -> CourierError | None:
+    """What may pass by itself; anything else is raised. That an order is not there yet is no failure."""
+    if isinstance(error, Unreachable) or error.status == _TOO_MANY_REQUESTS or error.status >= _SERVER_ERROR:
+        return error
+    if error.status == _NOT_FOUND:
+        return None
+    raise error

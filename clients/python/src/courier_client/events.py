@@ -1,0 +1,167 @@
+"""Events: every change of status of orders and connections, once and in order.
+
+The bus gives each event at least once, and not always in order. Each event carries the whole order and its history, and
+a `sequence` that counts the order's changes; so whoever has the latest has all of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from courier_client.errors import UnexpectedAnswer
+from courier_client.queue import SqsClient, sqs_client
+from courier_client.views import ConnectionStatus, ConnectionView, OrderStatus, OrderView, Reason, read
+
+# What the reader remembers at most; beyond it, what changed longest ago is forgotten.
+SUBJECTS_MAX = 100_000
+RECEIVE_WAIT_SECONDS = 20
+RECEIVE_MESSAGES_MAX = 10
+
+
+@dataclass(frozen=True)
+class OrderChange:
+    """One change of an order's status. `order` is the order as the event that told of it showed it."""
+
+    sequence: int
+    previous_status: OrderStatus | None
+    status: OrderStatus
+    at: datetime
+    reason: Reason | None
+    order: OrderView
+
+
+@dataclass(frozen=True)
+class ConnectionChange:
+    """A change of a connection's status."""
+
+    sequence: int
+    previous_status: ConnectionStatus | None
+    status: ConnectionStatus
+    connection: ConnectionView
+
+
+Change: TypeAlias = OrderChange | ConnectionChange
+
+
+class EventReader:
+    """Makes order out of events that come twice, late, or not at all.
+
+    `take` gives each change once and in order. What a late event would have told is told from the history of the one
+    that overtook it; when the late one arrives, it is nothing new.
+
+    `told` remembers the last sequence of each order and connection. A program that keeps it (it is plain JSON) and
+    hands it in again goes on where it was.
+    """
+
+    def __init__(self, told: Mapping[str, int] | None = None) -> None:
+        self.told: dict[str, int] = dict(told or {})
+        self._orders: dict[str, OrderView] = {}
+
+    def take(self, event: str | Mapping[str, Any]) -> list[Change]:
+        """Take an event as EventBridge gives it, as JSON or read already. Events of other sources tell nothing."""
+        if isinstance(event, str):
+            try:
+                event = json.loads(event)
+            except ValueError as error:
+                raise UnexpectedAnswer(f"the event is not JSON: {error}") from error
+        return read("an event", self._take, event)
+
+    def order(self, user_id: str, order_id: str) -> OrderView | None:
+        """The order as its latest event showed it, whenever that came."""
+        return self._orders.get(_order_key(user_id, order_id))
+
+    def _take(self, event: Mapping[str, Any]) -> list[Change]:
+        match event["source"], event["detail-type"]:
+            case "courier.orders", "Order Status Changed":
+                return self._take_order(event["detail"])
+            case "courier.connections", "Connection Status Changed":
+                return self._take_connection(event["detail"])
+            case _:
+                return []
+
+    def _take_order(self, detail: Mapping[str, Any]) -> list[Change]:
+        order, sequence = OrderView.from_json(detail), _sequence(detail)
+        key = _order_key(order.user_id, order.order_id)
+        told = self.told.get(key, 0)
+        if sequence <= told:
+            return []
+        self._remember(key, sequence)
+        self._orders.pop(key, None)
+        self._orders[key] = order
+        return list(_changes(order, sequence, told))
+
+    def _take_connection(self, detail: Mapping[str, Any]) -> list[Change]:
+        connection, sequence = ConnectionView.from_json(detail), _sequence(detail)
+        key = f"connection {connection.connection_id}"
+        if sequence <= self.told.get(key, 0):
+            return []
+        self._remember(key, sequence)
+        previous = detail["previous_status"]
+        previous_status = None if previous is None else ConnectionStatus(previous)
+        return [ConnectionChange(sequence, previous_status, connection.status, connection)]
+
+    def _remember(self, key: str, sequence: int) -> None:
+        self.told.pop(key, None)
+        self.told[key] = sequence
+        while len(self.told) > SUBJECTS_MAX:
+            forgotten = next(iter(self.told))
+            del self.told[forgotten]
+            self._orders.pop(forgotten, None)
+
+
+def follow(
+    queue_url: str,
+    reader: EventReader,
+    *,
+    sqs: SqsClient | None = None,
+    wait_seconds: int = RECEIVE_WAIT_SECONDS,
+    keep_on: Callable[[], bool] = lambda: True,
+) -> Iterator[Change]:
+    """Yield the changes that reach a queue which the bus sends to, until `keep_on` says no.
+
+    A message is deleted when its changes have been taken and the next is asked for. So a program that dies in between
+    sees them again after its restart: at least once. To act once, keep each order's last sequence with what you do.
+    What cannot be read raises `UnexpectedAnswer`, and stays in the queue for its dead letter queue, if it has one.
+    """
+    sqs = sqs if sqs is not None else sqs_client()
+    while keep_on():
+        answer = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=RECEIVE_MESSAGES_MAX, WaitTimeSeconds=wait_seconds
+        )
+        for message in answer.get("Messages", ()):
+            yield from reader.take(message["Body"])
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def _changes(order: OrderView, sequence: int, told: int) -> Iterator[OrderChange]:
+    """The changes after `told`, out of the history: its last entry is the event's own change."""
+    history = order.history
+    # A very long history has lost entries in its middle; what stands before the gap has no known number.
+    first_known = len(history) // 2 if sequence > len(history) else 0
+    first_new = max(first_known, len(history) - (sequence - told))
+    for index in range(first_new, len(history)):
+        entry = history[index]
+        yield OrderChange(
+            sequence=sequence - (len(history) - 1 - index),
+            previous_status=history[index - 1].status if index > 0 else None,
+            status=entry.status,
+            at=entry.at,
+            reason=entry.reason,
+            order=order,
+        )
+
+
+def _order_key(user_id: str, order_id: str) -> str:
+    # An order id holds no slash, so no two orders share a key.
+    return f"order {user_id}/{order_id}"
+
+
+def _sequence(detail: Mapping[str, Any]) -> int:
+    sequence = detail["sequence"]
+    if not isinstance(sequence, int) or sequence < 1:
+        raise ValueError(f"the sequence must be 1 or more, not {sequence!r}")
+    return sequence

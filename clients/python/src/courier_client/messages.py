@@ -1,0 +1,285 @@
+"""Messages: what a sender may ask for (docs/contract.md, Orders), checked as they are built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias, get_args
+
+from courier_client.checks import CONID_MAX, Faults, written_amount, written_time
+
+SCHEMA = "courier.order/1"
+REVISION_MAX = 2**64 - 1
+
+Side: TypeAlias = Literal["buy", "sell"]
+OrderType: TypeAlias = Literal[
+    "market", "limit", "stop", "stop_limit", "trailing_stop", "trailing_stop_limit", "midprice"
+]
+TimeInForce: TypeAlias = Literal["day", "gtc", "ioc", "opg"]
+Message: TypeAlias = dict[str, Any]
+
+_PRICES = ("limit_price", "stop_price", "trail")
+# The prices that go with each type: those it needs, and those it may have.
+_NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "market": ((), ()),
+    "limit": (("limit_price",), ()),
+    "stop": (("stop_price",), ()),
+    "stop_limit": (("stop_price", "limit_price"), ()),
+    "trailing_stop": (("trail",), ("stop_price",)),
+    "trailing_stop_limit": (("trail", "stop_price", "limit_price"), ()),
+    "midprice": ((), ("limit_price",)),
+}
+
+
+@dataclass(frozen=True)
+class Conid:
+    """A contract by the broker's permanent number."""
+
+    conid: int
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A contract in words, which must name exactly one."""
+
+    symbol: str
+    exchange: str | None = None
+    currency: str | None = None
+    security_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Trail:
+    """The distance at which a trailing stop follows: in money, or in per cent of the price. One of the two."""
+
+    amount: Decimal | None = None
+    percent: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class TakeProfit:
+    """A bracket's exit at a profit: a limit order."""
+
+    limit_price: Decimal
+
+
+@dataclass(frozen=True)
+class StopLoss:
+    """A bracket's exit at a loss: a stop, or with a limit price a stop limit."""
+
+    stop_price: Decimal
+    limit_price: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Attached:
+    """The exits that make an order a bracket: at least one of the two."""
+
+    take_profit: TakeProfit | None = None
+    stop_loss: StopLoss | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceOrder:
+    """A new order. Building it checks it, and `InvalidMessage` names every fault.
+
+    `order_id` is the order's name for ever: placing the same order twice is placing it once. Derive it from what the
+    order is for (`"monthly-2026-12"`), not from the time or from chance: a program that starts again cannot buy twice.
+
+    `good_until`: after it the order is not sent. Left out: 2 minutes after it was first recorded for `market`, else 15.
+    """
+
+    order_id: str
+    account_id: str
+    contract: Conid | Symbol
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal | None = None
+    cash_quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Trail | None = None
+    good_until: datetime | None = None
+    outside_regular_hours: bool | None = None
+    attached: Attached | None = None
+
+    def __post_init__(self) -> None:
+        faults = Faults()
+        faults.identifier("order_id", self.order_id)
+        faults.identifier("account_id", self.account_id)
+        _check_contract(faults, self.contract)
+        faults.choice("side", self.side, get_args(Side))
+        faults.choice("type", self.type, get_args(OrderType))
+        faults.choice("time_in_force", self.time_in_force, get_args(TimeInForce))
+        self._check_size(faults)
+        self._check_prices(faults)
+        if self.good_until is not None:
+            faults.time("good_until", self.good_until)
+        if self.outside_regular_hours is not None:
+            faults.boolean("outside_regular_hours", self.outside_regular_hours)
+        if self.attached is not None:
+            self._check_attached(faults, self.attached)
+        faults.raise_any()
+
+    def message(self, user_id: str, algorithm_id: str) -> Message:
+        """The message as it is sent."""
+        good_until = None if self.good_until is None else written_time(self.good_until)
+        return _identity("place", user_id, self.order_id, algorithm_id) | _present(
+            account_id=self.account_id,
+            good_until=good_until,
+            contract=_present(**vars(self.contract)),
+            side=self.side,
+            quantity=_written(self.quantity),
+            cash_quantity=_written(self.cash_quantity),
+            type=self.type,
+            **_written_prices(self),
+            time_in_force=self.time_in_force,
+            outside_regular_hours=self.outside_regular_hours,
+            attached=_written_attached(self.attached),
+        )
+
+    def _check_size(self, faults: Faults) -> None:
+        if (self.quantity is None) == (self.cash_quantity is None):
+            faults.add("quantity", "and cash_quantity: give one of the two")
+        for field in ("quantity", "cash_quantity"):
+            if getattr(self, field) is not None:
+                faults.amount(field, getattr(self, field))
+
+    def _check_prices(self, faults: Faults) -> None:
+        _check_price_fields(faults, self)
+        if self.type not in _NEEDS:
+            return
+        needed, allowed = _NEEDS[self.type]
+        for field in _PRICES:
+            given = getattr(self, field) is not None
+            if field in needed and not given:
+                faults.add(field, f"is missing: a {self.type} order needs it")
+            if given and field not in needed + allowed:
+                faults.add(field, f"has no meaning in a {self.type} order")
+
+    def _check_attached(self, faults: Faults, attached: Attached) -> None:
+        if attached.take_profit is None and attached.stop_loss is None:
+            faults.add("attached", "needs take_profit, stop_loss, or both")
+        if self.cash_quantity is not None:
+            faults.add("attached", "needs a quantity: a cash quantity leaves that of the exits open")
+        if attached.take_profit is not None:
+            faults.amount("attached.take_profit.limit_price", attached.take_profit.limit_price)
+        if attached.stop_loss is not None:
+            faults.amount("attached.stop_loss.stop_price", attached.stop_loss.stop_price)
+            if attached.stop_loss.limit_price is not None:
+                faults.amount("attached.stop_loss.limit_price", attached.stop_loss.limit_price)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModifyOrder:
+    """A change of an order: what is to be different. Revisions count up from 2, and each is applied once."""
+
+    order_id: str
+    revision: int
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Trail | None = None
+    time_in_force: TimeInForce | None = None
+
+    def __post_init__(self) -> None:
+        faults = Faults()
+        faults.identifier("order_id", self.order_id)
+        faults.whole_number("revision", self.revision, 2, REVISION_MAX)
+        changes = ("quantity", *_PRICES, "time_in_force")
+        if all(getattr(self, field) is None for field in changes):
+            faults.add("", f"nothing to change: give {', '.join(changes[:-1])} or {changes[-1]}")
+        if self.quantity is not None:
+            faults.amount("quantity", self.quantity)
+        _check_price_fields(faults, self)
+        if self.time_in_force is not None:
+            faults.choice("time_in_force", self.time_in_force, get_args(TimeInForce))
+        faults.raise_any()
+
+    def message(self, user_id: str, algorithm_id: str) -> Message:
+        """The message as it is sent."""
+        return _identity("modify", user_id, self.order_id, algorithm_id) | _present(
+            revision=self.revision,
+            quantity=_written(self.quantity),
+            **_written_prices(self),
+            time_in_force=self.time_in_force,
+        )
+
+
+def cancel_message(order_id: str, user_id: str, algorithm_id: str) -> Message:
+    """The message that ends an order."""
+    faults = Faults()
+    faults.identifier("order_id", order_id)
+    faults.raise_any()
+    return _identity("cancel", user_id, order_id, algorithm_id)
+
+
+def _identity(command: str, user_id: str, order_id: str, algorithm_id: str) -> Message:
+    return {
+        "schema": SCHEMA,
+        "command": command,
+        "user_id": user_id,
+        "order_id": order_id,
+        "algorithm_id": algorithm_id,
+    }
+
+
+def _check_contract(faults: Faults, contract: object) -> None:
+    if isinstance(contract, Conid):
+        faults.whole_number("contract.conid", contract.conid, 1, CONID_MAX)
+    elif isinstance(contract, Symbol):
+        faults.word("contract.symbol", contract.symbol)
+        for field in ("exchange", "currency", "security_type"):
+            if getattr(contract, field) is not None:
+                faults.word(f"contract.{field}", getattr(contract, field))
+    else:
+        faults.add("contract", 'must be Conid(265598), or Symbol("AAPL", …)')
+
+
+def _check_price_fields(faults: Faults, order: PlaceOrder | ModifyOrder) -> None:
+    for field in ("limit_price", "stop_price"):
+        if getattr(order, field) is not None:
+            faults.amount(field, getattr(order, field))
+    if order.trail is not None:
+        _check_trail(faults, order.trail)
+
+
+def _check_trail(faults: Faults, trail: Trail) -> None:
+    if (trail.amount is None) == (trail.percent is None):
+        faults.add("trail", "takes amount or percent: one of the two")
+    if trail.amount is not None:
+        faults.amount("trail.amount", trail.amount)
+    if trail.percent is not None:
+        faults.amount("trail.percent", trail.percent)
+        if isinstance(trail.percent, Decimal) and trail.percent.is_finite() and trail.percent >= 100:
+            faults.add("trail.percent", "must be less than 100")
+
+
+def _written(amount: Decimal | None) -> str | None:
+    return None if amount is None else written_amount(amount)
+
+
+def _written_prices(order: PlaceOrder | ModifyOrder) -> Message:
+    trail = order.trail
+    return {
+        "limit_price": _written(order.limit_price),
+        "stop_price": _written(order.stop_price),
+        "trail": None if trail is None else _present(amount=_written(trail.amount), percent=_written(trail.percent)),
+    }
+
+
+def _written_attached(attached: Attached | None) -> Message | None:
+    if attached is None:
+        return None
+    take_profit, stop_loss = attached.take_profit, attached.stop_loss
+    return _present(
+        take_profit=take_profit and {"limit_price": _written(take_profit.limit_price)},
+        stop_loss=stop_loss
+        and _present(stop_price=_written(stop_loss.stop_price), limit_price=_written(stop_loss.limit_price)),
+    )
+
+
+def _present(**fields: Any) -> Message:
+    return {name: value for name, value in fields.items() if value is not None}

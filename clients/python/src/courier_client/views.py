@@ -1,0 +1,202 @@
+"""What an order and a connection show (docs/contract.md). New fields of later versions are passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from courier_client.errors import UnexpectedAnswer
+
+Json = Mapping[str, Any]
+_T = TypeVar("_T")
+
+
+class OrderStatus(StrEnum):
+    """Where an order is."""
+
+    RECEIVED = "received"
+    HELD = "held"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    WORKING = "working"
+    PARTIALLY_FILLED = "partially_filled"
+    CANCELLING = "cancelling"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    NOT_PLACED = "not_placed"
+    NEEDS_REVIEW = "needs_review"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens to the order by itself. `needs_review` waits for a person."""
+        return self in FINAL_STATUSES
+
+
+FINAL_STATUSES = frozenset(
+    {
+        OrderStatus.FILLED,
+        OrderStatus.CANCELLED,
+        OrderStatus.REJECTED,
+        OrderStatus.DENIED,
+        OrderStatus.EXPIRED,
+        OrderStatus.NOT_PLACED,
+        OrderStatus.NEEDS_REVIEW,
+    }
+)
+
+
+class ConnectionStatus(StrEnum):
+    """Where a connection stands."""
+
+    PENDING = "pending"
+    CONNECTED = "connected"
+    NEEDS_CONSENT = "needs_consent"
+    DISCONNECTED = "disconnected"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an order is where it is: a code for programs, a message for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One change of an order's status."""
+
+    at: datetime
+    status: OrderStatus
+    reason: Reason | None
+
+
+@dataclass(frozen=True)
+class OrderView:
+    """An order as the API and the events show it. Without `account_id` and `ticket`: its message could not be read."""
+
+    order_id: str
+    user_id: str
+    algorithm_id: str
+    account_id: str | None
+    status: OrderStatus
+    quantity: Decimal | None
+    cash_quantity: Decimal | None
+    filled_quantity: Decimal
+    average_price: Decimal | None
+    broker_order_ids: tuple[str, ...]
+    client_order_id: str
+    reason: Reason | None
+    good_until: datetime | None
+    ticket: Json | None
+    created_at: datetime
+    updated_at: datetime
+    history: tuple[HistoryEntry, ...]
+
+    @property
+    def statuses(self) -> frozenset[OrderStatus]:
+        """Every status that it has had."""
+        return frozenset({self.status, *(entry.status for entry in self.history)})
+
+    @classmethod
+    def from_json(cls, shown: object) -> OrderView:
+        """Read what the API or an event shows; `UnexpectedAnswer` if it is no order."""
+        return read("an order", _order, shown)
+
+
+@dataclass(frozen=True)
+class ConnectionView:
+    """A connection as the API and the events show it."""
+
+    connection_id: str
+    user_id: str
+    status: ConnectionStatus
+    environment: str | None
+    accounts: tuple[str, ...]
+    session_state: str
+    last_error: Reason | None
+
+    @classmethod
+    def from_json(cls, shown: object) -> ConnectionView:
+        """Read what the API or an event shows; `UnexpectedAnswer` if it is no connection."""
+        return read("a connection", _connection, shown)
+
+
+def read(what: str, reader: Callable[[Json], _T], shown: object) -> _T:
+    """Read JSON by `reader`; what is missing or of another kind becomes `UnexpectedAnswer`."""
+    try:
+        if not isinstance(shown, Mapping):
+            raise TypeError(f"{shown!r} is not an object")
+        return reader(shown)
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+        raise UnexpectedAnswer(
+            f"this is not {what} as the contract shows it ({error!r}); a newer client may read it"
+        ) from error
+
+
+def reason(shown: Json | None) -> Reason | None:
+    """Read a reason."""
+    return None if shown is None else Reason(_text(shown["code"]), _text(shown["message"]))
+
+
+def _order(shown: Json) -> OrderView:
+    good_until = shown.get("good_until")
+    return OrderView(
+        order_id=_text(shown["order_id"]),
+        user_id=_text(shown["user_id"]),
+        algorithm_id=_text(shown["algorithm_id"]),
+        account_id=None if shown["account_id"] is None else _text(shown["account_id"]),
+        status=OrderStatus(shown["status"]),
+        quantity=_decimal(shown["quantity"]),
+        cash_quantity=_decimal(shown.get("cash_quantity")),
+        filled_quantity=Decimal(_text(shown["filled_quantity"])),
+        average_price=_decimal(shown["average_price"]),
+        broker_order_ids=tuple(map(_text, shown["broker_order_ids"])),
+        client_order_id=_text(shown["client_order_id"]),
+        reason=reason(shown["reason"]),
+        good_until=None if good_until is None else _time(good_until),
+        ticket=shown.get("ticket"),
+        created_at=_time(shown["created_at"]),
+        updated_at=_time(shown["updated_at"]),
+        history=tuple(map(_entry, shown["history"])),
+    )
+
+
+def _entry(shown: Json) -> HistoryEntry:
+    return HistoryEntry(_time(shown["at"]), OrderStatus(shown["status"]), reason(shown.get("reason")))
+
+
+def _connection(shown: Json) -> ConnectionView:
+    return ConnectionView(
+        connection_id=_text(shown["connection_id"]),
+        user_id=_text(shown["user_id"]),
+        status=ConnectionStatus(shown["status"]),
+        environment=shown["environment"],
+        accounts=tuple(map(_text, shown["accounts"])),
+        session_state=_text(shown["session"]["state"]),
+        last_error=reason(shown["last_error"]),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _decimal(value: object) -> Decimal | None:
+    return None if value is None else Decimal(_text(value))
+
+
+def _time(value: object) -> datetime:
+    time = datetime.fromisoformat(_text(value))
+    if time.tzinfo is None:
+        raise ValueError(f"{value!r} names no time zone")
+    return time

@@ -1,0 +1,232 @@
+import time
+from decimal import Decimal
+
+import pytest
+
+from courier_client import (
+    Api,
+    Client,
+    InvalidMessage,
+    ModifyOrder,
+    OrderEnded,
+    OrderStatus,
+    Problem,
+    UnexpectedAnswer,
+    Unreachable,
+    WaitTimeout,
+)
+from support import FakeApi, order, shown_order, validator
+
+
+class Time:
+    """A clock that goes on when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.naps: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+
+
+def by_http(api: FakeApi, time: Time | None = None) -> Client:
+    time = time or Time()
+    return Client(
+        user_id="u-7",
+        algorithm_id="mean-reversion-7",
+        order_queue=None,
+        api=Api(api.url, lambda: "a-token"),
+        clock=time.clock,
+        sleep=time.sleep,
+    )
+
+
+def test_a_user_id_that_sqs_would_refuse_is_refused_first() -> None:
+    with pytest.raises(InvalidMessage, match=r"user_id must be .*; algorithm_id must be"):
+        Client(user_id="u 7", algorithm_id="", order_queue=None, api=None)
+
+
+def test_what_is_not_there_is_named() -> None:
+    client = Client(user_id="u-7", algorithm_id="a", order_queue=None, api=None)
+    with pytest.raises(ValueError, match="COURIER_ORDER_QUEUE_URL"):
+        client.place(order())
+    with pytest.raises(ValueError, match="COURIER_TOKEN"):
+        client.order("o-1")
+
+
+def test_a_token_does_not_travel_in_the_open() -> None:
+    with pytest.raises(ValueError, match="in the open"):
+        Api("http://courier.example.com", "a-token")
+
+
+def test_an_order_is_read_with_the_token_and_the_user_it_is_about(api: FakeApi) -> None:
+    api.will_answer(200, shown_order("filled", average_price="187.5", filled_quantity="10"))
+    seen = by_http(api).order("o-1")
+    assert (seen.status, seen.average_price) == (OrderStatus.FILLED, Decimal("187.5"))
+    assert seen.status.is_final
+    assert seen.created_at.microsecond == 524488
+    assert api.requests == [
+        {"method": "GET", "path": "/orders/o-1?user_id=u-7", "authorization": "Bearer a-token", "body": None}
+    ]
+
+
+def test_an_order_id_cannot_steer_a_path(api: FakeApi) -> None:
+    api.will_answer(404, {"status": 404, "title": "Not Found", "code": "not_found", "detail": "No."})
+    with pytest.raises(Problem):
+        by_http(api).order("../halt?x")
+    assert api.requests[0]["path"] == "/orders/..%2Fhalt%3Fx?user_id=u-7"
+
+
+def test_pages_are_read_one_after_the_other(api: FakeApi) -> None:
+    api.will_answer(200, {"orders": [shown_order(order_id="o-1")], "cursor": "a/b="})
+    api.will_answer(200, {"orders": [shown_order(order_id="o-2")]})
+    assert [seen.order_id for seen in by_http(api).orders()] == ["o-1", "o-2"]
+    assert api.requests[1]["path"] == "/orders?user_id=u-7&cursor=a%2Fb%3D"
+
+
+def test_a_problem_names_each_bad_field(api: FakeApi) -> None:
+    body = {
+        "status": 400,
+        "title": "Bad Request",
+        "code": "bad_fields",
+        "detail": "The request was refused and nothing was done.",
+        "errors": [{"field": "side", "message": "must be buy or sell"}, {"field": "", "message": "is odd"}],
+    }
+    api.will_answer(400, body, "application/problem+json")
+    with pytest.raises(Problem) as refused:
+        by_http(api).place_by_http(order())
+    assert (refused.value.status, refused.value.code) == (400, "bad_fields")
+    assert [fault.field for fault in refused.value.errors] == ["side", ""]
+    assert str(refused.value).endswith("\n  side: must be buy or sell\n  the message: is odd")
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "code"),
+    [
+        (401, '{"message": "Unauthorized"}', "unauthorized"),
+        (503, "<html>Service Unavailable</html>", "http_503"),
+        (500, "[]", "http_500"),
+        (502, "", "http_502"),
+    ],
+)
+def test_a_refusal_that_is_no_problem_json_is_a_problem_all_the_same(
+    api: FakeApi, status: int, text: str, code: str
+) -> None:
+    api.will_answer(status, text)
+    with pytest.raises(Problem) as refused:
+        by_http(api).order("o-1")
+    assert (refused.value.status, refused.value.code) == (status, code)
+
+
+def test_commands_by_http_are_sent_once_and_never_repeated(api: FakeApi) -> None:
+    client = by_http(api)
+    for status, body in [(202, shown_order("received")), (503, ""), (202, shown_order("cancelling"))]:
+        api.will_answer(status, body)
+    assert client.place_by_http(order()).status is OrderStatus.RECEIVED
+    with pytest.raises(Problem):
+        client.modify_by_http(ModifyOrder(order_id="o-1", revision=2, time_in_force="gtc"))
+    assert client.cancel_by_http("o-1").status is OrderStatus.CANCELLING
+    assert [(asked["method"], asked["path"].split("?")[0]) for asked in api.requests] == [
+        ("POST", "/orders"),
+        ("PUT", "/orders/o-1"),
+        ("DELETE", "/orders/o-1"),
+    ]
+    validator("order-message").validate(api.requests[0]["body"])
+    validator("order-message").validate(api.requests[1]["body"])
+
+
+def test_a_redirect_is_not_followed_with_the_token(api: FakeApi) -> None:
+    api.will_answer(302, "")
+    with pytest.raises(UnexpectedAnswer, match="redirected"):
+        by_http(api).order("o-1")
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize("body", ["not json", "[]", {"order_id": "o-1"}, shown_order("on_the_moon"), {"orders": 1}])
+def test_an_answer_beyond_the_contract_is_named(api: FakeApi, body: object) -> None:
+    api.will_answer(200, body)
+    with pytest.raises(UnexpectedAnswer):
+        by_http(api).order("o-1")
+
+
+def test_no_answer_at_all_says_that_asking_again_is_safe(api: FakeApi) -> None:
+    client = by_http(api)
+    api.close()
+    with pytest.raises(Unreachable, match="Asking again is safe"):
+        client.place_by_http(order())
+
+
+def test_waiting_goes_through_what_passes_by_itself(api: FakeApi) -> None:
+    clock = Time()
+    api.will_answer(404, {"status": 404, "title": "Not Found", "code": "not_found", "detail": "Not yet."})
+    api.will_answer(503, "")
+    api.will_answer(429, "")
+    api.will_answer(200, shown_order("working"))
+    api.will_answer(200, shown_order("filled"))
+    assert by_http(api, clock).wait("o-1").status is OrderStatus.FILLED
+    assert clock.naps == sorted(clock.naps)
+    assert len(clock.naps) == 4
+
+
+def test_a_status_that_the_order_has_passed_already_is_waited_for_no_longer(api: FakeApi) -> None:
+    at = "2026-11-25T06:55:05Z"
+    history = [{"at": at, "status": status} for status in ("received", "sending", "working", "filled")]
+    api.will_answer(200, shown_order("filled", history=history))
+    assert by_http(api).wait("o-1", until="working").status is OrderStatus.FILLED
+
+
+def test_waiting_ends_when_the_order_cannot_get_there_any_more(api: FakeApi) -> None:
+    reason = {"code": "beyond_limits", "message": "The order is beyond your own limits."}
+    api.will_answer(200, shown_order("denied", reason=reason))
+    with pytest.raises(OrderEnded, match=r"o-1 is denied, not filled or working: The order is beyond .*\(beyond_lim"):
+        by_http(api).wait("o-1", until={"filled", "working"})
+
+
+def test_waiting_ends_with_the_time_and_tells_what_was_seen_last(api: FakeApi) -> None:
+    clock = Time()
+    for _ in range(20):
+        api.will_answer(200, shown_order("held", reason={"code": "no_session", "message": "Waits for a session."}))
+    with pytest.raises(WaitTimeout, match=r"after 10 s .* it is held \(Waits for a session\.\)") as timeout:
+        by_http(api, clock).wait("o-1", until="working", timeout_seconds=10)
+    assert timeout.value.order is not None
+    assert clock.now == pytest.approx(10)
+
+
+def test_an_order_that_never_came_and_an_api_that_never_answered_are_told_apart(api: FakeApi) -> None:
+    for _ in range(2):
+        api.will_answer(404, {"status": 404, "title": "Not Found", "code": "not_found", "detail": "No."})
+    with pytest.raises(WaitTimeout, match="courier refusals list") as timeout:
+        by_http(api).wait("o-1", timeout_seconds=0.1)
+    assert timeout.value.__cause__ is None
+    api.close()
+    with pytest.raises(WaitTimeout, match="The last look failed"):
+        by_http(api).wait("o-1", timeout_seconds=0.1)
+
+
+def test_a_token_that_is_refused_is_not_waited_out(api: FakeApi) -> None:
+    api.will_answer(401, {"message": "Unauthorized"})
+    with pytest.raises(Problem, match="expired"):
+        by_http(api).wait("o-1")
+
+
+def test_a_status_that_does_not_exist_is_not_waited_for(api: FakeApi) -> None:
+    with pytest.raises(ValueError, match="done"):
+        by_http(api).wait("o-1", until="done")
+    with pytest.raises(ValueError, match="at least one"):
+        by_http(api).wait("o-1", until=())
+    assert api.requests == []
+
+
+def test_the_environment_names_the_stack(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COURIER_ORDER_QUEUE_URL", raising=False)
+    monkeypatch.setenv("COURIER_API_URL", api.url)
+    monkeypatch.setenv("COURIER_TOKEN", "of-the-environment")
+    api.will_answer(200, shown_order())
+    began = time.monotonic()
+    Client.from_environment(user_id="u-7", algorithm_id="a").wait("o-1", until="working")
+    assert time.monotonic() - began < 5
+    assert api.requests[0]["authorization"] == "Bearer of-the-environment"

@@ -1,0 +1,57 @@
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+import moving_average
+from courier_client import Symbol
+from monthly_buyer import first_trading_day, order_of
+from support import validator
+
+
+@pytest.mark.parametrize(
+    ("day", "first"),
+    [
+        (date(2026, 11, 25), date(2026, 11, 2)),  # the first is a Sunday
+        (date(2026, 12, 1), date(2026, 12, 1)),
+        (date(2027, 1, 20), date(2027, 1, 4)),  # New Year's Day, and a week-end
+        (date(2023, 1, 5), date(2023, 1, 3)),  # New Year's Day is kept on a Monday
+        (date(2025, 9, 9), date(2025, 9, 2)),  # Labor Day
+        (date(2026, 9, 9), date(2026, 9, 1)),
+        (date(2033, 4, 9), date(2033, 4, 1)),
+        (date(2018, 4, 9), date(2018, 4, 2)),
+        (date(2094, 4, 9), date(2094, 4, 1)),
+        (date(1988, 4, 9), date(1988, 4, 4)),  # Good Friday
+    ],
+)
+def test_the_first_trading_day_is_no_week_end_and_no_holiday(day: date, first: date) -> None:
+    assert first_trading_day(day) == first
+
+
+def test_a_month_s_order_is_the_same_however_often_it_is_made() -> None:
+    first = order_of(date(2026, 12, 1), "DU0000001", Symbol("SPY"), Decimal("250.00"))
+    assert first == order_of(date(2026, 12, 1), "DU0000001", Symbol("SPY"), Decimal(250))
+    assert first.order_id == "monthly-2026-12"
+    assert first.good_until == datetime(2026, 12, 1, 20, tzinfo=UTC)
+    validator("order-message").validate(first.message("u-7", "monthly"))
+
+
+PRICES = [Decimal(price) for price in (187, 186, 185, 184, 187, 190, 194, 193, 188, 182, 181)]
+
+
+def test_averages_cross_up_and_down() -> None:
+    assert list(moving_average.crossings(PRICES)) == [(5, "buy"), (8, "sell")]
+
+
+def test_a_position_is_bought_once_and_sold_once() -> None:
+    orders = list(moving_average.orders(PRICES, "2026-11-25", "DU0000001", 265598, Decimal(10)))
+    assert [(order.order_id, order.side) for order in orders] == [
+        ("ma-2026-11-25-5", "buy"),
+        ("ma-2026-11-25-8", "sell"),
+    ]
+    falling_first = [Decimal(price) for price in (1, 2, 3, 4, 3, 2, 1)]
+    assert list(moving_average.orders(falling_first, "r", "DU0000001", 265598, Decimal(10))) == []
+
+
+def test_a_level_price_crosses_nothing() -> None:
+    assert list(moving_average.crossings([Decimal(100)] * 20)) == []

@@ -1,0 +1,207 @@
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from courier_client import (
+    Attached,
+    Conid,
+    InvalidMessage,
+    ModifyOrder,
+    PlaceOrder,
+    StopLoss,
+    Symbol,
+    TakeProfit,
+    Trail,
+)
+from courier_client.messages import cancel_message
+from support import SCHEMAS, order, read_json, validator
+
+
+def faults(**changes: Any) -> list[str]:
+    with pytest.raises(InvalidMessage) as refused:
+        order(**changes)
+    return [str(fault) for fault in refused.value.faults]
+
+
+def test_the_example_of_the_contract_is_written_as_the_contract_writes_it() -> None:
+    written = order().message("u-7", "mean-reversion-7")
+    expected = read_json(SCHEMAS / "examples" / "valid" / "place-the-example-of-the-contract.json")
+    assert written == {**expected, "limit_price": "187.5"}
+    assert list(written) == list(expected)
+
+
+ORDERS = [
+    {},
+    {"type": "market", "limit_price": None, "good_until": None},
+    {"quantity": None, "cash_quantity": Decimal("250.00")},
+    {"type": "stop", "limit_price": None, "stop_price": Decimal(180)},
+    {"type": "stop_limit", "stop_price": Decimal(180)},
+    {"type": "trailing_stop", "limit_price": None, "trail": Trail(percent=Decimal("99.99"))},
+    {"type": "trailing_stop", "limit_price": None, "trail": Trail(amount=Decimal(2)), "stop_price": Decimal(180)},
+    {"type": "trailing_stop_limit", "trail": Trail(amount=Decimal(2)), "stop_price": Decimal(180)},
+    {"type": "midprice", "limit_price": None},
+    {"type": "midprice"},
+    {"attached": Attached(TakeProfit(Decimal(200)), StopLoss(Decimal(180), Decimal(179)))},
+    {"attached": Attached(stop_loss=StopLoss(Decimal(180)))},
+    {"contract": Symbol("BRK B", exchange="NYSE", currency="USD", security_type="STK")},
+    {"outside_regular_hours": False},
+    {"good_until": datetime(2026, 11, 24, 16, 4, 5, 123456, tzinfo=timezone(timedelta(hours=1)))},
+    {"quantity": Decimal("999999999999"), "limit_price": Decimal("0.00000001")},
+]
+
+
+@pytest.mark.parametrize("changes", ORDERS, ids=str)
+def test_what_is_built_is_what_the_schema_takes(changes: dict[str, Any]) -> None:
+    validator("order-message").validate(order(**changes).message("u-7", "mean-reversion-7"))
+
+
+def test_changes_and_cancels_are_what_the_schema_takes() -> None:
+    change = ModifyOrder(
+        order_id="o-1",
+        revision=2,
+        quantity=Decimal(11),
+        limit_price=Decimal("188.00"),
+        stop_price=Decimal(1),
+        trail=Trail(amount=Decimal("0.5")),
+        time_in_force="gtc",
+    )
+    validator("order-message").validate(change.message("u-7", "self"))
+    validator("order-message").validate(cancel_message("o-1", "u-7", "self"))
+
+
+def test_an_amount_is_written_without_exponent_and_in_one_spelling() -> None:
+    for amount in ("1E+3", "1000", "1000.00"):
+        assert order(quantity=Decimal(amount)).message("u", "a")["quantity"] == "1000"
+    assert order(limit_price=Decimal("1E-8")).message("u", "a")["limit_price"] == "0.00000001"
+
+
+def test_a_time_is_written_in_utc() -> None:
+    good_until = datetime(2026, 11, 24, 16, 4, 5, tzinfo=timezone(timedelta(hours=1)))
+    assert order(good_until=good_until).message("u", "a")["good_until"] == "2026-11-24T15:04:05Z"
+
+
+def test_a_float_is_refused_and_told_how_to_write_it() -> None:
+    assert faults(limit_price=187.5) == [
+        'limit_price is a float, which is not exact: write Decimal("187.5"), not 187.5'
+    ]
+
+
+def test_a_decimal_made_from_a_float_is_recognised() -> None:
+    (fault,) = faults(limit_price=Decimal(0.1))  # noqa: RUF032
+    assert "was it made from a float?" in fault
+
+
+@pytest.mark.parametrize("amount", [10, "10", True, Decimal(0), Decimal(-1), Decimal("NaN")], ids=str)
+def test_what_is_no_positive_decimal_is_refused(amount: object) -> None:
+    (fault,) = faults(quantity=amount)
+    assert fault.startswith("quantity must be")
+
+
+@pytest.mark.parametrize("amount", ["Infinity", "sNaN", "1234567890123", "0.123456789", "1E+12", "1E-9"])
+def test_an_absurd_amount_is_refused(amount: str) -> None:
+    assert len(faults(quantity=Decimal(amount))) == 1
+
+
+def test_one_building_names_every_fault() -> None:
+    found = faults(
+        order_id="",
+        side="hold",
+        quantity=Decimal(-10),
+        limit_price=187.5,
+        stop_price=Decimal(1),
+        good_until=datetime(2026, 1, 1),  # noqa: DTZ001
+    )
+    assert [fault.split()[0] for fault in found] == [
+        "order_id",
+        "side",
+        "quantity",
+        "limit_price",
+        "stop_price",
+        "good_until",
+    ]
+    with pytest.raises(InvalidMessage, match=r"nothing was sent: order_id must be .*; side must be buy or sell"):
+        order(order_id="", side="hold")
+
+
+def test_a_price_that_a_type_needs_or_cannot_use_is_named() -> None:
+    assert faults(type="market") == ["limit_price has no meaning in a market order"]
+    assert faults(limit_price=None) == ["limit_price is missing: a limit order needs it"]
+    assert faults(type="trailing_stop", limit_price=None) == ["trail is missing: a trailing_stop order needs it"]
+
+
+def test_the_exits_of_a_bracket_need_a_quantity() -> None:
+    attached = Attached(stop_loss=StopLoss(Decimal(180)))
+    assert faults(quantity=None, cash_quantity=Decimal(100), attached=attached) == [
+        "attached needs a quantity: a cash quantity leaves that of the exits open"
+    ]
+
+
+def test_a_change_of_nothing_and_a_first_revision_are_refused() -> None:
+    with pytest.raises(InvalidMessage, match=r"revision must be .* from 2 .*nothing to change"):
+        ModifyOrder(order_id="o-1", revision=1)
+
+
+def in_fields(message: dict[str, Any]) -> dict[str, Any]:
+    """A message's fields as a caller of this client would give them."""
+    decimal = {"quantity", "cash_quantity", "limit_price", "stop_price", "amount", "percent"}
+
+    def value(field: str, given: Any) -> Any:
+        if field in decimal and isinstance(given, str):
+            return Decimal(given)
+        if field == "good_until" and isinstance(given, str):
+            return datetime.fromisoformat(given)
+        return given
+
+    kinds: dict[str, Any] = {"trail": Trail, "attached": Attached, "take_profit": TakeProfit, "stop_loss": StopLoss}
+
+    def built(fields: dict[str, Any]) -> dict[str, Any]:
+        return {
+            field: kinds[field](**built(given)) if field in kinds and isinstance(given, dict) else value(field, given)
+            for field, given in fields.items()
+        }
+
+    fields = built(message)
+    contract = fields.get("contract")
+    if isinstance(contract, dict):
+        fields["contract"] = (Conid if "conid" in contract else Symbol)(**contract)
+    return fields
+
+
+IDENTITY = {"schema", "command", "user_id", "algorithm_id"}
+# What this client cannot even be asked for: its types have no such field, or it writes another.
+SPELLINGS = {
+    "a-quantity-with-an-exponent": "an exponent is only a spelling of a Decimal",
+    "a-quantity-with-a-sign": "a sign is only a spelling of a Decimal",
+    "a-quantity-with-a-space": "a space is only a spelling of a Decimal",
+    "a-quantity-with-a-line-break": "a line break is only a spelling of a Decimal",
+    "a-quantity-that-begins-with-a-point": "only a spelling of a Decimal",
+    "a-quantity-that-ends-with-a-point": "only a spelling of a Decimal",
+    "a-time-that-is-not-in-utc": "written in UTC",
+    "a-time-that-is-null": "left out",
+    "a-limit-price-that-is-null": "left out: another example",
+}
+
+
+def invalid_orders() -> list[Any]:
+    found = []
+    for path in sorted((SCHEMAS / "examples" / "invalid").glob("*.json")):
+        message = read_json(path)
+        of_order = isinstance(message, dict) and message.get("command") == "place"
+        if of_order and "user" not in path.stem and path.stem not in SPELLINGS:
+            fields = {field: value for field, value in message.items() if field not in IDENTITY}
+            changed = read_json(SCHEMAS / "examples" / "valid" / "place-the-example-of-the-contract.json")
+            if fields != {field: value for field, value in changed.items() if field not in IDENTITY}:
+                found.append(pytest.param(fields, id=path.stem))
+    return found
+
+
+@pytest.mark.parametrize("fields", invalid_orders())
+def test_what_the_schema_refuses_is_refused_before_it_is_sent(fields: dict[str, Any]) -> None:
+    with pytest.raises((InvalidMessage, TypeError, ArithmeticError, ValueError)):
+        PlaceOrder(**in_fields(fields))
+
+
+def test_the_examples_that_were_tried_are_most_of_them() -> None:
+    assert len(invalid_orders()) > 55
