@@ -35,10 +35,25 @@ struct RulesQuestion {
     is_buy: bool,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AccountChoice<'a> {
+    acct_id: &'a str,
+}
+
 impl Session {
-    /// Live orders of all accounts of the session. At most once in 5 s (IBKR Web API, pacing).
-    pub async fn live_orders(&self) -> Result<LiveOrders, CallError> {
-        let response = self.call(Question::get("/iserver/account/orders")).await?;
+    /// Sets the session to one of its accounts. Live orders, trades and an order's status are shown of that account
+    /// alone (IBKR Web API, accounts).
+    pub async fn select_account(&self, account_id: &AccountId) -> Result<(), CallError> {
+        let body = AccountChoice { acct_id: account_id.as_str() };
+        done(&self.call(Question::post("/iserver/account").json(&body)?).await?)
+    }
+
+    /// Live orders of one account; where the session has several, the one that it is set to
+    /// ([`Session::select_account`]). At most once in 5 s (IBKR Web API, pacing).
+    pub async fn live_orders(&self, account_id: &AccountId) -> Result<LiveOrders, CallError> {
+        let question = Question::get("/iserver/account/orders").query("accountId", account_id.as_str());
+        let response = self.call(question).await?;
         let page: LiveOrdersPage = read(&response)?;
         // The first call of a session is a pre-flight: empty, and no snapshot. Only a snapshot proves that there are none.
         if page.orders.is_empty() && page.snapshot != Some(true) {
@@ -54,7 +69,8 @@ impl Session {
         done(&self.call(Question::get("/iserver/account/orders").query("force", "true")).await?)
     }
 
-    /// Trades of the last `days`, from 1 (today) to [`TRADE_DAYS_MAX`]. At most once in 5 s.
+    /// Trades of the account that the session is set to, of the last `days`, from 1 (today) to [`TRADE_DAYS_MAX`]. At
+    /// most once in 5 s.
     pub async fn trades(&self, days: u8) -> Result<Listing<Trade>, CallError> {
         if !(1..=TRADE_DAYS_MAX).contains(&days) {
             return Err(CallError::Invalid(format!("trades can be asked for from 1 to {TRADE_DAYS_MAX} days back")));

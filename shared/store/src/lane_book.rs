@@ -1,6 +1,6 @@
 //! The book of a lane: what its holders hand on to each other.
 
-use domain::{Order, OrderId, OrderStatus};
+use domain::{AccountId, Order, OrderId, OrderStatus};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -23,12 +23,14 @@ pub struct LaneBook {
 }
 
 /// A lane's looks at the broker's orders, which the broker paces (IBKR Web API, pacing: one in 5 s).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Looks {
     /// When the last one was taken.
     pub last_at: Option<Timestamp>,
     /// When the next one was asked for, over the queue.
     pub due_at: Option<Timestamp>,
+    /// The account of the last one: a look shows one account, so they take turns.
+    pub account_id: Option<AccountId>,
 }
 
 /// An order that is not sent or not settled, in the line of its lane.

@@ -26,6 +26,7 @@ const ENDED: &str = "ended";
 const ARRIVALS: &str = "arrivals";
 const LOOKED_AT: &str = "looked_at";
 const LOOK_DUE_AT: &str = "look_due_at";
+const LOOKED_ACCOUNT: &str = "looked_account";
 /// Stands in the row from taking a lane until it is given back in good order.
 const UNCLEAN: &str = "unclean";
 
@@ -159,6 +160,7 @@ impl Lanes {
         let looks = Looks {
             last_at: self.optional_time_of(&row, user_id.as_str(), LOOKED_AT)?,
             due_at: self.optional_time_of(&row, user_id.as_str(), LOOK_DUE_AT)?,
+            account_id: text_of(&row, LOOKED_ACCOUNT).and_then(|account_id| account_id.parse().ok()),
         };
         let mut pending: Vec<Pending> = self.list_of(&mut row, PENDING, user_id)?;
         let arrivals: Vec<Pending> = self.list_of(&mut row, ARRIVALS, user_id)?;
@@ -216,6 +218,7 @@ impl Lanes {
         ];
         values.extend(book.looks.last_at.map(|at| (LOOKED_AT, text(sortable(at)))));
         values.extend(book.looks.due_at.map(|at| (LOOK_DUE_AT, text(sortable(at)))));
+        values.extend(book.looks.account_id.as_ref().map(|account_id| (LOOKED_ACCOUNT, text(account_id.as_str()))));
         let set: Vec<String> = values.iter().map(|(name, _)| format!("{name} = :{name}")).collect();
         let given_back = ["leased_until", "holder", "unclean"].map(str::to_owned);
         let arrived = (0..lease.arrivals).map(|index| format!("{ARRIVALS}[{index}]"));

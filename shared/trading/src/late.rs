@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use store::{Ended, StoreError};
 
 use crate::lane::Lane;
-use crate::look::{Shown, row_named};
+use crate::look::{Looked, Shown, row_named};
 
 /// How long looks go on, though nothing else is open, for an order that was proved never to have arrived.
 const WATCHED_FOR: SignedDuration = SignedDuration::from_hours(1);
@@ -31,9 +31,9 @@ impl Lane<'_> {
         let order = self.desk.intake.orders.get(&self.key(order_id)).await?;
         let Some(account_id) = order.and_then(|order| order.value.account_id().cloned()) else { return Ok(()) };
         let Ok(session) = self.session_for(&account_id).await? else { return Ok(()) };
-        match self.look(&session, &[]).await? {
-            Some(shown) => self.note_late_facts(&shown).await,
-            None => Ok(()),
+        match self.look(&session, &account_id, &[]).await? {
+            Looked::Shown(shown) => self.note_late_facts(&shown).await,
+            Looked::NotYet | Looked::Failed => Ok(()),
         }
     }
 

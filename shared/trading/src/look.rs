@@ -3,7 +3,7 @@
 //! A row is ours by the client order id, which comes from user and order id alone; it must agree with the ticket, or it
 //! is not believed.
 
-use broker::{Listing, LiveOrder, LiveOrders, Session, Trade};
+use broker::{CallError, Listing, LiveOrder, LiveOrders, Session, Trade};
 use domain::{AccountId, BrokerOrderId, BrokerStatus, ClientOrderId, Order, OrderType, Side, Sight, Size, Ticket};
 use rust_decimal::Decimal;
 use store::{StoreError, Versioned};
@@ -22,6 +22,16 @@ pub(crate) struct Shown {
     pub(crate) trades: Option<Listing<Trade>>,
 }
 
+/// How a look went.
+pub(crate) enum Looked {
+    /// The broker showed this.
+    Shown(Shown),
+    /// The broker is still gathering: ask again.
+    NotYet,
+    /// It gave no answer.
+    Failed,
+}
+
 impl Shown {
     /// Whether what is in neither list is known to be in neither.
     pub(crate) fn is_complete(&self) -> bool {
@@ -30,34 +40,43 @@ impl Shown {
 }
 
 impl Lane<'_> {
-    /// Live orders, and trades where they are needed. `None`: the broker gave no whole answer, which proves nothing.
+    /// Live orders of one account, and its trades where they are needed. An answer that is not whole proves nothing.
     pub(crate) async fn look(
         &mut self,
         session: &Session,
+        account_id: &AccountId,
         open: &[Versioned<Order>],
-    ) -> Result<Option<Shown>, StoreError> {
+    ) -> Result<Looked, StoreError> {
         self.book.looks.last_at = Some(self.now());
-        let live = match session.live_orders().await {
+        let live = match self.live_orders(session, account_id).await {
             Ok(LiveOrders::Orders(live)) => live,
-            Ok(LiveOrders::NoAnswerYet) => return Ok(None),
+            Ok(LiveOrders::NoAnswerYet) => return Ok(Looked::NotYet),
             Err(error) => {
                 self.session_failed(&error).await?;
-                return Ok(None);
+                return Ok(Looked::Failed);
             }
         };
         let wanting = || open.iter().filter(|order| wants_trades(&order.value, &live));
         if wanting().next().is_none() {
-            return Ok(Some(Shown { live, trades: None }));
+            return Ok(Looked::Shown(Shown { live, trades: None }));
         }
         let today = self.now().strftime("%F").to_string();
         let older = wanting().any(|order| order.value.created_at.strftime("%F").to_string() != today);
         match session.trades(if older { TRADE_DAYS } else { 1 }).await {
-            Ok(trades) => Ok(Some(Shown { live, trades: Some(trades) })),
+            Ok(trades) => Ok(Looked::Shown(Shown { live, trades: Some(trades) })),
             Err(error) => {
                 self.session_failed(&error).await?;
-                Ok(Some(Shown { live, trades: None }))
+                Ok(Looked::Shown(Shown { live, trades: None }))
             }
         }
+    }
+
+    /// A session shows one account, so one that reaches several is set to it first.
+    async fn live_orders(&self, session: &Session, account_id: &AccountId) -> Result<LiveOrders, CallError> {
+        if self.reached_accounts(account_id).len() > 1 {
+            session.select_account(account_id).await?;
+        }
+        session.live_orders(account_id).await
     }
 }
 

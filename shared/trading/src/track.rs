@@ -1,5 +1,7 @@
 //! Track: asks the broker where a user's orders are, and writes down what it shows.
 
+use std::collections::BTreeSet;
+
 use broker::Session;
 use domain::{
     AccountId, BrokerStatus, CHANGE_SENDS_MAX, ChangeStage, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderState,
@@ -9,10 +11,11 @@ use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
 use crate::lane::Lane;
-use crate::look::{Shown, row_of, shows, sight_of};
+use crate::look::{Looked, Shown, row_of, shows, sight_of};
 
 /// Pause between two looks at live orders (IBKR Web API, pacing: one in 5 s).
 const LOOK_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+const LOOK_PAUSE_SECONDS: u32 = 5;
 /// What must be left of an invocation for a look.
 const LOOK_TIME: SignedDuration = SignedDuration::from_secs(17);
 /// A change whose outcome was not read is judged by a look this long after it was sent.
@@ -38,49 +41,63 @@ impl Lane<'_> {
             self.track_in(seconds);
             return Ok(());
         }
-        let line = self.book.pending.len();
         if open.is_empty() {
             return self.look_for_late_facts().await;
         }
-        while let Some(account_id) = open.first().and_then(|order| order.value.account_id().cloned()) {
-            open = self.track_session(&account_id, open).await?;
-        }
+        let line = self.book.pending.len();
+        self.look_at_the_next_account(open).await?;
         // What was settled has made way for what waited behind it.
         if self.book.pending.len() < line { self.advance_pending().await } else { Ok(()) }
     }
 
-    /// Looks at the orders that the session of this account reaches; gives back the others.
-    async fn track_session(
-        &mut self,
-        account_id: &AccountId,
-        open: Vec<Versioned<Order>>,
-    ) -> Result<Vec<Versioned<Order>>, StoreError> {
+    /// A look shows one account; where orders of several are open, their accounts take turns.
+    async fn look_at_the_next_account(&mut self, open: Vec<Versioned<Order>>) -> Result<(), StoreError> {
         if !self.has_time(LOOK_TIME) {
             self.track_in(1);
-            return Ok(Vec::new());
+            return Ok(());
         }
-        let session = self.session_for(account_id).await?;
-        let reached = self.reached_accounts(account_id);
-        let (mut reached, others): (Vec<_>, Vec<_>) =
-            open.into_iter().partition(|order| order.value.account_id().is_some_and(|id| reached.contains(id)));
-        let session = match session {
-            Ok(session) => session,
+        let accounts: BTreeSet<AccountId> = open.iter().filter_map(|order| order.value.account_id().cloned()).collect();
+        let after = |last: &AccountId| accounts.iter().find(|account_id| *account_id > last);
+        let next = self.book.looks.account_id.as_ref().and_then(after).or_else(|| accounts.first());
+        let Some(account_id) = next.cloned() else { return Ok(()) };
+        if accounts.len() > 1 {
+            self.track_in(LOOK_PAUSE_SECONDS);
+        }
+        let of_account = open.into_iter().filter(|order| order.value.account_id() == Some(&account_id));
+        self.look_at_account(&account_id, of_account.collect()).await
+    }
+
+    async fn look_at_account(
+        &mut self,
+        account_id: &AccountId,
+        mut open: Vec<Versioned<Order>>,
+    ) -> Result<(), StoreError> {
+        let looked = match self.session_for(account_id).await? {
+            Ok(session) => {
+                let looked = self.look(&session, account_id, &open).await?;
+                Some((session, looked))
+            }
             Err(no_session) => {
                 tracing::warn!(user_id = %self.user_id(), %account_id, ?no_session, "a look waits for a session");
-                return Ok(others);
+                None
             }
         };
-        match self.look(&session, &reached).await? {
-            Some(shown) => {
+        match looked {
+            Some((session, Looked::Shown(shown))) => {
+                self.book.looks.account_id = Some(account_id.clone());
                 self.note_late_facts(&shown).await?;
-                for order in &mut reached {
+                for order in &mut open {
                     self.take_in(&session, order, &shown).await?;
                 }
             }
             // The broker is gathering; the lane is free for orders meanwhile.
-            None => self.track_in(u32::try_from(LOOK_PAUSE.as_secs()).unwrap_or(1)),
+            Some((_, Looked::NotYet)) => self.track_in(LOOK_PAUSE_SECONDS),
+            Some((_, Looked::Failed)) | None => {
+                self.book.looks.account_id = Some(account_id.clone());
+                self.track_in(LOOK_PAUSE_SECONDS);
+            }
         }
-        Ok(others)
+        Ok(())
     }
 
     /// For how many seconds the broker's pacing forbids a look, if it does.

@@ -25,7 +25,7 @@ fn answers(response: &Response<Bytes>) -> Vec<Result<Answer, CallError>> {
             session.modify(id, &order.request()).await,
         ];
         let _ = session.cancel(&order.account_id, id).await;
-        let _ = session.live_orders().await;
+        let _ = session.live_orders(&order.account_id).await;
         let _ = session.trades(7).await;
         let _ = session.order_status(id).await;
         let _ = session.accounts().await;

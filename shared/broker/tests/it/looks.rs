@@ -99,10 +99,13 @@ async fn suppression_sends_the_list_and_knows_its_limit() {
 #[tokio::test]
 async fn the_preflight_of_live_orders_is_no_answer() {
     for body in [r#"{"orders":[],"snapshot":false}"#, r#"{"orders":[]}"#] {
-        let looked = session(Recorded::new(vec![Ok(answer(200, body))])).live_orders().await;
+        let looked =
+            session(Recorded::new(vec![Ok(answer(200, body))])).live_orders(&"DU0000001".parse().unwrap()).await;
         assert_eq!(looked, Ok(LiveOrders::NoAnswerYet), "{body}");
     }
-    let looked = session(Recorded::new(vec![Ok(answer(200, r#"{"orders":[],"snapshot":true}"#))])).live_orders().await;
+    let looked = session(Recorded::new(vec![Ok(answer(200, r#"{"orders":[],"snapshot":true}"#))]))
+        .live_orders(&"DU0000001".parse().unwrap())
+        .await;
     assert!(matches!(looked, Ok(LiveOrders::Orders(listing)) if listing.complete && listing.rows.is_empty()));
     let transport = Recorded::new(vec![Ok(answer(200, r#"{"orders":[],"snapshot":false}"#))]);
     session(transport.clone()).refresh_live_orders().await.unwrap();
@@ -116,7 +119,8 @@ async fn a_live_order_is_read_with_numbers_as_text_and_empty_fields() {
         "totalSize":"10.0","filledQuantity":4.0,"remainingQuantity":"6","avgPrice":"","status":"Submitted",
         "order_ccp_status":"Submitted","order_ref":"c123","lastExecutionTime":"261124150000","lastExecutionTime_r":1795532400000},
         {"orderId":1235,"parentId":1234,"status":"PreSubmitted","side":"SELL"}],"snapshot":true}"#;
-    let looked = session(Recorded::new(vec![Ok(answer(200, body))])).live_orders().await.unwrap();
+    let looked =
+        session(Recorded::new(vec![Ok(answer(200, body))])).live_orders(&"DU0000001".parse().unwrap()).await.unwrap();
     let LiveOrders::Orders(listing) = looked else { panic!("{looked:?}") };
     assert!(listing.complete);
     let [order, exit] = listing.rows.as_slice() else { panic!("{listing:?}") };
@@ -132,11 +136,13 @@ async fn a_live_order_is_read_with_numbers_as_text_and_empty_fields() {
 async fn a_list_with_a_row_that_cannot_be_read_proves_nothing() {
     let body =
         r#"{"orders":[{"orderId":-1,"status":"Submitted"},{"orderId":7,"status":"Filled"},{"x":1}],"snapshot":true}"#;
-    let looked = session(Recorded::new(vec![Ok(answer(200, body))])).live_orders().await.unwrap();
+    let looked =
+        session(Recorded::new(vec![Ok(answer(200, body))])).live_orders(&"DU0000001".parse().unwrap()).await.unwrap();
     assert!(matches!(looked, LiveOrders::Orders(listing) if !listing.complete && listing.rows.len() == 1));
     let row = r#"{"orderId":7,"status":"Filled"}"#;
     let full = format!(r#"{{"orders":[{}],"snapshot":true}}"#, vec![row; 1000].join(","));
-    let looked = session(Recorded::new(vec![Ok(answer(200, &full))])).live_orders().await.unwrap();
+    let looked =
+        session(Recorded::new(vec![Ok(answer(200, &full))])).live_orders(&"DU0000001".parse().unwrap()).await.unwrap();
     assert!(matches!(looked, LiveOrders::Orders(listing) if !listing.complete && listing.rows.len() == 1000));
 }
 

@@ -73,7 +73,7 @@ async fn opened(grant: &Grant) -> Session {
 
 async fn live_orders(session: &Session) -> Vec<broker::LiveOrder> {
     for _ in 0..5 {
-        if let LiveOrders::Orders(listing) = session.live_orders().await.unwrap() {
+        if let LiveOrders::Orders(listing) = session.live_orders(&"DU0000001".parse().unwrap()).await.unwrap() {
             assert!(listing.complete);
             return listing.rows;
         }

@@ -120,8 +120,11 @@ async fn the_line_goes_from_holder_to_holder() {
 async fn the_times_of_looks_go_from_holder_to_holder() {
     let world = World::new().await;
     let lanes = &world.store.lanes;
-    let looks = Looks { last_at: Some(at(7)), due_at: Some(at(12)) };
-    lanes.release_with(world.lease(&user("u-7")).await, &LaneBook { looks, ..LaneBook::default() }).await.unwrap();
+    let looks = Looks { last_at: Some(at(7)), due_at: Some(at(12)), account_id: Some("DU0000002".parse().unwrap()) };
+    lanes
+        .release_with(world.lease(&user("u-7")).await, &LaneBook { looks: looks.clone(), ..LaneBook::default() })
+        .await
+        .unwrap();
     let second = world.lease(&user("u-7")).await;
     assert_eq!(second.book().looks, looks);
     lanes.release(second).await.unwrap();

@@ -15,7 +15,7 @@ use crate::send::out_of_time;
 use crate::session::NoSession;
 
 /// Looks at a contract's price: the first only subscribes (IBKR Web API, market data).
-const PRICE_LOOKS_MAX: u32 = 6;
+const PRICE_LOOKS_MAX: u32 = 4;
 /// Pause between them (IBKR Web API, pacing: ten in a second).
 const PRICE_LOOK_PAUSE: Duration = Duration::from_millis(500);
 
@@ -44,7 +44,7 @@ impl Lane<'_> {
         let sale_at_a_limit = has_limit && ticket.side == Side::Sell && by_quantity;
         let mut prices = Prices::default();
         if (needs.collar && names_a_price(ticket)) || (needs.value && sale_at_a_limit) {
-            match self.market_price(session, conid).await? {
+            match self.market_price(session, conid, PRICE_LOOKS_MAX).await? {
                 Ok(market) => prices.market = market,
                 Err(no_session) => return Ok(Err(no_session)),
             }
@@ -67,10 +67,29 @@ impl Lane<'_> {
         request: &PlaceOrder,
         conid: Conid,
     ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
-        let market = match self.market_price(session, conid).await? {
-            Ok(market) => market,
-            Err(no_session) => return Ok(Err(no_session)),
+        // A preview wants the price to be asked for first (IBKR Web API, preview).
+        if let Err(no_session) = self.market_price(session, conid, 1).await? {
+            return Ok(Err(no_session));
+        }
+        match self.preview(session, request, conid).await? {
+            Ok(None) => {}
+            told => return Ok(told),
+        }
+        let market = self.market_price(session, conid, PRICE_LOOKS_MAX).await?;
+        let value = |market: Decimal| match request.ticket.size {
+            Size::Quantity(quantity) => quantity.get().checked_mul(market).map(rounded_up),
+            Size::CashQuantity(cash) => Some(cash.get()),
         };
+        Ok(market.map(|market| market.and_then(value)))
+    }
+
+    /// The value that the broker's preview tells, if it does.
+    async fn preview(
+        &mut self,
+        session: &Session,
+        request: &PlaceOrder,
+        conid: Conid,
+    ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
         if !self.has_time(DIALOGUE_TIME) {
             return Ok(Err(NoSession::Hold(out_of_time())));
         }
@@ -82,19 +101,14 @@ impl Lane<'_> {
             ticket: &request.ticket,
             manual_order_time: None,
         };
-        let at_market = market.and_then(|market| match request.ticket.size {
-            Size::Quantity(quantity) => quantity.get().checked_mul(market).map(rounded_up),
-            Size::CashQuantity(cash) => Some(cash.get()),
-        });
         match session.preview(&order).await {
             Ok(preview) => {
-                let amount = preview.amount.map(|amount| amount.abs()).filter(|amount| !amount.is_zero());
-                Ok(Ok(amount.map(rounded_up).or(at_market)))
+                Ok(Ok(preview.amount.map(|amount| rounded_up(amount.abs())).filter(|amount| !amount.is_zero())))
             }
             Err(error) if lies_in_the_session(&error) => {
                 self.session_failed(&error).await.map(|reason| Err(NoSession::Hold(reason)))
             }
-            Err(_) => Ok(Ok(at_market)),
+            Err(_) => Ok(Ok(None)),
         }
     }
 
@@ -103,14 +117,15 @@ impl Lane<'_> {
         &mut self,
         session: &Session,
         conid: Conid,
+        looks: u32,
     ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
-        for look in 1..=PRICE_LOOKS_MAX {
+        for look in 1..=looks {
             if !self.has_time(DIALOGUE_TIME) {
                 return Ok(Err(NoSession::Hold(out_of_time())));
             }
             match session.market_price(conid).await {
                 Ok(Some(price)) => return Ok(Ok(Some(price))),
-                Ok(None) if look < PRICE_LOOKS_MAX => tokio::time::sleep(PRICE_LOOK_PAUSE).await,
+                Ok(None) if look < looks => tokio::time::sleep(PRICE_LOOK_PAUSE).await,
                 Ok(None) | Err(CallError::Refused { .. } | CallError::WrongPath | CallError::Invalid(_)) => break,
                 Err(error) => return self.session_failed(&error).await.map(|reason| Err(NoSession::Hold(reason))),
             }
