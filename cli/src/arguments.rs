@@ -1,5 +1,21 @@
 //! What can be written after `courier`.
 
+mod connections;
+mod dead_letters;
+mod doctor;
+mod halt;
+mod keys;
+mod orders;
+
+pub(crate) use connections::{
+    ConnectionArguments, ConnectionsCommand, ConnectionsListArguments, DisconnectArguments, ImportArguments,
+};
+pub(crate) use dead_letters::{DeadLetterArguments, DeadLettersCommand, ReplayArguments};
+pub(crate) use doctor::DoctorArguments;
+pub(crate) use halt::{HaltArguments, HaltScopeArguments};
+pub(crate) use keys::{KeysCommand, KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments};
+pub(crate) use orders::{OrderArguments, OrdersCommand, OrdersListArguments, OrdersReviewArguments, Stands};
+
 use clap::{Args, Parser, Subcommand};
 use domain::{AlgorithmId, PrincipalId, UserId};
 use jiff::civil::Date;
@@ -11,8 +27,8 @@ Exit codes:
   2  the command line cannot be read";
 
 const WHICH_STACK: &str = "\
-Which stack: each table comes from the environment (COURIER_RULES_TABLE, COURIER_ORDERS_TABLE) if it is set there, else
-from the outputs of the CloudFormation stack --stack. Region and credentials are the AWS ones (AWS_REGION, AWS_PROFILE …);
+Which stack: each table, queue and secret comes from the environment (its output in upper snake case after COURIER_, such as
+COURIER_ORDERS_TABLE, COURIER_RULES_TABLE, COURIER_CONSUMER_SECRET_ARN) if it is set there, else from the outputs of the CloudFormation stack --stack. Region and credentials are the AWS ones (AWS_REGION, AWS_PROFILE …);
 AWS_ENDPOINT_URL leads elsewhere, for instance to the stack of `courier local`, which prints what to set.";
 
 /// Carries orders from trading algorithms to Interactive Brokers.
@@ -31,12 +47,52 @@ pub(crate) enum Command {
     /// Run everything once, on this machine, against a paper broker, and check it.
     #[command(after_help = EXIT_CODES)]
     Demo(DemoArguments),
+    /// Find out why the broker does not take the consumer (`401 invalid consumer`), and how to mend it.
+    #[command(after_help = doctor::DOCTOR_HELP)]
+    Doctor(DoctorArguments),
+    /// Make the consumer's keys, and what IBKR is sent of them.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Keep the same stack running, with a connected user and no orders, until Ctrl-C.
     Local(LocalArguments),
     /// Say which algorithms there are, and who may send orders for each.
     Algorithms {
         #[command(subcommand)]
         command: AlgorithmsCommand,
+    },
+    /// Read the ledger, and decide what only a person can decide.
+    Orders {
+        #[command(subcommand)]
+        command: OrdersCommand,
+    },
+    /// See who is connected, end connections, bring in a first party's own token.
+    Connections {
+        #[command(subcommand)]
+        command: ConnectionsCommand,
+    },
+    /// Stop sending: everything, one user's orders, or one algorithm's.
+    #[command(after_help = halt::HALT_HELP)]
+    Halt {
+        #[command(subcommand)]
+        scope: HaltScopeArguments,
+    },
+    /// Send again what a halt stopped.
+    #[command(after_help = halt::HALT_HELP)]
+    Resume {
+        #[command(subcommand)]
+        scope: HaltScopeArguments,
+    },
+    /// Look at what the order queue could not work on, and replay it through the ledger.
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLettersCommand,
+    },
+    /// Print the completions of a shell: `source <(courier completions bash)`.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
     },
     /// Read what was refused before it became an order.
     Refusals {
@@ -130,7 +186,7 @@ pub(crate) struct RefusalsArguments {
     pub(crate) stack: StackArguments,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct StackArguments {
     /// Name of the CloudFormation stack.
     #[arg(long, default_value = "courier", value_name = "NAME")]

@@ -5,9 +5,12 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use domain::AlgorithmId;
+use domain::{AlgorithmId, ConnectionId, OrderKey, UserId};
+use platform::ConsumerError;
+use sessions::CompleteError;
 use stack::StackError;
 use store::StoreError;
+use trading::ReviewRefused;
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -40,6 +43,57 @@ pub(crate) enum CourierError {
         "the stack {stack:?} has no output {output}. Name the stack with --stack, or set {variable} in the environment."
     )]
     NoOutput { stack: String, output: &'static str, variable: String },
+    /// There is no such stack.
+    #[error("there is no stack {0:?} in this region and account. Name it with --stack, and check AWS_REGION.")]
+    NoStack(String),
+    /// The secret holds keys already.
+    #[error(
+        "the consumer's secret holds keys already, and IBKR may hold their public halves. `courier keys show` tells which; \
+         --replace makes new ones all the same, and --out makes files alone."
+    )]
+    KeysThere,
+    /// The secret holds no keys.
+    #[error("the consumer's secret is empty. `courier keys generate` fills it.")]
+    NoKeys,
+    /// The secret cannot be read.
+    #[error("the consumer's secret cannot be used: {0}. `courier doctor --offline` tells all that is wrong with it.")]
+    KeysMalformed(String),
+    /// There is no such order.
+    #[error("there is no order {0}. `courier orders list --user …` shows those that there are.")]
+    NoOrder(OrderKey),
+    /// A person's decision was not written.
+    #[error(transparent)]
+    Review(#[from] ReviewRefused),
+    /// An order by cash is filled by a quantity that only the broker tells.
+    #[error("say how much was filled: --filled QUANTITY. The order does not tell its quantity itself.")]
+    FilledUnknown,
+    /// There is no such connection.
+    #[error(
+        "the user {user} has no connection {connection}. `courier connections list --user …` shows those that there are."
+    )]
+    NoConnection { user: UserId, connection: ConnectionId },
+    /// The file with the access token cannot be used.
+    #[error(
+        "the access token cannot be used: {0}. The file is a JSON object with access_token (20 hexadecimal digits) and \
+         access_token_secret (344 characters of base64)."
+    )]
+    AccessToken(String),
+    /// The access token became no connection.
+    #[error(
+        "the access token was not imported, and nothing was kept. `courier doctor --access-token FILE` finds out more"
+    )]
+    Import(#[source] CompleteError),
+    /// The consumer's secret cannot be used.
+    #[error(transparent)]
+    Consumer(#[from] ConsumerError),
+    /// A value of the stack cannot be used.
+    #[error("{name} is {value:?}: {problem}")]
+    Setting { name: &'static str, value: String, problem: String },
+    /// There is no such dead letter.
+    #[error(
+        "there is no dead letter {0} now: it was taken up, or somebody else has it in hand. `courier dead-letters list` shows the rest."
+    )]
+    NoDeadLetter(String),
     /// A local service gave no answer.
     #[error("{request}: no answer")]
     NoAnswer { request: String, source: Source },

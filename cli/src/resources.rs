@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use access::Tokens;
 use aws_config::SdkConfig;
-use platform::SystemEntropy;
+use aws_sdk_cloudformation::types::Stack;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
+use domain::Secret;
 use platform::environment::optional;
-use store::{Database, Orders, Rules};
+use platform::{ConsumerSource, LoadedConsumer, SystemClock, SystemEntropy};
+use store::{Connections, Database, DeadLetters, OrderQueue, Orders, Rules, Sealer, SealingKeys};
+use url::Url;
 
 use crate::error::CourierError;
 
@@ -33,6 +39,93 @@ impl Resources {
         Ok(Orders::new(&database(&self.sdk), self.output("OrdersTable").await?))
     }
 
+    /// The table of connections.
+    pub(crate) async fn connections(&self) -> Result<Connections, CourierError> {
+        Ok(Connections::new(&database(&self.sdk), self.output("ConnectionsTable").await?))
+    }
+
+    /// The queue of orders.
+    pub(crate) async fn order_queue(&self) -> Result<OrderQueue, CourierError> {
+        Ok(OrderQueue::new(aws_sdk_sqs::Client::new(&self.sdk), self.output("OrderQueueUrl").await?))
+    }
+
+    /// Its dead letters.
+    pub(crate) async fn dead_letters(&self) -> Result<DeadLetters, CourierError> {
+        Ok(DeadLetters::new(aws_sdk_sqs::Client::new(&self.sdk), self.output("OrderDeadLetterQueueUrl").await?))
+    }
+
+    /// What seals and opens the users' tokens. The operator's own role must be allowed to read the sealing key.
+    pub(crate) async fn tokens(&self) -> Result<Tokens, CourierError> {
+        let arn = self.output("SealingKeySecretArn").await?;
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        let answer = client.get_secret_value().secret_id(&arn).send().await;
+        let answer = answer.map_err(|error| CourierError::aws(format!("reading the sealing key {arn}"), error))?;
+        let current = Secret::new(answer.secret_string.unwrap_or_default());
+        let failed = CourierError::machine("deriving the sealing key");
+        let sealer = Sealer::new(&SealingKeys { current, previous: None }).map_err(|error| failed(error.into()))?;
+        Ok(Tokens::new(Arc::new(sealer), Arc::new(SystemEntropy)))
+    }
+
+    /// The broker.
+    pub(crate) async fn api(&self) -> Result<Api, CourierError> {
+        let value = self.broker_api_url().await?;
+        let invalid = |error: url::ParseError| CourierError::Setting {
+            name: "BrokerApiUrl",
+            value: value.clone(),
+            problem: error.to_string(),
+        };
+        let api = Url::parse(&value).map_err(invalid)?;
+        let address = BrokerAddress { authorize: api.clone(), api, query_signing: QuerySigning::default() };
+        let failed = CourierError::machine("making the client of the broker");
+        let transport = HttpTransport::new().map_err(|error| failed(error.into()))?;
+        Ok(Api::new(address, Arc::new(transport), Arc::new(SystemClock), Arc::new(SystemEntropy)))
+    }
+
+    /// The consumer with both its keys.
+    pub(crate) async fn consumer(&self) -> Result<Arc<LoadedConsumer>, CourierError> {
+        let arn = self.output("ConsumerSecretArn").await?;
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        Ok(ConsumerSource::new(client, arn, self.api().await?).current().await?)
+    }
+
+    /// The consumer's secret as it stands, empty if nobody has filled it.
+    pub(crate) async fn consumer_secret(&self) -> Result<Secret, CourierError> {
+        let arn = self.output("ConsumerSecretArn").await?;
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        match client.get_secret_value().secret_id(&arn).send().await {
+            Ok(answer) => Ok(Secret::new(answer.secret_string.unwrap_or_default())),
+            // A secret that was never filled has no value to give.
+            Err(error)
+                if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
+            {
+                Ok(Secret::new(String::new()))
+            }
+            Err(error) => Err(CourierError::aws(format!("reading the consumer's secret {arn}"), error)),
+        }
+    }
+
+    /// Replaces the consumer's secret.
+    pub(crate) async fn put_consumer_secret(&self, text: &Secret) -> Result<String, CourierError> {
+        let arn = self.output("ConsumerSecretArn").await?;
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        let put = client.put_secret_value().secret_id(&arn).secret_string(text.expose());
+        put.send().await.map_err(|error| CourierError::aws(format!("writing the consumer's secret {arn}"), error))?;
+        Ok(arn)
+    }
+
+    /// The base of every call to the broker: `COURIER_BROKER_API_URL`, else the stack's parameter.
+    pub(crate) async fn broker_api_url(&self) -> Result<String, CourierError> {
+        const PARAMETER: &str = "BrokerApiUrl";
+        let variable = variable_of(PARAMETER);
+        if let Some(value) = optional(&variable) {
+            return Ok(value);
+        }
+        let missing = CourierError::NoOutput { stack: self.stack.clone(), output: PARAMETER, variable };
+        let parameters = self.description().await?.parameters.unwrap_or_default();
+        let named = parameters.into_iter().find(|parameter| parameter.parameter_key() == Some(PARAMETER));
+        named.and_then(|parameter| parameter.parameter_value).ok_or(missing)
+    }
+
     async fn output(&self, name: &'static str) -> Result<String, CourierError> {
         let variable = variable_of(name);
         if let Some(value) = optional(&variable) {
@@ -43,13 +136,16 @@ impl Resources {
     }
 
     async fn outputs(&self) -> Result<BTreeMap<String, String>, CourierError> {
-        let client = aws_sdk_cloudformation::Client::new(&self.sdk);
-        let answer =
-            client.describe_stacks().stack_name(&self.stack).send().await.map_err(|error| {
-                CourierError::aws(format!("reading the outputs of the stack {:?}", self.stack), error)
-            })?;
-        let outputs = answer.stacks.unwrap_or_default().into_iter().flat_map(|stack| stack.outputs.unwrap_or_default());
+        let outputs = self.description().await?.outputs.unwrap_or_default().into_iter();
         Ok(outputs.filter_map(|output| Some((output.output_key?, output.output_value?))).collect())
+    }
+
+    async fn description(&self) -> Result<Stack, CourierError> {
+        let client = aws_sdk_cloudformation::Client::new(&self.sdk);
+        let doing = || format!("reading the outputs of the stack {:?}", self.stack);
+        let answer = client.describe_stacks().stack_name(&self.stack).send().await;
+        let stacks = answer.map_err(|error| CourierError::aws(doing(), error))?.stacks.unwrap_or_default();
+        stacks.into_iter().next().ok_or_else(|| CourierError::NoStack(self.stack.clone()))
     }
 }
 

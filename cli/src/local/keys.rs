@@ -1,17 +1,13 @@
 //! A consumer's keys, as a vendor makes them for IBKR with openssl: made anew for each local stack.
 
-use getrandom::SysRng;
 use paper_broker::ConsumerRegistration;
-use rsa::PrivateKey;
-use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
-use rsa::rand_core::UnwrapErr;
 use serde_json::{Value, json};
 
 use crate::error::CourierError;
+use crate::key_pair::KeyPair;
 
 /// Nine letters, as IBKR's are.
 const CONSUMER_KEY: &str = "LOCALDEMO";
-const KEY_BITS: usize = 2_048;
 /// The 2048-bit group of RFC 3526 (group 14), generator 2. A vendor makes a prime of their own; finding a safe prime takes a
 /// minute, and adds nothing on one machine.
 const DIFFIE_HELLMAN_PARAMETERS: &str = include_str!("dhparam.pem");
@@ -22,16 +18,11 @@ pub(crate) struct ConsumerKeys {
     encryption: KeyPair,
 }
 
-struct KeyPair {
-    private_pem: String,
-    public_pem: String,
-}
-
 impl ConsumerKeys {
-    /// Makes both pairs, on threads of their own.
+    /// Makes both pairs.
     pub(crate) async fn make() -> Result<Self, CourierError> {
-        let [signature, encryption] = [(); 2].map(|()| tokio::task::spawn_blocking(KeyPair::make));
-        Ok(Self { signature: signature.await.map_err(failed)??, encryption: encryption.await.map_err(failed)?? })
+        let [signature, encryption] = KeyPair::make_two().await?;
+        Ok(Self { signature, encryption })
     }
 
     /// What the operator puts at `ConsumerSecretArn` (contract: Stack).
@@ -64,18 +55,4 @@ impl ConsumerKeys {
             ("private encryption key", &self.encryption.private_pem),
         ]
     }
-}
-
-impl KeyPair {
-    fn make() -> Result<Self, CourierError> {
-        let key = PrivateKey::new(&mut UnwrapErr(SysRng), KEY_BITS).map_err(failed)?;
-        Ok(Self {
-            private_pem: key.to_pkcs8_pem(LineEnding::LF).map_err(failed)?.to_string(),
-            public_pem: key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(failed)?,
-        })
-    }
-}
-
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> CourierError {
-    CourierError::Machine { doing: "making the consumer's keys", source: error.into() }
 }

@@ -43,6 +43,6 @@ pub use words::{AccessToken, ConsumerIdentity, InvalidWord, RequestToken, Verifi
 
 // The words of `signing` that this crate's callers need, so that they need not know that crate.
 pub use signing::{
-    AccessTokenSecret, DiffieHellmanParameters, EncryptionKey, LiveSessionToken, ProofFailed, QuerySigning,
-    SignatureKey, SigningError, default_realm, public_key_fingerprint,
+    AccessTokenSecret, BaseString, DiffieHellmanParameters, EncryptionKey, LiveSessionToken, OAuthHeader, Primality,
+    ProofFailed, QuerySigning, SignatureKey, SigningError, default_realm, public_key_fingerprint,
 };

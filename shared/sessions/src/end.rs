@@ -10,6 +10,27 @@ use store::{Connections, StoreError, Versioned};
 /// How often an end is begun anew when somebody else writes the connection at the same time.
 const TRIES_MAX: u32 = 5;
 
+/// Who ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// Its user.
+    User,
+    /// The operator.
+    Operator,
+}
+
+impl EndedBy {
+    /// What the user reads of it.
+    fn reason(self) -> Reason {
+        let (code, who) = match self {
+            Self::User => ("disconnected_by_user", "You disconnected."),
+            Self::Operator => ("disconnected_by_operator", "The operator of this platform disconnected you."),
+        };
+        let rest = "The broker's own list of third parties still names this platform until you remove it there.";
+        Reason::new(code, format!("{who} {rest}"))
+    }
+}
+
 /// The use case, with what it needs.
 #[derive(Debug, Clone)]
 pub struct End {
@@ -27,11 +48,21 @@ impl End {
     /// Logs out at the broker and forgets the tokens; `false` if there is no such connection. Ending twice is ending
     /// once. The tokens go first: whatever the broker says, nothing of this connection is sent after it.
     pub async fn end(&self, user_id: &UserId, connection_id: &ConnectionId) -> Result<bool, StoreError> {
+        self.end_by(EndedBy::User, user_id, connection_id).await
+    }
+
+    /// The same, and the user reads who did it.
+    pub async fn end_by(
+        &self,
+        by: EndedBy,
+        user_id: &UserId,
+        connection_id: &ConnectionId,
+    ) -> Result<bool, StoreError> {
         let mut tries = 0;
         loop {
             let Some(mut connection) = self.connections.get(user_id, connection_id).await? else { return Ok(false) };
             let before = connection.value.clone();
-            match self.forget(&mut connection).await {
+            match self.forget(&mut connection, by).await {
                 Ok(()) => {
                     self.log_out(&before).await;
                     return Ok(true);
@@ -42,15 +73,12 @@ impl End {
         }
     }
 
-    async fn forget(&self, connection: &mut Versioned<Connection>) -> Result<(), StoreError> {
+    async fn forget(&self, connection: &mut Versioned<Connection>, by: EndedBy) -> Result<(), StoreError> {
         connection.value.tokens = None;
         connection.value.turn(ConnectionStatus::Disconnected);
         connection.value.session = SessionState::Closed;
         connection.value.next_renewal_at = None;
-        connection.value.last_error = Some(Reason::new(
-            "disconnected_by_user",
-            "You disconnected. The broker's own list of third parties still names this platform until you remove it there.",
-        ));
+        connection.value.last_error = Some(by.reason());
         connection.value.updated_at = self.clock.now();
         self.connections.save(connection).await
     }

@@ -2,6 +2,7 @@
 
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Odd, Resize as _};
+use crypto_primes::{Flavor, is_prime};
 use der::asn1::UintRef;
 use der::{Decode as _, Reader as _, SliceReader};
 use zeroize::{Zeroize as _, Zeroizing};
@@ -90,6 +91,36 @@ impl DiffieHellmanParameters {
     pub fn prime(&self) -> Box<[u8]> {
         self.modulus.modulus().as_ref().to_be_bytes_trimmed_vartime()
     }
+
+    /// The generator modulo the prime, big-endian, without leading zeros; `openssl dhparam` writes 2.
+    #[must_use]
+    pub fn generator(&self) -> Box<[u8]> {
+        self.generator.retrieve().to_be_bytes_trimmed_vartime()
+    }
+
+    /// What the number that should be a prime is (Baillie-PSW). It takes some tenths of a second: for whoever examines a file.
+    #[must_use]
+    pub fn primality(&self) -> Primality {
+        let prime = self.modulus.modulus().as_ref();
+        if !is_prime(Flavor::Any, prime) {
+            Primality::Composite
+        } else if is_prime(Flavor::Safe, prime) {
+            Primality::SafePrime
+        } else {
+            Primality::Prime
+        }
+    }
+}
+
+/// What a number that should be a prime is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Primality {
+    /// A prime whose half is one as well: what `openssl dhparam` makes.
+    SafePrime,
+    /// A prime.
+    Prime,
+    /// No prime.
+    Composite,
 }
 
 fn integers(der: &[u8]) -> der::Result<(&[u8], &[u8])> {

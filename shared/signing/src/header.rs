@@ -1,7 +1,10 @@
 //! The `Authorization` header (RFC 5849 section 3.5.1).
 
-use crate::Parameters;
+use percent_encoding::percent_decode_str;
+use url::Url;
+
 use crate::base_string::percent_encode;
+use crate::{BaseString, Parameters, QuerySigning};
 
 /// The consumer key that IBKR publishes for tests.
 const TEST_CONSUMER_KEY: &str = "TESTCONS";
@@ -26,9 +29,80 @@ pub fn authorization_header(realm: &str, parameters: &Parameters, signature: &st
     format!("OAuth {}", fields.join(", "))
 }
 
+/// Parameters of a header that are read; a real one has ten.
+const FIELDS_MAX: usize = 32;
+
+/// An `Authorization` header taken apart, whoever wrote it: to find what is wrong with it, and to compare two clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthHeader {
+    /// The realm, where there is one.
+    pub realm: Option<String>,
+    /// Everything that is signed, decoded, in the header's order.
+    pub parameters: Vec<(String, String)>,
+    /// The signature as it stands there, still encoded.
+    pub raw_signature: Option<String>,
+}
+
+impl OAuthHeader {
+    /// Reads `OAuth name="value", …`, with or without quotes; `None` if it does not begin with `OAuth` and a space. What
+    /// is no `name=value` is passed over.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let list = text.trim().strip_prefix("OAuth ")?;
+        let mut header = Self { realm: None, parameters: Vec::new(), raw_signature: None };
+        for (name, raw) in list.split(',').take(FIELDS_MAX).filter_map(|item| item.trim().split_once('=')) {
+            let raw = raw.trim_matches('"');
+            match name {
+                "realm" => header.realm = Some(decoded(raw)),
+                "oauth_signature" => header.raw_signature = Some(raw.to_owned()),
+                _ => header.parameters.push((name.to_owned(), decoded(raw))),
+            }
+        }
+        Some(header)
+    }
+
+    /// A signed parameter's value.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The signature in base64.
+    #[must_use]
+    pub fn signature(&self) -> Option<String> {
+        self.raw_signature.as_deref().map(decoded)
+    }
+
+    /// The text that this header's signature should sign, without the secret that goes before it at the live session token.
+    #[must_use]
+    pub fn base_string(&self, method: &str, url: &Url, query: QuerySigning) -> BaseString {
+        let fields: Vec<(&str, &str)> =
+            self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        BaseString::new(method, url, query, &Parameters::default(), &fields)
+    }
+}
+
+fn decoded(raw: &str) -> String {
+    percent_decode_str(raw).decode_utf8_lossy().into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_taken_apart_gives_the_base_string_that_was_signed() {
+        let url = Url::parse("https://api.ibkr.com/v1/api/oauth/request_token").unwrap();
+        let parameters = Parameters::default().with("oauth_callback", "oob").with("oauth_consumer_key", "TESTCONS");
+        let header = OAuthHeader::parse(&authorization_header("test_realm", &parameters, "a+b/c=")).unwrap();
+        assert_eq!(header.realm.as_deref(), Some("test_realm"));
+        assert_eq!(header.get("oauth_consumer_key"), Some("TESTCONS"));
+        assert_eq!(header.signature().as_deref(), Some("a+b/c="));
+        let signed = BaseString::new("POST", &url, QuerySigning::Omit, &parameters, &[]);
+        assert_eq!(header.base_string("POST", &url, QuerySigning::Omit), signed);
+        assert_eq!(OAuthHeader::parse("Bearer x"), None);
+        assert_eq!(OAuthHeader::parse("OAuth").map(|header| header.realm), None);
+    }
 
     #[test]
     fn the_realm_comes_first_and_the_signature_is_encoded() {

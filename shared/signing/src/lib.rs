@@ -22,9 +22,9 @@ mod rsa_keys;
 mod secrets;
 
 pub use base_string::{BaseString, Parameters, QuerySigning};
-pub use diffie_hellman::DiffieHellmanParameters;
+pub use diffie_hellman::{DiffieHellmanParameters, Primality};
 pub use error::{ProofFailed, SigningError};
-pub use header::{authorization_header, default_realm};
+pub use header::{OAuthHeader, authorization_header, default_realm};
 pub use live_session_token::{LiveSessionToken, UnprovedLiveSessionToken};
 pub use rsa_keys::{EncryptionKey, SignatureKey, public_key_fingerprint};
 pub use secrets::{AccessTokenSecret, DiffieHellmanRandom, SharedSecret};

@@ -53,6 +53,12 @@ impl SignatureKey {
     pub fn fingerprint(&self) -> &str {
         &self.0.fingerprint
     }
+
+    /// Size of the modulus in bits.
+    #[must_use]
+    pub fn bits(&self) -> u32 {
+        self.0.private.n().bit_width_vartime()
+    }
 }
 
 /// The key that opens access token secrets (`private_encryption.pem`). Only the completion of a connection needs it.
@@ -95,6 +101,12 @@ impl EncryptionKey {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.0.fingerprint
+    }
+
+    /// Size of the modulus in bits.
+    #[must_use]
+    pub fn bits(&self) -> u32 {
+        self.0.private.n().bit_width_vartime()
     }
 }
 

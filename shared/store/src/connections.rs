@@ -15,7 +15,7 @@ const PAGES_MAX: usize = 10;
 /// The table of connections. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Connections {
-    table: DocumentTable,
+    pub(crate) table: DocumentTable,
 }
 
 impl Connections {

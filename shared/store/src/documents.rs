@@ -202,7 +202,7 @@ impl DocumentTable {
         Ok(row)
     }
 
-    fn read<D: Document>(&self, mut row: Attributes) -> Result<Versioned<D>, StoreError> {
+    pub(crate) fn read<D: Document>(&self, mut row: Attributes) -> Result<Versioned<D>, StoreError> {
         let key = D::KEY.map(|name| text_of(&row, name).unwrap_or("?").to_owned());
         let corrupt = |why: &str| StoreError::corrupt(&self.name, key.join("/"), why.to_owned());
         let version = number_of(&row, VERSION).ok_or_else(|| corrupt("it has no version"))?;

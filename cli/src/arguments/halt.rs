@@ -1,0 +1,57 @@
+//! What can be written after `courier halt` and `courier resume`.
+
+#![allow(clippy::doc_markdown, reason = "these comments are the help that people read at a terminal")]
+
+use clap::{Args, Subcommand};
+use domain::{AlgorithmId, UserId};
+
+use super::StackArguments;
+
+pub(super) const HALT_HELP: &str = "\
+While a halt is on, nothing new is sent: orders wait, and expire. Cancels pass. What is at the broker stays there.
+It acts on the next intent: no restart, no deployment.
+
+Examples:
+  courier halt all --reason 'IBKR reports a fault'
+  courier halt algorithm mean-reversion-7 --reason 'sends too much'
+  courier halt user u-7 --reason 'asked by phone'
+  courier halt show
+  courier resume all";
+
+/// What is halted or resumed.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum HaltScopeArguments {
+    /// Everything, of every user.
+    All(HaltArguments),
+    /// One user's orders, of any algorithm.
+    User {
+        /// The user.
+        user: UserId,
+        #[command(flatten)]
+        arguments: HaltArguments,
+    },
+    /// One algorithm's orders, of every user.
+    Algorithm {
+        /// The algorithm.
+        algorithm: AlgorithmId,
+        #[command(flatten)]
+        arguments: HaltArguments,
+    },
+    /// Show which halts are on: over everything, over each registered algorithm, and over --user.
+    Show {
+        /// Look at this user's too.
+        #[arg(long)]
+        user: Option<UserId>,
+        #[command(flatten)]
+        stack: StackArguments,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HaltArguments {
+    /// Why, in words. Orders that wait show it.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}

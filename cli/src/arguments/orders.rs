@@ -1,0 +1,117 @@
+//! What can be written after `courier orders`.
+
+#![allow(clippy::doc_markdown, reason = "these comments are the help that people read at a terminal")]
+
+use clap::{Args, Subcommand, ValueEnum};
+use domain::{BrokerOrderId, BrokerStatus, OrderId, OrderStatus, UserId};
+use rust_decimal::Decimal;
+
+use super::{StackArguments, WHICH_STACK};
+
+pub(super) const REVIEW_HELP: &str = "\
+How to decide: look the order up at IBKR (Client Portal, Orders & Trades; or TWS) by its account, contract, time and the client
+order id, which IBKR shows as the order's reference. Then say what you saw:
+  courier orders review u-7 mr7-1 --never-placed --because 'not in orders and trades of 25 November' --yes
+  courier orders review u-7 mr7-1 --broker-order 1234 --stands filled --filled 10 --price 187.50 --because 'trade 0001f4e8' --yes
+Without a decision it shows the evidence. Without --yes it shows what the decision would make of the order.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrdersCommand {
+    /// List the orders that are not final; with --user all of a user's, with --status those of a status.
+    #[command(after_help = WHICH_STACK)]
+    List(OrdersListArguments),
+    /// Show one order with its history.
+    #[command(after_help = WHICH_STACK)]
+    Show(OrderArguments),
+    /// Decide an order that needs review, on what you saw at the broker.
+    #[command(after_help = REVIEW_HELP)]
+    Review(OrdersReviewArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OrdersListArguments {
+    /// Only this user's.
+    #[arg(long)]
+    pub(crate) user: Option<UserId>,
+    /// Only those of this status. Without --user the whole table is read for it.
+    #[arg(long, value_parser = status, value_name = "STATUS")]
+    pub(crate) status: Option<OrderStatus>,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OrderArguments {
+    /// Whose order.
+    pub(crate) user: UserId,
+    /// Its id.
+    pub(crate) order: OrderId,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OrdersReviewArguments {
+    /// Whose order.
+    pub(crate) user: UserId,
+    /// Its id.
+    pub(crate) order: OrderId,
+    /// The broker never had it: it is in no list of orders or trades since it was sent.
+    #[arg(long, conflicts_with_all = ["broker_order", "stands"], requires = "because")]
+    pub(crate) never_placed: bool,
+    /// The broker has it, or had it, under this number.
+    #[arg(long, value_name = "NUMBER", requires = "stands")]
+    pub(crate) broker_order: Option<BrokerOrderId>,
+    /// How it stands there.
+    #[arg(long, requires_all = ["broker_order", "because"])]
+    pub(crate) stands: Option<Stands>,
+    /// How much of it was filled. Left out: all of it for `filled`, nothing else.
+    #[arg(long, value_name = "QUANTITY", requires = "stands")]
+    pub(crate) filled: Option<Decimal>,
+    /// At what price on average.
+    #[arg(long, requires = "filled")]
+    pub(crate) price: Option<Decimal>,
+    /// The evidence, in words. It stays in the order's history, which the user sees.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) because: Option<String>,
+    /// Who decides. It stays in the order's history.
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "the operator", hide_env_values = true)]
+    pub(crate) by: String,
+    /// Write the decision.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+/// How an order stands at the broker, in the contract's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stands {
+    /// It is at work; with --filled a part of it is done.
+    Working,
+    /// Its cancel is under way.
+    Cancelling,
+    /// It is done.
+    Filled,
+    /// It was cancelled.
+    Cancelled,
+    /// The broker refused it (`Inactive`).
+    Rejected,
+}
+
+impl Stands {
+    /// The broker's word for it.
+    pub(crate) fn broker_status(self) -> BrokerStatus {
+        match self {
+            Self::Working => BrokerStatus::Submitted,
+            Self::Cancelling => BrokerStatus::PendingCancel,
+            Self::Filled => BrokerStatus::Filled,
+            Self::Cancelled => BrokerStatus::Cancelled,
+            Self::Rejected => BrokerStatus::Inactive,
+        }
+    }
+}
+
+fn status(word: &str) -> Result<OrderStatus, String> {
+    serde_json::from_value(serde_json::Value::from(word)).map_err(|error| error.to_string())
+}

@@ -1,0 +1,294 @@
+//! `courier dead-letters`: what the order queue could not work on.
+
+use std::sync::Arc;
+
+use domain::{Command, PrincipalId};
+use jiff::Timestamp;
+use platform::SystemClock;
+use serde::Serialize;
+use serde_json::json;
+use store::{DeadLetter, DeadLetters, OrderQueue, Wake};
+use trading::{Intake, Request, Sender};
+
+use crate::arguments::{DeadLetterArguments, ReplayArguments, StackArguments};
+use crate::error::CourierError;
+use crate::output::{print, print_json, table, tell};
+use crate::resources::Resources;
+
+/// Letters that are looked at in one call.
+const LETTERS_MAX: usize = 500;
+
+/// What a replay does with a letter.
+#[derive(Debug, Clone, PartialEq)]
+enum Plan {
+    /// Put it on record, and wake the worker.
+    Record(Box<Request>),
+    /// Nothing is left to do: the letter goes.
+    Done(String),
+    /// It stays where it is.
+    Leave(String),
+}
+
+#[derive(Serialize)]
+struct Shown<'l> {
+    message_id: &'l str,
+    sender_id: &'l str,
+    user_id: &'l str,
+    order_id: Option<String>,
+    replay: String,
+}
+
+struct Desk {
+    letters: DeadLetters,
+    queue: OrderQueue,
+    intake: Intake,
+}
+
+pub(crate) async fn run_list(arguments: &StackArguments) -> Result<(), CourierError> {
+    let desk = Desk::open(&arguments.stack).await?;
+    let planned = desk.planned(None).await?;
+    desk.give_back(&planned).await?;
+    show(&planned, arguments.json);
+    Ok(())
+}
+
+pub(crate) async fn run_show(arguments: &DeadLetterArguments) -> Result<(), CourierError> {
+    let desk = Desk::open(&arguments.stack.stack).await?;
+    let planned = desk.planned(None).await?;
+    desk.give_back(&planned).await?;
+    let found = planned.iter().find(|(letter, _)| letter.message_id == arguments.message);
+    let (letter, plan) = found.ok_or_else(|| CourierError::NoDeadLetter(arguments.message.clone()))?;
+    if arguments.stack.json {
+        print_json(&json!({"letter": shown(letter, plan), "receive_count": letter.receive_count, "body": letter.body}));
+    } else {
+        show(std::slice::from_ref(&(letter.clone(), plan.clone())), false);
+        print(&letter.body);
+    }
+    Ok(())
+}
+
+pub(crate) async fn run_replay(arguments: &ReplayArguments) -> Result<(), CourierError> {
+    let desk = Desk::open(&arguments.stack.stack).await?;
+    let planned = desk.planned(arguments.message.as_deref()).await?;
+    show(&planned, arguments.stack.json);
+    if !arguments.yes {
+        desk.give_back(&planned).await?;
+        tell("Nothing is done. Do it with --yes.");
+        return Ok(());
+    }
+    for (letter, plan) in &planned {
+        match plan {
+            Plan::Leave(_) => desk.letters.give_back(letter).await?,
+            Plan::Done(_) => desk.letters.remove(letter).await?,
+            Plan::Record(request) => {
+                replay(&desk.intake, request).await?;
+                // On record first: from there the row carries it. A wake that is lost costs a minute, not the order.
+                desk.letters.remove(letter).await?;
+                let wake = Wake { user_id: request.user_id().clone(), order_id: None };
+                desk.queue.wake(&wake, &letter.message_id).await?;
+                tell(&format!("{} is on record.", letter.message_id));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Desk {
+    async fn open(stack: &str) -> Result<Self, CourierError> {
+        let resources = Resources::of_stack(stack).await;
+        let (orders, rules) = (resources.orders().await?, resources.rules().await?);
+        Ok(Self {
+            letters: resources.dead_letters().await?,
+            queue: resources.order_queue().await?,
+            intake: Intake { orders, rules, clock: Arc::new(SystemClock) },
+        })
+    }
+
+    /// The letters, and what a replay does with each. All of them are in hand then.
+    async fn planned(&self, only: Option<&str>) -> Result<Vec<(DeadLetter, Plan)>, CourierError> {
+        let mut planned = Vec::new();
+        for letter in self.letters.take(LETTERS_MAX).await? {
+            if only.is_some_and(|only| only != letter.message_id) {
+                self.letters.give_back(&letter).await?;
+                continue;
+            }
+            let plan = plan(&self.intake, &letter.sender_id, &letter.group_id, &letter.body).await?;
+            planned.push((letter, plan));
+        }
+        Ok(planned)
+    }
+
+    async fn give_back(&self, planned: &[(DeadLetter, Plan)]) -> Result<(), CourierError> {
+        for (letter, _) in planned {
+            self.letters.give_back(letter).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a replay does with a message of this sender in this group.
+async fn plan(intake: &Intake, sender_id: &str, group_id: &str, body: &str) -> Result<Plan, CourierError> {
+    if Wake::parse(body).is_ok() {
+        return Ok(Plan::Done("a wake: the tracker has found its orders long since".to_owned()));
+    }
+    let leave = |why: String| Ok(Plan::Leave(why));
+    let Ok(command) = Command::parse(body) else {
+        return leave("it cannot be read; its sender has to send it anew".to_owned());
+    };
+    if command.key().user_id.as_str() != group_id {
+        return leave("it was sent to another group than its user's".to_owned());
+    }
+    let Ok(principal) = PrincipalId::from_sender_id(sender_id) else {
+        return leave("nobody knows who sent it".to_owned());
+    };
+    let request = match command {
+        Command::Place(place) => Request::Place(place),
+        Command::Cancel(cancel) => Request::Cancel(cancel),
+        Command::Modify(_) => {
+            return leave("a change: nobody knows whether it is still wanted; send it anew".to_owned());
+        }
+    };
+    if let Err(reason) = intake.permit(&Sender::Principal(principal), &request).await? {
+        return leave(reason.message);
+    }
+    judge(intake, request).await
+}
+
+async fn judge(intake: &Intake, request: Request) -> Result<Plan, CourierError> {
+    let now = intake.clock.now();
+    let leave = |why: &str| Plan::Leave(why.to_owned());
+    Ok(match &request {
+        Request::Place(place) => match (intake.orders.get(&place.key).await?, place.good_until) {
+            (Some(order), _) => Plan::Done(format!("its order is on record, and {}", order.value.status().as_str())),
+            (None, None) => leave("it has no good_until: nobody knows how old it is; its sender has to send it anew"),
+            (None, Some(good_until)) if good_until <= now => Plan::Done(expired(good_until)),
+            (None, Some(_)) => Plan::Record(Box::new(request)),
+        },
+        Request::Cancel(cancel) => match intake.orders.get(&cancel.key).await? {
+            Some(order) if order.value.status().is_final() => {
+                Plan::Done(format!("a cancel; its order is {}", order.value.status().as_str()))
+            }
+            Some(_) => Plan::Record(Box::new(request)),
+            None => leave("a cancel of an order that is not on record"),
+        },
+        Request::Modify(_) | Request::Wake(_) => leave("it is no order"),
+    })
+}
+
+fn expired(good_until: Timestamp) -> String {
+    format!("it was good until {good_until}, which has passed: it is not sent")
+}
+
+/// Puts it on record.
+async fn replay(intake: &Intake, request: &Request) -> Result<(), CourierError> {
+    match request {
+        Request::Place(place) => intake.record(place.clone()).await.map(drop)?,
+        Request::Cancel(cancel) => intake.ask_cancel(&cancel.key).await.map(drop)?,
+        Request::Modify(_) | Request::Wake(_) => {}
+    }
+    Ok(())
+}
+
+fn shown<'l>(letter: &'l DeadLetter, plan: &Plan) -> Shown<'l> {
+    let order_id = Command::parse(&letter.body).ok().map(|command| command.key().order_id.to_string());
+    let replay = match plan {
+        Plan::Record(request) if matches!(**request, Request::Cancel(_)) => "records the cancel".to_owned(),
+        Plan::Record(_) => "records the order, which is then sent".to_owned(),
+        Plan::Done(why) => format!("removes the letter: {why}"),
+        Plan::Leave(why) => format!("leaves the letter: {why}"),
+    };
+    Shown { message_id: &letter.message_id, sender_id: &letter.sender_id, user_id: &letter.group_id, order_id, replay }
+}
+
+fn show(planned: &[(DeadLetter, Plan)], json: bool) {
+    let rows: Vec<Shown<'_>> = planned.iter().map(|(letter, plan)| shown(letter, plan)).collect();
+    if json {
+        print_json(&rows);
+    } else if rows.is_empty() {
+        print("There is no dead letter of the order queue.");
+    } else {
+        let row = |shown: &Shown<'_>| {
+            let order = shown.order_id.clone().unwrap_or_default();
+            let [message, sender, user] = [shown.message_id, shown.sender_id, shown.user_id].map(str::to_owned);
+            [message, sender, user, order, shown.replay.clone()]
+        };
+        print(&table(["message", "sender", "user", "order", "a replay"], rows.iter().map(row).collect()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::{Grant, GrantStatus, Limits, OrderStatus};
+
+    use super::*;
+    use crate::testing::{World, at, message, order};
+
+    const SENDER: &str = "AROAEXAMPLE:session";
+
+    async fn world() -> World {
+        let world = World::new().await;
+        let id: domain::AlgorithmId = "mean-reversion-7".parse().unwrap();
+        let principals = BTreeSet::from(["AROAEXAMPLE".parse().unwrap()]);
+        crate::algorithms::add(&world.store.rules, id.clone(), principals, at(0)).await.unwrap();
+        let grant = Grant {
+            user_id: "u-7".parse().unwrap(),
+            algorithm_id: id,
+            account_ids: BTreeSet::from(["DU0000001".parse().unwrap()]),
+            limits: Limits::default(),
+            status: GrantStatus::Active,
+        };
+        world.store.rules.put_grant(&grant).await.unwrap();
+        world
+    }
+
+    fn good_until(seconds: i64) -> String {
+        format!(r#", "good_until": "{}""#, at(seconds))
+    }
+
+    #[tokio::test]
+    async fn only_what_is_permitted_not_on_record_and_still_good_is_put_on_record() {
+        let world = world().await;
+        let intake = world.intake();
+        world.store.orders.insert(&order("u-7", "known")).await.unwrap();
+        let good = message("u-7", "new", &good_until(3_600));
+        let cases = [
+            (SENDER, "u-7", message("u-7", "known", &good_until(3_600)), "Done"),
+            (SENDER, "u-7", message("u-7", "late", &good_until(30)), "Done"),
+            (SENDER, "u-7", message("u-7", "ageless", ""), "Leave"),
+            (SENDER, "u-8", good.clone(), "Leave"),
+            ("AROAOTHER:session", "u-7", good.clone(), "Leave"),
+            ("", "u-7", good.clone(), "Leave"),
+            (SENDER, "u-7", "{}".to_owned(), "Leave"),
+            (SENDER, "u-7", r#"{"schema": "courier.wake/1", "user_id": "u-7"}"#.to_owned(), "Done"),
+            (SENDER, "u-7", good.clone(), "Record"),
+        ];
+        for (sender, group, body, expected) in cases {
+            let plan = plan(&intake, sender, group, &body).await.unwrap();
+            assert!(format!("{plan:?}").starts_with(expected), "{body}: {plan:?}");
+        }
+        let Plan::Record(request) = plan(&intake, SENDER, "u-7", &good).await.unwrap() else { panic!("not recorded") };
+        replay(&intake, &request).await.unwrap();
+        let recorded = world.store.orders.get(&order("u-7", "new").key).await.unwrap().unwrap().value;
+        assert_eq!((recorded.status(), recorded.good_until), (OrderStatus::Received, at(3_600)));
+        let again = plan(&intake, SENDER, "u-7", &good).await.unwrap();
+        assert!(matches!(again, Plan::Done(_)), "{again:?}");
+    }
+
+    #[tokio::test]
+    async fn a_cancel_is_replayed_while_its_order_is_open() {
+        let world = world().await;
+        let intake = world.intake();
+        let body = r#"{"schema": "courier.order/1", "command": "cancel", "user_id": "u-7", "order_id": "known",
+            "algorithm_id": "mean-reversion-7"}"#;
+        assert!(matches!(plan(&intake, SENDER, "u-7", body).await.unwrap(), Plan::Leave(_)));
+        let known = order("u-7", "known");
+        world.store.orders.insert(&known).await.unwrap();
+        let Plan::Record(request) = plan(&intake, SENDER, "u-7", body).await.unwrap() else { panic!("not recorded") };
+        replay(&intake, &request).await.unwrap();
+        let status = world.store.orders.get(&known.key).await.unwrap().unwrap().value.status();
+        assert_eq!(status, OrderStatus::Cancelled);
+        assert!(matches!(plan(&intake, SENDER, "u-7", body).await.unwrap(), Plan::Done(_)));
+    }
+}

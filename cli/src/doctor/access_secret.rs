@@ -1,0 +1,46 @@
+//! The access token secret: what can be told of it before the broker is asked.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use broker::AccessTokenSecret;
+
+use super::case::Case;
+use super::causes;
+use super::report::Finding;
+use crate::access_token::Access;
+
+/// Bytes of an opened access token secret, in every example of the broker (IBKR Web API, crypto).
+const OPENED_BYTES: usize = 32;
+const CHECK: &str = "access_token_secret";
+
+/// Opens the secret, and says what can be told of it: an encryption key that is not the right one opens it to other bytes.
+pub(crate) fn open(case: &Case, access: &Access) -> (Option<AccessTokenSecret>, Finding) {
+    let Some(key) = &case.encryption_key else {
+        return (None, Finding::skipped(CHECK, "there is no encryption key to open it with"));
+    };
+    let sealed = access.sealed_secret.expose();
+    let characters = sealed.len();
+    if characters == 2 * OPENED_BYTES && sealed.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return (None, Finding::fault(CHECK, "64 hexadecimal digits", &causes::SECRET_OPENED));
+    }
+    match key.open(sealed) {
+        Err(error) => {
+            let bytes = STANDARD
+                .decode(sealed)
+                .map_or_else(|_| "no base64".to_owned(), |bytes| format!("{} bytes", bytes.len()));
+            let says = format!("{characters} characters, {bytes}: {error}");
+            (None, Finding::fault(CHECK, says, &causes::SECRET_TRUNCATED))
+        }
+        Ok(opened) if opened.expose().len() == OPENED_BYTES => {
+            (Some(opened), Finding::well(CHECK, format!("{characters} characters; it opens to {OPENED_BYTES} bytes")))
+        }
+        Ok(opened) => {
+            let says = format!(
+                "it opens to {} bytes, and the broker's secrets have {OPENED_BYTES}: this is what a wrong encryption key gives",
+                opened.expose().len()
+            );
+            let finding = Finding::fault(CHECK, says, &causes::ENCRYPTION_KEY_DIFFERS);
+            (Some(opened), finding)
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `courier doctor`: why the broker does not know the consumer, and what to do about it.
+
+mod access_secret;
+mod calls;
+mod case;
+mod causes;
+mod checks;
+mod errors;
+mod exchange;
+mod foreign_header;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use broker::HttpTransport;
+use domain::{Clock, Secret};
+use platform::{SystemClock, SystemEntropy};
+use url::Url;
+
+use crate::access_token;
+use crate::arguments::DoctorArguments;
+use crate::error::CourierError;
+use crate::files::read_file;
+use crate::output::{print, print_json, tell};
+use crate::resources::Resources;
+use calls::Instruments;
+use case::Case;
+use checks::Uploads;
+use foreign_header::ForeignHeader;
+use report::{Finding, Report};
+
+/// Where the broker is unless somebody says otherwise (contract, `BrokerApiUrl`).
+const BROKER_API_URL: &str = "https://api.ibkr.com/v1/api";
+
+pub(crate) async fn run(arguments: &DoctorArguments) -> Result<ExitCode, CourierError> {
+    let clock = SystemClock;
+    let (mut case, mut findings) = if arguments.reads_only_a_header() {
+        (Case::default(), Vec::new())
+    } else {
+        let (case, mut findings) = Case::read(secret(arguments).await?.expose());
+        findings.extend(checks::of_consumer(&case));
+        (case, findings)
+    };
+    let (url, address) = checks::address(&api_url(arguments).await?);
+    // Nothing is sent to the old host: what it says of a request is about another API.
+    case.address = url.filter(|_| !address.causes.contains(&&causes::OLD_HOST));
+    findings.push(address);
+    case.first_party = arguments.first_party;
+    findings.extend(examine_uploads(arguments, &mut case)?);
+    findings.extend(examine_header(arguments, &case, &clock)?);
+    findings.extend(read_access_token(arguments, &mut case)?);
+    let mut exchanges = Vec::new();
+    if !arguments.offline && !arguments.reads_only_a_header() {
+        tell("Asking the broker …");
+        let (found, made) = calls::examine(&case, instruments()?).await;
+        findings.extend(found);
+        exchanges = made;
+    }
+    if !arguments.explain {
+        exchanges.clear();
+    }
+    let report = Report::new(findings, exchanges);
+    if arguments.json {
+        print_json(&report);
+    } else {
+        print(&report.text());
+    }
+    Ok(if report.well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn instruments() -> Result<Instruments, CourierError> {
+    let failed = CourierError::machine("making the client of the broker");
+    let transport = HttpTransport::new().map_err(|error| failed(error.into()))?;
+    Ok(Instruments { transport: Arc::new(transport), clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
+}
+
+/// The consumer's secret: from the file, else from the stack.
+async fn secret(arguments: &DoctorArguments) -> Result<Secret, CourierError> {
+    match &arguments.secret_file {
+        Some(path) => read_file(path).map(Secret::new),
+        None => Resources::of_stack(&arguments.stack).await.consumer_secret().await,
+    }
+}
+
+async fn api_url(arguments: &DoctorArguments) -> Result<String, CourierError> {
+    match &arguments.api_url {
+        Some(url) => Ok(url.clone()),
+        None if arguments.secret_file.is_some() || arguments.reads_only_a_header() => Ok(BROKER_API_URL.to_owned()),
+        None => Resources::of_stack(&arguments.stack).await.broker_api_url().await,
+    }
+}
+
+fn examine_uploads(arguments: &DoctorArguments, case: &mut Case) -> Result<Vec<Finding>, CourierError> {
+    let read = |path: &Option<PathBuf>| path.as_deref().map(read_file).transpose();
+    let uploads = Uploads {
+        signature: read(&arguments.public_signature)?,
+        encryption: read(&arguments.public_encryption)?,
+        dhparam: read(&arguments.dhparam)?,
+    };
+    let (findings, pair_up) = checks::uploads(case, &uploads);
+    case.uploads_pair_up = pair_up;
+    Ok(findings)
+}
+
+fn examine_header(arguments: &DoctorArguments, case: &Case, clock: &impl Clock) -> Result<Vec<Finding>, CourierError> {
+    let Some(path) = &arguments.header else { return Ok(Vec::new()) };
+    let text = read_file(path)?;
+    let base = case.address.as_ref().map_or(BROKER_API_URL, Url::as_str).trim_end_matches('/');
+    let url = arguments.header_url.clone().unwrap_or_else(|| format!("{base}/oauth/request_token"));
+    let Ok(url) = Url::parse(&url) else {
+        return Ok(vec![Finding::fault("header", format!("{url:?} is no URL"), &causes::ADDRESS_UNUSABLE)]);
+    };
+    let header = ForeignHeader { text: &text, method: &arguments.header_method, url: &url };
+    Ok(header.examine(case, clock.now()))
+}
+
+fn read_access_token(arguments: &DoctorArguments, case: &mut Case) -> Result<Option<Finding>, CourierError> {
+    let Some(path) = &arguments.access_token else { return Ok(None) };
+    match access_token::read(&read_file(path)?) {
+        Ok(access) => {
+            case.access = Some(access);
+            Ok(None)
+        }
+        Err(problem) => Ok(Some(Finding::fault("access_token", problem, &causes::ACCESS_TOKEN_FORM))),
+    }
+}

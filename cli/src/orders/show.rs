@@ -1,0 +1,45 @@
+//! One order, for people.
+
+use std::fmt::Write;
+
+use domain::Order;
+
+use crate::output::table;
+
+/// The order, what was asked, and its history.
+pub(super) fn text(order: &Order) -> String {
+    let view = order.view();
+    let ids: Vec<String> = view.broker_order_ids.iter().map(ToString::to_string).collect();
+    let ticket = view.ticket.and_then(|ticket| serde_json::to_string(ticket).ok());
+    let mut rows = vec![
+        ("order", order.key.to_string()),
+        ("status", view.status.as_str().to_owned()),
+        ("reason", view.reason.map(|reason| reason.message.clone()).unwrap_or_default()),
+        ("algorithm", view.algorithm_id.to_string()),
+        ("account", view.account_id.map(ToString::to_string).unwrap_or_default()),
+        ("ticket", ticket.unwrap_or_default()),
+        ("filled", view.filled_quantity.clone()),
+        ("average price", view.average_price.clone().unwrap_or_default()),
+        ("broker's numbers", ids.join(", ")),
+        ("client order id", view.client_order_id.to_string()),
+        ("times sent", order.sends.to_string()),
+        ("good until", view.good_until.to_string()),
+        ("looked at next", order.next_check_at.map(|at| at.to_string()).unwrap_or_default()),
+    ];
+    rows.extend(view.warning.map(|warning| ("warning", warning.message.clone())));
+    rows.extend(view.late_facts.iter().map(|late| {
+        let filled = late.filled_quantity.map(|filled| format!(", {filled} filled")).unwrap_or_default();
+        ("seen afterwards", format!("{}: {:?}{filled}", late.at, late.status))
+    }));
+    let mut text = String::new();
+    for (name, value) in rows.into_iter().filter(|(_, value)| !value.is_empty()) {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name:<18}{value}");
+    }
+    let history = view.history.iter().map(|entry| {
+        let reason = entry.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default();
+        [entry.at.to_string(), entry.status.as_str().to_owned(), reason]
+    });
+    text.push_str(&table(["at", "status", "why"], history.collect()));
+    text
+}

@@ -1,0 +1,72 @@
+//! What the tests of the commands share: the real store over the embedded DynamoDB, and orders.
+
+use std::sync::Arc;
+
+use domain::{Act, Clock, Command, Doubt, Fact, Intent, Order, Reason};
+use embedded_dynamodb::EmbeddedDynamoDb;
+use jiff::Timestamp;
+use platform::SystemEntropy;
+use store::Store;
+use trading::Intake;
+
+/// A clock that stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing(pub(crate) Timestamp);
+
+impl Clock for Standing {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) store: Store,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let database = EmbeddedDynamoDb::start_with_tables(&EmbeddedDynamoDb::tables()).await.unwrap();
+        Self { store: Store::new(database.client(), EmbeddedDynamoDb::tables(), Arc::new(SystemEntropy)) }
+    }
+
+    pub(crate) fn intake(&self) -> Intake {
+        let (orders, rules) = (self.store.orders.clone(), self.store.rules.clone());
+        Intake { orders, rules, clock: Arc::new(Standing(at(60))) }
+    }
+}
+
+/// So many seconds after the tests' beginning of time.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_795_000_000 + seconds).unwrap()
+}
+
+/// The message of a limit order.
+pub(crate) fn message(user: &str, id: &str, more: &str) -> String {
+    format!(
+        r#"{{"schema": "courier.order/1", "command": "place", "user_id": "{user}", "order_id": "{id}",
+            "algorithm_id": "mean-reversion-7", "account_id": "DU0000001", "contract": {{"conid": 265598}}, "side": "buy",
+            "quantity": "10", "type": "limit", "limit_price": "187.50", "time_in_force": "day"{more}}}"#
+    )
+}
+
+pub(crate) fn order(user: &str, id: &str) -> Order {
+    match Command::parse(&message(user, id, "")).unwrap() {
+        Command::Place(place) => Order::receive(place, at(0)),
+        other => panic!("not a new order: {other:?}"),
+    }
+}
+
+/// An order whose outcome nobody read, until the rules were exhausted.
+pub(crate) fn needs_review(user: &str, id: &str) -> Order {
+    let mut order = order(user, id);
+    let reason = |code| Reason::new(code, "The answer was not read.");
+    let facts = [
+        Fact::Intend(Intent { at: at(1), epoch: 1, act: Act::Place }),
+        Fact::Unread(Doubt::Unread, reason("unread")),
+        Fact::Exhausted(reason("exhausted")),
+    ];
+    for fact in facts {
+        order.apply(fact, at(2)).unwrap();
+    }
+    order
+}
