@@ -10,6 +10,9 @@ use crate::load::Sent;
 use crate::message::What;
 use crate::record::Record;
 
+/// The code of a change of which nobody can tell whether it came into force.
+const IN_DOUBT: &str = "change_unsettled";
+
 /// A rule that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Broken {
@@ -32,6 +35,8 @@ pub enum Rule {
     FinalOrWatched,
     /// What is final on record is so at the broker.
     AgreesWithBroker,
+    /// Quantity and price on record are those of the broker's ticket, once no change is under way.
+    TermsAgree,
     /// Orders of one account and contract reach the broker in the queue's order.
     InOrder,
     /// The functions end only when they are killed, and the engine runs none.
@@ -45,6 +50,7 @@ pub(crate) fn broken(sent: &[Sent], record: &Record) -> Vec<Broken> {
     broken.extend(sent.iter().filter_map(|sent| lost(sent, record)));
     broken.extend(record.orders.values().filter_map(unwatched));
     broken.extend(record.orders.values().filter_map(|order| disagreeing(order, record)));
+    broken.extend(record.orders.values().filter_map(|order| other_terms(order, record)));
     broken.extend(overtaken(sent, record));
     broken
 }
@@ -151,7 +157,7 @@ fn disagreeing(order: &Order, record: &Record) -> Option<Broken> {
         }
         _ => None,
     };
-    let problem = problem.or_else(|| ticket.and_then(|ticket| differs_in_terms(order, ticket)))?;
+    let problem = problem?;
     Some(Broken { rule: Rule::AgreesWithBroker, key: Some(order.key.clone()), problem })
 }
 
@@ -162,18 +168,20 @@ fn differs(order: &Order, ticket: &LedgerEntry, expected: BrokerOrderStatus) -> 
     })
 }
 
-/// The ticket in force, once no change of it is under way.
-fn differs_in_terms(order: &Order, ticket: &LedgerEntry) -> Option<String> {
-    let settled = matches!(
-        order.change().map(|change| &change.stage),
-        None | Some(ChangeStage::Applied | ChangeStage::Refused { .. })
-    );
-    let wanted = order.quantity().filter(|_| settled)?;
-    let price = price_of(order);
+/// The ticket in force, unless a change is under way, or is said to be in doubt.
+fn other_terms(order: &Order, record: &Record) -> Option<Broken> {
+    let is_told = match order.change().map(|change| &change.stage) {
+        None | Some(ChangeStage::Applied) => true,
+        Some(ChangeStage::Refused { reason }) => reason.code != IN_DOUBT,
+        Some(ChangeStage::Asked | ChangeStage::Sending { .. } | ChangeStage::Unread { .. }) => false,
+    };
+    let wanted = order.quantity().filter(|_| is_told)?;
+    let (ticket, price) = (record.ticket_of(order)?, price_of(order));
     let agrees = ticket.quantity == wanted && price.is_none_or(|price| ticket.price == Some(price));
     (!agrees).then(|| {
         let (quantity, at) = (ticket.quantity.normalize(), ticket.price.map(|price| price.normalize()));
-        format!("the broker works on {quantity} at {at:?}, and on record are {wanted} at {price:?}")
+        let problem = format!("the broker's ticket is {quantity} at {at:?}, and on record are {wanted} at {price:?}");
+        Broken { rule: Rule::TermsAgree, key: Some(order.key.clone()), problem }
     })
 }
 

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use crate::{Stack, StackError, deploy::STACK_NAME};
 
+const LAMBDA: &str = "lambda";
+const SCHEDULER: &str = "scheduler";
+
 /// A queue that starts a function, as the template says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSource {
@@ -29,15 +32,17 @@ impl Stack {
     /// # Errors
     /// When the engine does not do it.
     pub async fn turn_event_sources_off(&self) -> Result<Vec<QueueSource>, StackError> {
-        let schedules: Schedules = read("ListSchedules", self.ask(Method::GET, "schedules", &Value::Null).await?)?;
+        let schedules: Schedules =
+            read("ListSchedules", self.ask(SCHEDULER, Method::GET, "schedules", &Value::Null).await?)?;
         for schedule in schedules.schedules {
             let path = format!("schedules/{}?groupName={}", schedule.name, schedule.group_name);
-            self.ask(Method::DELETE, &path, &Value::Null).await?;
+            self.ask(SCHEDULER, Method::DELETE, &path, &Value::Null).await?;
         }
         let mappings = "2015-03-31/event-source-mappings";
-        let listed: Mappings = read("ListEventSourceMappings", self.ask(Method::GET, mappings, &Value::Null).await?)?;
+        let listed: Mappings =
+            read("ListEventSourceMappings", self.ask(LAMBDA, Method::GET, mappings, &Value::Null).await?)?;
         for mapping in &listed.event_source_mappings {
-            self.ask(Method::PUT, &format!("{mappings}/{}", mapping.uuid), &json!({"Enabled": false})).await?;
+            self.ask(LAMBDA, Method::PUT, &format!("{mappings}/{}", mapping.uuid), &json!({"Enabled": false})).await?;
         }
         let queues = listed.event_source_mappings.into_iter().filter(|mapping| mapping.source.contains(":sqs:"));
         Ok(queues.map(Mapping::into_source).collect())
@@ -49,7 +54,7 @@ impl Stack {
     /// When the engine does not know the function.
     pub async fn function_environment(&self, name: &str) -> Result<BTreeMap<String, String>, StackError> {
         let path = format!("2015-03-31/functions/{STACK_NAME}-{name}/configuration");
-        let answer = self.ask(Method::GET, &path, &Value::Null).await?;
+        let answer = self.ask(LAMBDA, Method::GET, &path, &Value::Null).await?;
         let configuration: Configuration = read("GetFunctionConfiguration", answer)?;
         Ok(configuration.environment.variables)
     }
@@ -89,7 +94,15 @@ struct Mapping {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ScalingConfig {
-    maximum_concurrency: Option<u32>,
+    /// A number, or what a template's parameter is: a text.
+    maximum_concurrency: Option<Value>,
+}
+
+impl ScalingConfig {
+    fn concurrency_max(&self) -> Option<u32> {
+        let text = self.maximum_concurrency.as_ref()?.to_string();
+        text.trim_matches('"').parse().ok()
+    }
 }
 
 #[derive(Deserialize)]
@@ -112,7 +125,7 @@ impl Mapping {
             function: name.strip_prefix(&prefix).unwrap_or(name).to_owned(),
             queue_arn: self.source,
             batch_size: self.batch_size,
-            concurrency_max: self.scaling_config.and_then(|scaling| scaling.maximum_concurrency),
+            concurrency_max: self.scaling_config.and_then(|scaling| scaling.concurrency_max()),
         }
     }
 }
