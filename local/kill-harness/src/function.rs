@@ -45,9 +45,9 @@ impl Function {
     /// dead holder's lease ends, and with too many lanes gone nothing would be left to kill.
     pub(crate) fn kill_pause_of_users(self) -> Duration {
         match self {
-            Self::OrderSubmit => Duration::from_secs(120),
+            Self::OrderSubmit => Duration::from_mins(2),
             Self::OrderTrack => Duration::from_secs(270),
-            Self::SessionRefresh => Duration::from_secs(600),
+            Self::SessionRefresh => Duration::from_mins(10),
         }
     }
 }

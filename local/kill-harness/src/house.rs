@@ -33,7 +33,7 @@ const PRINCIPAL: &str = "000000000000";
 const CONSUMER_KEY: &str = "KILLTESTS";
 /// Life of a live session token: short, so that sessions are renewed under load too.
 const TOKEN_LIFE_SECONDS: i64 = 240;
-const CONNECTED_WITHIN: Duration = Duration::from_secs(60);
+const CONNECTED_WITHIN: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// One user.
@@ -116,9 +116,9 @@ impl House {
     /// Connects a user: the three legs of OAuth 1.0a (RFC 5849, section 2), through the HTTP API; and the user's grant.
     pub(crate) async fn connect(&self, user: &HouseUser) -> Result<(), HarnessError> {
         let token = self.stack.user_token(user.user_id.as_str(), None, MachineClock.now())?;
-        let begin = Request::post(format!("{}/connections", self.stack.api_url()));
-        let begin = begin.header(AUTHORIZATION, format!("Bearer {token}"));
-        let begun = self.send("POST /connections", 201, begin).await?;
+        let request = Request::post(format!("{}/connections", self.stack.api_url()));
+        let request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        let begun = self.send("POST /connections", 201, request).await?;
         let cookie = header(&begun, SET_COOKIE).split(';').next().unwrap_or_default().to_owned();
         let body: Value = serde_json::from_str(begun.body()).unwrap_or_default();
         let page = body["authorize_url"].as_str().and_then(|url| Url::parse(url).ok());

@@ -210,7 +210,8 @@ mod tests {
         for _ in 0..600 {
             let message = book.compose(&mut random).unwrap();
             let parsed = Command::parse(&message.body.to_string());
-            assert_eq!(parsed.is_ok(), message.what != What::Malformed, "{message:?}");
+            // A message that cannot be read is repeated as well.
+            assert_eq!(parsed.is_err(), message.body["side"] == "sideways", "{message:?}");
             let what = match message.what {
                 What::Modify(_) => What::Modify(0),
                 other => other,
