@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use session_refresh::SessionRefresh;
 use sessions::{Begin, Complete, End, Renew};
 use store::{OrderQueue, Sealer, SealingKeys, SessionQueue, Store, TrackQueue};
-use trading::{Calendar, Desk, Intake, QuestionPolicy};
+use trading::{Calendar, Desk, Intake, KnownContracts, QuestionPolicy};
 
 use crate::aws_door::{self, Reply};
 use crate::message::QueueName;
@@ -74,6 +74,7 @@ impl Functions {
             tokens: tokens.clone(),
             api: broker.clone(),
             questions: QuestionPolicy::standard().unwrap(),
+            contracts: KnownContracts::default(),
             calendar: Calendar::of(Region::Americas).unwrap(),
             market_orders_again: false,
         };
@@ -131,7 +132,8 @@ fn broker_api(ground: &Ground) -> broker::Api {
         authorize: "https://interactivebrokers.com/authorize".parse().unwrap(),
         query_signing: broker::QuerySigning::Omit,
     };
-    broker::Api::new(address, Arc::new(ground.network.clone()), Arc::clone(&ground.clock), Arc::clone(&ground.entropy))
+    let (clock, entropy) = (Arc::clone(&ground.clock), Arc::clone(&ground.entropy));
+    broker::Api::new(address, Arc::new(ground.network.clone()), clock, entropy).paced(10.try_into().unwrap())
 }
 
 /// A Secrets Manager that knows the consumer's secret.

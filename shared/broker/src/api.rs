@@ -1,6 +1,7 @@
 //! Where the broker is, and how one signed request gets there.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub struct Api {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    pub(crate) calls_per_second_max: Option<NonZeroU32>,
 }
 
 /// What is asked: a method, a path below the base, a query, a body.
@@ -117,7 +119,13 @@ impl Api {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { address, transport, clock, entropy }
+        Self { address, transport, clock, entropy, calls_per_second_max: None }
+    }
+
+    /// The same, whose sessions make at most so many calls in a second each.
+    #[must_use]
+    pub fn paced(self, calls_per_second_max: NonZeroU32) -> Self {
+        Self { calls_per_second_max: Some(calls_per_second_max), ..self }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -20,6 +20,7 @@ mod meaning;
 mod oauth_error;
 mod oauth_meaning;
 mod orders;
+mod pace;
 mod session;
 mod session_looks;
 mod session_orders;

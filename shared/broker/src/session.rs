@@ -16,6 +16,7 @@ use crate::cookies::Cookies;
 use crate::error::CallError;
 use crate::grant::ProvedLiveSessionToken;
 use crate::meaning::{done, read};
+use crate::pace::Pace;
 use crate::wire::rows::{AccountProperties, AccountsBody, StatusBody, TickleBody};
 use crate::words::{AccessToken, ConsumerIdentity};
 
@@ -31,6 +32,7 @@ pub struct Session {
     access_token: AccessToken,
     proved: ProvedLiveSessionToken,
     cookies: Cookies,
+    pace: Option<Pace>,
 }
 
 /// Where the brokerage session stands.
@@ -105,7 +107,8 @@ impl Session {
         access_token: AccessToken,
         proved: ProvedLiveSessionToken,
     ) -> Self {
-        Self { api, identity, access_token, proved, cookies: Cookies::default() }
+        let pace = api.calls_per_second_max.map(Pace::new);
+        Self { api, identity, access_token, proved, cookies: Cookies::default(), pace }
     }
 
     /// When its live session token ends. After it nothing is sent any more.
@@ -176,8 +179,18 @@ impl Session {
         done(&self.call(question).await?)
     }
 
-    /// Signs with the live session token, and sends. A token that has run out signs nothing.
+    /// Waits until the pace allows a call. Whoever must know the time of an order's first byte waits before they look.
+    pub async fn wait_for_turn(&self) {
+        if let Some(pace) = &self.pace {
+            pace.wait().await;
+        }
+    }
+
+    /// Signs with the live session token, and sends in its turn. A token that has run out signs nothing.
     pub(crate) async fn call(&self, question: Question) -> Result<Response<Bytes>, CallError> {
+        if let Some(pace) = &self.pace {
+            pace.take_turn().await;
+        }
         if self.api.now() >= self.proved.expires_at {
             return Err(CallError::Unauthorized { message: format!("it ended at {}", self.proved.expires_at) });
         }

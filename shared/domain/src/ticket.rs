@@ -42,7 +42,7 @@ pub enum Contract {
 }
 
 /// A contract in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SymbolContract {
     /// Such as `AAPL`.
     pub symbol: String,

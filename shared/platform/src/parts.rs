@@ -1,5 +1,6 @@
 //! The parts of a function, made once in `main` from what the template sets.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use access::Tokens;
@@ -13,6 +14,9 @@ use store::{
 use crate::consumer::{ConsumerSource, read_secret};
 use crate::environment::{BadSetting, optional, required, required_url};
 use crate::system::{SystemClock, SystemEntropy};
+
+/// Calls of one session in a second, where nothing else is set: the least that IBKR's documents name (pacing).
+const CALLS_PER_SECOND_MAX: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 
 /// What any function is put together from.
 #[derive(Debug)]
@@ -121,7 +125,11 @@ impl Parts {
         let query_signing = query_signing()?;
         let transport = HttpTransport::new().map_err(|error| CannotStart::Transport(error.to_string()))?;
         let address = BrokerAddress { api, authorize, query_signing };
-        Ok(Api::new(address, Arc::new(transport), Arc::clone(&self.clock), Arc::clone(&self.entropy)))
+        let api = Api::new(address, Arc::new(transport), Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        Ok(match calls_per_second_max()? {
+            Some(calls_per_second_max) => api.paced(calls_per_second_max),
+            None => api,
+        })
     }
 
     /// The consumer's secret, for who may read it.
@@ -158,6 +166,7 @@ impl Parts {
             tokens: self.tokens().await?,
             api: self.api()?,
             questions: trading::QuestionPolicy::standard()?,
+            contracts: trading::KnownContracts::default(),
             calendar: trading::Calendar::of(region()?)?,
             market_orders_again: yes("COURIER_MARKET_ORDERS_AGAIN")?,
         })
@@ -169,6 +178,17 @@ fn region() -> Result<Region, BadSetting> {
     let name = "COURIER_BROKER_REGION";
     let text = optional(name).unwrap_or_else(|| Region::Americas.to_string());
     text.parse().map_err(|problem| BadSetting { name: name.to_owned(), problem })
+}
+
+/// How many calls a session makes in a second at most; 0: any number. The template's default where it is not set.
+fn calls_per_second_max() -> Result<Option<NonZeroU32>, BadSetting> {
+    let name = "COURIER_BROKER_CALLS_PER_SECOND";
+    let Some(text) = optional(name) else { return Ok(Some(CALLS_PER_SECOND_MAX)) };
+    let number: u32 = text.parse().map_err(|_| BadSetting {
+        name: name.to_owned(),
+        problem: format!("is {text:?}; it must be a whole number, 0 for no limit"),
+    })?;
+    Ok(NonZeroU32::new(number))
 }
 
 fn yes(name: &str) -> Result<bool, BadSetting> {

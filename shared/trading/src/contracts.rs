@@ -1,5 +1,8 @@
 //! Which contract a ticket means.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use broker::{Session, Stock};
 use domain::{Conid, Contract, PlaceOrder, Reason, SymbolContract};
 use store::StoreError;
@@ -13,6 +16,33 @@ const STOCK: &str = "STK";
 const US_CURRENCY: &str = "USD";
 /// Contracts that a refusal names.
 const NAMED_MAX: usize = 5;
+
+/// Contracts that are remembered. Past this all are forgotten, and asked for again.
+const KNOWN_MAX: usize = 5_000;
+
+/// What was asked of the broker before, for any user: its numbers are permanent (IBKR Web API, contract lookup). Kept in
+/// the memory of one running function. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct KnownContracts(Arc<Mutex<BTreeMap<SymbolContract, Conid>>>);
+
+impl KnownContracts {
+    fn known(&self, words: &SymbolContract) -> Option<Conid> {
+        self.lock().get(words).copied()
+    }
+
+    fn remember(&self, words: &SymbolContract, conid: Conid) {
+        let mut known = self.lock();
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(words.clone(), conid);
+    }
+
+    /// Nothing can be left half done under this lock, so one that a panic poisoned is as good.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SymbolContract, Conid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Lane<'_> {
     /// The broker's number of the contract: the ticket's own, or the one that its words name. Words that name none,
@@ -33,8 +63,17 @@ impl Lane<'_> {
             );
             return Ok(Err(NoSession::Deny(reason)));
         }
+        if let Some(conid) = self.desk.contracts.known(words) {
+            return Ok(Ok(conid));
+        }
         match session.stocks(&words.symbol).await {
-            Ok(stocks) => Ok(the_only_one(words, &stocks).map_err(NoSession::Deny)),
+            Ok(stocks) => {
+                let found = the_only_one(words, &stocks);
+                if let Ok(conid) = found {
+                    self.desk.contracts.remember(words, conid);
+                }
+                Ok(found.map_err(NoSession::Deny))
+            }
             Err(broker::CallError::Refused { message }) => {
                 let reason =
                     Reason::new("contract_unknown", format!("The broker knows no stock {}: {message}", words.symbol));

@@ -8,6 +8,7 @@ use domain::Clock;
 use store::{Connections, Lanes, Orders, Rules, SessionQueue, TrackQueue};
 
 use crate::calendar::Calendar;
+use crate::contracts::KnownContracts;
 use crate::questions::QuestionPolicy;
 
 /// The intake: what puts orders, cancels and refusals on record. It cannot talk to the broker.
@@ -40,6 +41,8 @@ pub struct Desk {
     pub api: Api,
     /// What is answered to the broker's questions.
     pub questions: QuestionPolicy,
+    /// Contracts that were looked up before.
+    pub contracts: KnownContracts,
     /// When nothing is sent.
     pub calendar: Calendar,
     /// Whether a market order that never arrived may be sent once more, at whatever the price is then.

@@ -25,6 +25,7 @@ impl Lane<'_> {
         request: &PlaceOrder,
         conid: Conid,
     ) -> Result<Next, StoreError> {
+        session.wait_for_turn().await;
         // The last look in memory before the first byte: writing the intent may have taken long.
         if !self.has_time(ANSWER_TIME) || self.now() >= order.value.good_until {
             let reason = Reason::new("next_run", "It was not sent: writing down the intent took too long.");

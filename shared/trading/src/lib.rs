@@ -23,6 +23,7 @@ mod track;
 
 pub use authority::Sender;
 pub use calendar::{Calendar, CalendarUnreadable};
+pub use contracts::KnownContracts;
 pub use desk::{Desk, Intake};
 pub use dialogue::ANSWER_ROUNDS_MAX;
 pub use lane::{Lane, PENDING_MAX};

@@ -125,6 +125,11 @@ async fn a_symbol_that_names_one_contract_is_resolved() {
     world.settle().await;
     assert_eq!((world.status("first").await, world.status("second").await), ("working".into(), "working".into()));
     assert_eq!((world.tickets("first")[0].conid, world.tickets("second")[0].conid), (265_598, 4_036_812));
+    // Conids are permanent: the same words are not looked up again.
+    let lookups = world.calls("GET /trsrv/stocks").len();
+    world.place("third", &json!({"type": "limit", "limit_price": "186", "contract": {"symbol": "AAPL"}}));
+    world.settle().await;
+    assert_eq!((world.tickets("third")[0].conid, world.calls("GET /trsrv/stocks").len()), (265_598, lookups));
 }
 
 #[tokio::test(start_paused = true)]
