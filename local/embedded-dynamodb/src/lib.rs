@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 
@@ -103,6 +103,8 @@ impl EmbeddedDynamoDb {
             .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
             .endpoint_url("http://embedded.invalid")
             .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX).with_initial_backoff(PAUSE))
+            // Retries cost tokens that all clients of a process share: clients in tests must not feel each other.
+            .retry_partition(RetryPartition::custom("embedded").token_bucket(TokenBucket::default()).build())
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .build();
         Client::from_conf(config)

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use aws_sdk_sqs::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use domain::Clock;
 use jiff::{SignedDuration, Timestamp};
@@ -56,6 +57,8 @@ impl Queues {
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("simulated", "simulated", None, None, "simulated"))
             .endpoint_url("https://sqs.invalid")
+            // Retries cost tokens that all clients of a process share: worlds must not feel each other.
+            .retry_partition(RetryPartition::custom("simulated").token_bucket(TokenBucket::default()).build())
             .http_client(aws_door::http_client(move |operation, body| queues.take(operation, body)))
             .build();
         aws_sdk_sqs::Client::from_conf(config)

@@ -91,6 +91,8 @@ pub(crate) struct Plan {
     pub(crate) renewal_ends_session: bool,
     /// Limits that somebody set.
     pub(crate) limits: Vec<SetLimits>,
+    /// Nothing but lost answers goes wrong in this world, so it shows how long they take to settle.
+    pub(crate) measures_settling: bool,
     /// Per thousand messages: their delete is lost, and they come again.
     pub(crate) redelivered_often: u64,
     /// Per thousand batches: a second worker gets them as well.
@@ -103,7 +105,9 @@ impl Plan {
     /// The plan of this seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let weather = Weather::new(dice.split());
+        let measures_settling = dice.per_mille(200);
+        let weather =
+            if measures_settling { Weather::of_lost_answers(dice.split()) } else { Weather::new(dice.split()) };
         let storm_ends_ms = dice.between(130_000, 240_000);
         let people = if dice.per_mille(300) { 2 } else { 1 };
         let mut plan = Self {
@@ -119,6 +123,7 @@ impl Plan {
             token_life_seconds: dice.pick(&[86_400, 86_400, 86_400, 86_400, 120, 300]),
             renewal_ends_session: dice.per_mille(200),
             limits: limits(&mut dice, people),
+            measures_settling,
             redelivered_often: dice.pick(&[0, 0, 20, 60]),
             second_worker_often: dice.pick(&[0, 0, 30, 100]),
             dice: dice.split(),
@@ -126,7 +131,13 @@ impl Plan {
         plan.add_lives(&mut dice);
         plan.add_bad_messages(&mut dice);
         plan.add_market(&mut dice);
-        plan.add_troubles(&mut dice);
+        if measures_settling {
+            plan.live_orders_delay_ms = 0;
+            plan.token_life_seconds = 86_400;
+            (plan.redelivered_often, plan.second_worker_often) = (0, 0);
+        } else {
+            plan.add_troubles(&mut dice);
+        }
         plan.acts.sort_by_key(|(at, _)| *at);
         plan
     }

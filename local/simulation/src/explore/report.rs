@@ -107,7 +107,9 @@ impl Report {
             "violations": self.violations.iter().map(|(seed, violation)| {
                 json!({"seed": seed.to_string(), "rule": violation.rule, "evidence": violation.evidence})
             }).collect::<Vec<_>>(),
-            "settling": {"answer_lost": settling(Cause::AnswerLost), "sender_vanished": settling(Cause::SenderVanished),
+            "settling": {"answer_lost": settling(Cause::AnswerLost),
+                         "answer_lost_in_a_storm": settling(Cause::AnswerLostInAStorm),
+                         "sender_vanished": settling(Cause::SenderVanished),
                          "request_lost": settling(Cause::RequestLost)},
             "states": self.coverage.states, "ends": self.coverage.ends, "kinds": self.coverage.kinds,
             "faults": self.coverage.faults, "reasons": self.coverage.reasons,
@@ -133,6 +135,7 @@ impl Report {
         ));
         let causes = [
             (Cause::AnswerLost, "answer lost, the order was taken"),
+            (Cause::AnswerLostInAStorm, "the same, with other faults around it"),
             (Cause::SenderVanished, "sender vanished, the order was taken"),
             (Cause::RequestLost, "request lost, the order was not taken"),
         ];

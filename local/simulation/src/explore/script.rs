@@ -81,6 +81,7 @@ impl Plan {
             token_life_seconds: 86_400,
             renewal_ends_session: false,
             limits: Vec::new(),
+            measures_settling: false,
             redelivered_often: 0,
             second_worker_often: 0,
             dice: Dice::new(7),

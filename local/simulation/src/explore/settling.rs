@@ -8,8 +8,10 @@ use super::evidence::{Evidence, Record};
 /// Why an outcome was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cause {
-    /// The broker had carried the call out; whoever asked lived on.
+    /// The broker had carried the call out; whoever asked lived on, and nothing else went wrong in that world.
     AnswerLost,
+    /// The same in a world in which other things went wrong as well.
+    AnswerLostInAStorm,
     /// The broker had carried the call out; whoever asked was gone, and with them the lane until their time was up.
     SenderVanished,
     /// The call was never carried out.
@@ -20,7 +22,7 @@ pub(crate) enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settled {
     pub(crate) cause: Cause,
-    /// From the send, or from the end of the faults if it was not settled by then; `None`: it never was.
+    /// From the loss, or from the end of the faults if it was not settled by then; `None`: it never was.
     pub(crate) milliseconds: Option<i64>,
     /// Where: the world's seed, and the order.
     pub(crate) seed: u64,
@@ -57,17 +59,20 @@ fn of_record(evidence: &Evidence, record: &Record) -> Vec<Settled> {
 }
 
 fn span(evidence: &Evidence, record: &Record, before: &Order, until: Option<Timestamp>) -> Settled {
-    let OrderState::Unknown { intent, reason, .. } = before.state() else { unreachable!("it is unknown") };
+    let OrderState::Unknown { reason, .. } = before.state() else { unreachable!("it is unknown") };
     let registered = record.entry.as_ref().map(|entry| entry.registered_at);
     let registered = registered.filter(|at| until.is_none_or(|until| *at <= until));
     let cause = match registered {
         None => Cause::RequestLost,
         Some(_) if reason.code == "sender_vanished" => Cause::SenderVanished,
-        Some(_) => Cause::AnswerLost,
+        Some(_) if evidence.plan.measures_settling => Cause::AnswerLost,
+        Some(_) => Cause::AnswerLostInAStorm,
     };
+    // An answer that is waited for is not lost yet.
+    let lost_at = before.updated_at;
     // What the broker does not list yet cannot be found.
     let listed_after = SignedDuration::from_millis(evidence.plan.live_orders_delay_ms);
-    let begun = registered.map_or(intent.at, |at| (at + listed_after).max(intent.at));
+    let begun = registered.map_or(lost_at, |at| (at + listed_after).max(lost_at));
     let milliseconds = until.map(|until| {
         let from = if until > evidence.calm_at { begun.max(evidence.calm_at) } else { begun };
         until.as_millisecond() - from.as_millisecond()

@@ -55,6 +55,9 @@ pub(crate) const AT_A_QUEUE: [Mishap; 5] = [
     ("queue_lost_for_good", |_| Strike::LostForGood),
     ("queue_throttled", |_| Strike::Throttled),
 ];
+/// Those after which the broker has the order, and nobody knows.
+const LOST_ANSWERS: [&str; 5] =
+    ["broker_answer_lost", "broker_503_executed", "broker_late_answer", "broker_garbled", "broker_truncated"];
 /// Too many requests: ten minutes without the broker, so it strikes seldom, and a world at most once.
 pub(crate) const PENALTY: &str = "broker_429";
 
@@ -88,6 +91,25 @@ impl Weather {
             queue_often: [0, 10, 40][severity],
             penalties_left,
             dice,
+        }
+    }
+}
+
+impl Weather {
+    /// Nothing goes wrong but that answers to placing are lost, of calls that were carried out.
+    pub(crate) fn of_lost_answers(dice: Dice) -> Self {
+        let lost = |mishap: &&Mishap| LOST_ANSWERS.contains(&mishap.0);
+        let broker = AT_THE_BROKER.iter().filter(lost).copied().collect();
+        Self {
+            dice,
+            broker,
+            database: Vec::new(),
+            queue: Vec::new(),
+            placing_often: 400,
+            broker_often: 0,
+            database_often: 0,
+            queue_often: 0,
+            penalties_left: 0,
         }
     }
 }

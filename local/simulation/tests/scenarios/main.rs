@@ -10,6 +10,7 @@ mod brackets;
 mod changes;
 mod connecting;
 mod exactly_once;
+mod intake;
 mod limit_prices;
 mod limits;
 mod limits_kept;
