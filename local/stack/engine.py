@@ -16,8 +16,25 @@ def main():
     threading.Thread(target=end_with_standard_input, daemon=True).start()
     from ministack.app import main as serve
 
+    remove_list_elements_as_dynamodb_does()
     sys.argv = ["ministack"]
     serve()
+
+
+def remove_list_elements_as_dynamodb_does():
+    """DynamoDB takes the indexes of one REMOVE from the list as it was before. The engine (1.5.33) removes one after the other,
+    and each removal shifts those behind it; from the last to the first it comes to the same."""
+    from ministack.services import dynamodb
+
+    def remove(item, tokens, attr_names, updated_attrs):
+        paths = [dynamodb._parse_path_from_tokens(part, attr_names) for part in dynamodb._split_by_comma(tokens)]
+        # Names and indexes do not compare with each other.
+        place = lambda path: [(isinstance(step, int), step if isinstance(step, int) else 0, str(step)) for step in path]
+        for path in sorted(filter(None, paths), key=place, reverse=True):
+            updated_attrs.add(tuple(path))
+            dynamodb._remove_at_path(item, path)
+
+    dynamodb._apply_remove = remove
 
 
 def end_with_standard_input():

@@ -119,7 +119,7 @@ fn store_failed(error: &StoreError) -> Problem {
 
 /// The body as JSON of this form.
 fn json_body<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
-    serde_json::from_str(&request.text()?).map_err(|error| {
+    domain::parse_unique(&request.text()?).and_then(serde_json::from_value).map_err(|error| {
         Problem::bad_fields(vec![domain::FieldFault {
             field: String::new(),
             message: format!("the body cannot be read: {error}"),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -32,6 +33,8 @@ pub enum Fault {
     AnswerLost,
     /// It never arrives.
     NeverArrives,
+    /// So much time passes before it is carried out and answered.
+    Late(Duration),
     /// It is refused for now: too many requests.
     Throttled,
     /// It is refused: an error inside the service.
@@ -72,14 +75,14 @@ impl HttpConnector for Connector {
         HttpConnectorFuture::new(async move {
             // A real call lets others run; so does this one, before and after.
             tokio::task::yield_now().await;
-            let answer = carry_out(&engine, &request, number, &*faults)?;
+            let answer = carry_out(&engine, &request, number, &*faults).await?;
             tokio::task::yield_now().await;
             respond(answer)
         })
     }
 }
 
-fn carry_out(
+async fn carry_out(
     engine: &dynoxide::Database,
     request: &HttpRequest,
     number: u64,
@@ -89,8 +92,13 @@ fn carry_out(
     let operation = target.rsplit('.').next().unwrap_or_default();
     let body = request.body().bytes().unwrap_or_default();
     let body = std::str::from_utf8(body).map_err(|error| ConnectorError::user(error.into()))?;
-    match faults(&Call { operation, body, number }) {
+    let fault = faults(&Call { operation, body, number });
+    match fault {
         Fault::None => Ok(engine::run(engine, operation, body)),
+        Fault::Late(by) => {
+            tokio::time::sleep(by).await;
+            Ok(engine::run(engine, operation, body))
+        }
         Fault::AnswerLost => {
             engine::run(engine, operation, body);
             Err(ConnectorError::timeout("the answer was lost on purpose".into()))

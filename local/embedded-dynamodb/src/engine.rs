@@ -45,6 +45,10 @@ pub(crate) fn run(engine: &Database, operation: &str, body: &str) -> Answer {
         "CreateTable" => with(body, |request| engine.create_table(request)),
         "DescribeTable" => with(body, |request| engine.describe_table(request)),
         "ListTables" => with(body, |request| engine.list_tables(request)),
+        "ListStreams" => with(body, |request| engine.list_streams(request)),
+        "DescribeStream" => with(body, |request| engine.describe_stream(request)),
+        "GetShardIterator" => with(body, |request| engine.get_shard_iterator(request)),
+        "GetRecords" => with(body, |request| engine.get_records(request)),
         "UpdateTimeToLive" => with(body, |request| engine.update_time_to_live(request)),
         _ => Answer::error(400, "UnknownOperationException"),
     }

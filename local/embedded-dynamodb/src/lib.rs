@@ -17,6 +17,7 @@
 //! ```
 
 mod connector;
+mod contents;
 mod engine;
 mod tables;
 
@@ -48,6 +49,9 @@ pub enum EmbeddedError {
     /// A table was not created.
     #[error("a table was not created: {0}")]
     Table(#[from] Box<dyn std::error::Error + Send + Sync>),
+    /// What is in it could not be read.
+    #[error("the contents could not be read: {0}")]
+    Unreadable(String),
 }
 
 /// One empty database in memory. Clones and clients share it; it ends with the last of them.

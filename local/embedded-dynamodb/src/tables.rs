@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, TimeToLiveSpecification,
+    ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
 };
 use store::Tables;
 
@@ -14,16 +14,16 @@ use crate::EmbeddedError;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Creates the five tables with their indexes and the time to live of the attempts.
+/// Creates the five tables with their indexes, the streams of two, and the time to live of the attempts.
 pub async fn create_tables(client: &Client, tables: &Tables) -> Result<(), EmbeddedError> {
     let due_orders = ("due", ["due_shard", "next_check_at"]);
     let open_orders = ("open", ["open_user_id", "order_id"]);
     let due_connections = ("due", ["due_shard", "next_renewal_at"]);
-    create(client, &tables.orders, &["user_id", "order_id"], &[due_orders, open_orders]).await?;
-    create(client, &tables.connections, &["user_id", "connection_id"], &[due_connections]).await?;
-    create(client, &tables.attempts, &["request_token_hash"], &[]).await?;
-    create(client, &tables.rules, &["scope", "item"], &[]).await?;
-    create(client, &tables.lanes, &["lane"], &[]).await?;
+    create(client, &tables.orders, &["user_id", "order_id"], &[due_orders, open_orders], Stream::Kept).await?;
+    create(client, &tables.connections, &["user_id", "connection_id"], &[due_connections], Stream::Kept).await?;
+    create(client, &tables.attempts, &["request_token_hash"], &[], Stream::None).await?;
+    create(client, &tables.rules, &["scope", "item"], &[], Stream::None).await?;
+    create(client, &tables.lanes, &["lane"], &[], Stream::None).await?;
     expire(client, &tables.attempts, "expires_at_epoch_seconds").await?;
     Ok(())
 }
@@ -31,7 +31,14 @@ pub async fn create_tables(client: &Client, tables: &Tables) -> Result<(), Embed
 /// A sparse index: its name and its key.
 type Index = (&'static str, [&'static str; 2]);
 
-async fn create(client: &Client, table: &str, key: &[&str], indexes: &[Index]) -> Result<(), Failure> {
+/// Whether a table's changes are kept, with the row before and after each.
+#[derive(PartialEq)]
+enum Stream {
+    Kept,
+    None,
+}
+
+async fn create(client: &Client, table: &str, key: &[&str], indexes: &[Index], stream: Stream) -> Result<(), Failure> {
     let mut attributes: BTreeSet<&str> = key.iter().copied().collect();
     let mut request = client
         .create_table()
@@ -46,6 +53,11 @@ async fn create(client: &Client, table: &str, key: &[&str], indexes: &[Index]) -
         let definition =
             AttributeDefinition::builder().attribute_name(attribute).attribute_type(ScalarAttributeType::S).build()?;
         request = request.attribute_definitions(definition);
+    }
+    if stream == Stream::Kept {
+        let images = StreamViewType::NewAndOldImages;
+        let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(images).build()?;
+        request = request.stream_specification(stream);
     }
     request.send().await?;
     Ok(())

@@ -33,6 +33,8 @@ pub struct Options {
     pub matching: bool,
     /// Whether live orders list working orders of earlier sessions (the sources disagree). Default: on.
     pub list_earlier_sessions: bool,
+    /// From an order's registration until live orders list it, in milliseconds. Default: 0.
+    pub live_orders_delay_ms: i64,
     /// Whether some amounts of an order's row are texts, as the real broker mixes them. Default: on.
     pub numbers_as_text: bool,
     /// Commission per execution. Default: 1.
@@ -54,6 +56,7 @@ impl Default for Options {
             pacing: false,
             matching: true,
             list_earlier_sessions: true,
+            live_orders_delay_ms: 0,
             numbers_as_text: true,
             commission: Decimal::ONE,
         }

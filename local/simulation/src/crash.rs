@@ -1,12 +1,14 @@
 //! Ends an invocation at an effect, as a crash, a time-out or a frozen machine would: from there on it does nothing more.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 tokio::task_local! {
     /// The invocation whose code is running.
-    static INVOCATION: Arc<Notify>;
+    static INVOCATION: Arc<Invocation>;
 }
 
 /// Where the next invocation that comes by ends. `with` is a part of the call's path, or of the write's JSON.
@@ -34,41 +36,54 @@ pub enum CrashPoint {
     },
 }
 
-/// The crashes that are planned. Each happens once.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Crashes {
-    planned: Arc<Mutex<Vec<CrashPoint>>>,
+/// One run of a function.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    /// For people who read a trace.
+    pub(crate) name: String,
+    crashed: Notify,
+    frozen_milliseconds: AtomicU64,
 }
 
-impl Crashes {
-    pub(crate) fn plan(&self, point: CrashPoint) {
-        self.planned.lock().unwrap().push(point);
+impl Invocation {
+    pub(crate) fn new(name: String) -> Arc<Self> {
+        Arc::new(Self { name, crashed: Notify::new(), frozen_milliseconds: AtomicU64::new(0) })
     }
 
-    pub(crate) fn planned(&self) -> Vec<CrashPoint> {
-        self.planned.lock().unwrap().clone()
+    /// The one whose code is running; `None`: it is not a function's code that runs.
+    pub(crate) fn running() -> Option<Arc<Self>> {
+        INVOCATION.try_with(Arc::clone).ok()
     }
 
-    /// Whether a planned crash is here. If it is, this invocation is ended at its next await.
-    pub(crate) fn strikes(&self, here: impl Fn(&CrashPoint) -> bool) -> bool {
-        let mut planned = self.planned.lock().unwrap();
-        let Some(index) = planned.iter().position(here) else { return false };
-        // Only an invocation can crash, not the test's own look at the world.
-        if INVOCATION.try_with(|invocation| invocation.notify_one()).is_err() {
-            return false;
+    /// It does nothing more from its next await on.
+    pub(crate) fn crash(&self) {
+        self.crashed.notify_one();
+    }
+
+    /// Its machine stands still for so long. Who ends invocations that take too long cannot end this one meanwhile.
+    pub(crate) fn freeze(&self, time: Duration) {
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.frozen_milliseconds.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+
+    /// Runs a handler until it ends, crashes, or takes longer than `limit`; `None`: it crashed, or took too long.
+    pub(crate) async fn run<T>(self: &Arc<Self>, handler: impl Future<Output = T>, limit: Duration) -> Option<T> {
+        let handler = INVOCATION.scope(Arc::clone(self), handler);
+        tokio::select! {
+            biased;
+            () = self.crashed.notified() => None,
+            outcome = handler => Some(outcome),
+            () = self.out_of_time(limit) => None,
         }
-        planned.remove(index);
-        true
     }
-}
 
-/// Runs a handler until it ends or crashes; `None`: it crashed.
-pub(crate) async fn run<T>(handler: impl Future<Output = T>) -> Option<T> {
-    let struck = Arc::new(Notify::new());
-    let handler = INVOCATION.scope(Arc::clone(&struck), handler);
-    tokio::select! {
-        biased;
-        () = struck.notified() => None,
-        outcome = handler => Some(outcome),
+    async fn out_of_time(&self, limit: Duration) {
+        tokio::time::sleep(limit).await;
+        loop {
+            match self.frozen_milliseconds.swap(0, Ordering::SeqCst) {
+                0 => return,
+                frozen => tokio::time::sleep(Duration::from_millis(frozen)).await,
+            }
+        }
     }
 }

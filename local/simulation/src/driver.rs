@@ -7,9 +7,9 @@ use domain::Clock;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::crash;
+use crate::crash::Invocation;
 use crate::functions::DEAD_LETTERS_ARN;
-use crate::queues::{Message, QueueName};
+use crate::message::{Message, QueueName};
 use crate::world::{ACCOUNT, ALGORITHM, SENDER, USER, World};
 
 /// Time that an invocation has (infra/template.yaml).
@@ -23,10 +23,18 @@ const TICK: Duration = Duration::from_mins(1);
 
 /// What a function is handed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Function {
+pub(crate) enum Function {
     Submit,
     Track,
     Refresh,
+}
+
+/// Whether what is done with is taken out of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deletes {
+    Arrive,
+    /// The message comes again.
+    AreLost,
 }
 
 impl World {
@@ -87,9 +95,10 @@ impl World {
     pub async fn deliver_all(&self) {
         loop {
             let submitted = self.deliver(QueueName::Orders, Function::Submit).await;
+            let dead = self.deliver(QueueName::DeadLetters, Function::Submit).await;
             let refreshed = self.deliver(QueueName::Sessions, Function::Refresh).await;
             let tracked = self.deliver(QueueName::Tracks, Function::Track).await;
-            if !(submitted || refreshed || tracked) {
+            if !(submitted || dead || refreshed || tracked) {
                 return;
             }
         }
@@ -156,23 +165,28 @@ impl World {
     /// One batch of a queue; false: it has none now.
     async fn deliver(&self, queue: QueueName, function: Function) -> bool {
         let batch = self.queues.receive(queue);
-        if batch.is_empty() {
-            return false;
+        if !batch.is_empty() {
+            self.hand_over(&batch, function, Deletes::Arrive).await;
+            return true;
         }
+        false
+    }
+
+    /// Hands a batch of a queue to its function, and takes out of the queue what is done with.
+    pub(crate) async fn hand_over(&self, batch: &[Message], function: Function, deletes: Deletes) {
         let records: Vec<Value> = batch.iter().map(Message::record).collect();
         let answer = self.invoke(function, json!({"Records": records})).await;
         // A function that crashed or failed as a whole has deleted nothing.
-        if let Some(failed) = answer.map(|answer| failures(&answer)) {
+        if let Some(failed) = answer.map(|answer| failures(&answer)).filter(|_| deletes == Deletes::Arrive) {
             let done: Vec<&str> = batch.iter().map(|message| message.id.as_str()).collect();
             let done: Vec<&str> = done.into_iter().filter(|id| !failed.iter().any(|failed| failed == id)).collect();
             self.queues.delete(&done);
         }
         self.queues.bury();
-        true
     }
 
     /// Runs a function once; `None`: it crashed, ran out of time, or failed.
-    async fn invoke(&self, function: Function, event: Value) -> Option<Value> {
+    pub(crate) async fn invoke(&self, function: Function, event: Value) -> Option<Value> {
         let deadline = self.clock.now() + SignedDuration::try_from(INVOCATION).unwrap();
         let holder = format!("{function:?} at {}", self.clock.now());
         // Boxed, since the handlers' futures are large.
@@ -185,15 +199,23 @@ impl World {
             Function::Track => Box::pin(async { self.functions.track.handle(event, &holder, deadline).await.ok() }),
             Function::Refresh => Box::pin(async { self.functions.refresh.handle(event, &holder, deadline).await.ok() }),
         };
-        tokio::time::timeout(INVOCATION, crash::run(handler)).await.ok().flatten().flatten()
+        let invocation = Invocation::new(holder.clone());
+        self.effects.chronicle.note(|| format!("{holder}: begins"));
+        let outcome = invocation.run(handler, INVOCATION).await;
+        self.effects.chronicle.note(|| match &outcome {
+            None => format!("{holder}: crashed, or ran out of time"),
+            Some(None) => format!("{holder}: failed"),
+            Some(Some(answer)) => format!("{holder}: ends with {answer}"),
+        });
+        outcome.flatten()
     }
 
     /// The right time, whatever the functions' clock says.
-    fn right_time(&self) -> Timestamp {
+    pub(crate) fn right_time(&self) -> Timestamp {
         self.clock.second().now()
     }
 
-    async fn sleep_until(&self, at: Timestamp) {
+    pub(crate) async fn sleep_until(&self, at: Timestamp) {
         let pause = at.duration_since(self.right_time());
         tokio::time::sleep(Duration::try_from(pause).unwrap_or_default()).await;
     }

@@ -18,9 +18,10 @@ use sessions::{Begin, Complete, End, Renew};
 use store::{OrderQueue, Sealer, SealingKeys, SessionQueue, Store, TrackQueue};
 use trading::{Calendar, Desk, Intake, QuestionPolicy};
 
-use crate::aws_door;
+use crate::aws_door::{self, Reply};
+use crate::message::QueueName;
 use crate::network::Network;
-use crate::queues::{QueueName, Queues};
+use crate::queues::Queues;
 
 /// The secret that holds the consumer.
 const CONSUMER_ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:consumer";
@@ -140,9 +141,9 @@ fn secrets_client(consumer: &Value) -> aws_sdk_secretsmanager::Client {
     let http_client = aws_door::http_client(move |operation, body| {
         let asked = body.get("SecretId").and_then(Value::as_str);
         if operation != "GetSecretValue" || asked != Some(CONSUMER_ARN) {
-            return Err("ResourceNotFoundException");
+            return Reply::Refusal("ResourceNotFoundException");
         }
-        Ok(json!({"ARN": CONSUMER_ARN, "Name": "consumer", "SecretString": text}))
+        Reply::Answer(json!({"ARN": CONSUMER_ARN, "Name": "consumer", "SecretString": text}))
     });
     let config = aws_sdk_secretsmanager::Config::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -24,12 +24,17 @@
 )]
 
 mod aws_door;
+mod chronicle;
 mod clock;
 mod crash;
 mod driver;
+mod effects;
 mod entropy;
+mod explore;
 mod functions;
 mod http;
+mod look;
+mod message;
 mod network;
 mod queues;
 mod user;
@@ -38,8 +43,10 @@ mod world;
 pub use clock::VirtualClock;
 pub use crash::CrashPoint;
 pub use entropy::SeededEntropy;
+pub use explore::{Enumerated, Outcome, Report, Violation, enumerate, explore, replay};
 pub use http::{Answered, request};
+pub use message::{Message, QueueName};
 pub use network::Network;
-pub use queues::{Message, QueueName, Queues};
+pub use queues::Queues;
 pub use user::Begun;
 pub use world::{ACCOUNT, ALGORITHM, CONSUMER, SENDER, USER, USERNAME, World};

@@ -10,8 +10,10 @@ use domain::Clock;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::aws_door;
+use crate::aws_door::{self, Reply};
 use crate::clock::VirtualClock;
+use crate::effects::{Door, Effects, Strike, crash};
+use crate::message::{Message, QueueName};
 
 /// Until a message that was not deleted is seen again (infra/template.yaml).
 const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
@@ -22,84 +24,11 @@ const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// The sender id of the functions' own messages.
 const FUNCTIONS: &str = "AROACOURIER:function";
 
-/// A queue of the template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QueueName {
-    /// The FIFO queue of orders.
-    Orders,
-    /// Sessions to look after.
-    Sessions,
-    /// Users to look at.
-    Tracks,
-}
-
-impl QueueName {
-    pub(crate) fn url(self) -> &'static str {
-        match self {
-            Self::Orders => "https://sqs.invalid/orders.fifo",
-            Self::Sessions => "https://sqs.invalid/sessions",
-            Self::Tracks => "https://sqs.invalid/tracks",
-        }
-    }
-
-    fn of_url(url: &str) -> Option<Self> {
-        [Self::Orders, Self::Sessions, Self::Tracks].into_iter().find(|name| name.url() == url)
-    }
-
-    /// Messages of one batch (infra/template.yaml).
-    fn batch_size(self) -> usize {
-        if self == Self::Orders { 10 } else { 1 }
-    }
-
-    /// Deliveries before a message is a dead letter (infra/template.yaml).
-    fn deliveries_max(self) -> u32 {
-        if self == Self::Orders { 10 } else { 5 }
-    }
-}
-
-/// A message in a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Its id.
-    pub id: String,
-    /// In which queue.
-    pub queue: QueueName,
-    /// What it says.
-    pub body: String,
-    /// Who sent it.
-    pub sender: String,
-    /// Its group, in the FIFO queue.
-    pub group: Option<String>,
-    /// How often it was delivered.
-    pub deliveries: u32,
-    deduplication: Option<String>,
-    sent_at: Timestamp,
-    visible_at: Timestamp,
-}
-
-impl Message {
-    /// As a record of a Lambda event.
-    #[must_use]
-    pub fn record(&self) -> Value {
-        let mut attributes = json!({
-            "SenderId": self.sender,
-            "ApproximateReceiveCount": self.deliveries.to_string(),
-            "SentTimestamp": self.sent_at.as_millisecond().to_string(),
-        });
-        if let Some(group) = &self.group {
-            attributes["MessageGroupId"] = json!(group);
-            attributes["MessageDeduplicationId"] = json!(self.deduplication);
-        }
-        json!({"messageId": self.id, "receiptHandle": self.id, "body": self.body, "attributes": attributes,
-               "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "eu-west-1",
-               "eventSourceARN": format!("arn:aws:sqs:eu-west-1:123456789012:{:?}", self.queue)})
-    }
-}
-
 /// The queues. Clones are the same ones.
 #[derive(Debug, Clone)]
 pub struct Queues {
     clock: VirtualClock,
+    effects: Effects,
     state: Arc<Mutex<State>>,
 }
 
@@ -108,13 +37,15 @@ struct State {
     count: u64,
     messages: Vec<Message>,
     dead: Vec<Message>,
+    /// What every message said that was ever sent.
+    bodies: Vec<String>,
     /// Group, deduplication id, and when it was taken.
     seen: Vec<(String, String, Timestamp)>,
 }
 
 impl Queues {
-    pub(crate) fn new(clock: VirtualClock) -> Self {
-        Self { clock, state: Arc::default() }
+    pub(crate) fn new(clock: VirtualClock, effects: Effects) -> Self {
+        Self { clock, effects, state: Arc::default() }
     }
 
     /// A client of the real SDK whose calls end here.
@@ -125,15 +56,16 @@ impl Queues {
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("simulated", "simulated", None, None, "simulated"))
             .endpoint_url("https://sqs.invalid")
-            .http_client(aws_door::http_client(move |operation, body| queues.answer(operation, body)))
+            .http_client(aws_door::http_client(move |operation, body| queues.take(operation, body)))
             .build();
         aws_sdk_sqs::Client::from_conf(config)
     }
 
-    /// Puts a message into the FIFO queue of orders, as whoever `sender` is.
-    pub fn send_order(&self, body: &str, sender: &str, group: &str) {
+    /// Puts a message into the FIFO queue of orders, as whoever `sender` is; its id.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn send_order(&self, body: &str, sender: &str, group: &str) -> String {
         let unique = format!("unique-{}", self.state.lock().unwrap().count);
-        self.send(QueueName::Orders, body, sender, Some((group, &unique)), SignedDuration::ZERO);
+        self.send(QueueName::Orders, body, sender, Some((group, &unique)), SignedDuration::ZERO)
     }
 
     fn send(
@@ -155,6 +87,7 @@ impl Queues {
             }
             state.seen.push((group.to_owned(), deduplication.to_owned(), now));
         }
+        state.bodies.push(body.to_owned());
         state.messages.push(Message {
             id: id.clone(),
             queue,
@@ -196,9 +129,19 @@ impl Queues {
     /// Moves what was delivered too often to the dead letters.
     pub(crate) fn bury(&self) {
         let mut state = self.state.lock().unwrap();
-        let dead: Vec<_> =
-            state.messages.extract_if(.., |message| message.deliveries >= message.queue.deliveries_max()).collect();
-        state.dead.extend(dead);
+        let now = self.clock.now();
+        // Not while it is worked on: only what comes back too often is dead.
+        let is_dead =
+            |message: &mut Message| message.visible_at <= now && message.deliveries >= message.queue.deliveries_max();
+        let dead: Vec<_> = state.messages.extract_if(.., is_dead).collect();
+        for message in dead {
+            if message.queue == QueueName::Orders {
+                // A dead letter of a FIFO queue gets a new age.
+                let queue = QueueName::DeadLetters;
+                state.messages.push(Message { queue, sent_at: now, visible_at: now, deliveries: 0, ..message.clone() });
+            }
+            state.dead.push(message);
+        }
     }
 
     /// When the next message can be seen; `None`: there is none.
@@ -218,6 +161,36 @@ impl Queues {
         self.state.lock().unwrap().dead.clone()
     }
 
+    /// What every message said that was ever sent.
+    #[must_use]
+    pub fn bodies(&self) -> Vec<String> {
+        self.state.lock().unwrap().bodies.clone()
+    }
+
+    /// Takes a call of the SDK, unless something befalls it.
+    fn take(&self, operation: &str, body: &Value) -> Reply {
+        let answer = || self.answer(operation, body).map_or_else(Reply::Refusal, Reply::Answer);
+        let place = format!("{operation} {}", body["QueueUrl"].as_str().unwrap_or_default());
+        match self.effects.strike(Door::Queue, &place) {
+            Some(Strike::CrashBefore) => {
+                crash();
+                Reply::Lost
+            }
+            Some(Strike::CrashAfter) => {
+                answer();
+                crash();
+                Reply::Lost
+            }
+            Some(Strike::AnswerLost | Strike::LostForGood) => {
+                answer();
+                Reply::Lost
+            }
+            Some(Strike::NeverArrives) => Reply::Lost,
+            Some(Strike::Throttled | Strike::InternalError) => Reply::Refusal("com.amazonaws.sqs#RequestThrottled"),
+            _ => answer(),
+        }
+    }
+
     fn answer(&self, operation: &str, body: &Value) -> Result<Value, &'static str> {
         let text = |field: &str| body.get(field).and_then(Value::as_str);
         if operation != "SendMessage" {
@@ -229,7 +202,7 @@ impl Queues {
         let delay = body.get("DelaySeconds").and_then(Value::as_i64);
         let fifo = text("MessageGroupId").zip(text("MessageDeduplicationId"));
         // A FIFO queue takes no delay, and needs group and deduplication id; the others have neither.
-        if fifo.is_some() != (queue == QueueName::Orders) || (fifo.is_some() && delay.is_some()) {
+        if fifo.is_some() != queue.is_fifo() || (fifo.is_some() && delay.is_some()) {
             return Err("com.amazonaws.sqs#InvalidParameterValue");
         }
         let id = self.send(queue, message, FUNCTIONS, fifo, SignedDuration::from_secs(delay.unwrap_or(0)));

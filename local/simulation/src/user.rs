@@ -29,27 +29,30 @@ impl Begun {
 impl World {
     /// All three legs: begins, consents at the broker, comes back. The connection works afterwards.
     pub async fn connect_user(&self) -> ConnectionId {
-        let begun = self.begin().await;
-        let answered = self.come_back(&self.consent(&begun), Some(&begun.cookie)).await;
+        self.connect(USER, USERNAME).await
+    }
+
+    /// As [`World::connect_user`], for any user and their username at the broker.
+    pub async fn connect(&self, user_id: &str, username: &str) -> ConnectionId {
+        let begun = begun(&self.try_to_begin_as(user_id).await);
+        let address = self.broker().approve(&begun.request_token(), username).unwrap().parse().unwrap();
+        let answered = self.come_back(&address, Some(&begun.cookie)).await;
         assert_eq!(answered.status, 303, "{}", answered.text);
         begun.connection_id
     }
 
     /// `POST /connections`, as the user. It must succeed.
     pub async fn begin(&self) -> Begun {
-        let answered = self.try_to_begin().await;
-        assert_eq!(answered.status, 201, "{}", answered.text);
-        let text = |field: &str| answered.json[field].as_str().unwrap_or_default();
-        Begun {
-            connection_id: text("connection_id").parse().unwrap(),
-            authorize_url: text("authorize_url").parse().unwrap(),
-            cookie: answered.cookies[0].clone(),
-        }
+        begun(&self.try_to_begin().await)
     }
 
     /// `POST /connections`, as the user.
     pub async fn try_to_begin(&self) -> Answered {
-        let request = request("POST /connections", &json!({"sub": USER}), &json!({}));
+        self.try_to_begin_as(USER).await
+    }
+
+    async fn try_to_begin_as(&self, user_id: &str) -> Answered {
+        let request = request("POST /connections", &json!({"sub": user_id}), &json!({}));
         self.functions.start.handle(&request).await.into()
     }
 
@@ -65,6 +68,16 @@ impl World {
         let cookies: Vec<&str> = cookie.into_iter().collect();
         let request = request("GET /oauth/callback", &Value::Null, &json!({"query": query, "cookies": cookies}));
         self.functions.callback.handle(&request).await.into()
+    }
+}
+
+fn begun(answered: &Answered) -> Begun {
+    assert_eq!(answered.status, 201, "{}", answered.text);
+    let text = |field: &str| answered.json[field].as_str().unwrap_or_default();
+    Begun {
+        connection_id: text("connection_id").parse().unwrap(),
+        authorize_url: text("authorize_url").parse().unwrap(),
+        cookie: answered.cookies[0].clone(),
     }
 }
 

@@ -11,8 +11,10 @@ use platform::HttpRequest;
 use serde_json::{Value, json};
 use store::Store;
 
+use crate::chronicle::Chronicle;
 use crate::clock::VirtualClock;
-use crate::crash::{CrashPoint, Crashes};
+use crate::crash::CrashPoint;
+use crate::effects::{Door, Effects, Strike, crash};
 use crate::entropy::SeededEntropy;
 use crate::functions::{Functions, Ground};
 use crate::http::{Answered, request};
@@ -25,6 +27,10 @@ pub const USER: &str = "u-7";
 pub const USERNAME: &str = "paper-ada";
 /// Their account.
 pub const ACCOUNT: &str = "DU0000001";
+/// Another username at the broker, with two accounts.
+pub(crate) const SECOND_USERNAME: &str = "paper-bob";
+/// Their accounts.
+pub(crate) const SECOND_ACCOUNTS: [&str; 2] = ["DU0000011", "DU0000012"];
 /// The algorithm that trades for them.
 pub const ALGORITHM: &str = "mean-reversion-7";
 /// SQS's `SenderId` of that algorithm.
@@ -43,7 +49,8 @@ pub struct World {
     /// The queues.
     pub queues: Queues,
     pub(crate) functions: Functions,
-    pub(crate) crashes: Crashes,
+    pub(crate) effects: Effects,
+    pub(crate) database: EmbeddedDynamoDb,
     broker: PaperBroker,
     ground: Ground,
     database_faults: DatabaseFaults,
@@ -65,12 +72,12 @@ impl World {
     pub async fn from_seed(seed: u64) -> Self {
         let clock = VirtualClock::start();
         let broker = broker(&clock, seed);
-        let crashes = Crashes::default();
-        let network = Network::new(broker.clone(), crashes.clone());
-        let queues = Queues::new(clock.second());
+        let effects = Effects::new(Chronicle::new(clock.second()));
+        let network = Network::new(broker.clone(), effects.clone());
+        let queues = Queues::new(clock.second(), effects.clone());
         let database = EmbeddedDynamoDb::start_with_tables(&EmbeddedDynamoDb::tables()).await.unwrap();
         let database_faults: DatabaseFaults = Arc::new(Mutex::new(Box::new(|_| Fault::None)));
-        let faults = database_fault(crashes.clone(), Arc::clone(&database_faults));
+        let faults = database_fault(effects.clone(), Arc::clone(&database_faults));
         let ground = Ground {
             database: database.client_with_faults(faults),
             queues: queues.clone(),
@@ -79,7 +86,7 @@ impl World {
             entropy: Arc::new(SeededEntropy::new(seed)),
         };
         let functions = Functions::wire(&ground, &consumer_secret());
-        let world = Self { clock, network, queues, functions, crashes, broker, ground, database_faults };
+        let world = Self { clock, network, queues, functions, effects, database, broker, ground, database_faults };
         world.register_algorithm(ALGORITHM, "AROAALGORITHM").await;
         world
     }
@@ -112,13 +119,13 @@ impl World {
 
     /// The next invocation that comes by this point ends there.
     pub fn crash_at(&self, point: CrashPoint) {
-        self.crashes.plan(point);
+        self.effects.plan(point);
     }
 
     /// The crashes that have not happened.
     #[must_use]
     pub fn crashes_to_come(&self) -> Vec<CrashPoint> {
-        self.crashes.planned()
+        self.effects.planned()
     }
 
     /// Calls to the database end as `faults` says, from now on.
@@ -233,22 +240,29 @@ fn broker(clock: &VirtualClock, seed: u64) -> PaperBroker {
         active: true,
     };
     broker.register_consumer(&registration).unwrap();
-    let user = User { username: USERNAME.to_owned(), paper: true, accounts: vec![ACCOUNT.to_owned()] };
-    broker.register_user(user).unwrap();
+    for (username, accounts) in [(USERNAME, &[ACCOUNT][..]), (SECOND_USERNAME, &SECOND_ACCOUNTS[..])] {
+        let accounts = accounts.iter().map(|account| (*account).to_owned()).collect();
+        broker.register_user(User { username: username.to_owned(), paper: true, accounts }).unwrap();
+    }
     broker
 }
 
-fn database_fault(crashes: Crashes, faults: DatabaseFaults) -> impl Fn(&Call<'_>) -> Fault + Send + Sync + 'static {
-    move |call| {
-        let here = format!("{} {}", call.operation, call.body);
-        let before = |point: &CrashPoint| matches!(point, CrashPoint::BeforeWrite { with } if here.contains(with));
-        if crashes.strikes(before) {
-            return Fault::NeverArrives;
+fn database_fault(effects: Effects, faults: DatabaseFaults) -> impl Fn(&Call<'_>) -> Fault + Send + Sync + 'static {
+    move |call| match effects.strike(Door::Database, &format!("{} {}", call.operation, call.body)) {
+        Some(Strike::CrashBefore) => {
+            crash();
+            Fault::NeverArrives
         }
-        let after = |point: &CrashPoint| matches!(point, CrashPoint::AfterWrite { with } if here.contains(with));
-        if crashes.strikes(after) {
-            return Fault::AnswerLost;
+        Some(Strike::CrashAfter) => {
+            crash();
+            Fault::AnswerLost
         }
-        (faults.lock().unwrap())(call)
+        Some(Strike::AnswerLost | Strike::LostForGood) => Fault::AnswerLost,
+        Some(Strike::NeverArrives) => Fault::NeverArrives,
+        Some(Strike::FreezeBefore(time)) => Fault::Late(time),
+        Some(Strike::Throttled) => Fault::Throttled,
+        Some(Strike::InternalError) => Fault::InternalError,
+        Some(Strike::Contention) => Fault::Contention,
+        _ => (faults.lock().unwrap())(call),
     }
 }

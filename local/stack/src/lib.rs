@@ -9,6 +9,7 @@ mod deploy;
 mod engine;
 mod environment;
 mod error;
+mod event_sources;
 mod front;
 mod http;
 mod issuer;
@@ -19,5 +20,6 @@ mod stack;
 
 pub use build::build_functions;
 pub use error::StackError;
+pub use event_sources::QueueSource;
 pub use progress::{Listener, Progress, Step};
 pub use stack::{Stack, StackOptions};

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_sdk_sqs::types::QueueAttributeName;
 use axum::{
     body::Body,
@@ -43,6 +43,8 @@ async fn the_template_works_on_this_machine() {
     every_change_of_an_order_reaches_the_events_function(&stack).await;
     the_consumer_s_secret_is_empty_and_the_sealing_key_is_not(&stack).await;
     a_function_can_be_started_by_hand(&stack).await;
+    list_elements_are_removed_as_dynamodb_does(&stack).await;
+    event_sources_can_be_turned_off(&stack).await;
 
     let endpoint = stack.endpoint_url();
     stack.stop().await;
@@ -128,6 +130,29 @@ async fn every_change_of_an_order_reaches_the_events_function(stack: &Stack) {
     assert_eq!(records[0]["eventName"], "INSERT");
     assert_eq!(records[1]["dynamodb"]["OldImage"]["status"]["S"], "received");
     assert_eq!(records[1]["dynamodb"]["NewImage"]["status"]["S"], "sending");
+}
+
+async fn list_elements_are_removed_as_dynamodb_does(stack: &Stack) {
+    let tables = aws_sdk_dynamodb::Client::new(&stack.sdk_config());
+    let table = &stack.outputs()["LanesTable"];
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let list = AttributeValue::L(["a", "b", "c", "d"].map(text).to_vec());
+    let request = tables.put_item().table_name(table).item("lane", text("list")).item("arrivals", list);
+    request.send().await.unwrap();
+    let request = tables.update_item().table_name(table).key("lane", text("list"));
+    let request = request.update_expression("REMOVE arrivals[0], arrivals[1]").return_values(ReturnValue::AllNew);
+    let after = request.send().await.unwrap().attributes.unwrap();
+    assert_eq!(after["arrivals"], AttributeValue::L(["c", "d"].map(text).to_vec()));
+}
+
+async fn event_sources_can_be_turned_off(stack: &Stack) {
+    let sources = stack.turn_event_sources_off().await.unwrap();
+    let orders = sources.iter().find(|source| source.queue_arn == stack.outputs()["OrderQueueArn"]).unwrap();
+    let told = (orders.function.as_str(), orders.batch_size, orders.concurrency_max);
+    assert_eq!(told, ("order-submit", 10, Some(20)));
+    let environment = stack.function_environment("order-submit").await.unwrap();
+    assert_eq!(environment["COURIER_BROKER_API_URL"], "http://127.0.0.1:9/v1/api");
+    assert!(stack.turn_event_sources_off().await.unwrap().len() == sources.len(), "twice is once");
 }
 
 async fn the_consumer_s_secret_is_empty_and_the_sealing_key_is_not(stack: &Stack) {

@@ -198,10 +198,12 @@ impl Order {
     }
 
     pub(crate) fn end_open_change(&mut self, now: Timestamp) {
-        if self.open_change().is_some() {
-            let reason = ended(self);
-            self.change_refused(reason, now);
-        }
+        let reason = match self.open_change().map(|change| &change.stage) {
+            Some(ChangeStage::Asked) => ended(self),
+            Some(_) => unsettled(self),
+            None => return,
+        };
+        self.change_refused(reason, now);
     }
 
     fn turn_change(&mut self, stage: ChangeStage, now: Timestamp) {
@@ -276,6 +278,16 @@ fn not_changeable(fault: &FieldFault) -> Reason {
 fn ended(order: &Order) -> Reason {
     let why = if order.status().is_final() { order.status().as_str() } else { "about to be cancelled" };
     Reason::new("order_ended", format!("The order is {why}, so it was not changed."))
+}
+
+fn unsettled(order: &Order) -> Reason {
+    let status = order.status().as_str();
+    Reason::new(
+        "change_unsettled",
+        format!(
+            "The order is {status}, and ended before it was known whether the change had come into force. The quantity and the price of its fills tell."
+        ),
+    )
 }
 
 fn revision_differs(known: u64) -> Reason {

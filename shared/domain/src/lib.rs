@@ -8,6 +8,7 @@ mod connection;
 mod fields;
 mod ids;
 mod intent;
+mod json;
 pub mod message;
 mod order;
 mod refusal;
@@ -34,6 +35,7 @@ pub use ids::{
     PrincipalId, UserId,
 };
 pub use intent::{Act, Intent, Reason};
+pub use json::parse_unique;
 pub use message::{CancelOrder, Command, Malformed, ModifyOrder, PlaceOrder};
 pub use order::{HistoryEntry, LateFact, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
 pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal};

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::amount::Amount;
 use crate::fields::{FieldFault, Fields, shortened};
 use crate::ids::{AccountId, AlgorithmId, OrderId, OrderKey, UserId};
+use crate::json::parse_unique;
 use crate::ticket::{Ticket, TimeInForce, Trail};
 
 /// The only schema of this version.
@@ -37,8 +38,8 @@ impl Command {
                 text.len()
             )));
         }
-        let value = serde_json::from_str(text)
-            .map_err(|error| Malformed::whole(format!("the message is not JSON: {error}")))?;
+        let value =
+            parse_unique(text).map_err(|error| Malformed::whole(format!("the message is not JSON: {error}")))?;
         Self::from_value(value)
     }
 
@@ -258,8 +259,16 @@ fn cancel(identity: &Identity) -> Option<CancelOrder> {
 
 fn utc(text: &str) -> Result<Timestamp, String> {
     const EXPECTED: &str = "must be a time in UTC by RFC 3339, such as \"2026-11-24T15:04:05Z\"";
-    if !text.ends_with('Z') && !text.ends_with("+00:00") {
-        return Err(EXPECTED.to_owned());
-    }
-    text.parse().map_err(|_| EXPECTED.to_owned())
+    let time = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00")).filter(|time| is_written_out(time));
+    // The parser takes more forms of ISO 8601 than RFC 3339 has.
+    time.and_then(|_| text.parse().ok()).ok_or_else(|| EXPECTED.to_owned())
+}
+
+/// Whether a date and time has the form of RFC 3339: `2026-11-24T15:04:05`, and a fraction of a second or none.
+fn is_written_out(time: &str) -> bool {
+    let (whole, fraction) = time.split_once('.').map_or((time, None), |(whole, fraction)| (whole, Some(fraction)));
+    let form = b"0000-00-00T00:00:00";
+    let fits = |(byte, form): (u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == *form };
+    let digits = |fraction: &str| !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    whole.len() == form.len() && whole.bytes().zip(form).all(fits) && fraction.is_none_or(digits)
 }

@@ -106,3 +106,12 @@ fn a_change_that_waits_ends_with_its_order() {
     let change = order.change().unwrap();
     assert_eq!((change.stage.as_str(), change.stage.reason().unwrap().code.as_str()), ("refused", "order_ended"));
 }
+
+#[test]
+fn a_change_that_may_have_reached_the_broker_is_not_said_to_have_failed() {
+    let mut order = sending();
+    order.ask_change(&modify(2, &json!({"limit_price": "186"})), now());
+    order.change_sending(1, now());
+    order.apply(Fact::Refused(Reason::new("test", "The broker said no.")), now()).unwrap();
+    assert_eq!(order.change().unwrap().stage.reason().unwrap().code, "change_unsettled");
+}

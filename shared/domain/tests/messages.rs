@@ -213,6 +213,37 @@ fn the_same_order_has_the_same_fingerprint_however_it_is_spelled() {
     }
 }
 
+#[test]
+fn a_name_that_stands_twice_is_refused_at_any_depth() {
+    let text = message().to_string();
+    for (name, twice) in [("side", r#""side":"sell","side":"#), ("conid", r#""conid":1,"conid":"#)] {
+        let text = text.replace(&format!("\"{name}\":"), twice);
+        let malformed = Command::parse(&text).unwrap_err();
+        assert!(malformed.faults[0].message.contains("stands twice"), "{malformed}");
+    }
+}
+
+#[test]
+fn a_time_has_the_form_of_rfc_3339_and_no_other() {
+    for good in ["2026-11-24T15:04:05Z", "2026-11-24T15:04:05.5Z", "2026-11-24T15:04:05+00:00"] {
+        assert!(Command::from_value(with(&json!({"good_until": good}))).is_ok(), "{good}");
+    }
+    for bad in [
+        "2026-11-24T15:04Z",
+        "2026-11-24T15Z",
+        "20261124T150405Z",
+        "2026-11-24T150405Z",
+        "+002026-11-24T15:04:05Z",
+        "2026-11-24T15:04:05,5Z",
+        "2026-11-24 15:04:05Z",
+        "2026-11-24T15:04:05+01:00",
+        "2026-11-24T15:04:05.Z",
+        "2026-13-24T15:04:05Z",
+    ] {
+        assert!(Command::from_value(with(&json!({"good_until": bad}))).is_err(), "{bad}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in ".*") {

@@ -221,7 +221,8 @@ impl Lanes {
         values.extend(book.looks.account_id.as_ref().map(|account_id| (LOOKED_ACCOUNT, text(account_id.as_str()))));
         let set: Vec<String> = values.iter().map(|(name, _)| format!("{name} = :{name}")).collect();
         let given_back = ["leased_until", "holder", "unclean"].map(str::to_owned);
-        let arrived = (0..lease.arrivals).map(|index| format!("{ARRIVALS}[{index}]"));
+        // From the last to the first: DynamoDB takes all indexes against the row as it was, others one after the other.
+        let arrived = (0..lease.arrivals).rev().map(|index| format!("{ARRIVALS}[{index}]"));
         let removed: Vec<String> = given_back.into_iter().chain(arrived).collect();
         let update = format!("SET {} REMOVE {}", set.join(", "), removed.join(", "));
         let after = self.give_back(&lease, &update, values).await?;

@@ -36,6 +36,9 @@ impl Lane<'_> {
     /// Takes an order that has just been put on record as far as it goes.
     pub async fn take_on(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
         self.catch_up().await?;
+        if self.waited_for {
+            self.read_again(order).await?;
+        }
         let in_line = self.book.pending.iter().any(|pending| pending.order_id == order.value.key.order_id);
         if !in_line && self.book.pending.len() >= PENDING_MAX && order.value.status() == OrderStatus::Received {
             self.record(order, Fact::Deny(too_many_waiting())).await?;

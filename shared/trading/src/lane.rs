@@ -37,6 +37,8 @@ pub struct Lane<'d> {
     /// In how many seconds the tracker should look, if anything is to be looked at.
     pub(crate) track_in_seconds: Option<u32>,
     caught_up: bool,
+    /// Whether another had it first: what was read before that may be old.
+    pub(crate) waited_for: bool,
 }
 
 impl Desk {
@@ -48,6 +50,7 @@ impl Desk {
         holder: &str,
         deadline: Timestamp,
     ) -> Result<Option<Lane<'_>>, StoreError> {
+        let mut waited_for = false;
         let wait_until = (self.intake.clock.now() + WAIT_MAX).min(deadline - LEAVE_TIME);
         loop {
             let now = self.intake.clock.now();
@@ -61,6 +64,7 @@ impl Desk {
                     deadline,
                     track_in_seconds: None,
                     caught_up: false,
+                    waited_for,
                 };
                 lane.take_over().await?;
                 return Ok(Some(lane));
@@ -68,6 +72,7 @@ impl Desk {
             if now >= wait_until {
                 return Ok(None);
             }
+            waited_for = true;
             tokio::time::sleep(WAIT_PAUSE).await;
         }
     }

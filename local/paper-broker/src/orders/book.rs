@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::ticket::{Side, Ticket};
+use super::ticket::{Side, Ticket, Trail};
 
 /// Orders kept; then no more are taken.
 const ORDERS_MAX: usize = 100_000;
@@ -72,10 +72,18 @@ pub struct LedgerEntry {
     pub order_type: String,
     /// Present limit (of a stop: stop) price.
     pub price: Option<Decimal>,
+    /// Present stop price, of an order that has a limit besides.
+    pub aux_price: Option<Decimal>,
+    /// Present distance of a trailing stop, and whether it is `amt` or `%`.
+    pub trail: Option<(Decimal, String)>,
+    /// Present `tif`.
+    pub time_in_force: String,
     /// Present quantity.
     pub quantity: Decimal,
     /// Executed so far.
     pub filled_quantity: Decimal,
+    /// At what price on average; nothing while nothing is executed.
+    pub average_price: Option<Decimal>,
     /// What the broker says of it.
     pub status: OrderStatus,
     /// The order whose child it is.
@@ -257,8 +265,12 @@ fn ledger_entry(order: &Order) -> LedgerEntry {
         side: order.ticket.side.wire().to_owned(),
         order_type: order.ticket.order_type.wire().to_owned(),
         price: order.ticket.price,
+        aux_price: order.ticket.aux_price,
+        trail: order.ticket.trail.map(Trail::wire),
+        time_in_force: order.ticket.time_in_force.clone(),
         quantity: order.ticket.quantity,
         filled_quantity: order.filled,
+        average_price: order.average_price(),
         status: order.status,
         parent_order_id: order.parent_id,
         registered_at: order.registered_at,

@@ -89,6 +89,14 @@ pub(crate) enum Trail {
 }
 
 impl Trail {
+    /// As tickets say it: the amount and its type.
+    pub(crate) fn wire(self) -> (Decimal, String) {
+        match self {
+            Self::Amount(amount) => (amount, "amt".to_owned()),
+            Self::Percent(percent) => (percent, "%".to_owned()),
+        }
+    }
+
     /// The distance from `anchor` to the stop.
     pub(crate) fn distance(self, anchor: Decimal) -> Decimal {
         match self {

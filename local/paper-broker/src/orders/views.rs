@@ -34,6 +34,7 @@ pub(crate) fn live_orders(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> 
         query.get("filters").map(|list| list.split(',').map(status_of_filter).collect()).unwrap_or_default();
     let (day, earlier, as_text) =
         (desk.state.day, desk.state.options.list_earlier_sessions, desk.state.options.numbers_as_text);
+    let delay = SignedDuration::from_millis(desk.state.options.live_orders_delay_ms);
     let rows: Vec<Value> = desk
         .state
         .book
@@ -41,6 +42,7 @@ pub(crate) fn live_orders(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> 
         .values()
         .rev()
         .filter(|order| order.username == caller.username && order.ticket.account == account)
+        .filter(|order| order.registered_at + delay <= desk.now)
         .filter(|order| order.day == day || (earlier && !order.status.is_final()))
         .filter(|order| wanted.is_empty() || wanted.iter().any(|status| status == &order.status.wire().to_lowercase()))
         .take(ROWS_MAX)

@@ -222,3 +222,14 @@ async fn contracts_are_found_and_their_prices_come_with_the_second_look() {
     let row = client.get(snapshot).await.json()[0].clone();
     assert_eq!((&row["31"], &row["84"], &row["86"]), (&json!("187.50"), &json!("187.49"), &json!("187.51")));
 }
+
+#[tokio::test]
+async fn live_orders_list_an_order_only_after_the_delay_that_is_set() {
+    let world = quiet_world();
+    let client = Client::trading(&world).await;
+    world.broker.change_options(|options| options.live_orders_delay_ms = 8_000);
+    place(&client, &[limit_ticket("c-1")]).await;
+    assert_eq!(live(&client).await, Vec::<serde_json::Value>::new());
+    world.clock.advance_seconds(8);
+    assert_eq!(live(&client).await.len(), 1);
+}

@@ -1,0 +1,196 @@
+//! Every effect of an invocation passes here: a call to the broker, to the database, to a queue. It is where effects are
+//! counted, and where one is made to go wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use paper_broker::FaultKind;
+
+use crate::chronicle::Chronicle;
+use crate::crash::{CrashPoint, Invocation};
+
+/// Tries of one call by the SDK after the first: so many more must fail for the call to fail.
+const RETRIES: u32 = 2;
+
+/// Through which door an effect leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Door {
+    /// To the broker.
+    Broker,
+    /// To the database.
+    Database,
+    /// To a queue.
+    Queue,
+}
+
+/// What befalls one effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Strike {
+    /// The invocation ends before it.
+    CrashBefore,
+    /// It is carried out, and the invocation ends before the answer.
+    CrashAfter,
+    /// It is carried out, and no answer comes; the code lives on.
+    AnswerLost,
+    /// As [`Strike::AnswerLost`], and every further try of the SDK is lost as well.
+    LostForGood,
+    /// It is not carried out, and no answer comes.
+    NeverArrives,
+    /// The machine stands still for so long, then it is carried out.
+    FreezeBefore(Duration),
+    /// It is carried out, then the machine stands still for so long. Only for the broker.
+    FreezeAfter(Duration),
+    /// The service refuses it for now. Not for the broker.
+    Throttled,
+    /// An error inside the service. Not for the broker.
+    InternalError,
+    /// Another transaction is in the way. Only for the database.
+    Contention,
+    /// No connection is had. Only for the broker.
+    ConnectionRefused,
+    /// The broker misbehaves.
+    Broker(FaultKind),
+}
+
+/// The decision over one effect.
+pub(crate) trait Director: Send {
+    /// What befalls it, with a name to count it under. `number` counts the effects of all invocations from 1; `place`
+    /// is `METHOD /path`, `Operation {json}`, or a queue.
+    fn strike(&mut self, door: Door, number: u64, place: &str) -> Option<(&'static str, Strike)>;
+}
+
+/// All effects of a world. Clones are the same ones.
+#[derive(Clone)]
+pub(crate) struct Effects {
+    pub(crate) chronicle: Chronicle,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    count: u64,
+    /// The crashes that tests planned. Each happens once.
+    planned: Vec<CrashPoint>,
+    director: Option<Box<dyn Director>>,
+    recorded: Option<Vec<(Door, String)>>,
+    /// So many next calls to each service are lost.
+    cut: BTreeMap<Door, u32>,
+    /// Client order ids whose request was held up on its way, by a frozen machine or a slow network.
+    held_up: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for Effects {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Effects").finish_non_exhaustive()
+    }
+}
+
+impl Effects {
+    pub(crate) fn new(chronicle: Chronicle) -> Self {
+        Self { chronicle, inner: Arc::default() }
+    }
+
+    pub(crate) fn plan(&self, point: CrashPoint) {
+        self.inner.lock().unwrap().planned.push(point);
+    }
+
+    pub(crate) fn planned(&self) -> Vec<CrashPoint> {
+        self.inner.lock().unwrap().planned.clone()
+    }
+
+    /// From now on this decides; `None`: nothing goes wrong.
+    pub(crate) fn direct(&self, director: Option<Box<dyn Director>>) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.director = director;
+        inner.cut.clear();
+    }
+
+    /// Writes down every effect from now on.
+    pub(crate) fn record(&self) {
+        self.inner.lock().unwrap().recorded = Some(Vec::new());
+    }
+
+    /// The effects that were written down.
+    pub(crate) fn recorded(&self) -> Vec<(Door, String)> {
+        self.inner.lock().unwrap().recorded.clone().unwrap_or_default()
+    }
+
+    /// Remembers that an order's request reached the broker later than it left.
+    pub(crate) fn note_held_up(&self, client_order_id: &str) {
+        self.inner.lock().unwrap().held_up.insert(client_order_id.to_owned());
+    }
+
+    pub(crate) fn held_up(&self) -> BTreeSet<String> {
+        self.inner.lock().unwrap().held_up.clone()
+    }
+
+    /// What befalls the effect that is about to leave. Only an invocation's effects are struck, not a test's own look
+    /// at the world.
+    pub(crate) fn strike(&self, door: Door, place: &str) -> Option<Strike> {
+        let invocation = Invocation::running()?;
+        let (number, struck) = self.inner.lock().unwrap().strike(door, place);
+        let (name, strike) = struck?;
+        self.chronicle.count_fault(name);
+        let (operation, _) = place.split_once(" {").unwrap_or((place, ""));
+        self.chronicle.note(|| format!("{}: effect {number} ({operation}) is struck: {name}", invocation.name));
+        if matches!(strike, Strike::FreezeBefore(time) | Strike::FreezeAfter(time) if { invocation.freeze(time); true })
+        {
+            self.chronicle.count_fault("frozen_worker");
+        }
+        Some(strike)
+    }
+}
+
+/// Ends the invocation whose code is running.
+pub(crate) fn crash() {
+    if let Some(invocation) = Invocation::running() {
+        invocation.crash();
+    }
+}
+
+impl Inner {
+    fn strike(&mut self, door: Door, place: &str) -> (u64, Option<(&'static str, Strike)>) {
+        self.count += 1;
+        if let Some(recorded) = &mut self.recorded {
+            recorded.push((door, described(place)));
+        }
+        (self.count, self.decide(door, place))
+    }
+
+    fn decide(&mut self, door: Door, place: &str) -> Option<(&'static str, Strike)> {
+        if let Some(left) = self.cut.get_mut(&door).filter(|left| **left > 0) {
+            *left -= 1;
+            return Some(("cut_off", Strike::NeverArrives));
+        }
+        let planned = self.planned.iter().position(|point| point.is_at(door, place));
+        if let Some(index) = planned {
+            return Some(match self.planned.remove(index) {
+                CrashPoint::BeforeCall { .. } | CrashPoint::BeforeWrite { .. } => ("crash_before", Strike::CrashBefore),
+                CrashPoint::AfterCall { .. } | CrashPoint::AfterWrite { .. } => ("crash_after", Strike::CrashAfter),
+            });
+        }
+        let number = self.count;
+        let struck = self.director.as_mut()?.strike(door, number, place)?;
+        if struck.1 == Strike::LostForGood {
+            self.cut.insert(door, RETRIES);
+        }
+        Some(struck)
+    }
+}
+
+impl CrashPoint {
+    fn is_at(&self, door: Door, place: &str) -> bool {
+        match self {
+            Self::BeforeCall { with } | Self::AfterCall { with } => door == Door::Broker && place.contains(with),
+            Self::BeforeWrite { with } | Self::AfterWrite { with } => door == Door::Database && place.contains(with),
+        }
+    }
+}
+
+/// The operation and its table; a call to the broker as it is.
+fn described(place: &str) -> String {
+    let Some((operation, body)) = place.split_once(" {") else { return place.to_owned() };
+    let table = body.split_once(r#""TableName":""#).and_then(|(_, rest)| rest.split_once('"')).map(|(table, _)| table);
+    format!("{operation} {}", table.unwrap_or_default())
+}

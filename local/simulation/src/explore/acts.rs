@@ -1,0 +1,232 @@
+//! What people, the broker and the market do.
+
+use domain::{Clock, GrantStatus, Halt};
+use jiff::SignedDuration;
+use paper_broker::{Execution, LedgerEntry, OrderStatus, QuestionRules};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use store::HaltScope;
+
+use super::lives::{ALGORITHMS_SENDER, PEOPLE, change};
+use super::plan::{Act, Stop};
+use super::stage::{Halted, Sent, Stage};
+use crate::world::ALGORITHM;
+
+impl Stage {
+    pub(crate) async fn perform(&mut self, act: Act) {
+        self.world.effects.chronicle.note(|| format!("--- {act:?}"));
+        self.count(&act);
+        let broker = self.world.broker().clone();
+        match act.clone() {
+            Act::Place(index) | Act::Again(index) => self.place(index, self.command(index), act),
+            Act::Other(index) => {
+                let mut other = self.command(index);
+                other["side"] = json!(if other["side"] == "buy" { "sell" } else { "buy" });
+                self.place(index, other, act);
+            }
+            Act::Cancel(index) => self.cancel(index, act),
+            Act::Modify(index, revision) => self.modify(index, revision, act),
+            Act::Bad(bad) => {
+                let message_id = self.world.queues.send_order(&bad.body, bad.sender, bad.group);
+                self.sent.push(Sent { message_id, act });
+            }
+            Act::Halt(stop, on) => self.halt(stop, on).await,
+            Act::Price(conid, cents) => broker.set_price(conid, Some(Decimal::new(cents, 2))),
+            Act::Execute => self.execute_some(),
+            Act::Fill => self.open_entries().iter().for_each(|entry| self.fill(entry)),
+            Act::VenueRejects => self.reject_one(),
+            Act::Elsewhere(person, true) => broker.log_in_elsewhere(person.username),
+            Act::Elsewhere(person, false) => broker.log_out_elsewhere(person.username),
+            Act::SessionEnds(person) => {
+                broker.end_session(person.username);
+            }
+            Act::TokenGone(person) => broker.make_gone(person.username),
+            Act::DayResets => {
+                self.day_reset = true;
+                broker.reset_day();
+            }
+            Act::Down(down) => broker.set_iserver_down(down),
+            Act::Asks(ids) => broker.set_questions(QuestionRules { always: ids, ..QuestionRules::default() }),
+        }
+    }
+
+    /// Everything works again from here on.
+    pub(crate) async fn clear_the_sky(&mut self) {
+        self.world.effects.chronicle.note(|| "=== the storm is over".to_owned());
+        self.world.effects.direct(None);
+        let broker = self.world.broker().clone();
+        broker.clear_faults();
+        broker.set_iserver_down(false);
+        for person in &PEOPLE[..self.plan.people] {
+            broker.log_out_elsewhere(person.username);
+        }
+        for halted in self.halted.clone() {
+            if halted.to.is_none() {
+                self.halt(halted.stop, false).await;
+            }
+        }
+    }
+
+    /// The market comes to an end: most orders fill, some are cancelled by their senders, some by the venue, and some
+    /// stay.
+    pub(crate) async fn end_market(&mut self) {
+        self.world.broker().open_market();
+        for entry in self.open_entries() {
+            match self.dice.weigh(&[(45, 0), (30, 1), (10, 2), (15, 3)]) {
+                0 => self.fill(&entry),
+                1 => self.cancel_entry(&entry),
+                2 => {
+                    let status = self.dice.pick(&[OrderStatus::Inactive, OrderStatus::Cancelled]);
+                    self.world.broker().reject_order(entry.order_id, status);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The life's command, with the times that it tells from the world's beginning.
+    pub(crate) fn command(&self, index: usize) -> Value {
+        let mut command = self.plan.lives[index].command.clone();
+        if let Some(seconds) = command["good_until_seconds"].take().as_i64() {
+            // So long after its message is due, which is the same for every copy of it.
+            let due = self.plan.acts.iter().find(|(_, act)| matches!(act, Act::Place(other) if *other == index));
+            let due = self.begun_at + SignedDuration::from_millis(due.map_or(0, |(at, _)| *at));
+            command["good_until"] = json!((due + SignedDuration::from_secs(seconds)).to_string());
+        }
+        if let Some(command) = command.as_object_mut() {
+            command.remove("good_until_seconds");
+        }
+        command
+    }
+
+    fn place(&mut self, index: usize, command: Value, act: Act) {
+        let life = &self.plan.lives[index];
+        let user_id = life.person.user_id;
+        if life.own_hand {
+            self.call_api(user_id, "POST /orders", json!({"body": command}));
+            return;
+        }
+        let message_id = self.world.queues.send_order(&command.to_string(), ALGORITHMS_SENDER, user_id);
+        self.sent.push(Sent { message_id, act });
+    }
+
+    fn cancel(&mut self, index: usize, act: Act) {
+        let life = &self.plan.lives[index];
+        let (user_id, order_id) = (life.person.user_id, life.order_id.clone());
+        if life.own_hand {
+            self.call_api(user_id, "DELETE /orders/{order_id}", json!({"path": {"order_id": order_id}}));
+            return;
+        }
+        let command = json!({"schema": "courier.order/1", "command": "cancel", "user_id": user_id, "order_id": order_id,
+            "algorithm_id": ALGORITHM});
+        let message_id = self.world.queues.send_order(&command.to_string(), ALGORITHMS_SENDER, user_id);
+        self.sent.push(Sent { message_id, act });
+    }
+
+    fn modify(&mut self, index: usize, revision: u64, act: Act) {
+        let life = self.plan.lives[index].clone();
+        let command = change(&life, revision, &mut self.dice);
+        if life.own_hand {
+            let details = json!({"path": {"order_id": life.order_id}, "body": command});
+            self.call_api(life.person.user_id, "PUT /orders/{order_id}", details);
+            return;
+        }
+        let message_id = self.world.queues.send_order(&command.to_string(), ALGORITHMS_SENDER, life.person.user_id);
+        self.sent.push(Sent { message_id, act });
+    }
+
+    /// From when the rule stands until it is about to be taken away, nothing may be sent.
+    async fn halt(&mut self, stop: Stop, on: bool) {
+        let now = || self.world.clock.now();
+        if !on {
+            for halted in self.halted.iter_mut().filter(|halted| halted.stop == stop && halted.to.is_none()) {
+                halted.to = Some(now());
+            }
+        }
+        let halt = Halt { halted: on, reason: None, since: on.then(now) };
+        let rules = &self.world.store().rules;
+        match stop {
+            Stop::Everything => rules.put_halt(&HaltScope::Global, &halt).await.unwrap(),
+            Stop::Algorithm => {
+                rules.put_halt(&HaltScope::Algorithm(ALGORITHM.parse().unwrap()), &halt).await.unwrap();
+            }
+            Stop::User(index) => {
+                let body = json!({"body": {"halted": on}});
+                let answered = self.world.api_as(&json!({"sub": PEOPLE[index].user_id}), "PUT /halt", &body).await;
+                assert_eq!(answered.status, 200, "{}", answered.text);
+            }
+            Stop::Grant(index) => {
+                let status = if on { GrantStatus::Halted } else { GrantStatus::Active };
+                let limits = self.plan.grant_limits(index);
+                self.world.grant(PEOPLE[index].user_id, PEOPLE[index].accounts, status, limits).await;
+            }
+        }
+        if on {
+            self.halted.push(Halted { stop, from: self.world.clock.now(), to: None });
+        }
+    }
+
+    fn open_entries(&self) -> Vec<LedgerEntry> {
+        self.world.broker().ledger().into_iter().filter(|entry| !entry.status.is_final()).collect()
+    }
+
+    fn fill(&self, entry: &LedgerEntry) {
+        let price = entry.price.unwrap_or_else(|| Decimal::new(10_000, 2));
+        let quantity = entry.quantity - entry.filled_quantity;
+        self.world.broker().execute_order(Execution { order_id: entry.order_id, quantity, price });
+    }
+
+    fn execute_some(&mut self) {
+        let open = self.open_entries();
+        if open.is_empty() {
+            return;
+        }
+        let entry = self.dice.pick(&open);
+        let quantity = Decimal::from(self.dice.between(1, 12));
+        let price =
+            entry.price.unwrap_or_else(|| Decimal::new(10_000, 2)) + Decimal::new(self.dice.between(-40, 40), 2);
+        self.world.broker().execute_order(Execution { order_id: entry.order_id, quantity, price });
+    }
+
+    fn reject_one(&mut self) {
+        let open = self.open_entries();
+        if !open.is_empty() {
+            let entry = self.dice.pick(&open);
+            let status = self.dice.pick(&[OrderStatus::Inactive, OrderStatus::Cancelled]);
+            self.world.broker().reject_order(entry.order_id, status);
+        }
+    }
+
+    fn cancel_entry(&mut self, entry: &LedgerEntry) {
+        let index = self.plan.lives.iter().position(|life| {
+            let name = super::evidence::client_order_id(life.person.user_id, &life.order_id);
+            entry.client_order_id.as_deref() == Some(name.as_str())
+        });
+        if let Some(index) = index {
+            self.cancel(index, Act::Cancel(index));
+        }
+    }
+
+    fn count(&self, act: &Act) {
+        let name = match act {
+            Act::Again(_) => "duplicate_message",
+            Act::Other(_) => "other_content",
+            Act::Bad(_) => "bad_message",
+            Act::Halt(Stop::Everything, true) => "halt_of_everything",
+            Act::Halt(Stop::Algorithm, true) => "halt_of_algorithm",
+            Act::Halt(Stop::User(_), true) => "halt_of_user",
+            Act::Halt(Stop::Grant(_), true) => "halt_of_grant",
+            Act::Price(..) => "price_move",
+            Act::Execute => "partial_fill",
+            Act::VenueRejects => "venue_rejects",
+            Act::Elsewhere(_, true) => "session_stolen",
+            Act::SessionEnds(_) => "session_ended",
+            Act::TokenGone(_) => "token_gone",
+            Act::DayResets => "day_reset",
+            Act::Down(true) => "iserver_down",
+            Act::Asks(_) => "other_questions",
+            _ => return,
+        };
+        self.world.effects.chronicle.count_fault(name);
+    }
+}

@@ -1,0 +1,153 @@
+//! What was reached: a run that leaves something out proves nothing about it.
+
+use std::collections::BTreeMap;
+
+use domain::{Order, OrderStatus};
+
+use super::evidence::Evidence;
+use super::tickets::KINDS;
+use super::weather::{AT_A_QUEUE, AT_THE_BROKER, AT_THE_DATABASE, PENALTY};
+
+/// How often each thing was seen.
+pub(crate) type Counts = BTreeMap<String, u64>;
+
+/// States that every large run must reach.
+const STATES: [OrderStatus; 12] = [
+    OrderStatus::Received,
+    OrderStatus::Held,
+    OrderStatus::Sending,
+    OrderStatus::Unknown,
+    OrderStatus::Working,
+    OrderStatus::PartiallyFilled,
+    OrderStatus::Cancelling,
+    OrderStatus::Filled,
+    OrderStatus::Cancelled,
+    OrderStatus::Rejected,
+    OrderStatus::Denied,
+    OrderStatus::Expired,
+];
+/// What happens to worlds besides what strikes an effect.
+const EVENTS: [&str; 20] = [
+    "redelivered",
+    "second_worker",
+    "frozen_worker",
+    "cut_off",
+    "duplicate_message",
+    "other_content",
+    "bad_message",
+    "halt_of_everything",
+    "halt_of_algorithm",
+    "halt_of_user",
+    "halt_of_grant",
+    "price_move",
+    "partial_fill",
+    "venue_rejects",
+    "session_stolen",
+    "session_ended",
+    "token_gone",
+    "day_reset",
+    "iserver_down",
+    "other_questions",
+];
+/// Why messages are refused and orders do not go on.
+const REASONS: [&str; 26] = [
+    "account_not_granted",
+    "algorithm_unknown",
+    "already_registered",
+    "behind_another",
+    "cancelled_before_sending",
+    "competing",
+    "contract_ambiguous",
+    "contract_unknown",
+    "expired",
+    "halted",
+    "inactive_at_broker",
+    "malformed",
+    "no_grant",
+    "no_sender",
+    "no_session",
+    "no_such_order",
+    "order_differs",
+    "other_group",
+    "outcome_unknown",
+    "own_hand_on_the_queue",
+    "pacing",
+    "question_declined",
+    "question_unlisted",
+    "refused_by_broker",
+    "sender_not_registered",
+    "sender_vanished",
+];
+
+/// What one world, or all of them, reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    pub(crate) states: Counts,
+    pub(crate) ends: Counts,
+    pub(crate) kinds: Counts,
+    pub(crate) faults: Counts,
+    pub(crate) reasons: Counts,
+    pub(crate) not_quiet: u64,
+    pub(crate) dead_letters: u64,
+}
+
+impl Coverage {
+    pub(crate) fn of(evidence: &Evidence, faults: Counts, quiet: bool) -> Self {
+        let mut coverage = Self { faults, not_quiet: u64::from(!quiet), ..Self::default() };
+        coverage.dead_letters = evidence.dead.len() as u64;
+        for record in &evidence.records {
+            let order = &record.order;
+            add(&mut coverage.ends, order.status().as_str(), 1);
+            for entry in &order.history {
+                add(&mut coverage.states, entry.status.as_str(), 1);
+            }
+            let mut codes: Vec<&str> = record.images.iter().filter_map(code).collect();
+            codes.sort_unstable();
+            codes.dedup();
+            codes.iter().for_each(|code| add(&mut coverage.reasons, code, 1));
+        }
+        for refusal in &evidence.refusals {
+            add(&mut coverage.reasons, &refusal.reason.code, 1);
+        }
+        for life in &evidence.plan.lives {
+            add(&mut coverage.kinds, life.kind.name(), 1);
+        }
+        coverage
+    }
+
+    pub(crate) fn take_in(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.states, &other.states),
+            (&mut self.ends, &other.ends),
+            (&mut self.kinds, &other.kinds),
+            (&mut self.faults, &other.faults),
+            (&mut self.reasons, &other.reasons),
+        ];
+        for (into, from) in pairs {
+            from.iter().for_each(|(name, count)| add(into, name, *count));
+        }
+        self.not_quiet += other.not_quiet;
+        self.dead_letters += other.dead_letters;
+    }
+
+    /// What a large run must reach, and this one did not.
+    pub(crate) fn missing(&self) -> Vec<String> {
+        let mishaps = AT_THE_BROKER.iter().chain(&AT_THE_DATABASE).chain(&AT_A_QUEUE).map(|(name, _)| *name);
+        let faults = mishaps.chain([PENALTY]).chain(EVENTS);
+        let absent =
+            |counts: &Counts, what: &str, name: &str| (!counts.contains_key(name)).then(|| format!("{what} {name}"));
+        let mut missing: Vec<String> = faults.filter_map(|name| absent(&self.faults, "fault", name)).collect();
+        missing.extend(STATES.iter().filter_map(|state| absent(&self.states, "state", state.as_str())));
+        missing.extend(KINDS.iter().filter_map(|(_, kind)| absent(&self.kinds, "kind", kind.name())));
+        missing.extend(REASONS.iter().filter_map(|code| absent(&self.reasons, "reason", code)));
+        missing
+    }
+}
+
+fn code(image: &Order) -> Option<&str> {
+    image.state().reason().map(|reason| reason.code.as_str())
+}
+
+fn add(counts: &mut Counts, name: &str, count: u64) {
+    *counts.entry(name.to_owned()).or_default() += count;
+}

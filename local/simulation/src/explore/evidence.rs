@@ -1,0 +1,145 @@
+//! What is left of a world: everything that its invariants are judged by.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{ClientOrderId, Order, OrderKey, OrderStatus as Status, Refusal};
+use jiff::Timestamp;
+use order_events::Event;
+use paper_broker::{LedgerEntry, OrderStatus};
+use rust_decimal::Decimal;
+
+use super::lives::PEOPLE;
+use super::plan::Plan;
+use super::stage::{Halted, Sent, Stage};
+use crate::message::Message;
+use crate::world::World;
+
+/// Digits after the point to which an average price is compared.
+const AVERAGE_DIGITS: u32 = 8;
+
+/// One order with everything that is known of it.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// As the ledger has it.
+    pub(crate) order: Order,
+    /// Each image of its row, in order.
+    pub(crate) images: Vec<Order>,
+    /// What was told of it on the bus.
+    pub(crate) events: Vec<Event>,
+    /// The broker's own entry under its client order id.
+    pub(crate) entry: Option<LedgerEntry>,
+}
+
+/// Everything.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    pub(crate) plan: Plan,
+    pub(crate) calm_at: Timestamp,
+    pub(crate) records: Vec<Record>,
+    pub(crate) refusals: Vec<Refusal>,
+    pub(crate) book: Vec<LedgerEntry>,
+    pub(crate) sent: Vec<Sent>,
+    pub(crate) halted: Vec<Halted>,
+    pub(crate) held_up: BTreeSet<String>,
+    pub(crate) left: Vec<Message>,
+    pub(crate) dead: Vec<Message>,
+    pub(crate) day_reset: bool,
+    pub(crate) most_open: BTreeMap<String, usize>,
+    /// Every row of every table, every message, every line of the log.
+    pub(crate) everything_written: String,
+    pub(crate) secrets: Vec<(&'static str, String)>,
+}
+
+impl Evidence {
+    pub(crate) async fn of(stage: &Stage, log: String) -> Self {
+        let world = &stage.world;
+        let book = world.broker().ledger();
+        let by_name = by_client_order_id(&book);
+        let mut told = changes(world);
+        let mut records = Vec::new();
+        for person in &PEOPLE {
+            for order in world.all_orders(person.user_id).await {
+                let (images, events) = told.remove(&order.key.to_string()).unwrap_or_default();
+                let entry = by_name.get(order.client_order_id.as_str()).cloned();
+                records.push(Record { order, images, events, entry });
+            }
+        }
+        Self {
+            plan: stage.plan.clone(),
+            calm_at: stage.calm_at.unwrap_or(stage.begun_at),
+            records,
+            refusals: world.all_refusals().await,
+            book,
+            sent: stage.sent.clone(),
+            halted: stage.halted.clone(),
+            held_up: world.effects.held_up(),
+            left: world.queues.messages(),
+            dead: world.queues.dead_letters(),
+            day_reset: stage.day_reset,
+            most_open: stage.most_open.clone(),
+            everything_written: everything_written(world, log),
+            secrets: super::secrets::all(world),
+        }
+    }
+
+    pub(crate) fn record(&self, user_id: &str, order_id: &str) -> Option<&Record> {
+        self.records.iter().find(|record| {
+            record.order.key.user_id.as_str() == user_id && record.order.key.order_id.as_str() == order_id
+        })
+    }
+
+    pub(crate) fn refusal(&self, message_id: &str) -> Option<&Refusal> {
+        self.refusals.iter().find(|refusal| refusal.message_id == message_id)
+    }
+}
+
+/// The images and events of each order, from the table's stream, by the real function.
+fn changes(world: &World) -> BTreeMap<String, (Vec<Order>, Vec<Event>)> {
+    let mut told: BTreeMap<String, (Vec<Order>, Vec<Event>)> = BTreeMap::new();
+    for record in world.database.changes("orders").unwrap() {
+        let record: aws_lambda_events::dynamodb::EventRecord = serde_json::from_value(record).unwrap();
+        let Some(order) = store::order_from_image(record.change.new_image.clone()).unwrap() else { continue };
+        let events = order_events::of_record(&record).unwrap();
+        let of_order = told.entry(order.key.to_string()).or_default();
+        of_order.0.push(order);
+        of_order.1.extend(events);
+    }
+    told
+}
+
+fn everything_written(world: &World, log: String) -> String {
+    let mut written = log;
+    for table in ["orders", "connections", "attempts", "rules", "lanes"] {
+        for row in world.database.rows(table).unwrap() {
+            written.push_str(&row.to_string());
+            written.push('\n');
+        }
+    }
+    written + &world.queues.bodies().join("\n")
+}
+
+pub(crate) fn client_order_id(user_id: &str, order_id: &str) -> ClientOrderId {
+    ClientOrderId::of(&OrderKey { user_id: user_id.parse().unwrap(), order_id: order_id.parse().unwrap() })
+}
+
+/// The broker's entries by the name that we gave them.
+pub(crate) fn by_client_order_id(book: &[LedgerEntry]) -> BTreeMap<String, LedgerEntry> {
+    book.iter().filter_map(|entry| Some((entry.client_order_id.clone()?, entry.clone()))).collect()
+}
+
+/// Whether what we say of an order is what the broker says of it.
+pub(crate) fn is_told(order: &Order, entry: &LedgerEntry) -> bool {
+    let rounded = |price: Option<Decimal>| price.map(|price| price.round_dp(AVERAGE_DIGITS).normalize());
+    let fills =
+        order.filled_quantity == entry.filled_quantity && rounded(order.average_price) == rounded(entry.average_price);
+    let status = match order.status() {
+        Status::Working => !entry.status.is_final() && entry.filled_quantity.is_zero(),
+        Status::PartiallyFilled => !entry.status.is_final() && !entry.filled_quantity.is_zero(),
+        Status::Cancelling => entry.status == OrderStatus::PendingCancel,
+        Status::Filled => entry.status == OrderStatus::Filled,
+        Status::Cancelled => entry.status == OrderStatus::Cancelled,
+        Status::Rejected => entry.status == OrderStatus::Inactive,
+        _ => false,
+    };
+    status && fills
+}

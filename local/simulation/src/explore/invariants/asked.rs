@@ -1,0 +1,137 @@
+//! What stands in the broker's book is exactly what was asked for.
+
+use domain::{OrderType, PlaceOrder, Side, Size, TimeInForce, Trail};
+use paper_broker::LedgerEntry;
+use rust_decimal::Decimal;
+
+use super::{Violation, violation};
+use crate::explore::evidence::{Evidence, Record};
+use crate::explore::lives::Life;
+
+/// Type, price, second price, trail.
+type Written = (&'static str, Option<Decimal>, Option<Decimal>, Option<(Decimal, String)>);
+
+pub(crate) fn exactly_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
+    let lives = evidence.plan.lives.iter();
+    let with_records = lives.filter_map(|life| {
+        let record = evidence.record(life.person.user_id, &life.order_id)?;
+        Some((life, record, record.entry.as_ref()?, record.order.request.as_ref()?))
+    });
+    with_records
+        .flat_map(|(life, record, entry, request)| {
+            let broken = compare(evidence, life, record, entry, request);
+            // What became of a change may not be known yet.
+            let change =
+                record.order.change().filter(|change| entry.modifications > 0 && change.ticket != request.ticket);
+            match change {
+                Some(change) if !broken.is_empty() => {
+                    let request = PlaceOrder { ticket: change.ticket.clone(), ..request.clone() };
+                    compare(evidence, life, record, entry, &request)
+                }
+                _ => broken,
+            }
+        })
+        .collect()
+}
+
+fn compare(
+    evidence: &Evidence,
+    life: &Life,
+    record: &Record,
+    entry: &LedgerEntry,
+    request: &PlaceOrder,
+) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    let mut same = |what: &'static str, is_same: bool| {
+        if !is_same {
+            let told = format!(
+                "{what} of {} is not what was asked: the order {request:?}, the ticket {entry:?}",
+                record.order.key
+            );
+            broken.push(violation("a ticket is not what was asked", told));
+        }
+    };
+    same("the username", entry.username == life.person.username);
+    same("the account", entry.account_id == life.account && request.account_id.as_str() == life.account);
+    same("the contract", Some(entry.conid) == life.contract.map(|contract| contract.conid));
+    same("the side", entry.side == side(request.ticket.side));
+    let (order_type, price, aux_price, trail) = written(&request.ticket.order_type);
+    same("the type", entry.order_type == order_type);
+    same("the price", entry.price == price && entry.aux_price == aux_price && entry.trail == trail);
+    same("the time in force", entry.time_in_force == time_in_force(request.ticket.time_in_force, entry));
+    match request.ticket.size {
+        Size::Quantity(quantity) => same("the quantity", entry.quantity == quantity.get()),
+        // Whole shares for the money, at the price of that moment.
+        Size::CashQuantity(cash) => {
+            same("the quantity", entry.quantity >= Decimal::ONE && entry.quantity <= cash.get())
+        }
+    }
+    same("what is filled", entry.filled_quantity <= entry.quantity);
+    exits(evidence, entry, request, &mut same);
+    broken
+}
+
+/// A bracket's exits: each once, for the whole quantity, on the other side, under its parent.
+fn exits(evidence: &Evidence, parent: &LedgerEntry, request: &PlaceOrder, same: &mut impl FnMut(&'static str, bool)) {
+    let children: Vec<_> =
+        evidence.book.iter().filter(|entry| entry.parent_order_id == Some(parent.order_id)).collect();
+    let mut wanted = Vec::new();
+    if let Some(attached) = &request.ticket.attached {
+        wanted.extend(attached.take_profit.as_ref().map(|exit| ("LMT", Some(exit.limit_price.get()), None)));
+        wanted.extend(attached.stop_loss.as_ref().map(|exit| match exit.limit_price {
+            None => ("STP", Some(exit.stop_price.get()), None),
+            Some(limit) => ("STOP_LIMIT", Some(limit.get()), Some(exit.stop_price.get())),
+        }));
+    }
+    same("the number of exits", children.len() == wanted.len());
+    for (child, (order_type, price, aux_price)) in children.iter().zip(&wanted) {
+        same("an exit's type", child.order_type == *order_type);
+        same("an exit's price", child.price == *price && child.aux_price == *aux_price);
+        same("an exit's side", child.side == side(request.ticket.side.opposite()));
+        same(
+            "an exit's quantity",
+            child.modifications > 0 || child.quantity == parent.quantity || parent.modifications > 0,
+        );
+        same("an exit's account", child.account_id == parent.account_id && child.conid == parent.conid);
+    }
+}
+
+fn side(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "BUY",
+        Side::Sell => "SELL",
+    }
+}
+
+/// An order for the opening becomes like any other when the market opens.
+fn time_in_force(asked: TimeInForce, entry: &LedgerEntry) -> &'static str {
+    match asked {
+        TimeInForce::Day => "DAY",
+        TimeInForce::Gtc => "GTC",
+        TimeInForce::Opg if entry.time_in_force == "OPG" => "OPG",
+        TimeInForce::Ioc | TimeInForce::Opg => "IOC",
+    }
+}
+
+/// As the broker writes it: `price` is the limit, but of a stop and a trailing stop the stop price.
+fn written(order_type: &OrderType) -> Written {
+    let trailing = |trail: &Trail| match trail {
+        Trail::Amount(amount) => Some((amount.get(), "amt".to_owned())),
+        Trail::Percent(percent) => Some((percent.get(), "%".to_owned())),
+    };
+    match order_type {
+        OrderType::Market => ("MKT", None, None, None),
+        OrderType::Limit { limit_price } => ("LMT", Some(limit_price.get()), None, None),
+        OrderType::Stop { stop_price } => ("STP", Some(stop_price.get()), None, None),
+        OrderType::StopLimit { stop_price, limit_price } => {
+            ("STOP_LIMIT", Some(limit_price.get()), Some(stop_price.get()), None)
+        }
+        OrderType::TrailingStop { trail, stop_price } => {
+            ("TRAIL", stop_price.map(domain::Amount::get), None, trailing(trail))
+        }
+        OrderType::TrailingStopLimit { trail, stop_price, limit_price } => {
+            ("TRAILLMT", Some(limit_price.get()), Some(stop_price.get()), trailing(trail))
+        }
+        OrderType::Midprice { limit_price } => ("MIDPRICE", limit_price.map(domain::Amount::get), None, None),
+    }
+}

@@ -1,0 +1,52 @@
+//! What must hold in every world, whatever befell it.
+
+mod asked;
+mod ends;
+mod limits;
+mod messages;
+mod stream;
+mod tickets;
+mod times;
+
+#[cfg(test)]
+mod tests;
+
+use super::evidence::Evidence;
+
+/// Something that must never be, with what shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which invariant.
+    pub rule: &'static str,
+    /// What shows it.
+    pub evidence: String,
+}
+
+pub(crate) fn violation(rule: &'static str, evidence: String) -> Violation {
+    Violation { rule, evidence }
+}
+
+/// Everything that does not hold.
+pub(crate) fn broken(evidence: &Evidence) -> Vec<Violation> {
+    let checks = [
+        tickets::one_ticket_for_one_order,
+        tickets::in_the_order_of_the_queue,
+        asked::exactly_what_was_asked,
+        messages::no_message_is_lost,
+        ends::final_or_watched_or_flagged,
+        ends::final_states_are_the_brokers,
+        times::nothing_is_sent_too_late,
+        times::nothing_is_sent_while_halted,
+        limits::no_limit_is_exceeded,
+        stream::changes_count_up_without_gaps,
+        no_secret_is_written_down,
+    ];
+    checks.iter().flat_map(|check| check(evidence)).collect()
+}
+
+fn no_secret_is_written_down(evidence: &Evidence) -> Vec<Violation> {
+    let found = evidence.secrets.iter().filter(|(_, secret)| evidence.everything_written.contains(secret));
+    let told =
+        |name: &str| violation("a secret is written down", format!("{name} stands in a row, a message or the log"));
+    found.map(|(name, _)| told(name)).collect()
+}

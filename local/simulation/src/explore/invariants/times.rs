@@ -1,0 +1,81 @@
+//! When orders are sent: never too late, never while trading is halted.
+
+use domain::{Act as Wire, Intent, Order, OrderState};
+
+use super::{Violation, violation};
+use crate::explore::evidence::{Evidence, Record};
+use crate::explore::lives::PEOPLE;
+use crate::explore::plan::Stop;
+use crate::explore::stage::Halted;
+use crate::world::ALGORITHM;
+
+pub(crate) fn nothing_is_sent_too_late(evidence: &Evidence) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    for record in &evidence.records {
+        let order = &record.order;
+        let late = intents(record).into_iter().filter(|intent| intent.act.is_ticket() && intent.at >= order.good_until);
+        broken.extend(late.map(|intent| {
+            violation(
+                "an order was sent after its good_until",
+                format!("{}: good until {}, {intent:?}", order.key, order.good_until),
+            )
+        }));
+        // What left in time and was held up on its way is no fault of ours.
+        let held_up = evidence.held_up.contains(order.client_order_id.as_str());
+        let registered = record.entry.as_ref().map(|entry| entry.registered_at);
+        if let Some(at) = registered.filter(|at| *at > order.good_until && !held_up)
+            && !intents(record).iter().any(|intent| matches!(intent.act, Wire::Reply { .. }))
+        {
+            broken.push(violation(
+                "an order arrived after its good_until",
+                format!("{}: good until {}, registered at {at}", order.key, order.good_until),
+            ));
+        }
+    }
+    broken
+}
+
+pub(crate) fn nothing_is_sent_while_halted(evidence: &Evidence) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    for record in &evidence.records {
+        for intent in intents(record) {
+            let sends = intent.act.is_ticket() || matches!(intent.act, Wire::Reply { confirmed: true, .. });
+            let halted =
+                evidence.halted.iter().find(|halted| stops(halted, &record.order) && is_within(halted, &intent));
+            if let Some(halted) = halted.filter(|_| sends) {
+                broken.push(violation(
+                    "an order was sent while trading was halted",
+                    format!("{}: {intent:?} within {halted:?}", record.order.key),
+                ));
+            }
+        }
+    }
+    broken
+}
+
+/// Everything that was meant to be put on the wire, each once.
+fn intents(record: &Record) -> Vec<Intent> {
+    let mut intents: Vec<Intent> = Vec::new();
+    for image in &record.images {
+        if let OrderState::Sending { intent } = image.state()
+            && !intents.contains(intent)
+        {
+            intents.push(intent.clone());
+        }
+    }
+    intents
+}
+
+fn is_within(halted: &Halted, intent: &Intent) -> bool {
+    intent.at > halted.from && halted.to.is_none_or(|to| intent.at < to)
+}
+
+fn stops(halted: &Halted, order: &Order) -> bool {
+    let of_algorithm = order.algorithm_id.as_str() == ALGORITHM;
+    match halted.stop {
+        Stop::Everything => true,
+        Stop::Algorithm => of_algorithm,
+        Stop::User(index) => order.key.user_id.as_str() == PEOPLE[index].user_id,
+        Stop::Grant(index) => of_algorithm && order.key.user_id.as_str() == PEOPLE[index].user_id,
+    }
+}

@@ -1,0 +1,248 @@
+//! The plan of one world: who sends what when, and what else happens to them. All of it comes from the seed.
+
+use domain::Limits;
+use serde_json::json;
+
+use super::dice::Dice;
+use super::lives::{Life, PEOPLE, Person, new_life};
+use super::messages::{Bad, bad_message};
+use super::tickets::{CONTRACTS, Contract};
+use super::weather::Weather;
+
+/// Lives of one world: from so many to so many.
+const LIVES: (i64, i64) = (12, 24);
+/// Messages come within so many milliseconds.
+const MESSAGES_WITHIN_MS: i64 = 120_000;
+
+/// What a halt stops, in a world's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Everything,
+    Algorithm,
+    User(usize),
+    /// The grant of this user.
+    Grant(usize),
+}
+
+/// Limits that stand from the beginning.
+#[derive(Debug, Clone)]
+pub(crate) struct SetLimits {
+    pub(crate) person: usize,
+    /// On the grant to the algorithm; else the user's own.
+    pub(crate) on_grant: bool,
+    pub(crate) limits: Limits,
+}
+
+/// Something that happens at a time.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    /// The life's command goes to the queue, or to the API.
+    Place(usize),
+    /// The same again.
+    Again(usize),
+    /// Other content under the same id.
+    Other(usize),
+    /// Its sender asks for its end.
+    Cancel(usize),
+    /// Its sender asks for a change.
+    Modify(usize, u64),
+    /// A message that must be refused.
+    Bad(Bad),
+    /// A halt begins or ends.
+    Halt(Stop, bool),
+    /// A contract's price, in cents.
+    Price(i64, i64),
+    /// Some order at the broker executes in part.
+    Execute,
+    /// Every order at the broker executes to its end.
+    Fill,
+    /// The venue refuses some order.
+    VenueRejects,
+    /// The username logs in elsewhere, or out there.
+    Elsewhere(Person, bool),
+    /// Their brokerage session ends.
+    SessionEnds(Person),
+    /// Their live session token is gone.
+    TokenGone(Person),
+    /// The daily reset.
+    DayResets,
+    /// The broker's trading part is down, or up again.
+    Down(bool),
+    /// What the broker asks changes: message ids that it asks on every order.
+    Asks(Vec<String>),
+}
+
+/// What a world is told.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) people: usize,
+    pub(crate) lives: Vec<Life>,
+    /// By their time in milliseconds from the beginning.
+    pub(crate) acts: Vec<(i64, Act)>,
+    pub(crate) weather: Weather,
+    /// When everything begins to work again.
+    pub(crate) storm_ends_ms: i64,
+    /// So long after it the market comes to an end; `None`: it goes on.
+    pub(crate) market_ends_after_ms: Option<i64>,
+    pub(crate) cancel_delay_ms: i64,
+    pub(crate) live_orders_delay_ms: i64,
+    pub(crate) token_life_seconds: i64,
+    pub(crate) renewal_ends_session: bool,
+    /// Limits that somebody set.
+    pub(crate) limits: Vec<SetLimits>,
+    /// Per thousand messages: their delete is lost, and they come again.
+    pub(crate) redelivered_often: u64,
+    /// Per thousand batches: a second worker gets them as well.
+    pub(crate) second_worker_often: u64,
+    /// For what is decided while the world runs.
+    pub(crate) dice: Dice,
+}
+
+impl Plan {
+    /// The plan of this seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let weather = Weather::new(dice.split());
+        let storm_ends_ms = dice.between(130_000, 240_000);
+        let people = if dice.per_mille(300) { 2 } else { 1 };
+        let mut plan = Self {
+            seed,
+            people,
+            lives: Vec::new(),
+            acts: Vec::new(),
+            weather,
+            storm_ends_ms,
+            market_ends_after_ms: Some(75_000),
+            cancel_delay_ms: dice.pick(&[0, 0, 400, 3_000]),
+            live_orders_delay_ms: dice.pick(&[0, 0, 0, 2_000, 7_000, 20_000]),
+            token_life_seconds: dice.pick(&[86_400, 86_400, 86_400, 86_400, 120, 300]),
+            renewal_ends_session: dice.per_mille(200),
+            limits: limits(&mut dice, people),
+            redelivered_often: dice.pick(&[0, 0, 20, 60]),
+            second_worker_often: dice.pick(&[0, 0, 30, 100]),
+            dice: dice.split(),
+        };
+        plan.add_lives(&mut dice);
+        plan.add_bad_messages(&mut dice);
+        plan.add_market(&mut dice);
+        plan.add_troubles(&mut dice);
+        plan.acts.sort_by_key(|(at, _)| *at);
+        plan
+    }
+
+    /// The limits on this person's grant.
+    pub(crate) fn grant_limits(&self, person: usize) -> Limits {
+        let set = self.limits.iter().find(|set| set.person == person && set.on_grant);
+        set.map(|set| set.limits.clone()).unwrap_or_default()
+    }
+
+    fn add_lives(&mut self, dice: &mut Dice) {
+        let contracts: Vec<Contract> = (0..dice.between(1, 3)).map(|_| dice.pick(&CONTRACTS)).collect();
+        for number in 0..dice.between(LIVES.0, LIVES.1) {
+            let person = PEOPLE[usize::try_from(dice.below(self.people as u64)).unwrap()];
+            let life = new_life(dice, person, number, &contracts);
+            self.lives.push(life);
+            let at = dice.between(0, MESSAGES_WITHIN_MS);
+            self.add_messages(dice, self.lives.len() - 1, at);
+        }
+    }
+
+    /// What is sent about one life.
+    fn add_messages(&mut self, dice: &mut Dice, index: usize, at: i64) {
+        self.acts.push((at, Act::Place(index)));
+        if dice.per_mille(150) {
+            self.acts.push((at + dice.between(0, 60_000), Act::Again(index)));
+        }
+        if dice.per_mille(60) {
+            self.acts.push((at + dice.between(0, 60_000), Act::Other(index)));
+        }
+        if dice.per_mille(150) {
+            self.acts.push((at + dice.between(0, 60_000), Act::Modify(index, 2)));
+            if dice.per_mille(300) {
+                self.acts.push((at + dice.between(0, 90_000), Act::Modify(index, 3)));
+            }
+        }
+        // Sometimes twice, and sometimes before the order itself.
+        for _ in 0..dice.weigh(&[(72, 0), (22, 1), (6, 2)]) {
+            self.acts.push((at + dice.between(-2_000, 150_000), Act::Cancel(index)));
+        }
+    }
+
+    fn add_bad_messages(&mut self, dice: &mut Dice) {
+        for number in 0..dice.between(0, 4) {
+            let bad = bad_message(dice, &self.lives[0], number);
+            self.acts.push((dice.between(0, MESSAGES_WITHIN_MS), Act::Bad(bad)));
+        }
+    }
+
+    fn add_market(&mut self, dice: &mut Dice) {
+        let conids: Vec<Contract> = self.lives.iter().filter_map(|life| life.contract).collect();
+        for _ in 0..dice.between(0, 12) {
+            if let Some(contract) = (!conids.is_empty()).then(|| dice.pick(&conids)) {
+                let cents = contract.cents + contract.cents * dice.between(-25, 25) / 1000;
+                self.acts.push((dice.between(5_000, self.storm_ends_ms), Act::Price(contract.conid, cents)));
+            }
+        }
+        for _ in 0..dice.between(0, 6) {
+            self.acts.push((dice.between(5_000, self.storm_ends_ms), Act::Execute));
+        }
+        if dice.per_mille(300) {
+            self.acts.push((dice.between(5_000, self.storm_ends_ms), Act::VenueRejects));
+        }
+        if dice.per_mille(250) {
+            let asks = dice.pick(&[vec!["o403"], vec!["o99999"], vec!["o10331", "o10336"], vec![]]);
+            let asks = asks.into_iter().map(str::to_owned).collect();
+            self.acts.push((dice.between(0, MESSAGES_WITHIN_MS), Act::Asks(asks)));
+            self.acts.push((dice.between(MESSAGES_WITHIN_MS, self.storm_ends_ms), Act::Asks(Vec::new())));
+        }
+    }
+
+    /// What happens to sessions and rules.
+    fn add_troubles(&mut self, dice: &mut Dice) {
+        let end = self.storm_ends_ms;
+        let people: Vec<Person> = PEOPLE[..self.people].to_vec();
+        for _ in 0..dice.weigh(&[(50, 0), (30, 1), (15, 2), (5, 3)]) {
+            let person = dice.pick(&people);
+            let from = dice.between(0, end - 10_000);
+            let to = (from + dice.between(1_000, 60_000)).min(end);
+            let stops = [Stop::Everything, Stop::Algorithm, Stop::User(0), Stop::Grant(0)];
+            match dice.weigh(&[(3, 0), (3, 1), (2, 2), (1, 3), (2, 4), (5, 5)]) {
+                0 => self.span(from, to, |on| Act::Elsewhere(person, on)),
+                1 => self.acts.push((from, Act::SessionEnds(person))),
+                2 => self.acts.push((from, Act::TokenGone(person))),
+                3 => self.acts.push((from, Act::DayResets)),
+                4 => self.span(from, (from + 20_000).min(end), Act::Down),
+                _ => {
+                    let stop = dice.pick(&stops);
+                    self.span(from, to, |on| Act::Halt(stop, on));
+                }
+            }
+        }
+    }
+
+    fn span(&mut self, from: i64, to: i64, act: impl Fn(bool) -> Act) {
+        self.acts.push((from, act(true)));
+        self.acts.push((to, act(false)));
+    }
+}
+
+/// In a quarter of all worlds somebody sets a limit that some orders meet.
+fn limits(dice: &mut Dice, people: usize) -> Vec<SetLimits> {
+    let choices = [
+        json!({"max_order_quantity": "30"}),
+        json!({"max_order_notional": "9000"}),
+        json!({"max_daily_notional": "40000"}),
+        json!({"max_daily_orders": 7}),
+        json!({"max_open_orders": 3}),
+        json!({"max_open_orders": 4, "max_daily_orders": 12}),
+        json!({"allowed_conids": [265_598, 272_093, 756_733]}),
+        json!({"price_collar_percent": "1.5"}),
+    ];
+    if !dice.per_mille(250) {
+        return Vec::new();
+    }
+    let limits = serde_json::from_value(dice.pick(&choices)).unwrap();
+    let person = usize::try_from(dice.below(people as u64)).unwrap();
+    vec![SetLimits { person, on_grant: dice.per_mille(500), limits }]
+}

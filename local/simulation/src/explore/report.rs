@@ -1,0 +1,177 @@
+//! What came of all worlds together, and whether it is enough.
+
+use serde_json::{Value, json};
+
+use super::coverage::{Counts, Coverage};
+use super::invariants::Violation;
+use super::one_world::Outcome;
+use super::settling::{Cause, Settled};
+
+/// A run of so many lives must reach everything.
+const COMPLETE_FROM_LIVES: u64 = 10_000;
+/// The share of lives that may be left to a person, in parts of a hundred thousand.
+const REVIEWS_MAX: u64 = 100;
+/// Violations that are told; the count tells of the rest.
+const TOLD_MAX: usize = 20;
+/// Seconds within which a lost answer is settled, and how many of a thousand must be.
+const SOON: (i64, u64) = (15, 950);
+/// As [`SOON`], at the latest.
+const LATEST: (i64, u64) = (60, 999);
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Report {
+    /// The run's seed.
+    pub seed: u64,
+    /// How many worlds there were.
+    pub worlds: u64,
+    /// How many lives were lived in them.
+    pub lives: u64,
+    /// What must never be, with the seed that shows it.
+    pub violations: Vec<(u64, Violation)>,
+    coverage: Coverage,
+    settled: Vec<Settled>,
+}
+
+impl Report {
+    pub(crate) fn of(seed: u64, outcomes: Vec<Outcome>) -> Self {
+        let mut report = Self {
+            seed,
+            worlds: outcomes.len() as u64,
+            lives: outcomes.iter().map(|outcome| outcome.lives).sum(),
+            violations: Vec::new(),
+            coverage: Coverage::default(),
+            settled: Vec::new(),
+        };
+        for outcome in outcomes {
+            let seed = outcome.seed;
+            report.violations.extend(outcome.violations.into_iter().map(|violation| (seed, violation)));
+            report.coverage.take_in(&outcome.coverage);
+            report.settled.extend(outcome.settled);
+        }
+        report
+    }
+
+    /// Everything that makes the run a failure.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        let mut failures = Vec::new();
+        if !self.violations.is_empty() {
+            failures.push(format!("{} times something was that must never be", self.violations.len()));
+        }
+        if self.reviews() * 100_000 > REVIEWS_MAX * self.lives {
+            failures.push(format!("{} of {} orders were left to a person", self.reviews(), self.lives));
+        }
+        if self.lives >= COMPLETE_FROM_LIVES {
+            failures.extend(self.coverage.missing().into_iter().map(|missing| format!("never seen: {missing}")));
+            for (seconds, least) in [SOON, LATEST] {
+                let (within, all) = self.within(Cause::AnswerLost, seconds);
+                if within * 1000 < least * all {
+                    failures.push(format!("of {all} lost answers only {within} were settled within {seconds} s"));
+                }
+            }
+        }
+        failures
+    }
+
+    fn reviews(&self) -> u64 {
+        self.coverage.ends.get("needs_review").copied().unwrap_or(0)
+    }
+
+    /// How many were settled within so many seconds, of how many.
+    fn within(&self, cause: Cause, seconds: i64) -> (u64, u64) {
+        let all = self.settled.iter().filter(|settled| settled.cause == cause);
+        let within = all.clone().filter(|settled| settled.is_within(seconds));
+        (within.count() as u64, all.count() as u64)
+    }
+
+    fn count(&self, rule: &str) -> usize {
+        self.violations.iter().filter(|(_, violation)| violation.rule == rule).count()
+    }
+
+    /// As a value, for programs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let settling = |cause| {
+            let counts = [SOON.0, LATEST.0].map(|seconds| self.within(cause, seconds));
+            let slow = self.settled.iter().filter(|settled| settled.cause == cause && !settled.is_within(SOON.0));
+            let slow: Vec<Value> = slow
+                .map(|slow| json!({"seed": slow.seed.to_string(), "order": slow.order, "milliseconds": slow.milliseconds}))
+                .collect();
+            json!({"slow": slow, "count": counts[0].1, "within_15_seconds": counts[0].0, "within_60_seconds": counts[1].0})
+        };
+        json!({
+            "seed": self.seed.to_string(), "worlds": self.worlds, "lives": self.lives,
+            "doubled": self.count("two tickets for one order"), "lost": self.count("a message is lost"),
+            "needs_review": self.reviews(), "failures": self.failures(),
+            "violations": self.violations.iter().map(|(seed, violation)| {
+                json!({"seed": seed.to_string(), "rule": violation.rule, "evidence": violation.evidence})
+            }).collect::<Vec<_>>(),
+            "settling": {"answer_lost": settling(Cause::AnswerLost), "sender_vanished": settling(Cause::SenderVanished),
+                         "request_lost": settling(Cause::RequestLost)},
+            "states": self.coverage.states, "ends": self.coverage.ends, "kinds": self.coverage.kinds,
+            "faults": self.coverage.faults, "reasons": self.coverage.reasons,
+            "worlds_not_quiet": self.coverage.not_quiet, "dead_letters": self.coverage.dead_letters,
+        })
+    }
+
+    /// As a table, for people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut lines = vec![format!("seed {}", self.seed)];
+        let share = |count: u64| per_cent(count, self.lives);
+        lines.push(format!(
+            "lives {}, worlds {}, not quiet at the end {}, dead letters {}",
+            self.lives, self.worlds, self.coverage.not_quiet, self.coverage.dead_letters
+        ));
+        lines.push(format!(
+            "doubled {}, lost {}, left to a person {} ({})",
+            self.count("two tickets for one order"),
+            self.count("a message is lost"),
+            self.reviews(),
+            share(self.reviews())
+        ));
+        let causes = [
+            (Cause::AnswerLost, "answer lost, the order was taken"),
+            (Cause::SenderVanished, "sender vanished, the order was taken"),
+            (Cause::RequestLost, "request lost, the order was not taken"),
+        ];
+        for (cause, words) in causes {
+            let ((soon, all), (latest, _)) = (self.within(cause, SOON.0), self.within(cause, LATEST.0));
+            lines.push(format!(
+                "{words}: {all}, settled within {} s {}, within {} s {}",
+                SOON.0,
+                per_cent(soon, all),
+                LATEST.0,
+                per_cent(latest, all)
+            ));
+        }
+        lines.extend(columns("kinds", &self.coverage.kinds));
+        lines.extend(columns("states reached", &self.coverage.states));
+        lines.extend(columns("ends", &self.coverage.ends));
+        lines.extend(columns("reasons", &self.coverage.reasons));
+        lines.extend(columns("faults", &self.coverage.faults));
+        for (seed, violation) in self.violations.iter().take(TOLD_MAX) {
+            lines.push(format!(
+                "VIOLATION {}: {}\n  replay with: cargo run --release -p simulation -- --replay {seed}",
+                violation.rule, violation.evidence
+            ));
+        }
+        lines.extend(self.failures().into_iter().map(|failure| format!("FAILED: {failure}")));
+        lines.join("\n")
+    }
+}
+
+fn per_cent(part: u64, whole: u64) -> String {
+    match (part * 10_000).checked_div(whole) {
+        Some(parts) => format!("{}.{:02} %", parts / 100, parts % 100),
+        None => "none".to_owned(),
+    }
+}
+
+/// Three pairs in a line.
+fn columns(title: &str, counts: &Counts) -> Vec<String> {
+    let pairs: Vec<String> = counts.iter().map(|(name, count)| format!("{name:<26}{count:>8}")).collect();
+    let lines = pairs.chunks(3).map(|chunk| format!("  {}", chunk.join("   ")));
+    std::iter::once(title.to_owned()).chain(lines).collect()
+}

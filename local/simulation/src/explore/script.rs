@@ -1,0 +1,89 @@
+//! Lives without chance, whose every effect is known.
+
+use serde_json::json;
+
+use super::dice::Dice;
+use super::lives::{PEOPLE, merge, new_life};
+use super::plan::{Act, Plan};
+use super::tickets::{CONTRACTS, KINDS, Kind};
+use super::weather::Weather;
+use crate::world::{ACCOUNT, ALGORITHM, USER};
+
+/// A life without chance, whose every effect is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Script {
+    kind: Kind,
+    own_hand: bool,
+    by_symbol: bool,
+    is_cancelled: bool,
+}
+
+impl Script {
+    /// Each kind of order once, a plain limit order first; and a limit order that comes over the API, names its contract
+    /// by a symbol, or is cancelled.
+    pub(crate) fn all() -> Vec<Self> {
+        let plain = Self { kind: Kind::Limit, own_hand: false, by_symbol: false, is_cancelled: false };
+        let others =
+            KINDS.iter().filter(|(_, kind)| *kind != Kind::Limit).map(|(_, kind)| Self { kind: *kind, ..plain });
+        let variants =
+            [Self { own_hand: true, ..plain }, Self { by_symbol: true, ..plain }, Self { is_cancelled: true, ..plain }];
+        std::iter::once(plain).chain(others).chain(variants).collect()
+    }
+
+    pub(crate) fn name(&self) -> String {
+        let mut name = self.kind.name().to_owned();
+        for (is_so, word) in [
+            (self.own_hand, " over the api"),
+            (self.by_symbol, " by symbol"),
+            (self.is_cancelled, " that is cancelled"),
+        ] {
+            if is_so {
+                name.push_str(word);
+            }
+        }
+        name
+    }
+}
+
+impl Plan {
+    /// One order in fair weather: it is sent, filled in part after 4 s, and filled whole after 8 s; or cancelled then.
+    pub(crate) fn scripted(script: &Script, storm_ends_ms: i64) -> Self {
+        let contract = CONTRACTS[0];
+        let mut dice = Dice::new(7);
+        let mut life = new_life(&mut dice, PEOPLE[0], 0, &[contract]);
+        life.kind = script.kind;
+        life.own_hand = script.own_hand;
+        life.contract = Some(contract);
+        let named = if script.by_symbol { json!({"symbol": "AAPL"}) } else { json!({"conid": contract.conid}) };
+        let algorithm_id = if script.own_hand { "self" } else { ALGORITHM };
+        life.command = json!({"schema": "courier.order/1", "command": "place", "user_id": USER, "order_id": life.order_id,
+            "algorithm_id": algorithm_id, "account_id": ACCOUNT, "contract": named});
+        merge(&mut life.command, script.kind.fields(&mut Dice::new(11), &contract));
+        // A price that waits, so that the order is at work for a while.
+        if script.kind == Kind::Limit {
+            merge(
+                &mut life.command,
+                json!({"side": "buy", "quantity": "10", "limit_price": "186.00", "time_in_force": "day"}),
+            );
+        }
+        let mut acts = vec![(0, Act::Place(0)), (4_000, Act::Execute)];
+        acts.push((8_000, if script.is_cancelled { Act::Cancel(0) } else { Act::Fill }));
+        Self {
+            seed: 7,
+            people: 1,
+            lives: vec![life],
+            acts,
+            weather: Weather::new(Dice::new(7)),
+            storm_ends_ms,
+            market_ends_after_ms: None,
+            cancel_delay_ms: 400,
+            live_orders_delay_ms: 0,
+            token_life_seconds: 86_400,
+            renewal_ends_session: false,
+            limits: Vec::new(),
+            redelivered_often: 0,
+            second_worker_often: 0,
+            dice: Dice::new(7),
+        }
+    }
+}

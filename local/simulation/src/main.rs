@@ -1,0 +1,78 @@
+//! Explores lives of orders from a seed.
+//!
+//! ```text
+//! cargo run --release -p simulation -- --lives 10000            ten thousand lives, from the seed of the day
+//! cargo run --release -p simulation -- --lives 10000 --seed 7   the same ones again
+//! cargo run --release -p simulation -- --replay SEED            one world of a run, with a trace
+//! cargo run --release -p simulation -- --enumerate              every crash point of every kind of order
+//! ```
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Worlds between two signs of life.
+const PROGRESS_EVERY: usize = 50;
+
+/// Explores lives of orders, with crashes, lost answers and the rest of it.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How many lives.
+    #[arg(long, default_value_t = 1_000)]
+    lives: u64,
+    /// The seed: the same one gives the same lives.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Live one world of a run again, by its own seed, and print what happens in it.
+    #[arg(long, value_name = "SEED")]
+    replay: Option<u64>,
+    /// Run every crash point of every kind of order instead.
+    #[arg(long)]
+    enumerate: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let holds = match arguments.replay {
+        Some(seed) => replay(seed),
+        None if arguments.enumerate => enumerate(),
+        None => explore(&arguments),
+    };
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn explore(arguments: &Arguments) -> bool {
+    let shown = std::io::stderr().is_terminal();
+    let report = simulation::explore(arguments.lives, arguments.seed, |world| {
+        if shown && world % PROGRESS_EVERY == 0 {
+            eprintln!("world {world}");
+        }
+    });
+    if arguments.json {
+        println!("{:#}", report.json());
+    } else {
+        println!("{}", report.table());
+    }
+    report.failures().is_empty()
+}
+
+fn enumerate() -> bool {
+    let enumerated = simulation::enumerate();
+    println!("{}", enumerated.table());
+    enumerated.failures.is_empty()
+}
+
+fn replay(seed: u64) -> bool {
+    let outcome = simulation::replay(seed);
+    for line in &outcome.trace {
+        println!("{line}");
+    }
+    for violation in &outcome.violations {
+        println!("VIOLATION {}: {}", violation.rule, violation.evidence);
+    }
+    outcome.violations.is_empty()
+}
