@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Command, PrincipalId};
+use domain::{Command, PlaceOrder, PrincipalId};
 use jiff::Timestamp;
 use platform::SystemClock;
 use serde::Serialize;
@@ -21,8 +21,8 @@ const LETTERS_MAX: usize = 500;
 /// What a replay does with a letter.
 #[derive(Debug, Clone, PartialEq)]
 enum Plan {
-    /// Put it on record, and wake the worker.
-    Record(Box<Request>),
+    /// Put it on record, in the way that is said, and wake the worker.
+    Record(String, Box<Request>),
     /// Nothing is left to do: the letter goes.
     Done(String),
     /// It stays where it is.
@@ -80,7 +80,7 @@ pub(crate) async fn run_replay(arguments: &ReplayArguments) -> Result<(), Courie
         match plan {
             Plan::Leave(_) => desk.letters.give_back(letter).await?,
             Plan::Done(_) => desk.letters.remove(letter).await?,
-            Plan::Record(request) => {
+            Plan::Record(_, request) => {
                 replay(&desk.intake, request).await?;
                 // On record first: from there the row carries it. A wake that is lost costs a minute, not the order.
                 desk.letters.remove(letter).await?;
@@ -155,34 +155,36 @@ async fn plan(intake: &Intake, sender_id: &str, group_id: &str, body: &str) -> R
 }
 
 async fn judge(intake: &Intake, request: Request) -> Result<Plan, CourierError> {
-    let now = intake.clock.now();
     let leave = |why: &str| Plan::Leave(why.to_owned());
     Ok(match &request {
-        Request::Place(place) => match (intake.orders.get(&place.key).await?, place.good_until) {
-            (Some(order), _) => Plan::Done(format!("its order is on record, and {}", order.value.status().as_str())),
-            (None, None) => leave("it has no good_until: nobody knows how old it is; its sender has to send it anew"),
-            (None, Some(good_until)) if good_until <= now => Plan::Done(expired(good_until)),
-            (None, Some(_)) => Plan::Record(Box::new(request)),
+        Request::Place(place) => match intake.orders.get(&place.key).await? {
+            Some(order) => Plan::Done(format!("its order is on record, and {}", order.value.status().as_str())),
+            None => Plan::Record(does(place, intake.clock.now()), Box::new(request)),
         },
         Request::Cancel(cancel) => match intake.orders.get(&cancel.key).await? {
             Some(order) if order.value.status().is_final() => {
                 Plan::Done(format!("a cancel; its order is {}", order.value.status().as_str()))
             }
-            Some(_) => Plan::Record(Box::new(request)),
+            Some(_) => Plan::Record("records the cancel".to_owned(), Box::new(request)),
             None => leave("a cancel of an order that is not on record"),
         },
         Request::Modify(_) | Request::Wake(_) => leave("it is no order"),
     })
 }
 
-fn expired(good_until: Timestamp) -> String {
-    format!("it was good until {good_until}, which has passed: it is not sent")
+/// A message's age does not survive the dead-letter queue, so only an order that says itself until when it is good is sent.
+fn does(place: &PlaceOrder, now: Timestamp) -> String {
+    match place.good_until {
+        Some(good_until) if good_until > now => "records the order, which is then sent".to_owned(),
+        Some(good_until) => format!("records the order as expired: it was good until {good_until}"),
+        None => "records the order as expired: it has no good_until, and nobody knows how old it is".to_owned(),
+    }
 }
 
 /// Puts it on record.
 async fn replay(intake: &Intake, request: &Request) -> Result<(), CourierError> {
     match request {
-        Request::Place(place) => intake.record(place.clone()).await.map(drop)?,
+        Request::Place(place) => intake.record_dead_letter(place.clone()).await.map(drop)?,
         Request::Cancel(cancel) => intake.ask_cancel(&cancel.key).await.map(drop)?,
         Request::Modify(_) | Request::Wake(_) => {}
     }
@@ -192,8 +194,7 @@ async fn replay(intake: &Intake, request: &Request) -> Result<(), CourierError> 
 fn shown<'l>(letter: &'l DeadLetter, plan: &Plan) -> Shown<'l> {
     let order_id = Command::parse(&letter.body).ok().map(|command| command.key().order_id.to_string());
     let replay = match plan {
-        Plan::Record(request) if matches!(**request, Request::Cancel(_)) => "records the cancel".to_owned(),
-        Plan::Record(_) => "records the order, which is then sent".to_owned(),
+        Plan::Record(does, _) => does.clone(),
         Plan::Done(why) => format!("removes the letter: {why}"),
         Plan::Leave(why) => format!("leaves the letter: {why}"),
     };
@@ -248,32 +249,42 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_is_permitted_not_on_record_and_still_good_is_put_on_record() {
+    async fn what_is_permitted_and_not_on_record_is_put_there_and_nothing_is_placed_late() {
         let world = world().await;
         let intake = world.intake();
         world.store.orders.insert(&order("u-7", "known")).await.unwrap();
         let good = message("u-7", "new", &good_until(3_600));
         let cases = [
             (SENDER, "u-7", message("u-7", "known", &good_until(3_600)), "Done"),
-            (SENDER, "u-7", message("u-7", "late", &good_until(30)), "Done"),
-            (SENDER, "u-7", message("u-7", "ageless", ""), "Leave"),
+            (SENDER, "u-7", message("u-7", "late", &good_until(30)), "Record(\"records the order as expired"),
+            (SENDER, "u-7", message("u-7", "ageless", ""), "Record(\"records the order as expired"),
             (SENDER, "u-8", good.clone(), "Leave"),
             ("AROAOTHER:session", "u-7", good.clone(), "Leave"),
             ("", "u-7", good.clone(), "Leave"),
             (SENDER, "u-7", "{}".to_owned(), "Leave"),
             (SENDER, "u-7", r#"{"schema": "courier.wake/1", "user_id": "u-7"}"#.to_owned(), "Done"),
-            (SENDER, "u-7", good.clone(), "Record"),
+            (SENDER, "u-7", good.clone(), "Record(\"records the order, which is then sent"),
         ];
         for (sender, group, body, expected) in cases {
             let plan = plan(&intake, sender, group, &body).await.unwrap();
             assert!(format!("{plan:?}").starts_with(expected), "{body}: {plan:?}");
         }
-        let Plan::Record(request) = plan(&intake, SENDER, "u-7", &good).await.unwrap() else { panic!("not recorded") };
+        let Plan::Record(_, request) = plan(&intake, SENDER, "u-7", &good).await.unwrap() else {
+            panic!("not recorded")
+        };
         replay(&intake, &request).await.unwrap();
         let recorded = world.store.orders.get(&order("u-7", "new").key).await.unwrap().unwrap().value;
         assert_eq!((recorded.status(), recorded.good_until), (OrderStatus::Received, at(3_600)));
         let again = plan(&intake, SENDER, "u-7", &good).await.unwrap();
         assert!(matches!(again, Plan::Done(_)), "{again:?}");
+
+        let late = message("u-7", "late", &good_until(30));
+        let Plan::Record(_, request) = plan(&intake, SENDER, "u-7", &late).await.unwrap() else {
+            panic!("not recorded")
+        };
+        replay(&intake, &request).await.unwrap();
+        let late = world.store.orders.get(&order("u-7", "late").key).await.unwrap().unwrap().value;
+        assert_eq!(late.status(), OrderStatus::Expired, "nothing is placed late");
     }
 
     #[tokio::test]
@@ -285,7 +296,9 @@ mod tests {
         assert!(matches!(plan(&intake, SENDER, "u-7", body).await.unwrap(), Plan::Leave(_)));
         let known = order("u-7", "known");
         world.store.orders.insert(&known).await.unwrap();
-        let Plan::Record(request) = plan(&intake, SENDER, "u-7", body).await.unwrap() else { panic!("not recorded") };
+        let Plan::Record(_, request) = plan(&intake, SENDER, "u-7", body).await.unwrap() else {
+            panic!("not recorded")
+        };
         replay(&intake, &request).await.unwrap();
         let status = world.store.orders.get(&known.key).await.unwrap().unwrap().value.status();
         assert_eq!(status, OrderStatus::Cancelled);

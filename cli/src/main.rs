@@ -75,7 +75,9 @@ async fn run(command: Command) -> Result<ExitCode, CourierError> {
             DeadLettersCommand::Replay(arguments) => Box::pin(dead_letters::run_replay(&arguments)).await?,
         },
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "courier", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "courier", &mut script);
+            output::print(&String::from_utf8_lossy(&script));
         }
         Command::Refusals { command: RefusalsCommand::List(arguments) } => refusals::run_list(&arguments).await?,
     }

@@ -7,11 +7,11 @@ use clap::{Args, Subcommand};
 use super::StackArguments;
 
 pub(super) const DEAD_LETTERS_HELP: &str = "\
-order-submit takes the dead letters itself: each becomes an order on record that is `expired`, a cancel is carried out, and
-nothing is placed late. What stays in the queue are letters that it could not even do that with; mend what its log names,
-and they go away by themselves, or replay them here. A replay goes through the ledger: the order is put on record as its
-sender's, if the sender may still send, it is not on record, and its own `good_until` lies ahead. Without a `good_until`
-nobody knows how old it is, and it is left alone. Look at most once in two minutes: letters in hand are hidden from others.";
+order-submit takes the dead letters itself: an order that is good until a time ahead is sent, any other is put on record as
+`expired`, a cancel is carried out. What stays in the queue are letters that it could not even do that with; mend what its log
+names, and they go away by themselves, or replay them here. A replay does the same through the ledger: nothing of it goes
+back to the queue but a wake. It needs a sender who may still send. Letters that are looked at are in hand, and hidden from
+others for two minutes at most.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLettersCommand {

@@ -58,7 +58,7 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "METHOD", requires = "header", default_value = "POST")]
     pub(crate) header_method: String,
     /// Base of every call to the broker. Left out: COURIER_BROKER_API_URL, else the stack's parameter BrokerApiUrl; with
-    /// --secret-file https://api.ibkr.com/v1/api.
+    /// --secret-file IBKR's own, `https://api.ibkr.com/v1/api`.
     #[arg(long, value_name = "URL")]
     pub(crate) api_url: Option<String>,
     /// Make no call.

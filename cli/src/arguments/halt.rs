@@ -8,8 +8,8 @@ use domain::{AlgorithmId, UserId};
 use super::StackArguments;
 
 pub(super) const HALT_HELP: &str = "\
-While a halt is on, nothing new is sent: orders wait, and expire. Cancels pass. What is at the broker stays there.
-It acts on the next intent: no restart, no deployment.
+While a halt is on, nothing new is sent: an order whose turn comes is `denied`, and says so; its sender sends it again under a
+new id. Cancels pass. What is at the broker stays there. It acts on the very next order: no restart, no deployment.
 
 Examples:
   courier halt all --reason 'IBKR reports a fault'
@@ -49,7 +49,7 @@ pub(crate) enum HaltScopeArguments {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HaltArguments {
-    /// Why, in words. Orders that wait show it.
+    /// Why, in words.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     #[command(flatten)]
