@@ -7,16 +7,19 @@ export function fault(field, message) {
   return new Problem(422, "Something in the form is not right.", [{ field, message }]);
 }
 
+let fields = 0;
+
 /** A field with its label and a hint. `name` is the API's name for it, so that its faults find it. */
 export function field(name, label, input, hint) {
-  const id = `field-${name.replace(/\W/g, "-")}`;
+  fields += 1;
+  const id = `field-${fields}`;
   input.id = id;
   input.name = name;
   input.setAttribute("aria-describedby", `${id}-hint ${id}-fault`);
   return make("div", { class: "field" },
     make("label", { for: id }, label), input,
     make("p", { class: "hint", id: `${id}-hint` }, hint ?? ""),
-    make("p", { class: "fault", id: `${id}-fault` }));
+    make("p", { class: "fault", id: `${id}-fault`, "data-of": name }));
 }
 
 /** Amounts are texts all the way: never rounded by the browser. */

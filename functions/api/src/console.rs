@@ -163,7 +163,9 @@ mod tests {
     #[test]
     fn nothing_of_the_page_comes_from_elsewhere() {
         let html = Console::new(&settings()).html;
-        for outside in ["src=", "<link rel=\"stylesheet\"", "@import", "url(http", "innerHTML", "localStorage.setItem(\"token"] {
+        for outside in
+            ["src=", "<link rel=\"stylesheet\"", "@import", "url(http", "innerHTML", "localStorage.setItem(\"token"]
+        {
             let own = html.replace(MODULES[0], "");
             assert!(!own.contains(outside), "{outside}");
         }

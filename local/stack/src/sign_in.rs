@@ -86,10 +86,7 @@ impl SignIn {
     }
 
     pub(crate) fn pages(self) -> Router {
-        Router::new()
-            .route("/authorize", get(show).post(decide))
-            .route("/token", post(exchange))
-            .with_state(self)
+        Router::new().route("/authorize", get(show).post(decide)).route("/token", post(exchange)).with_state(self)
     }
 
     /// Why this request is not for this issuer: then the browser is sent nowhere (RFC 6749, section 4.1.2.1).
@@ -138,11 +135,7 @@ async fn show(State(sign_in): State<SignIn>, Query(asked): Query<Asked>) -> Resp
     }
 }
 
-async fn decide(
-    State(sign_in): State<SignIn>,
-    Query(asked): Query<Asked>,
-    Form(decision): Form<Decision>,
-) -> Response {
+async fn decide(State(sign_in): State<SignIn>, Query(asked): Query<Asked>, Form(decision): Form<Decision>) -> Response {
     if let Some(why) = sign_in.refusal(&asked) {
         return (StatusCode::BAD_REQUEST, why).into_response();
     }
