@@ -1,6 +1,6 @@
 // Connections to the broker and the accounts that they reach.
 import { get, post, remove, segment } from "./api.js";
-import { announce, confirmed, facts, KeyedList, make, moment, notice } from "./elements.js";
+import { announce, confirmed, facts, KeyedList, make, moment, notice, prose, tellFailure } from "./elements.js";
 import { form } from "./forms.js";
 import { lookNow, poll } from "./poll.js";
 import { environmentBadge, standing } from "./words.js";
@@ -73,7 +73,7 @@ function connectionCard(connection) {
   return [
     make("h2", null, connection.environment ? environmentBadge(connection.environment) : "New connection", " ", connection.accounts.join(", ")),
     notice(tone, make("p", null, make("strong", null, state)), make("p", null, remedy)),
-    lastError && lastError.message !== state ? notice(ended ? "done" : "bad", make("p", null, lastError.message)) : null,
+    lastError && lastError.message !== state ? notice(ended ? "done" : "bad", make("p", null, prose(lastError.message))) : null,
     facts(
       ["Session since", session?.since && moment(session.since)],
       ["Access is renewed before", session?.live_session_token_expires_at && moment(session.live_session_token_expires_at)],
@@ -97,8 +97,7 @@ async function disconnect(connection) {
     await remove(`connections/${segment(connection.connection_id)}`);
     announce("Disconnected.");
   } catch (error) {
-    announce(error.message);
-    await confirmed({ title: "Not disconnected", text: make("p", null, error.message), yes: "Understood", no: "Close", dangerous: false });
+    await tellFailure("Not disconnected", error);
   }
   lookNow();
 }

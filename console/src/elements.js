@@ -87,9 +87,15 @@ export function moment(text) {
   return make("time", { datetime: text, title: `${text} (UTC)` }, (today ? clockTime : dayAndTime).format(at));
 }
 
+/** A text of the API; moments in it are told in the reader's own time zone. */
+export function prose(text) {
+  return text.split(/(\d{4}-\d\d-\d\dT[\d:.]+Z)/).map((part, index) => (index % 2 ? moment(part) : part));
+}
+
 /** How long it was from one moment to another, in words. */
 export function lasted(from, to) {
   const seconds = Math.max(0, (new Date(to) - new Date(from)) / 1000);
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 120) return `${Math.round(seconds)} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
@@ -107,10 +113,15 @@ export function confirmed({ title, text, yes, no = "Go back", dangerous = true, 
       ...[text].flat(),
       extra,
       make("div", { class: "actions" },
-        make("button", { type: "button", class: dangerous ? "danger" : "main", onclick: () => { answer = true; dialog.close(); } }, yes),
+        yes && make("button", { type: "button", class: dangerous ? "danger" : "main", onclick: () => { answer = true; dialog.close(); } }, yes),
         make("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, no)),
     );
     document.body.append(dialog);
     dialog.showModal();
   });
+}
+
+/** Tells in a dialog that something was not done, and why. */
+export function tellFailure(title, error) {
+  return confirmed({ title, text: make("p", null, prose(error.message)), yes: null, no: "Close" });
 }

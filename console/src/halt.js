@@ -1,6 +1,6 @@
 // The kill switch.
 import { get, put } from "./api.js";
-import { announce, confirmed, make, moment, notice } from "./elements.js";
+import { announce, confirmed, make, moment, notice, tellFailure } from "./elements.js";
 import { poll } from "./poll.js";
 
 const REASON_CHARACTERS_MAX = 500;
@@ -52,7 +52,6 @@ async function turnHalt() {
     showHalt();
     announce(now.halted ? "All trading is stopped." : "Trading goes on.");
   } catch (error) {
-    const title = now.halted ? "Not resumed" : "NOT stopped";
-    await confirmed({ title, text: make("p", null, `${error.message} Try again.`), yes: "Understood", no: "Close", dangerous: false });
+    await tellFailure(now.halted ? "Not resumed" : "NOT stopped: try again", error);
   }
 }

@@ -1,7 +1,7 @@
 // One order: all about it, its history as a time line, and its end.
 import { accountShown } from "./accounts.js";
 import { get, remove, segment } from "./api.js";
-import { announce, confirmed, facts, lasted, make, moment, notice, refill } from "./elements.js";
+import { announce, confirmed, facts, lasted, make, moment, notice, prose, refill, tellFailure } from "./elements.js";
 import { lookNow, poll } from "./poll.js";
 import { byWhom, howOf, isAtBroker, isFinal, STATUSES, statusBadge, whatOf } from "./words.js";
 
@@ -26,8 +26,8 @@ function orderContent(order) {
   return [
     make("div", { class: "heading" }, make("h1", null, whatOf(order)), statusBadge(order.status)),
     meaning ? make("p", { class: "meaning" }, meaning) : null,
-    order.warning ? notice("alarm", make("h2", null, "Warning"), make("p", null, order.warning.message)) : null,
-    order.reason ? notice(toneOf(order), make("p", null, order.reason.message), codeOf(order.reason)) : null,
+    order.warning ? notice("alarm", make("h2", null, "Warning"), make("p", null, prose(order.warning.message))) : null,
+    order.reason ? notice(toneOf(order), make("p", null, prose(order.reason.message)), codeOf(order.reason)) : null,
     order.change ? changeNotice(order.change) : null,
     order.late_facts ? lateFacts(order.late_facts) : null,
     mayCancel(order) ? make("div", { class: "actions" },
@@ -60,7 +60,7 @@ function changeNotice(change) {
   return notice(tone,
     make("p", null, make("strong", null, `Change ${change.revision} ${words}.`)),
     make("p", null, `It makes the order: ${change.ticket.quantity ?? change.ticket.cash_quantity ?? ""} ${howOf(change.ticket)}. Asked for at `, moment(change.asked_at), "."),
-    change.reason ? make("p", null, change.reason.message) : null);
+    change.reason ? make("p", null, prose(change.reason.message)) : null);
 }
 
 function lateFacts(late) {
@@ -97,7 +97,7 @@ function timeLine(order) {
     const before = entries[index - 1];
     return make("li", { class: tone },
       make("p", null, statusBadge(entry.status), " ", moment(entry.at), before ? make("span", { class: "hint" }, ` after ${lasted(before.at, entry.at)}`) : null),
-      entry.reason ? make("p", { class: "reason" }, entry.reason.message) : null);
+      entry.reason ? make("p", { class: "reason" }, prose(entry.reason.message)) : null);
   });
   return make("ol", { class: "time-line" }, items);
 }
@@ -121,7 +121,7 @@ async function cancel(order) {
     await remove(`orders/${segment(order.order_id)}`);
     announce("The cancel is on record.");
   } catch (error) {
-    await confirmed({ title: "Not cancelled", text: make("p", null, error.message), yes: "Understood", no: "Close", dangerous: false });
+    await tellFailure("Not cancelled", error);
   }
   lookNow();
 }

@@ -1,7 +1,7 @@
 // The list of orders, live.
 import { accountShown } from "./accounts.js";
 import { get, segment } from "./api.js";
-import { announce, KeyedList, make, moment, notice } from "./elements.js";
+import { announce, KeyedList, make, moment, notice, prose } from "./elements.js";
 import { poll } from "./poll.js";
 import { byWhom, howOf, isFinal, STATUSES, statusBadge, whatOf } from "./words.js";
 
@@ -85,8 +85,8 @@ function orderCard(order) {
       make("h2", null, make("a", { href: `#orders/${segment(order.order_id)}`, "data-focus": order.order_id }, whatOf(order))),
       statusBadge(order.status)),
     make("p", null, howOf(order.ticket), filled ? make("span", { class: "filled" }, ` — ${filled}`) : null),
-    order.warning ? notice("alarm", make("p", null, order.warning.message)) : null,
-    order.reason ? make("p", { class: "reason" }, order.reason.message) : null,
+    order.warning ? notice("alarm", make("p", null, prose(order.warning.message))) : null,
+    order.reason ? make("p", { class: "reason" }, prose(order.reason.message)) : null,
     make("p", { class: "hint" }, accountShown(order.account_id), ` · ${byWhom(order.algorithm_id)} · `, moment(order.updated_at)),
   ];
 }

@@ -1,7 +1,7 @@
 // Who may trade for the user, and how much: grants to algorithms, and the user's own limits.
 import { accountShown, connectedAccounts, loadConnections } from "./accounts.js";
 import { get, put, remove, segment } from "./api.js";
-import { announce, confirmed, facts, make, notice } from "./elements.js";
+import { announce, confirmed, facts, make, notice, tellFailure } from "./elements.js";
 import { field, form, limitFacts, limitFields, readLimits, tick } from "./forms.js";
 
 export async function algorithmsView(root, signal) {
@@ -72,9 +72,13 @@ async function takeBack(grant, renew) {
     yes: "Take it back",
   });
   if (!sure) return;
-  await remove(`grants/${segment(grant.algorithm_id)}`);
-  announce(`${grant.algorithm_id} may not trade for you any more.`);
-  await renew();
+  try {
+    await remove(`grants/${segment(grant.algorithm_id)}`);
+    announce(`${grant.algorithm_id} may not trade for you any more.`);
+    await renew();
+  } catch (error) {
+    await tellFailure("Not taken back", error);
+  }
 }
 
 export async function limitsView(root, signal) {

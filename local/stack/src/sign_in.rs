@@ -185,3 +185,73 @@ fn page(user_id: &str) -> String {
          </main></body></html>"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::packages;
+
+    const CONSOLE: &str = "http://127.0.0.1:8080/";
+    /// The pair of RFC 7636, appendix B.
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    fn sign_in() -> SignIn {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join("..");
+        let folder = packages::local_stack_folder(&workspace).unwrap();
+        SignIn::new(Issuer::open(&folder, "http://127.0.0.1:1".to_owned()).unwrap(), "u-7", "http://127.0.0.1:8080")
+    }
+
+    fn asked() -> Asked {
+        Asked {
+            response_type: "code".to_owned(),
+            client_id: AUDIENCE.to_owned(),
+            redirect_uri: CONSOLE.to_owned(),
+            code_challenge: CHALLENGE.to_owned(),
+            code_challenge_method: "S256".to_owned(),
+            state: None,
+            nonce: None,
+        }
+    }
+
+    fn exchange(code: String) -> Exchange {
+        Exchange {
+            grant_type: "authorization_code".to_owned(),
+            code,
+            redirect_uri: CONSOLE.to_owned(),
+            client_id: AUDIENCE.to_owned(),
+            code_verifier: VERIFIER.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_code_is_taken_once_and_only_with_its_verifier() {
+        let sign_in = sign_in();
+        let right = exchange(sign_in.code_for("u-7".to_owned(), asked()));
+        assert_eq!(sign_in.take(&right).unwrap().user_id, "u-7");
+        assert!(sign_in.take(&right).is_none(), "taken twice");
+        let other_verifier = Exchange {
+            code_verifier: VERIFIER.to_lowercase(),
+            ..exchange(sign_in.code_for("u-7".to_owned(), asked()))
+        };
+        assert!(sign_in.take(&other_verifier).is_none());
+        let after_that = Exchange { code_verifier: VERIFIER.to_owned(), ..other_verifier };
+        assert!(sign_in.take(&after_that).is_none(), "a code that was shown once is used up");
+    }
+
+    #[test]
+    fn only_the_console_s_address_and_only_pkce_is_answered() {
+        let sign_in = sign_in();
+        assert_eq!(sign_in.refusal(&asked()), None);
+        for refused in [
+            Asked { redirect_uri: "http://127.0.0.1:8080/elsewhere".to_owned(), ..asked() },
+            Asked { client_id: "other".to_owned(), ..asked() },
+            Asked { code_challenge_method: "plain".to_owned(), ..asked() },
+            Asked { response_type: "token".to_owned(), ..asked() },
+        ] {
+            assert!(sign_in.refusal(&refused).is_some(), "{refused:?}");
+        }
+    }
+}
