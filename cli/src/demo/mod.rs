@@ -26,7 +26,8 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<ExitCode, CourierEr
     let samples = samples::read(&root)?;
     let mut phases = Phases::new();
     let listener = Listener::terminal();
-    let started = House::start(&root, &arguments.house, &listener);
+    let user_id = demo_user()?;
+    let started = House::start(&root, &arguments.house, &user_id, &listener);
     let house = phase(&mut phases, "have everything built and running", started).await?;
     let outcome = show(&house, &samples, &mut phases).await;
     let passed = match &outcome {
@@ -42,7 +43,7 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<ExitCode, CourierEr
         }
     };
     if arguments.keep {
-        local::keep_open(house, &demo_user()?).await?;
+        local::keep_open(house, &user_id).await?;
     } else {
         house.stop().await;
     }

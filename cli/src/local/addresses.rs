@@ -57,7 +57,7 @@ fn addresses(house: &House, user_id: &UserId, token_url: &str) -> String {
     let (api, broker) = (house.stack.api_url(), &house.broker_url);
     let queue = house.stack.outputs().get("OrderQueueUrl").map_or("", String::as_str);
     let mut text = format!(
-        "\nConsole        {api}/\n\
+        "\nConsole        {api}/ (Sign in leads to this stack's own issuer: {user_id}, or any other name, without a password)\n\
          Paper broker   {broker} (user {USERNAME}, account {ACCOUNT}; its control door is {broker}/control)\n\
          Consent page   {broker}/authorize?oauth_token=… (POST /connections gives the whole address)\n\
          Engine's log   {}\n\n\

@@ -65,11 +65,13 @@ impl House {
     pub(crate) async fn start(
         root: &Path,
         arguments: &HouseArguments,
+        user_id: &UserId,
         listener: &Listener,
     ) -> Result<Self, CourierError> {
         stack::build_functions(root, &arguments.profile, listener).await?;
         let (broker, broker_url, serving) = open_broker().await?;
         let mut options = StackOptions::new(root);
+        options.user_id = user_id.to_string();
         options.api_port = arguments.port;
         options.binaries.set_file_name(folder_of(&arguments.profile));
         options.listener = listener.clone();

@@ -26,7 +26,7 @@ pub(crate) const DEMO_ALGORITHM: &str = "demo-algorithm";
 
 pub(crate) async fn run(arguments: &LocalArguments) -> Result<(), CourierError> {
     let root = workspace_root()?;
-    let house = House::start(&root, &arguments.house, &Listener::terminal()).await?;
+    let house = House::start(&root, &arguments.house, &arguments.user, &Listener::terminal()).await?;
     house.register_algorithm().await?;
     // Who works on the consent flow itself needs the stack all the more when the flow fails.
     match house.connect(&arguments.user).await {

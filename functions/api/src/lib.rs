@@ -1,6 +1,7 @@
 //! The HTTP API (contract: The HTTP API): connections, orders, grants, limits, halts, contracts, and two open pages.
 
 mod connections;
+mod console;
 mod contracts;
 mod limits;
 mod orders;
@@ -13,6 +14,8 @@ use serde::de::DeserializeOwned;
 use sessions::End;
 use store::{Connections, OrderQueue, StoreError};
 use trading::Intake;
+
+pub use console::{Console, ConsoleSettings};
 
 /// The routes that this function answers, as the template names them.
 pub const ROUTES: [&str; 17] = [
@@ -50,6 +53,8 @@ pub struct Api {
     pub end: End,
     /// Where the worker is woken.
     pub order_queue: OrderQueue,
+    /// The page for people.
+    pub console: Console,
 }
 
 type Answer = Result<HttpResponse, Problem>;
@@ -88,7 +93,7 @@ impl Api {
             "PUT /orders/{order_id}" => self.modify_order(request).await,
             "DELETE /orders/{order_id}" => self.cancel_order(request).await,
             "GET /contracts" => self.find_contracts(request).await,
-            "GET /" => Ok(pages::front(request)),
+            "GET /" => Ok(self.console.page()),
             "GET /openapi.json" => Ok(pages::openapi()),
             _ => Err(Problem::not_found("route")),
         }

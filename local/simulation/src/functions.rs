@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use access::Tokens;
-use api::Api;
+use api::{Api, Console, ConsoleSettings};
 use broker::BrokerAddress;
 use domain::{Clock, Entropy, Region, Secret};
 use embedded_dynamodb::EmbeddedDynamoDb;
@@ -120,9 +120,20 @@ impl Functions {
                 broker: broker.clone(),
                 end: End { connections: connections(), tokens, api: broker, clock: clock() },
                 order_queue,
+                console: Console::new(&console_settings()),
             },
             store,
         }
+    }
+}
+
+fn console_settings() -> ConsoleSettings {
+    ConsoleSettings {
+        issuer: "https://issuer.example".parse().unwrap(),
+        audience: "courier".to_owned(),
+        client_id: None,
+        scope: "openid".to_owned(),
+        token_origin: None,
     }
 }
 

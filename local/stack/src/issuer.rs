@@ -3,7 +3,11 @@
 
 use std::path::Path;
 
-use axum::{Json, Router, routing::get};
+use axum::{
+    Json, Router,
+    http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName},
+    routing::get,
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use getrandom::SysRng;
 use jiff::{Span, Timestamp};
@@ -27,7 +31,9 @@ const KEY_FILE: &str = "issuer-key.pem";
 const KEY_BITS: usize = 2_048;
 const KEY_ID: &str = "local";
 /// Long enough for a day's work with the local stack.
-const TOKEN_LIVES_HOURS: i64 = 12;
+pub(crate) const TOKEN_LIVES_HOURS: i64 = 12;
+/// Lets pages of any origin read an answer (Fetch Standard, section 3.3).
+pub(crate) const FOR_ANY_PAGE: [(HeaderName, &str); 1] = [(ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
 
 /// Signs tokens for a local stack.
 #[derive(Debug, Clone)]
@@ -56,6 +62,15 @@ impl Issuer {
         &self.url
     }
 
+    /// What tells a client who signed in (OIDC Core 1.0, section 2). `nonce` is the client's own.
+    pub(crate) fn id_token(&self, user_id: &str, nonce: Option<&str>, now: Timestamp) -> Result<String, StackError> {
+        let mut claims = self.claims(user_id, now);
+        if let Some(nonce) = nonce {
+            claims["nonce"] = Value::from(nonce);
+        }
+        self.sign(&claims)
+    }
+
     /// A token whose `sub` is `user_id`; with an algorithm, it carries the claim `algorithm_id` too.
     pub(crate) fn token(
         &self,
@@ -63,17 +78,21 @@ impl Issuer {
         algorithm_id: Option<&str>,
         now: Timestamp,
     ) -> Result<String, StackError> {
-        let mut claims = json!({
+        let mut claims = self.claims(user_id, now);
+        if let Some(algorithm_id) = algorithm_id {
+            claims["algorithm_id"] = Value::from(algorithm_id);
+        }
+        self.sign(&claims)
+    }
+
+    fn claims(&self, user_id: &str, now: Timestamp) -> Value {
+        json!({
             "iss": self.url,
             "aud": AUDIENCE,
             "sub": user_id,
             "iat": now.as_second(),
             "exp": now.saturating_add(Span::new().hours(TOKEN_LIVES_HOURS)).map_or(i64::MAX, Timestamp::as_second),
-        });
-        if let Some(algorithm_id) = algorithm_id {
-            claims["algorithm_id"] = Value::from(algorithm_id);
-        }
-        self.sign(&claims)
+        })
     }
 
     fn sign(&self, claims: &Value) -> Result<String, StackError> {
@@ -85,16 +104,30 @@ impl Issuer {
         Ok(format!("{signed}.{}", part(signature.to_bytes())))
     }
 
-    /// The two pages that an authorizer reads.
+    /// The two pages that an authorizer reads; a page of another origin may read the first.
     pub(crate) fn pages(&self) -> Router {
-        let configuration = json!({"issuer": self.url, "jwks_uri": format!("{}/jwks.json", self.url)});
+        let url = &self.url;
+        let configuration = json!({
+            "issuer": url,
+            "jwks_uri": format!("{url}/jwks.json"),
+            "authorization_endpoint": format!("{url}/authorize"),
+            "token_endpoint": format!("{url}/token"),
+            "token_endpoint_auth_methods_supported": ["none"],
+            "response_types_supported": ["code"],
+            "grant_types_supported": ["authorization_code"],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": true,
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": ["openid"],
+        });
         let keys = json!({"keys": [{
             "kty": "RSA", "alg": "RS256", "use": "sig", "kid": KEY_ID,
             "n": part(self.key.n().to_be_bytes_trimmed_vartime()),
             "e": part(self.key.e().to_be_bytes_trimmed_vartime()),
         }]});
         Router::new()
-            .route("/.well-known/openid-configuration", get(move || async { Json(configuration) }))
+            .route("/.well-known/openid-configuration", get(move || async { (FOR_ANY_PAGE, Json(configuration)) }))
             .route("/jwks.json", get(move || async { Json(keys) }))
     }
 }

@@ -16,6 +16,7 @@ mod issuer;
 mod packages;
 mod program;
 mod progress;
+mod sign_in;
 mod stack;
 
 pub use build::build_functions;

@@ -21,6 +21,7 @@ use crate::{
     http::{self, LocalClient, demand},
     issuer::{AUDIENCE, Issuer},
     packages,
+    sign_in::SignIn,
 };
 
 /// What a local stack is made of.
@@ -33,6 +34,8 @@ pub struct StackOptions {
     pub binaries: PathBuf,
     /// The template's parameters (`BrokerApiUrl` …). `JwtIssuer` and `JwtAudience` are the stack's own unless given.
     pub parameters: BTreeMap<String, String>,
+    /// The user whom the issuer's sign-in page proposes.
+    pub user_id: String,
     /// The port of the HTTP API on 127.0.0.1; none: a free one.
     pub api_port: Option<u16>,
     /// Who is told of the progress.
@@ -48,6 +51,7 @@ impl StackOptions {
             binaries: packages::target_folder(&workspace_root).join("release"),
             workspace_root,
             parameters: BTreeMap::new(),
+            user_id: "demo-user".to_owned(),
             api_port: None,
             listener: Listener::silent(),
         }
@@ -78,8 +82,9 @@ impl Stack {
         let listener = &options.listener;
         let (issuer_listener, issuer_url) = listen(None).await?;
         let issuer = Issuer::open(&local_stack, issuer_url)?;
-        let issuer_pages = front::serve(issuer_listener, issuer.pages());
         let (api_listener, api_url) = listen(options.api_port).await?;
+        let sign_in = SignIn::new(issuer.clone(), &options.user_id, &api_url);
+        let issuer_pages = front::serve(issuer_listener, issuer.pages().merge(sign_in.pages()));
         let client = http::client();
         let functions = packages::function_names(&options.workspace_root)?;
         let parameters = parameters(&options, &issuer);
@@ -254,6 +259,7 @@ fn parameters(options: &StackOptions, issuer: &Issuer) -> BTreeMap<String, Strin
     let mut parameters = options.parameters.clone();
     parameters.entry("JwtIssuer".to_owned()).or_insert_with(|| issuer.url().to_owned());
     parameters.entry("JwtAudience".to_owned()).or_insert_with(|| AUDIENCE.to_owned());
+    parameters.entry("ConsoleClientId".to_owned()).or_insert_with(|| AUDIENCE.to_owned());
     // A broker on this machine knows no daily reset.
     parameters.entry("BrokerRegion".to_owned()).or_insert_with(|| "none".to_owned());
     parameters

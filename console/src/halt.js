@@ -1,0 +1,57 @@
+// The kill switch.
+import { get, put } from "./api.js";
+import { announce, confirmed, make, moment, notice, tellFailure } from "./elements.js";
+import { poll } from "./poll.js";
+
+const REASON_CHARACTERS_MAX = 500;
+let now = { halted: false };
+let shown = null;
+
+/** Watches the switch, and shows its state above everything else. */
+export function watchHalt(place, button, signal) {
+  shown = { place, button };
+  const look = async () => {
+    now = await get("halt");
+    showHalt();
+  };
+  button.addEventListener("click", turnHalt);
+  return poll(signal, look, () => {});
+}
+
+function showHalt() {
+  const { place, button } = shown;
+  const print = JSON.stringify(now);
+  if (place.dataset.print === print) return;
+  place.dataset.print = print;
+  button.textContent = now.halted ? "Resume trading" : "Stop all trading";
+  button.className = now.halted ? "" : "danger";
+  place.replaceChildren(now.halted
+    ? notice("alarm", make("p", null, make("strong", null, "All trading is stopped"), now.since ? [" since ", moment(now.since)] : "", now.reason ? `: ${now.reason}` : "", "."),
+      make("p", null, "Nothing new is sent, by you or by any algorithm. Orders that the broker has already stay there; cancels still pass."))
+    : "");
+}
+
+async function turnHalt() {
+  const reason = make("input", { type: "text", id: "halt-reason", maxlength: REASON_CHARACTERS_MAX, autocomplete: "off" });
+  const sure = await confirmed(now.halted ? {
+    title: "Resume trading?",
+    text: make("p", null, "New orders are sent again from now on: yours, and those of algorithms that you allowed. Orders that were refused meanwhile are not sent after all."),
+    yes: "Resume trading", dangerous: false,
+  } : {
+    title: "Stop all trading?",
+    text: [
+      make("p", null, "From the next moment on no new order is sent: not yours, and not of any algorithm. What is on record and not sent yet is refused, and must be sent again under a new id."),
+      make("p", null, "Orders that the broker has already stay there, and may still trade. Cancel those one by one; cancels still pass."),
+    ],
+    extra: make("div", { class: "field" }, make("label", { for: "halt-reason" }, "Why (optional)"), reason),
+    yes: "Stop all trading",
+  });
+  if (!sure) return;
+  try {
+    now = await put("halt", { halted: !now.halted, reason: now.halted ? null : reason.value.trim() || null });
+    showHalt();
+    announce(now.halted ? "All trading is stopped." : "Trading goes on.");
+  } catch (error) {
+    await tellFailure(now.halted ? "Not resumed" : "NOT stopped: try again", error);
+  }
+}

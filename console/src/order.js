@@ -1,0 +1,127 @@
+// One order: all about it, its history as a time line, and its end.
+import { accountShown } from "./accounts.js";
+import { get, remove, segment } from "./api.js";
+import { announce, confirmed, facts, lasted, make, moment, notice, prose, refill, tellFailure } from "./elements.js";
+import { lookNow, poll } from "./poll.js";
+import { byWhom, howOf, isAtBroker, isFinal, STATUSES, statusBadge, whatOf } from "./words.js";
+
+export function orderView(root, signal, orderId) {
+  const failure = make("div");
+  const content = make("div");
+  root.append(make("p", null, make("a", { href: "#orders" }, "← All orders")), failure, content);
+  let print = null;
+  const look = async () => {
+    const order = await get(`orders/${segment(orderId)}`);
+    const newPrint = JSON.stringify(order);
+    if (signal.aborted || newPrint === print) return;
+    if (print) announce(`${whatOf(order)}: ${STATUSES[order.status]?.[0] ?? order.status}`);
+    print = newPrint;
+    refill(content, ...orderContent(order));
+  };
+  return poll(signal, look, (error) => failure.replaceChildren(error ? notice("bad", error.message) : ""));
+}
+
+function orderContent(order) {
+  const meaning = STATUSES[order.status]?.[3];
+  return [
+    make("div", { class: "heading" }, make("h1", null, whatOf(order)), statusBadge(order.status)),
+    meaning ? make("p", { class: "meaning" }, meaning) : null,
+    order.warning ? notice("alarm", make("h2", null, "Warning"), make("p", null, prose(order.warning.message))) : null,
+    order.reason ? notice(toneOf(order), make("p", null, prose(order.reason.message)), codeOf(order.reason)) : null,
+    order.change ? changeNotice(order.change) : null,
+    order.late_facts ? lateFacts(order.late_facts) : null,
+    mayCancel(order) ? make("div", { class: "actions" },
+      make("button", { type: "button", class: "danger", "data-focus": "cancel", onclick: () => cancel(order) }, "Cancel this order")) : null,
+    orderFacts(order),
+    make("h2", null, "What happened"),
+    timeLine(order),
+  ];
+}
+
+function toneOf(order) {
+  const tone = STATUSES[order.status]?.[1] ?? "wait";
+  return tone === "good" || tone === "active" ? "wait" : tone;
+}
+
+function codeOf(reason) {
+  return make("p", { class: "hint" }, "Reason code: ", make("code", null, reason.code));
+}
+
+const STAGES = {
+  asked: ["wait", "is asked for, and waits to be sent"],
+  sending: ["wait", "is on its way to the broker"],
+  unknown: ["alarm", "was sent, and its answer was not read; the broker is being asked"],
+  applied: ["good", "is in force"],
+  refused: ["bad", "is not in force, and will not be"],
+};
+
+function changeNotice(change) {
+  const [tone, words] = STAGES[change.status] ?? ["wait", change.status];
+  return notice(tone,
+    make("p", null, make("strong", null, `Change ${change.revision} ${words}.`)),
+    make("p", null, `It makes the order: ${change.ticket.quantity ?? change.ticket.cash_quantity ?? ""} ${howOf(change.ticket)}. Asked for at `, moment(change.asked_at), "."),
+    change.reason ? make("p", null, prose(change.reason.message)) : null);
+}
+
+function lateFacts(late) {
+  const lines = late.map((fact) => make("li", null, moment(fact.at), `: ${fact.status}${fact.filled_quantity ? `, ${fact.filled_quantity} filled` : ""}`));
+  return notice("alarm",
+    make("h2", null, "The broker showed more after the end"),
+    make("p", null, "It changes nothing here by itself. Look at the account at the broker."),
+    make("ul", null, lines));
+}
+
+function orderFacts(order) {
+  const exits = order.ticket?.attached;
+  return facts(
+    ["Account", accountShown(order.account_id)],
+    ["How", howOf(order.ticket)],
+    ["Filled", `${order.filled_quantity} of ${order.quantity ?? order.cash_quantity ?? "?"}`],
+    ["Average price", order.average_price],
+    ["Takes its profit at", exits?.take_profit?.limit_price],
+    ["Limits its loss at", exits?.stop_loss && [exits.stop_loss.stop_price, exits.stop_loss.limit_price].filter(Boolean).join(" → ")],
+    ["Sent by", byWhom(order.algorithm_id)],
+    ["Not sent after", moment(order.good_until)],
+    ["Order id", make("code", null, order.order_id)],
+    ["Broker's order ids", order.broker_order_ids.join(", ")],
+    ["Client order id", make("code", null, order.client_order_id)],
+    ["Revision", order.revision > 1 ? String(order.revision) : ""],
+  );
+}
+
+/** The history, the oldest first, with how long each state lasted. */
+function timeLine(order) {
+  const entries = order.history;
+  const items = entries.map((entry, index) => {
+    const [, tone] = STATUSES[entry.status] ?? [];
+    const before = entries[index - 1];
+    return make("li", { class: tone },
+      make("p", null, statusBadge(entry.status), " ", moment(entry.at), before ? make("span", { class: "hint" }, ` after ${lasted(before.at, entry.at)}`) : null),
+      entry.reason ? make("p", { class: "reason" }, prose(entry.reason.message)) : null);
+  });
+  return make("ol", { class: "time-line" }, items);
+}
+
+function mayCancel(order) {
+  return !isFinal(order.status) && order.status !== "cancelling" && order.status !== "needs_review";
+}
+
+async function cancel(order) {
+  const atBroker = isAtBroker(order.status);
+  const sure = await confirmed({
+    title: `Cancel: ${whatOf(order)}?`,
+    text: make("p", null, atBroker
+      ? "The broker is asked to cancel. What trades before it confirms stays traded."
+      : "It was not sent yet, and will not be."),
+    yes: "Cancel the order",
+    no: "Keep it",
+  });
+  if (!sure) return;
+  try {
+    await remove(`orders/${segment(order.order_id)}`);
+    announce("The cancel is on record.");
+  } catch (error) {
+    await tellFailure("Not cancelled", error);
+  }
+  lookNow();
+}

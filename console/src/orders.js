@@ -1,0 +1,92 @@
+// The list of orders, live.
+import { accountShown } from "./accounts.js";
+import { get, segment } from "./api.js";
+import { announce, KeyedList, make, moment, notice, prose } from "./elements.js";
+import { poll } from "./poll.js";
+import { byWhom, howOf, isFinal, STATUSES, statusBadge, whatOf } from "./words.js";
+
+const PAGE_ORDERS = 50;
+
+export function ordersView(root, signal) {
+  const failure = make("div");
+  const list = new KeyedList(make("ul", { class: "cards orders" }), (order) => order.order_id, orderCard);
+  const nothing = notice("wait", make("p", null, "There are no orders here."));
+  const onlyOpen = make("input", { type: "checkbox", onchange: () => show() });
+  const more = make("button", { type: "button", hidden: true, onclick: () => readMore() }, "Show more orders");
+  const tally = make("p", { class: "hint" });
+  root.append(
+    make("div", { class: "heading" }, make("h1", null, "Orders"), make("label", { class: "tick" }, onlyOpen, " Only open ones")),
+    failure, nothing, list.element, make("div", { class: "actions" }, more), tally,
+  );
+
+  let pages = 1;
+  let orders = [];
+  let cursor = null;
+  const statuses = new Map();
+
+  const show = () => {
+    const shown = onlyOpen.checked ? orders.filter((order) => !isFinal(order.status)) : orders;
+    list.show([...shown].sort((one, other) => other.created_at.localeCompare(one.created_at)));
+    nothing.hidden = shown.length > 0;
+    more.hidden = !cursor;
+    tally.textContent = cursor ? `${orders.length} orders are read; there are more. They come by their ids, the last first, and show the newest first.` : "";
+  };
+
+  const look = async () => {
+    const read = await readPages(pages, signal);
+    if (!read || signal.aborted) return;
+    ({ orders, cursor } = read);
+    show();
+    tellChanges(orders, statuses);
+  };
+
+  const readMore = async () => {
+    more.disabled = true;
+    pages += 1;
+    try {
+      await look();
+    } catch (error) {
+      pages -= 1;
+      failure.replaceChildren(notice("bad", error.message));
+    }
+    more.disabled = false;
+  };
+
+  return poll(signal, look, (error) => failure.replaceChildren(error ? notice("bad", error.message) : ""));
+}
+
+/** The first pages, one after the other by their cursors. */
+async function readPages(count, signal) {
+  let cursor = null;
+  const orders = [];
+  for (let page = 0; page < count && (page === 0 || cursor); page += 1) {
+    if (signal.aborted) return null;
+    const answer = await get(`orders?limit=${PAGE_ORDERS}${cursor ? `&cursor=${segment(cursor)}` : ""}`);
+    orders.push(...answer.orders);
+    cursor = answer.cursor ?? null;
+  }
+  return { orders, cursor };
+}
+
+/** Says what became of orders since the last look. */
+function tellChanges(orders, statuses) {
+  const known = statuses.size > 0;
+  const changed = orders.filter((order) => statuses.get(order.order_id) !== order.status);
+  if (known && changed.length) {
+    announce(changed.map((order) => `${whatOf(order)}: ${STATUSES[order.status]?.[0] ?? order.status}`).join(". "));
+  }
+  for (const order of changed) statuses.set(order.order_id, order.status);
+}
+
+function orderCard(order) {
+  const filled = order.filled_quantity !== "0" && order.average_price ? `${order.filled_quantity} filled at ${order.average_price}` : "";
+  return [
+    make("div", { class: "card-head" },
+      make("h2", null, make("a", { href: `#orders/${segment(order.order_id)}`, "data-focus": order.order_id }, whatOf(order))),
+      statusBadge(order.status)),
+    make("p", null, howOf(order.ticket), filled ? make("span", { class: "filled" }, ` — ${filled}`) : null),
+    order.warning ? notice("alarm", make("p", null, prose(order.warning.message))) : null,
+    order.reason ? make("p", { class: "reason" }, prose(order.reason.message)) : null,
+    make("p", { class: "hint" }, accountShown(order.account_id), ` · ${byWhom(order.algorithm_id)} · `, moment(order.updated_at)),
+  ];
+}

@@ -1,0 +1,97 @@
+// Who may trade for the user, and how much: grants to algorithms, and the user's own limits.
+import { accountShown, connectedAccounts, loadConnections } from "./accounts.js";
+import { get, put, remove, segment } from "./api.js";
+import { announce, confirmed, facts, make, notice, tellFailure } from "./elements.js";
+import { field, form, limitFacts, limitFields, readLimits, tick } from "./forms.js";
+
+export async function algorithmsView(root, signal) {
+  root.append(make("h1", null, "Algorithms"),
+    make("p", null, "An algorithm trades for you only what you allow here: in these accounts, within these limits. Your ",
+      make("a", { href: "#limits" }, "own limits"), " hold besides."));
+  const place = make("div");
+  root.append(place);
+  const renew = async () => {
+    const [{ grants }] = await Promise.all([get("grants"), loadConnections()]);
+    if (signal.aborted) return;
+    place.replaceChildren(
+      grants.length ? make("ul", { class: "cards" }, grants.map((grant) => make("li", null, ...grantCard(grant, renew))))
+        : notice("wait", make("p", null, "No algorithm may trade for you.")),
+      make("details", { class: "panel", open: grants.length === 0 }, make("summary", null, "Allow another algorithm"), grantForm(null, renew)));
+  };
+  await renew();
+}
+
+function grantCard(grant, renew) {
+  const active = grant.status === "active";
+  const turn = async () => {
+    await put(`grants/${segment(grant.algorithm_id)}`, bodyOf({ ...grant, status: active ? "halted" : "active" }));
+    announce(active ? `${grant.algorithm_id} is stopped.` : `${grant.algorithm_id} may trade again.`);
+    await renew();
+  };
+  const limits = limitFacts(grant.limits);
+  return [
+    make("div", { class: "card-head" }, make("h2", null, grant.algorithm_id),
+      make("span", { class: `badge ${active ? "good" : "bad"}` }, active ? "May trade" : "Stopped")),
+    make("p", null, grant.account_ids.map((account) => [accountShown(account), " "])),
+    limits.length ? facts(...limits) : make("p", { class: "hint" }, "No limits of its own."),
+    form({ class: "actions" }, turn,
+      make("button", { type: "submit", class: active ? "danger" : "main" }, active ? "Stop this algorithm" : "Let it trade again"),
+      make("button", { type: "button", onclick: () => takeBack(grant, renew) }, "Take the permission back")),
+    make("details", null, make("summary", null, `Change what ${grant.algorithm_id} may do`), grantForm(grant, renew)),
+  ];
+}
+
+/** The form of a new grant, or of one that is changed: a grant is replaced as a whole. */
+function grantForm(grant, renew) {
+  const path = "limits.";
+  const accounts = [...new Set([...connectedAccounts(), ...(grant?.account_ids ?? [])])].sort();
+  const work = async (element) => {
+    const algorithmId = grant?.algorithm_id ?? element.elements.namedItem("algorithm_id").value.trim();
+    const chosen = [...element.querySelectorAll("input[name=account_ids]:checked")].map((input) => input.value);
+    await put(`grants/${segment(algorithmId || " ")}`, { account_ids: chosen, limits: readLimits(element, path), status: grant?.status ?? "active" });
+    announce(`Saved: what ${algorithmId} may do.`);
+    await renew();
+  };
+  return form({}, work,
+    grant ? null : field("algorithm_id", "Algorithm", make("input", { type: "text", autocomplete: "off", spellcheck: "false", maxlength: 64 }), "Its id, as its maker or your operator names it."),
+    make("fieldset", null, make("legend", null, "It may trade in"),
+      accounts.length ? accounts.map((account) => tick("account_ids", account, grant?.account_ids.includes(account) ?? false, accountShown(account)))
+        : make("p", { class: "hint" }, "No account is connected yet.")),
+    make("fieldset", null, make("legend", null, "Within these limits"), limitFields(grant?.limits ?? {}, path)),
+    make("div", { class: "actions" }, make("button", { type: "submit", class: "main" }, grant ? "Save" : "Allow it")));
+}
+
+function bodyOf({ account_ids, limits, status }) {
+  return { account_ids, limits, status };
+}
+
+async function takeBack(grant, renew) {
+  const sure = await confirmed({
+    title: `Take the permission of ${grant.algorithm_id} back?`,
+    text: make("p", null, "From now on nothing new of it is sent, and what waits is not sent either. Orders that the broker has already stay there: cancel them in the list of orders."),
+    yes: "Take it back",
+  });
+  if (!sure) return;
+  try {
+    await remove(`grants/${segment(grant.algorithm_id)}`);
+    announce(`${grant.algorithm_id} may not trade for you any more.`);
+    await renew();
+  } catch (error) {
+    await tellFailure("Not taken back", error);
+  }
+}
+
+export async function limitsView(root, signal) {
+  root.append(make("h1", null, "Your limits"),
+    make("p", null, "They hold for every order: of any algorithm, and of your own hand. What is left empty is not limited. A change counts from the next order on; ",
+      "an order beyond a limit is not sent, and says which limit."));
+  const limits = await get("limits");
+  if (signal.aborted) return;
+  const saved = make("p", { class: "saved" });
+  root.append(form({ class: "panel" }, async (element) => {
+    saved.textContent = "";
+    await put("limits", readLimits(element, ""));
+    saved.textContent = "Saved.";
+    announce("Your limits are saved.");
+  }, limitFields(limits, ""), make("div", { class: "actions" }, make("button", { type: "submit", class: "main" }, "Save the limits"), saved)));
+}

@@ -1,0 +1,121 @@
+// What the words of the API mean, for people.
+import { make } from "./elements.js";
+
+/** Each status of an order: what it is called, how it is coloured, a sign beside the colour, and what it means. */
+export const STATUSES = {
+  received: ["Received", "wait", "○", "On record. Nothing was sent yet."],
+  held: ["Waiting", "wait", "◔", "Not sent yet. The reason says what it waits for; it goes on by itself."],
+  sending: ["Being sent", "active", "➤", "It is on its way to the broker."],
+  unknown: ["Outcome unknown", "alarm", "?", "It was sent, and the answer was not read. The broker is being asked; it is not sent twice."],
+  working: ["Working", "active", "●", "The broker has it, and it waits for its price."],
+  partially_filled: ["Partly filled", "active", "◐", "A part is traded; the rest still works at the broker."],
+  cancelling: ["Cancelling", "wait", "◌", "The broker was asked to cancel. It may still trade until the broker confirms."],
+  filled: ["Filled", "good", "✓", "Traded in full."],
+  cancelled: ["Cancelled", "done", "–", "It ended before it was filled in full."],
+  rejected: ["Refused by the broker", "bad", "✕", "The broker did not take it. Nothing works there."],
+  denied: ["Not sent: not allowed", "bad", "✕", "A rule here said no: a limit, a stop, or a missing permission. The broker never had it."],
+  expired: ["Not sent: too late", "bad", "✕", "Its time ran out before it could be sent. The broker never had it."],
+  not_placed: ["Never arrived", "bad", "✕", "It was sent, and proved never to have reached the broker."],
+  needs_review: ["A person must decide", "alarm", "!", "The rules could not settle it. Look at the account at the broker; the operator was told."],
+};
+
+const FINAL = ["filled", "cancelled", "rejected", "denied", "expired", "not_placed"];
+
+/** Whether nothing more happens to an order in this status. */
+export function isFinal(status) {
+  return FINAL.includes(status);
+}
+
+/** Whether the broker may have an order in this status. */
+export function isAtBroker(status) {
+  return ["sending", "unknown", "working", "partially_filled", "cancelling", "needs_review"].includes(status);
+}
+
+export function statusBadge(status) {
+  const [name, tone, sign] = STATUSES[status] ?? [status, "wait", "○"];
+  return make("span", { class: `badge ${tone}` }, make("span", { "aria-hidden": "true" }, `${sign} `), name);
+}
+
+/** Paper or real money: in words, in form and in colour. */
+export function environmentBadge(environment) {
+  if (environment === "live") return make("span", { class: "environment live" }, "LIVE · real money");
+  if (environment === "paper") return make("span", { class: "environment paper" }, "PAPER");
+  return make("span", { class: "environment unclear" }, "not known");
+}
+
+const TYPES = {
+  market: "at the market's price",
+  limit: "limit",
+  stop: "stop",
+  stop_limit: "stop limit",
+  trailing_stop: "trailing stop",
+  trailing_stop_limit: "trailing stop limit",
+  midprice: "at the midprice",
+};
+
+export const TIMES_IN_FORCE = { day: "today only", gtc: "until cancelled", ioc: "at once or not at all", opg: "at the opening" };
+
+const NAMES_KEY = "courier.contract_names";
+
+/** What contracts are called that were looked up here. Orders name a contract by the broker's number alone. */
+function contractNames() {
+  try {
+    return JSON.parse(localStorage.getItem(NAMES_KEY) ?? "{}");
+  } catch {
+    return {};
+  }
+}
+
+export function rememberContract(conid, symbol) {
+  localStorage.setItem(NAMES_KEY, JSON.stringify({ ...contractNames(), [conid]: symbol }));
+}
+
+export function contractName(contract) {
+  if (!contract) return "unreadable contract";
+  if (contract.symbol) return [contract.symbol, contract.exchange].filter(Boolean).join(" · ");
+  return contractNames()[contract.conid] ?? `contract ${contract.conid}`;
+}
+
+/** `Buy 10 AAPL`. */
+export function whatOf(order) {
+  const ticket = order.ticket;
+  if (!ticket) return `Order ${order.order_id}, which cannot be read`;
+  const size = order.cash_quantity ? `for ${order.cash_quantity} of` : (order.quantity ?? "");
+  return `${ticket.side === "buy" ? "Buy" : "Sell"} ${size} ${contractName(ticket.contract)}`;
+}
+
+/** `limit 187.50, today only`. */
+export function howOf(ticket) {
+  if (!ticket) return "";
+  const trail = ticket.trail && (ticket.trail.percent ? `${ticket.trail.percent} % behind` : `${ticket.trail.amount} behind`);
+  const prices = [ticket.stop_price, ticket.limit_price].filter(Boolean).join(" → ");
+  const how = [TYPES[ticket.type] ?? ticket.type, trail, prices].filter(Boolean).join(" ");
+  const outside = ticket.outside_regular_hours ? ", also outside regular hours" : "";
+  return `${how}, ${TIMES_IN_FORCE[ticket.time_in_force] ?? ticket.time_in_force}${outside}`;
+}
+
+export function byWhom(algorithmId) {
+  return algorithmId === "self" ? "by hand" : algorithmId;
+}
+
+/** Where a connection stands, in one sentence each: what is, and what to do. */
+export function standing(connection) {
+  const session = connection.session ?? {};
+  switch (connection.status) {
+    case "pending":
+      return ["wait", "Waiting for your consent at the broker.", "Finish on the broker's page within ten minutes, or connect again."];
+    case "needs_consent":
+      return ["bad", "The broker does not accept our access any more.", "Connect again; until then its orders wait, and expire."];
+    case "disconnected":
+      return ["done", "Ended.", "Connect again whenever you like."];
+  }
+  switch (session.state) {
+    case "established":
+      return ["good", "Ready: the trading session is open.", "Nothing to do."];
+    case "competing":
+      return ["alarm", "Somebody else has the trading session: this username is logged in elsewhere, and the broker gives one session for each.",
+        "Log out of TWS, the mobile app and Client Portal, or use a second username for this platform. Orders wait meanwhile."];
+    default:
+      return ["wait", "Connected; no trading session is open at the moment.", "Nothing to do: the next order opens one by itself."];
+  }
+}
