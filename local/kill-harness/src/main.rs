@@ -28,7 +28,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Users at once.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=500))]
+    #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u32).range(1..=500))]
     users: u32,
     /// Deploy with `MarketOrdersAgain`: a market order that was lost is sent once more, and settled in seconds.
     #[arg(long)]

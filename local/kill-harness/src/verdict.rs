@@ -215,3 +215,6 @@ fn overtaken(sent: &[Sent], record: &Record) -> Vec<Broken> {
     }
     broken
 }
+
+#[cfg(test)]
+mod tests;
