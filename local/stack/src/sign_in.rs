@@ -94,7 +94,7 @@ impl SignIn {
         if asked.client_id != AUDIENCE {
             return Some("The client is not known.");
         }
-        if !self.redirect_uris.iter().any(|known| *known == asked.redirect_uri) {
+        if !self.redirect_uris.contains(&asked.redirect_uri) {
             return Some("The redirect address is not the console's.");
         }
         let by_code = asked.response_type == "code" && asked.code_challenge_method == "S256";
