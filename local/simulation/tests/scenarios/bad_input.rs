@@ -24,7 +24,10 @@ async fn the_only_refusal(world: &World) -> (String, String) {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_json_is_a_recorded_refusal() {
-    let world = with_a_good_order_behind(|world| world.queues.send_order("{\"schema\": ", SENDER, USER)).await;
+    let world = with_a_good_order_behind(|world| {
+        world.queues.send_order("{\"schema\": ", SENDER, USER);
+    })
+    .await;
     let (code, message) = the_only_refusal(&world).await;
     assert_eq!(code, "malformed");
     assert!(message.contains("not JSON"), "{message}");
