@@ -18,11 +18,11 @@ impl Stage {
         self.count(&act);
         let broker = self.world.broker().clone();
         match act.clone() {
-            Act::Place(index) | Act::Again(index) => self.place(index, self.command(index), act),
+            Act::Place(index) | Act::Again(index) => self.place(index, &self.command(index), act),
             Act::Other(index) => {
                 let mut other = self.command(index);
                 other["side"] = json!(if other["side"] == "buy" { "sell" } else { "buy" });
-                self.place(index, other, act);
+                self.place(index, &other, act);
             }
             Act::Cancel(index) => self.cancel(index, act),
             Act::Modify(index, revision) => self.modify(index, revision, act),
@@ -69,7 +69,7 @@ impl Stage {
 
     /// The market comes to an end: most orders fill, some are cancelled by their senders, some by the venue, and some
     /// stay.
-    pub(crate) async fn end_market(&mut self) {
+    pub(crate) fn end_market(&mut self) {
         self.world.broker().open_market();
         for entry in self.open_entries() {
             match self.dice.weigh(&[(45, 0), (30, 1), (10, 2), (15, 3)]) {
@@ -99,7 +99,7 @@ impl Stage {
         command
     }
 
-    fn place(&mut self, index: usize, command: Value, act: Act) {
+    fn place(&mut self, index: usize, command: &Value, act: Act) {
         let life = &self.plan.lives[index];
         let user_id = life.person.user_id;
         if life.own_hand {

@@ -104,7 +104,9 @@ impl Coverage {
             let mut codes: Vec<&str> = record.images.iter().filter_map(code).collect();
             codes.sort_unstable();
             codes.dedup();
-            codes.iter().for_each(|code| add(&mut coverage.reasons, code, 1));
+            for code in codes {
+                add(&mut coverage.reasons, code, 1);
+            }
         }
         for refusal in &evidence.refusals {
             add(&mut coverage.reasons, &refusal.reason.code, 1);
@@ -124,7 +126,9 @@ impl Coverage {
             (&mut self.reasons, &other.reasons),
         ];
         for (into, from) in pairs {
-            from.iter().for_each(|(name, count)| add(into, name, *count));
+            for (name, count) in from {
+                add(into, name, *count);
+            }
         }
         self.not_quiet += other.not_quiet;
         self.dead_letters += other.dead_letters;

@@ -61,7 +61,7 @@ impl Enumerated {
 pub fn enumerate() -> Enumerated {
     let scripts = Script::all();
     let recorded =
-        in_parallel(scripts.len(), |index| live(Plan::scripted(&scripts[index], OVER_AFTER_MS), None, Keep::Effects));
+        in_parallel(scripts.len(), |index| live(Plan::scripted(scripts[index], OVER_AFTER_MS), None, Keep::Effects));
     let mut failures = Vec::new();
     let mut singles: Vec<(usize, u64, (&'static str, Strike))> = Vec::new();
     let mut points = Vec::new();
@@ -77,7 +77,7 @@ pub fn enumerate() -> Enumerated {
     let outcomes = in_parallel(singles.len(), |at| {
         let (script, number, end) = &singles[at];
         live(
-            Plan::scripted(&scripts[*script], OVER_AFTER_MS),
+            Plan::scripted(scripts[*script], OVER_AFTER_MS),
             Some(Box::new(Points([(*number, end.clone())].into()))),
             Keep::Nothing,
         )
@@ -89,7 +89,7 @@ pub fn enumerate() -> Enumerated {
     }
     let pairs = pairs(&recorded[0].effects);
     let outcomes = in_parallel(pairs.len(), |at| {
-        live(Plan::scripted(&scripts[0], SECOND_UNTIL_MS), Some(Box::new(Points(pairs[at].clone()))), Keep::Nothing)
+        live(Plan::scripted(scripts[0], SECOND_UNTIL_MS), Some(Box::new(Points(pairs[at].clone()))), Keep::Nothing)
     });
     for (pair, outcome) in pairs.iter().zip(&outcomes) {
         failures.extend(told(&format!("{}: {pair:?}", scripts[0].name()), outcome));

@@ -31,7 +31,7 @@ pub(crate) fn bad_message(dice: &mut Dice, like: &Life, number: i64) -> Bad {
     let mut bad = Bad { body: String::new(), sender: SENDER, group: USER, code: "", denied: None };
     match dice.below(9) {
         0 => {
-            bad.body = r#"{"schema": "#.to_owned();
+            r#"{"schema": "#.clone_into(&mut bad.body);
             bad.code = "malformed";
             return bad;
         }

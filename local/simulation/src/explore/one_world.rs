@@ -62,10 +62,10 @@ pub(crate) fn live(plan: Plan, director: Option<Box<dyn Director>>, keep: Keep) 
     let (seed, lives) = (plan.seed, plan.lives.len() as u64);
     // The SDK's retries pause for a random time, by this thread's dice.
     fastrand::seed(seed);
-    let lived = std::panic::catch_unwind(AssertUnwindSafe(|| {
+    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| {
         in_its_own_time(async move { live_through(plan, director, keep).await.0 })
     }));
-    lived.unwrap_or_else(|panic| {
+    ended.unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().cloned();
         let message = message.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         Outcome {

@@ -30,7 +30,7 @@ impl Script {
         std::iter::once(plain).chain(others).chain(variants).collect()
     }
 
-    pub(crate) fn name(&self) -> String {
+    pub(crate) fn name(self) -> String {
         let mut name = self.kind.name().to_owned();
         for (is_so, word) in [
             (self.own_hand, " over the api"),
@@ -47,7 +47,7 @@ impl Script {
 
 impl Plan {
     /// One order in fair weather: it is sent, filled in part after 4 s, and filled whole after 8 s; or cancelled then.
-    pub(crate) fn scripted(script: &Script, storm_ends_ms: i64) -> Self {
+    pub(crate) fn scripted(script: Script, storm_ends_ms: i64) -> Self {
         let contract = CONTRACTS[0];
         let mut dice = Dice::new(7);
         let mut life = new_life(&mut dice, PEOPLE[0], 0, &[contract]);

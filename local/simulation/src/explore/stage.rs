@@ -102,7 +102,7 @@ impl Stage {
                 {
                     self.market_ends_after_ms = None;
                     self.world.effects.chronicle.note(|| format!("=== {after} ms later the market ends"));
-                    self.end_market().await;
+                    self.end_market();
                 }
                 if self.market_ends_after_ms.is_none() && now >= self.quiet_asked_at + QUIET_ASKED_EVERY {
                     self.quiet_asked_at = now;

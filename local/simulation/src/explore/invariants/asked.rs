@@ -63,7 +63,7 @@ fn compare(
         Size::Quantity(quantity) => same("the quantity", entry.quantity == quantity.get()),
         // Whole shares for the money, at the price of that moment.
         Size::CashQuantity(cash) => {
-            same("the quantity", entry.quantity >= Decimal::ONE && entry.quantity <= cash.get())
+            same("the quantity", entry.quantity >= Decimal::ONE && entry.quantity <= cash.get());
         }
     }
     same("what is filled", entry.filled_quantity <= entry.quantity);

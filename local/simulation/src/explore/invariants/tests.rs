@@ -13,7 +13,7 @@ use crate::explore::stage::{Halted, Sent};
 
 /// What is left of a world in which a limit order was filled, and nothing went wrong.
 fn good() -> Evidence {
-    let plan = Plan::scripted(&Script::all()[0], 16_000);
+    let plan = Plan::scripted(Script::all()[0], 16_000);
     let (outcome, evidence) = in_its_own_time(live_through(plan, None, Keep::Nothing));
     assert_eq!(outcome.violations, []);
     assert_eq!(evidence.records.len(), 1);
