@@ -12,7 +12,7 @@ use super::weather::{AT_A_QUEUE, AT_THE_BROKER, AT_THE_DATABASE, PENALTY};
 pub(crate) type Counts = BTreeMap<String, u64>;
 
 /// States that every large run must reach.
-const STATES: [OrderStatus; 12] = [
+const STATES: [OrderStatus; 13] = [
     OrderStatus::Received,
     OrderStatus::Held,
     OrderStatus::Sending,
@@ -25,6 +25,7 @@ const STATES: [OrderStatus; 12] = [
     OrderStatus::Rejected,
     OrderStatus::Denied,
     OrderStatus::Expired,
+    OrderStatus::NotPlaced,
 ];
 /// What happens to worlds besides what strikes an effect.
 const EVENTS: [&str; 20] = [
@@ -53,7 +54,6 @@ const EVENTS: [&str; 20] = [
 const REASONS: [&str; 26] = [
     "account_not_granted",
     "algorithm_unknown",
-    "already_registered",
     "behind_another",
     "cancelled_before_sending",
     "competing",
@@ -63,6 +63,7 @@ const REASONS: [&str; 26] = [
     "halted",
     "inactive_at_broker",
     "malformed",
+    "never_arrived",
     "no_grant",
     "no_sender",
     "no_session",
