@@ -156,8 +156,15 @@ impl<'d> Work<'d> {
         }
     }
 
-    /// The user's lane; asked for once.
+    /// The user's lane; asked for once. A lease that is over, as after a long standstill, is no lane.
     async fn lane(&mut self, user_id: &UserId) -> Result<Option<&mut Lane<'d>>, StoreError> {
+        if let Held::Here(lane) = &self.held
+            && lane.is_over()
+            && let Held::Here(lane) = std::mem::replace(&mut self.held, Held::Elsewhere)
+        {
+            tracing::warn!(%user_id, "the lease of the lane ended before the batch did");
+            lane.leave().await?;
+        }
         if matches!(self.held, Held::NotAsked) {
             let entered = self.function.desk.enter(user_id, self.holder, self.deadline).await?;
             self.held = entered.map_or(Held::Elsewhere, |lane| Held::Here(Box::new(lane)));

@@ -102,6 +102,18 @@ pub enum Acquired {
     },
 }
 
+/// How a lane was given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenBack {
+    /// With its book, and nothing else stands in its line.
+    Clean,
+    /// With its book; orders were announced meanwhile, which the book did not know.
+    WithArrivals,
+    /// Not: the lease was over, and another has or had the lane. What the book says is not on record; or an earlier try
+    /// of this write gave it back, and its answer was lost.
+    Lost,
+}
+
 impl Lanes {
     /// The lanes of this table.
     #[must_use]
@@ -208,9 +220,8 @@ impl Lanes {
         self.give_back(&lease, &format!("REMOVE leased_until, holder{mend}"), Vec::new()).await.map(|_| ())
     }
 
-    /// Gives a lane back with this book: in its line every order that is not sent or not settled. Tells whether orders
-    /// were announced meanwhile, which are not in that line.
-    pub async fn release_with(&self, lease: LaneLease, book: &LaneBook) -> Result<bool, StoreError> {
+    /// Gives a lane back with this book: in its line every order that is not sent or not settled.
+    pub async fn release_with(&self, lease: LaneLease, book: &LaneBook) -> Result<GivenBack, StoreError> {
         let corrupt = |error| StoreError::corrupt(&self.table, lease.lane(), error);
         let mut values = vec![
             (PENDING, serde_dynamo::to_attribute_value(&book.pending).map_err(corrupt)?),
@@ -225,17 +236,18 @@ impl Lanes {
         let arrived = (0..lease.arrivals).rev().map(|index| format!("{ARRIVALS}[{index}]"));
         let removed: Vec<String> = given_back.into_iter().chain(arrived).collect();
         let update = format!("SET {} REMOVE {}", set.join(", "), removed.join(", "));
-        let after = self.give_back(&lease, &update, values).await?;
-        Ok(after.get(ARRIVALS).and_then(|list| list.as_l().ok()).is_some_and(|list| !list.is_empty()))
+        let Some(after) = self.give_back(&lease, &update, values).await? else { return Ok(GivenBack::Lost) };
+        let arrived = after.get(ARRIVALS).and_then(|list| list.as_l().ok()).is_some_and(|list| !list.is_empty());
+        Ok(if arrived { GivenBack::WithArrivals } else { GivenBack::Clean })
     }
 
-    /// The row afterwards; an empty one where another has the lane already.
+    /// The row afterwards; `None` where it is not this lease's any more.
     async fn give_back(
         &self,
         lease: &LaneLease,
         update: &str,
         values: Vec<(&str, AttributeValue)>,
-    ) -> Result<Attributes, StoreError> {
+    ) -> Result<Option<Attributes>, StoreError> {
         let mut request = self
             .database
             .client()
@@ -250,7 +262,7 @@ impl Lanes {
         for (name, value) in values {
             request = request.expression_attribute_values(format!(":{name}"), value);
         }
-        update_outcome(&self.table, "give a lane back", request.send().await).map(Result::unwrap_or_default)
+        update_outcome(&self.table, "give a lane back", request.send().await).map(Result::ok)
     }
 
     /// Until when the broker refuses our address (429); `None` if it never did. May be in the past.

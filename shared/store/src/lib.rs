@@ -44,7 +44,7 @@ pub use documents::{DUE_SHARDS, PAGE_ROWS_MAX};
 pub use error::StoreError;
 pub use intent::{IntentGuards, IntentRefused};
 pub use lane_book::{Ended, LaneBook, Looks, Pending};
-pub use lanes::{Acquired, LaneLease, Lanes};
+pub use lanes::{Acquired, GivenBack, LaneLease, Lanes};
 pub use orders::{Inserted, OPEN_ROWS_MAX, Orders, order_from_image};
 pub use queues::{
     BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue,

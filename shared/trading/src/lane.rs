@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::{Order, OrderId, OrderKey, OrderState, UserId};
 use jiff::{SignedDuration, Timestamp};
-use store::{Acquired, LaneBook, LaneLease, Pending, StoreError, Versioned, Wake};
+use store::{Acquired, GivenBack, LaneBook, LaneLease, Pending, StoreError, Versioned, Wake};
 
 use crate::desk::Desk;
 use crate::session::LaneSession;
@@ -97,6 +97,12 @@ impl Lane<'_> {
         self.lease.user_id()
     }
 
+    /// Whether the lease is over, so that another may have the lane.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.now() >= self.lease.until()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.desk.intake.clock.now()
     }
@@ -136,8 +142,17 @@ impl Lane<'_> {
         let wanted = self.track_in_seconds.map(|seconds| (seconds, now + SignedDuration::from_secs(seconds.into())));
         let wanted = wanted.filter(|(_, at)| on_its_way.is_none_or(|due| due > *at));
         self.book.looks.due_at = wanted.map(|(_, at)| at).or(self.book.looks.due_at);
-        let arrived = self.desk.lanes.release_with(self.lease, &self.book).await?;
-        let wanted = if arrived { Some((0, now)) } else { wanted };
+        let wanted = match self.desk.lanes.release_with(self.lease, &self.book).await? {
+            GivenBack::Clean => wanted,
+            GivenBack::WithArrivals => Some((0, now)),
+            // Whoever outlived their lease knows orders that the present holder may not: they stand in its line then.
+            GivenBack::Lost => {
+                for pending in &self.book.pending {
+                    self.desk.lanes.announce(&user_id, pending).await?;
+                }
+                Some((1, now))
+            }
+        };
         if let Some((delay_seconds, _)) = wanted {
             self.desk.track_queue.ask(&store::TrackAsk { user_id }, delay_seconds).await?;
         }

@@ -16,6 +16,8 @@ use crate::look::{Looked, Shown, row_of, shows, sight_of};
 /// Pause between two looks at live orders (IBKR Web API, pacing: one in 5 s).
 const LOOK_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const LOOK_PAUSE_SECONDS: u32 = 5;
+/// An account with an order that was lost this lately is looked at before others. Longer, and those would starve.
+const URGENT_FOR: SignedDuration = SignedDuration::from_secs(40);
 /// What must be left of an invocation for a look.
 const LOOK_TIME: SignedDuration = SignedDuration::from_secs(17);
 /// A change whose outcome was not read is judged by a look this long after it was sent.
@@ -57,14 +59,27 @@ impl Lane<'_> {
             return Ok(());
         }
         let accounts: BTreeSet<AccountId> = open.iter().filter_map(|order| order.value.account_id().cloned()).collect();
+        let several = accounts.len() > 1;
+        let accounts = self.urgent(&open).unwrap_or(accounts);
         let after = |last: &AccountId| accounts.iter().find(|account_id| *account_id > last);
         let next = self.book.looks.account_id.as_ref().and_then(after).or_else(|| accounts.first());
         let Some(account_id) = next.cloned() else { return Ok(()) };
-        if accounts.len() > 1 {
+        if several {
             self.track_in(LOOK_PAUSE_SECONDS);
         }
         let of_account = open.into_iter().filter(|order| order.value.account_id() == Some(&account_id));
         self.look_at_account(&account_id, of_account.collect()).await
+    }
+
+    /// The accounts whose turn comes first: those with an order that was lost just now.
+    fn urgent(&self, open: &[Versioned<Order>]) -> Option<BTreeSet<AccountId>> {
+        let lost_just_now = |order: &&Versioned<Order>| match order.value.state() {
+            OrderState::Unknown { intent, .. } => self.now() < intent.at + URGENT_FOR,
+            _ => false,
+        };
+        let accounts: BTreeSet<AccountId> =
+            open.iter().filter(lost_just_now).filter_map(|order| order.value.account_id().cloned()).collect();
+        (!accounts.is_empty()).then_some(accounts)
     }
 
     async fn look_at_account(

@@ -1,6 +1,6 @@
 //! One holder at a time.
 
-use store::{Acquired, LaneBook, Looks, Pending};
+use store::{Acquired, GivenBack, LaneBook, Looks, Pending};
 
 use crate::support::{World, at, user};
 
@@ -159,14 +159,15 @@ async fn an_order_announced_without_the_lane_stands_in_the_next_holders_line_onc
     for pending in line(&["o2", "o2", "o3"]) {
         lanes.announce(&user("u-7"), &pending).await.unwrap();
     }
-    assert!(lanes.release_with(holding, &book(&["o1", "o2"])).await.unwrap(), "the holder hears of arrivals");
+    let given_back = lanes.release_with(holding, &book(&["o1", "o2"])).await.unwrap();
+    assert_eq!(given_back, GivenBack::WithArrivals, "the holder hears of arrivals");
     let second = world.lease(&user("u-7")).await;
     assert_eq!(second.book().pending, line(&["o1", "o2", "o3"]));
     // What arrives now is not lost when the second holder takes away what it found.
     lanes.announce(&user("u-7"), &line(&["o4"])[0]).await.unwrap();
-    assert!(lanes.release_with(second, &book(&[])).await.unwrap());
+    assert_eq!(lanes.release_with(second, &book(&[])).await.unwrap(), GivenBack::WithArrivals);
     let third = world.lease(&user("u-7")).await;
     assert_eq!(third.book().pending, line(&["o4"]));
-    assert!(!lanes.release_with(third, &book(&[])).await.unwrap());
+    assert_eq!(lanes.release_with(third, &book(&[])).await.unwrap(), GivenBack::Clean);
     assert_eq!(world.lease(&user("u-7")).await.book().pending, []);
 }
