@@ -23,6 +23,9 @@ pub struct Connection {
     pub session: SessionState,
     /// What last went wrong; gone after the next success.
     pub last_error: Option<Reason>,
+    /// Since when the broker has refused the user's tokens without a success in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_since: Option<Timestamp>,
     /// The consumer key under which the user consented.
     pub consumer_key: String,
     /// The realm that goes with it.

@@ -112,6 +112,7 @@ impl Begin {
             accounts: Vec::new(),
             session: SessionState::Closed,
             last_error: None,
+            refused_since: None,
             consumer_key: consumer.identity().key().to_owned(),
             realm: consumer.identity().realm().to_owned(),
             tokens: None,

@@ -68,6 +68,7 @@ impl Import {
             accounts: Vec::new(),
             session: SessionState::Closed,
             last_error: None,
+            refused_since: None,
             consumer_key: consumer.identity().key().to_owned(),
             realm: consumer.identity().realm().to_owned(),
             tokens: None,

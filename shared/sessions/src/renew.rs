@@ -58,6 +58,9 @@ pub enum Renewed {
     Busy,
 }
 
+/// How long the broker must have refused a user's tokens before the user is asked to consent again.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(30);
+
 /// Why a renewal could not be carried through on our side.
 #[derive(Debug, thiserror::Error)]
 pub enum RenewError {
@@ -168,6 +171,7 @@ impl Renew {
         }
         connection.value.next_renewal_at = next_renewal(&connection.value);
         connection.value.last_error = None;
+        connection.value.refused_since = None;
         connection.value.updated_at = now;
         self.connections.save(connection).await?;
         Ok(Some(grant.session(proved)))
@@ -195,7 +199,7 @@ impl Renew {
                 self.lanes.set_penalty(now + PENALTY).await?;
                 ("penalty", Some(PENALTY))
             }
-            NextStep::AskUser => ("consent_gone", None),
+            NextStep::AskUser => self.refused(&mut connection.value),
             NextStep::AskOperator => ("operator_needed", Some(OPERATOR_AFTER)),
         };
         tracing::warn!(user_id = %connection.value.user_id, connection_id = %connection.value.connection_id, code, %error, "a live session token was not renewed");
@@ -206,6 +210,18 @@ impl Renew {
         connection.value.next_renewal_at = again_after.map(|pause| now + pause);
         connection.value.updated_at = now;
         Ok(self.connections.save(connection).await?)
+    }
+
+    /// A refusal that stays is the user's: they revoked. One alone may be the broker's mishap (IBKR Web API, recovery
+    /// ladder: a persistent 401).
+    fn refused(&self, connection: &mut Connection) -> (&'static str, Option<SignedDuration>) {
+        let now = self.clock.now();
+        let since = *connection.refused_since.get_or_insert(now);
+        if now.duration_since(since) >= REFUSED_FOR {
+            ("consent_gone", None)
+        } else {
+            ("tokens_refused", Some(REFUSED_FOR))
+        }
     }
 
     async fn give_back(&self, lease: LaneLease) {

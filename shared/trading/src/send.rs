@@ -149,6 +149,10 @@ impl Lane<'_> {
         guards: IntentGuards<'_>,
     ) -> Result<Result<(), IntentRefused>, StoreError> {
         let now = self.now();
+        // The way to the broker may have taken long: whoever decides anew finds the order expired.
+        if act.is_ticket() && now >= order.value.good_until {
+            return Ok(Err(IntentRefused::Conflict));
+        }
         let mut intended = order.clone();
         let intent = Intent { at: now, epoch: self.lease.epoch(), act };
         if let Err(out_of_place) = intended.value.apply(Fact::Intend(intent), now) {

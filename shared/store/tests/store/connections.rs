@@ -16,6 +16,7 @@ fn connection(user_id: &str, connection_id: &str) -> Connection {
         accounts: Vec::new(),
         session: SessionState::Closed,
         last_error: None,
+        refused_since: None,
         consumer_key: "TESTCONS".to_owned(),
         realm: "test_realm".to_owned(),
         tokens: None,
