@@ -193,7 +193,7 @@ impl Lane<'_> {
                 tracing::warn!(key = %order.value.key, %error, "nor is it shown by its number");
                 let missing_for = self.now().duration_since(order.value.updated_at);
                 if shown.is_complete() && missing_for >= MISSING_FOR_MAX {
-                    tracing::error!(key = %order.value.key, "an order needs review");
+                    tracing::error!(key = %order.value.key, alarm = "needs_review", "an order needs review");
                     return self.record(order, Fact::Exhausted(missing(broker_order_id))).await;
                 }
                 self.look_again_later(order).await
