@@ -16,6 +16,8 @@ pub struct VirtualClock {
     started: Instant,
     beginning: Timestamp,
     ahead_seconds: Arc<AtomicI64>,
+    /// How often it was looked at: no two looks at a real clock show the same time, and the order of orders hangs on it.
+    looks: Arc<AtomicI64>,
 }
 
 impl VirtualClock {
@@ -23,7 +25,7 @@ impl VirtualClock {
     #[must_use]
     pub fn start() -> Self {
         let beginning = BEGINNING.parse().expect("the beginning is a time");
-        Self { started: Instant::now(), beginning, ahead_seconds: Arc::default() }
+        Self { started: Instant::now(), beginning, ahead_seconds: Arc::default(), looks: Arc::default() }
     }
 
     /// Another clock of the same time, that can be put wrong by itself.
@@ -41,6 +43,7 @@ impl VirtualClock {
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         let passed = SignedDuration::try_from(self.started.elapsed()).expect("a test ends within centuries");
-        self.beginning + passed + SignedDuration::from_secs(self.ahead_seconds.load(Ordering::SeqCst))
+        let looks = SignedDuration::from_nanos(self.looks.fetch_add(1, Ordering::SeqCst));
+        self.beginning + passed + looks + SignedDuration::from_secs(self.ahead_seconds.load(Ordering::SeqCst))
     }
 }
