@@ -26,7 +26,7 @@ fn stack_kills_leave_every_order_right() {
             "16",
             "--market-orders-again",
             "--drain-seconds",
-            "100",
+            "240",
             "--json",
         ])
         .current_dir(workspace())
