@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 fn stack_demo_runs_and_leaves_no_secret_in_any_log() {
     let output = tempfile::NamedTempFile::new().unwrap();
     let progress = tempfile::NamedTempFile::new().unwrap();
-    let demo = Command::new(release_binary())
+    let demo = Command::new(stack::release_binary(&workspace(), "courier").unwrap())
         .args(["demo", "--json"])
         .current_dir(workspace())
         .stdin(Stdio::null())
@@ -74,22 +74,6 @@ fn ended(mut child: Child) -> Option<i32> {
     child.kill().unwrap();
     child.wait().unwrap();
     None
-}
-
-/// The release binary of this very source: cargo finds out whether it must be built.
-fn release_binary() -> PathBuf {
-    let arguments = ["build", "--quiet", "--release", "--workspace", "--bins", "--locked"];
-    let mut cargo = Command::new(env!("CARGO"));
-    // A build script of a dependency (ring) watches what cargo sets for this test, and would run anew each time; with it
-    // all that stands on it would be compiled again.
-    let set_by_cargo = |name: &str| ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.starts_with(prefix));
-    for (name, _) in std::env::vars().filter(|(name, _)| set_by_cargo(name)) {
-        cargo.env_remove(name);
-    }
-    let status = cargo.args(arguments).current_dir(workspace()).status().unwrap();
-    assert!(status.success(), "the release build failed");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    workspace().join(target).join("release").join("courier")
 }
 
 fn workspace() -> PathBuf {

@@ -4,6 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::StatusCode;
 use platform::HttpResponse;
+use platform::environment::{BadSetting, optional, required, required_url};
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -41,6 +42,20 @@ pub struct ConsoleSettings {
     pub scope: String,
     /// Where the issuer's token endpoint is, where it is elsewhere than the issuer.
     pub token_origin: Option<Url>,
+}
+
+impl ConsoleSettings {
+    /// As the template sets them.
+    pub fn of_environment() -> Result<Self, BadSetting> {
+        let token_origin = "COURIER_CONSOLE_TOKEN_ORIGIN";
+        Ok(Self {
+            issuer: required_url("COURIER_JWT_ISSUER")?,
+            audience: required("COURIER_JWT_AUDIENCE")?,
+            client_id: optional("COURIER_CONSOLE_CLIENT_ID"),
+            scope: required("COURIER_CONSOLE_SCOPE")?,
+            token_origin: optional(token_origin).map(|_| required_url(token_origin)).transpose()?,
+        })
+    }
 }
 
 /// The page, ready to be served.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use api::{Api, Console, ConsoleSettings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use platform::environment::{BadSetting, optional, required, required_url};
 use platform::{HttpRequest, Parts};
 use sessions::End;
 
@@ -21,7 +20,7 @@ async fn main() -> Result<(), Error> {
         },
         intake: parts.intake()?,
         order_queue: parts.order_queue()?,
-        console: Console::new(&console_settings()?),
+        console: Console::new(&ConsoleSettings::of_environment()?),
         connections,
         tokens,
         broker,
@@ -31,15 +30,4 @@ async fn main() -> Result<(), Error> {
         Ok::<_, Error>(function.handle(&event.payload).await)
     }))
     .await
-}
-
-fn console_settings() -> Result<ConsoleSettings, BadSetting> {
-    let token_origin = "COURIER_CONSOLE_TOKEN_ORIGIN";
-    Ok(ConsoleSettings {
-        issuer: required_url("COURIER_JWT_ISSUER")?,
-        audience: required("COURIER_JWT_AUDIENCE")?,
-        client_id: optional("COURIER_CONSOLE_CLIENT_ID"),
-        scope: required("COURIER_CONSOLE_SCOPE")?,
-        token_origin: optional(token_origin).map(|_| required_url(token_origin)).transpose()?,
-    })
 }

@@ -17,7 +17,7 @@ const KILLS: u64 = 10;
 fn stack_kills_leave_every_order_right() {
     let output = tempfile::NamedTempFile::new().unwrap();
     let progress = tempfile::NamedTempFile::new().unwrap();
-    let harness = Command::new(release_binary())
+    let harness = Command::new(stack::release_binary(&workspace(), "kill-harness").unwrap())
         // What was lost and may not be sent again (a cancelled order) is proved lost after five minutes; a lost market order
         // is sent again here. It ends as soon as all is quiet.
         .args([
@@ -64,22 +64,6 @@ fn ended(mut child: Child) -> Option<i32> {
     child.kill().unwrap();
     child.wait().unwrap();
     None
-}
-
-/// The release binaries of this very source: cargo finds out whether they must be built.
-fn release_binary() -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    // A build script of a dependency (ring) watches what cargo sets for this test, and would run anew each time; with it
-    // all that stands on it would be compiled again.
-    let set_by_cargo = |name: &str| ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.starts_with(prefix));
-    for (name, _) in std::env::vars().filter(|(name, _)| set_by_cargo(name)) {
-        cargo.env_remove(name);
-    }
-    let arguments = ["build", "--quiet", "--release", "--workspace", "--bins", "--locked"];
-    let status = cargo.args(arguments).current_dir(workspace()).status().unwrap();
-    assert!(status.success(), "the release build failed");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    workspace().join(target).join("release").join("kill-harness")
 }
 
 fn workspace() -> PathBuf {

@@ -1,6 +1,7 @@
 //! Compiles the functions.
 
-use std::{path::Path, process::Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
 
 use tokio::process::Command;
 
@@ -17,19 +18,40 @@ pub async fn build_functions(workspace_root: &Path, profile: &str, listener: &Li
     for name in packages::function_names(workspace_root)? {
         command.args(["--bin", &name]);
     }
-    // What `cargo run` and `cargo test` set for the program that they start. A build script of a dependency (ring) watches
-    // one of these, so passing them on would compile that dependency, and all above it, anew each time.
-    let set_by_cargo = |name: &str| ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.starts_with(prefix));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(set_by_cargo)) {
-        command.env_remove(name);
-    }
+    forget_cargo(command.as_std_mut());
     command.stdin(Stdio::null()).kill_on_drop(true);
     listener.step(Step::Build, compile(command)).await
 }
 
+/// Builds every release binary of this very source, if cargo finds that they must be, and gives the path of one: for
+/// tests that run what is delivered.
+///
+/// # Errors
+/// As [`build_functions`].
+pub fn release_binary(workspace_root: &Path, name: &str) -> Result<PathBuf, StackError> {
+    let mut command = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--quiet", "--release", "--workspace", "--bins", "--locked"]).current_dir(workspace_root);
+    forget_cargo(&mut command);
+    built(command.status())?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    Ok(workspace_root.join(target).join("release").join(name))
+}
+
+/// Passes nothing on of what `cargo run` and `cargo test` set for the program that they start. A build script of a
+/// dependency (ring) watches one of these, so it would compile that dependency, and all above it, anew each time.
+fn forget_cargo(command: &mut std::process::Command) {
+    let set_by_cargo = |name: &str| ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(set_by_cargo)) {
+        command.env_remove(name);
+    }
+}
+
 async fn compile(mut command: Command) -> Result<(), StackError> {
-    let status =
-        command.status().await.map_err(|source| StackError::Program { program: "cargo".to_owned(), source })?;
+    built(command.status().await)
+}
+
+fn built(ended: std::io::Result<ExitStatus>) -> Result<(), StackError> {
+    let status = ended.map_err(|source| StackError::Program { program: "cargo".to_owned(), source })?;
     if status.success() {
         return Ok(());
     }

@@ -19,7 +19,7 @@ mod progress;
 mod sign_in;
 mod stack;
 
-pub use build::build_functions;
+pub use build::{build_functions, release_binary};
 pub use error::StackError;
 pub use event_sources::QueueSource;
 pub use progress::{Listener, Progress, Step};

@@ -11,7 +11,7 @@ use crate::intent::Reason;
 use crate::message::ModifyOrder;
 use crate::order::Order;
 use crate::state::OrderState;
-use crate::ticket::{OrderType, Size, Ticket};
+use crate::ticket::Ticket;
 
 /// How often one change is put on the wire at most.
 pub const CHANGE_SENDS_MAX: u32 = 4;
@@ -222,50 +222,6 @@ impl Order {
         let asked = self.change.as_ref().filter(|change| change.stage.is_open()).map(|change| change.ticket.clone());
         asked.or_else(|| self.request.as_ref().map(|request| request.ticket.clone()))
     }
-}
-
-impl Ticket {
-    /// This ticket with the changes in it; the first field that has no place in it otherwise.
-    pub fn changed(&self, modify: &ModifyOrder) -> Result<Self, FieldFault> {
-        let mut ticket = self.clone();
-        if let Some(quantity) = modify.quantity {
-            match &mut ticket.size {
-                Size::Quantity(before) => *before = quantity,
-                Size::CashQuantity(_) => return Err(no_place("quantity", "an order by cash quantity")),
-            }
-        }
-        ticket.time_in_force = modify.time_in_force.unwrap_or(ticket.time_in_force);
-        let kind = ticket.order_type.as_str();
-        if let Some(price) = modify.limit_price {
-            match &mut ticket.order_type {
-                OrderType::Limit { limit_price }
-                | OrderType::StopLimit { limit_price, .. }
-                | OrderType::TrailingStopLimit { limit_price, .. } => *limit_price = price,
-                OrderType::Midprice { limit_price } => *limit_price = Some(price),
-                _ => return Err(no_place("limit_price", kind)),
-            }
-        }
-        if let Some(price) = modify.stop_price {
-            match &mut ticket.order_type {
-                OrderType::Stop { stop_price }
-                | OrderType::StopLimit { stop_price, .. }
-                | OrderType::TrailingStopLimit { stop_price, .. } => *stop_price = price,
-                OrderType::TrailingStop { stop_price, .. } => *stop_price = Some(price),
-                _ => return Err(no_place("stop_price", kind)),
-            }
-        }
-        if let Some(distance) = modify.trail {
-            match &mut ticket.order_type {
-                OrderType::TrailingStop { trail, .. } | OrderType::TrailingStopLimit { trail, .. } => *trail = distance,
-                _ => return Err(no_place("trail", kind)),
-            }
-        }
-        Ok(ticket)
-    }
-}
-
-fn no_place(field: &str, kind: &str) -> FieldFault {
-    FieldFault { field: field.to_owned(), message: format!("has no place in {kind}") }
 }
 
 fn not_changeable(fault: &FieldFault) -> Reason {

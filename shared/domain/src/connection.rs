@@ -57,6 +57,33 @@ pub enum ConnectionStatus {
 }
 
 impl Connection {
+    /// A connection whose user was just sent to the broker, under this consumer's key and realm.
+    #[must_use]
+    pub fn begin(
+        user_id: UserId,
+        connection_id: ConnectionId,
+        (consumer_key, realm): (&str, &str),
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            user_id,
+            connection_id,
+            status: ConnectionStatus::Pending,
+            environment: None,
+            accounts: Vec::new(),
+            session: SessionState::Closed,
+            last_error: None,
+            refused_since: None,
+            consumer_key: consumer_key.to_owned(),
+            realm: realm.to_owned(),
+            tokens: None,
+            next_renewal_at: None,
+            sequence: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// Changes its status, and counts the change.
     pub fn turn(&mut self, status: ConnectionStatus) {
         if self.status != status {

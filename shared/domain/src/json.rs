@@ -43,6 +43,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
         Ok(value.into())
     }
 
+    /// Kept as it is, so that the parser can name the field: an amount is never a JSON number, and is refused as one.
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
         Ok(value.into())
     }

@@ -20,6 +20,7 @@ mod sight;
 mod state;
 mod status;
 mod ticket;
+mod ticket_change;
 mod unknown;
 mod view;
 

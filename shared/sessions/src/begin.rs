@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker::{Consumer, OAuthError};
-use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Reason, Secret, SessionState, UserId};
+use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Reason, Secret, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::{Attempt, Attempts, Connections, SecretHash, StoreError};
 use url::Url;
@@ -66,9 +66,9 @@ impl Begin {
         let token = consumer.request_token().await?;
         let now = self.clock.now();
         let expires_at = now + ATTEMPT_LIFE;
-        let connection = self.pending(consumer, user_id, now);
+        let connection = new_connection(consumer, user_id, self.entropy.as_ref(), now);
         self.connections.put_new(&connection).await?;
-        let cookie = Secret::new(self.random_hex::<COOKIE_BYTES>());
+        let cookie = Secret::new(random_hex::<COOKIE_BYTES>(self.entropy.as_ref()));
         self.attempts
             .put(&Attempt {
                 request_token_hash: SecretHash::of(&Secret::new(token.expose().to_owned())),
@@ -102,37 +102,25 @@ impl Begin {
         }
         if kept >= CONNECTIONS_MAX { Err(BeginError::TooMany) } else { Ok(()) }
     }
+}
 
-    fn pending(&self, consumer: &Consumer, user_id: &UserId, now: Timestamp) -> Connection {
-        Connection {
-            user_id: user_id.clone(),
-            connection_id: self.connection_id(),
-            status: ConnectionStatus::Pending,
-            environment: None,
-            accounts: Vec::new(),
-            session: SessionState::Closed,
-            last_error: None,
-            refused_since: None,
-            consumer_key: consumer.identity().key().to_owned(),
-            realm: consumer.identity().realm().to_owned(),
-            tokens: None,
-            next_renewal_at: None,
-            sequence: 1,
-            created_at: now,
-            updated_at: now,
-        }
-    }
+/// A connection under a name that nobody can guess.
+#[expect(clippy::expect_used, reason = "hexadecimal digits are a connection id by its own rules")]
+pub(crate) fn new_connection(
+    consumer: &Consumer,
+    user_id: &UserId,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Connection {
+    let connection_id: ConnectionId = random_hex::<CONNECTION_ID_BYTES>(entropy).parse().expect("a connection id");
+    let identity = consumer.identity();
+    Connection::begin(user_id.clone(), connection_id, (identity.key(), identity.realm()), now)
+}
 
-    #[expect(clippy::expect_used, reason = "hexadecimal digits are a connection id by its own rules")]
-    fn connection_id(&self) -> ConnectionId {
-        self.random_hex::<CONNECTION_ID_BYTES>().parse().expect("a connection id")
-    }
-
-    fn random_hex<const BYTES: usize>(&self) -> String {
-        let mut bytes = [0; BYTES];
-        self.entropy.fill(&mut bytes);
-        hex::encode(bytes)
-    }
+fn random_hex<const BYTES: usize>(entropy: &dyn Entropy) -> String {
+    let mut bytes = [0; BYTES];
+    entropy.fill(&mut bytes);
+    hex::encode(bytes)
 }
 
 /// A conflict means that another invocation did the same: that is as good.

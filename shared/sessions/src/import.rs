@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use access::{Tokens, open_brokerage_session};
 use broker::{AccessToken, Consumer, EncryptionKey};
-use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Secret, SessionState, UserId};
+use domain::{Clock, Connection, ConnectionStatus, Entropy, Secret, UserId};
 use store::Connections;
 
+use crate::begin::new_connection;
 use crate::complete::{CompleteError, record_opening};
 use crate::renewal::next_renewal;
 
 /// How long a person at a terminal waits for the brokerage session.
 const SESSION_WAIT: Duration = Duration::from_secs(30);
-const CONNECTION_ID_BYTES: usize = 16;
 
 /// The use case, with what it needs.
 #[derive(Debug, Clone)]
@@ -43,7 +43,8 @@ impl Import {
         let secret = encryption_key.open(sealed_secret.expose())?;
         let grant = consumer.grant(token.clone(), secret.clone());
         let proved = grant.live_session_token().await?;
-        let mut connection = self.new_connection(consumer, user_id);
+        let mut connection = new_connection(consumer, user_id, self.entropy.as_ref(), self.clock.now());
+        connection.status = ConnectionStatus::Connected;
         let mut tokens = self.tokens.seal_consent(user_id, &connection.connection_id, &token, &secret)?;
         tokens.live_session_token =
             Some(self.tokens.seal_live_session_token(&connection, &proved, self.clock.now())?);
@@ -56,33 +57,5 @@ impl Import {
         connection.value.updated_at = now;
         self.connections.save(&mut connection).await?;
         Ok(connection.value)
-    }
-
-    fn new_connection(&self, consumer: &Consumer, user_id: &UserId) -> Connection {
-        let now = self.clock.now();
-        Connection {
-            user_id: user_id.clone(),
-            connection_id: self.connection_id(),
-            status: ConnectionStatus::Connected,
-            environment: None,
-            accounts: Vec::new(),
-            session: SessionState::Closed,
-            last_error: None,
-            refused_since: None,
-            consumer_key: consumer.identity().key().to_owned(),
-            realm: consumer.identity().realm().to_owned(),
-            tokens: None,
-            next_renewal_at: None,
-            sequence: 1,
-            created_at: now,
-            updated_at: now,
-        }
-    }
-
-    #[expect(clippy::expect_used, reason = "hexadecimal digits are a connection id by its own rules")]
-    fn connection_id(&self) -> ConnectionId {
-        let mut bytes = [0; CONNECTION_ID_BYTES];
-        self.entropy.fill(&mut bytes);
-        hex::encode(bytes).parse().expect("a connection id")
     }
 }

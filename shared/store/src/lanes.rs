@@ -1,4 +1,4 @@
-//! Lanes: who may talk to the broker for a user. And the penalty box, which all lanes share.
+//! Lanes: who may talk to the broker for a user.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
@@ -8,17 +8,13 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use crate::database::{Attributes, Database, WRITE_ID, number, number_of, text, text_of};
-use crate::documents::put_outcome;
 use crate::error::StoreError;
 use crate::lane_book::{LaneBook, Looks, Pending};
 use crate::times::sortable;
 
-/// The row of the penalty box. No lane of a user has a space before its `#`.
-const PENALTY_BOX: &str = "penalty box";
-const LANE: &str = "lane";
+pub(crate) const LANE: &str = "lane";
 const EPOCH: &str = "epoch";
 const LEASED_UNTIL: &str = "leased_until";
-const PENALTY_UNTIL: &str = "penalty_until";
 const PENDING: &str = "pending";
 const ENDED: &str = "ended";
 /// Orders that were put on record while somebody else held the lane, in the order of their arrival. Its holder takes
@@ -33,8 +29,8 @@ const UNCLEAN: &str = "unclean";
 /// The table of lanes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Lanes {
-    database: Database,
-    table: String,
+    pub(crate) database: Database,
+    pub(crate) table: String,
 }
 
 /// The right to talk to the broker for one user, until a time. Only the store makes one; it is given back by
@@ -265,40 +261,11 @@ impl Lanes {
         update_outcome(&self.table, "give a lane back", request.send().await).map(Result::ok)
     }
 
-    /// Until when the broker refuses our address (429); `None` if it never did. May be in the past.
-    pub async fn penalty_until(&self) -> Result<Option<Timestamp>, StoreError> {
-        let answer = self
-            .database
-            .client()
-            .get_item()
-            .table_name(&self.table)
-            .key(LANE, text(PENALTY_BOX))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::of_call(&self.table, "read the penalty box", error))?;
-        answer.item.map(|row| self.time_of(&row, PENALTY_BOX, PENALTY_UNTIL)).transpose()
-    }
-
-    /// Tells all lanes to send nothing until then. A later time that stands already is kept.
-    pub async fn set_penalty(&self, until: Timestamp) -> Result<(), StoreError> {
-        let request = self
-            .database
-            .client()
-            .put_item()
-            .table_name(&self.table)
-            .item(LANE, text(PENALTY_BOX))
-            .item(PENALTY_UNTIL, text(sortable(until)))
-            .condition_expression("attribute_not_exists(penalty_until) OR penalty_until < :until")
-            .expression_attribute_values(":until", text(sortable(until)));
-        put_outcome(&self.table, request.send().await).map(|_| ())
-    }
-
     fn optional_time_of(&self, row: &Attributes, key: &str, name: &str) -> Result<Option<Timestamp>, StoreError> {
         if row.contains_key(name) { self.time_of(row, key, name).map(Some) } else { Ok(None) }
     }
 
-    fn time_of(&self, row: &Attributes, key: &str, name: &str) -> Result<Timestamp, StoreError> {
+    pub(crate) fn time_of(&self, row: &Attributes, key: &str, name: &str) -> Result<Timestamp, StoreError> {
         let time = text_of(row, name).unwrap_or_default();
         time.parse().map_err(|error: jiff::Error| StoreError::corrupt(&self.table, key, error))
     }

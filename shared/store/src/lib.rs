@@ -18,6 +18,7 @@ mod intent;
 mod lane_book;
 mod lanes;
 mod orders;
+mod penalty_box;
 mod queues;
 mod refusals;
 mod reserve;
