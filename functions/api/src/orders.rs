@@ -32,7 +32,7 @@ impl Api {
         let key = place.key.clone();
         let permitted = self.intake.permit(&sender(&caller), &Request::Place(place.clone())).await;
         permitted.map_err(|error| store_failed(&error))?.map_err(|reason| forbidden(&reason))?;
-        match self.intake.record(place).await.map_err(|error| store_failed(&error))? {
+        match self.intake.record(place, None).await.map_err(|error| store_failed(&error))? {
             Recorded::New(order) | Recorded::Same(order) => {
                 self.wake(&key, "place").await;
                 Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))

@@ -74,6 +74,7 @@ impl OrderSubmit {
             message_id: message.message_id.clone().unwrap_or_default(),
             sender_id: message.attributes.get("SenderId").cloned().unwrap_or_default(),
             group_id: group_id.to_owned(),
+            place: message.attributes.get("SequenceNumber").and_then(|number| number.parse().ok()),
             body: message.body.clone().unwrap_or_default(),
             is_dead_letter: message.event_source_arn.as_deref() == Some(self.dead_letter_queue_arn.as_str()),
         }
@@ -119,8 +120,11 @@ impl<'d> Work<'d> {
             Request::Place(place) => {
                 let key = place.key.clone();
                 let dead = message.is_dead_letter;
-                let recorded =
-                    if dead { intake.record_dead_letter(place).await? } else { intake.record(place).await? };
+                let recorded = if dead {
+                    intake.record_dead_letter(place).await?
+                } else {
+                    intake.record(place, message.place.clone()).await?
+                };
                 match recorded {
                     Recorded::New(order) | Recorded::Same(order) => OnRecord::Order(Box::new(order)),
                     Recorded::Differs(_) => OnRecord::Refused(key.clone(), differs(&key)),

@@ -90,6 +90,7 @@ impl Message {
         if let Some(group) = &self.group {
             attributes["MessageGroupId"] = json!(group);
             attributes["MessageDeduplicationId"] = json!(self.deduplication);
+            attributes["SequenceNumber"] = json!(self.id.rsplit('-').next());
         }
         json!({"messageId": self.id, "receiptHandle": self.id, "body": self.body, "attributes": attributes,
                "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "eu-west-1",

@@ -38,8 +38,8 @@ pub struct FoundContract {
 /// How a contract may be traded (`/iserver/contract/rules`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContractRules {
-    /// The step of its prices.
-    pub increment: Option<Decimal>,
+    /// The steps of its prices, from the lowest price on.
+    pub price_steps: Vec<PriceStep>,
     /// The step of its quantities.
     pub size_increment: Option<Decimal>,
     /// The broker's words for the order types that it takes.
@@ -50,4 +50,13 @@ pub struct ContractRules {
     pub accounts: Vec<AccountId>,
     /// Why it may not be traded.
     pub error: Option<String>,
+}
+
+/// The step of a contract's prices from one price on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceStep {
+    /// The lowest price that it is for.
+    pub lower_edge: Decimal,
+    /// Prices are a multiple of it; positive.
+    pub increment: Decimal,
 }

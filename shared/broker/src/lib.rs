@@ -30,7 +30,7 @@ mod words;
 
 pub use api::{Api, BrokerAddress, CALL_TIMEOUT};
 pub use consumer::{AccessTokenAnswer, Consumer};
-pub use contracts::{ContractRules, FoundContract, Stock};
+pub use contracts::{ContractRules, FoundContract, PriceStep, Stock};
 pub use error::CallError;
 pub use grant::{Grant, ProvedLiveSessionToken};
 pub use http_transport::HttpTransport;

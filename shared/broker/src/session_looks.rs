@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::api::Question;
-use crate::contracts::{ContractRules, FoundContract, Stock};
+use crate::contracts::{ContractRules, FoundContract, PriceStep, Stock};
 use crate::error::CallError;
 use crate::looks::{Listing, LiveOrder, LiveOrders, OrderDetail, Trade};
 use crate::meaning::{done, read, read_with_own_error};
@@ -216,9 +216,24 @@ fn price(row: &PriceRow) -> Option<Decimal> {
     row.last.price().or_else(middle)
 }
 
+/// The steps by price where the broker tells them, else the one step that it tells.
+fn price_steps(body: &RulesBody) -> Vec<PriceStep> {
+    let step = |lower_edge: Option<Decimal>, increment: &Loose| {
+        let increment = increment.decimal().filter(|increment| *increment > Decimal::ZERO)?;
+        Some(PriceStep { lower_edge: lower_edge?, increment })
+    };
+    let mut steps: Vec<PriceStep> =
+        body.increment_rules.iter().filter_map(|row| step(row.lower_edge.decimal(), &row.increment)).collect();
+    if steps.is_empty() || steps.len() < body.increment_rules.len() {
+        steps = step(Some(Decimal::ZERO), &body.increment).into_iter().collect();
+    }
+    steps.sort_by_key(|step| step.lower_edge);
+    steps
+}
+
 fn rules(body: RulesBody) -> ContractRules {
     ContractRules {
-        increment: body.increment.decimal(),
+        price_steps: price_steps(&body),
         size_increment: body.size_increment.decimal(),
         order_types: body.order_types,
         times_in_force: body.tif_types,

@@ -2,6 +2,7 @@
 //! randomness, no network, no disk.
 
 mod amount;
+mod arrival;
 mod change;
 mod clock;
 mod connection;
@@ -25,6 +26,7 @@ mod unknown;
 mod view;
 
 pub use amount::{Amount, InvalidAmount};
+pub use arrival::{InvalidQueuePlace, QueuePlace, in_order_of_arrival};
 pub use change::{CHANGE_SENDS_MAX, Change, ChangeStage, ChangeTaken};
 pub use clock::{Clock, Entropy};
 pub use connection::{

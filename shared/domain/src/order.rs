@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::arrival::QueuePlace;
 use crate::change::Change;
 use crate::fields::FieldFault;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
@@ -78,6 +79,9 @@ pub struct Order {
     pub sequence: u64,
     /// Every change of status.
     pub history: Vec<HistoryEntry>,
+    /// Its place in the queue that it came over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_place: Option<QueuePlace>,
     /// When it was first recorded.
     pub created_at: Timestamp,
     /// When anything of it last changed.
@@ -185,6 +189,7 @@ impl Order {
             cancel_asked_at: None,
             sequence: 1,
             history,
+            queue_place: None,
             created_at: now,
             updated_at: now,
             next_check_at: Some(now),

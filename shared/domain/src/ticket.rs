@@ -136,7 +136,48 @@ pub enum OrderType {
     },
 }
 
+impl Ticket {
+    /// The prices that the ticket names, those of its exits too, each with what it is called. Distances are no prices.
+    pub fn named_prices(&self) -> impl Iterator<Item = (&'static str, Amount)> {
+        let attached = self.attached.as_ref();
+        let take_profit = attached.and_then(|attached| attached.take_profit.as_ref());
+        let stop_loss = attached.and_then(|attached| attached.stop_loss.as_ref());
+        let prices = [
+            ("limit price", self.order_type.limit_price()),
+            ("stop price", self.order_type.stop_price()),
+            ("take profit's limit price", take_profit.map(|exit| exit.limit_price)),
+            ("stop loss's stop price", stop_loss.map(|exit| exit.stop_price)),
+            ("stop loss's limit price", stop_loss.and_then(|exit| exit.limit_price)),
+        ];
+        prices.into_iter().filter_map(|(name, price)| Some((name, price?)))
+    }
+}
+
 impl OrderType {
+    /// The worst price, where the type has one.
+    #[must_use]
+    pub fn limit_price(&self) -> Option<Amount> {
+        match self {
+            Self::Limit { limit_price }
+            | Self::StopLimit { limit_price, .. }
+            | Self::TrailingStopLimit { limit_price, .. } => Some(*limit_price),
+            Self::Midprice { limit_price } => *limit_price,
+            Self::Market | Self::Stop { .. } | Self::TrailingStop { .. } => None,
+        }
+    }
+
+    /// The price that wakes the order, where one is named.
+    #[must_use]
+    pub fn stop_price(&self) -> Option<Amount> {
+        match self {
+            Self::Stop { stop_price }
+            | Self::StopLimit { stop_price, .. }
+            | Self::TrailingStopLimit { stop_price, .. } => Some(*stop_price),
+            Self::TrailingStop { stop_price, .. } => *stop_price,
+            Self::Market | Self::Limit { .. } | Self::Midprice { .. } => None,
+        }
+    }
+
     /// The contract's word for this type.
     #[must_use]
     pub fn as_str(&self) -> &'static str {

@@ -1,8 +1,5 @@
 //! Which contract a ticket means.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use broker::{Session, Stock};
 use domain::{Conid, Contract, PlaceOrder, Reason, SymbolContract};
 use store::StoreError;
@@ -16,33 +13,6 @@ const STOCK: &str = "STK";
 const US_CURRENCY: &str = "USD";
 /// Contracts that a refusal names.
 const NAMED_MAX: usize = 5;
-
-/// Contracts that are remembered. Past this all are forgotten, and asked for again.
-const KNOWN_MAX: usize = 5_000;
-
-/// What was asked of the broker before, for any user: its numbers are permanent (IBKR Web API, contract lookup). Kept in
-/// the memory of one running function. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct KnownContracts(Arc<Mutex<BTreeMap<SymbolContract, Conid>>>);
-
-impl KnownContracts {
-    fn known(&self, words: &SymbolContract) -> Option<Conid> {
-        self.lock().get(words).copied()
-    }
-
-    fn remember(&self, words: &SymbolContract, conid: Conid) {
-        let mut known = self.lock();
-        if known.len() >= KNOWN_MAX {
-            known.clear();
-        }
-        known.insert(words.clone(), conid);
-    }
-
-    /// Nothing can be left half done under this lock, so one that a panic poisoned is as good.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<SymbolContract, Conid>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Lane<'_> {
     /// The broker's number of the contract: the ticket's own, or the one that its words name. Words that name none,
@@ -63,14 +33,14 @@ impl Lane<'_> {
             );
             return Ok(Err(NoSession::Deny(reason)));
         }
-        if let Some(conid) = self.desk.contracts.known(words) {
+        if let Some(conid) = self.desk.contracts.conid(words) {
             return Ok(Ok(conid));
         }
         match session.stocks(&words.symbol).await {
             Ok(stocks) => {
                 let found = the_only_one(words, &stocks);
                 if let Ok(conid) = found {
-                    self.desk.contracts.remember(words, conid);
+                    self.desk.contracts.remember_conid(words, conid);
                 }
                 Ok(found.map_err(NoSession::Deny))
             }

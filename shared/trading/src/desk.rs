@@ -8,7 +8,7 @@ use domain::Clock;
 use store::{Connections, Lanes, Orders, Rules, SessionQueue, TrackQueue};
 
 use crate::calendar::Calendar;
-use crate::contracts::KnownContracts;
+use crate::known_contracts::KnownContracts;
 use crate::questions::QuestionPolicy;
 
 /// The intake: what puts orders, cancels and refusals on record. It cannot talk to the broker.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use domain::{Order, OrderId, OrderKey, OrderState, UserId};
+use domain::{Order, OrderId, OrderKey, OrderState, UserId, in_order_of_arrival};
 use jiff::{SignedDuration, Timestamp};
 use store::{Acquired, GivenBack, LaneBook, LaneLease, Pending, StoreError, Versioned, Wake};
 
@@ -129,8 +129,7 @@ impl Lane<'_> {
             orders.extend(self.desk.intake.orders.get(&key).await?);
         }
         orders.retain(|order| !order.value.status().is_final());
-        orders.sort_by_key(|order| order.value.created_at);
-        Ok(orders)
+        Ok(in_order_of_arrival(orders, |order| &order.value))
     }
 
     /// Gives the lane back, and asks for the next look if one is needed and none is on its way: looks that ask for

@@ -3,7 +3,7 @@
 use domain::message::summary;
 use domain::{
     CancelOrder, Command, EXCERPT_CHARACTERS_MAX, Fact, Malformed, ModifyOrder, Order, OrderKey, PlaceOrder,
-    PrincipalId, Reason, Refusal, UserId,
+    PrincipalId, QueuePlace, Reason, Refusal, UserId,
 };
 use sha2::{Digest, Sha256};
 use store::{Inserted, StoreError, Versioned, Wake};
@@ -20,6 +20,8 @@ pub struct QueueMessage {
     pub sender_id: String,
     /// The group it was sent to: must be the user's id.
     pub group_id: String,
+    /// Its place in the queue, where the queue said it.
+    pub place: Option<QueuePlace>,
     /// What it says.
     pub body: String,
     /// Whether it comes from the dead-letter queue: then nobody knows how old it is.
@@ -180,9 +182,10 @@ impl Intake {
         }
     }
 
-    /// Puts a new order on record, once.
-    pub async fn record(&self, request: PlaceOrder) -> Result<Recorded, StoreError> {
-        let order = Order::receive(request, self.clock.now());
+    /// Puts a new order on record, once; with its place in the queue, if it came over one.
+    pub async fn record(&self, request: PlaceOrder, place: Option<QueuePlace>) -> Result<Recorded, StoreError> {
+        let mut order = Order::receive(request, self.clock.now());
+        order.queue_place = place;
         Ok(match self.orders.insert(&order).await? {
             Inserted::New(order) => Recorded::New(order),
             Inserted::Existing(existing) if existing.value.fingerprint == order.fingerprint => Recorded::Same(existing),
@@ -194,7 +197,7 @@ impl Intake {
     /// new one there), so only an order that says itself until when it is good is still sent.
     pub async fn record_dead_letter(&self, request: PlaceOrder) -> Result<Recorded, StoreError> {
         if request.good_until.is_some_and(|good_until| good_until > self.clock.now()) {
-            return self.record(request).await;
+            return self.record(request, None).await;
         }
         let now = self.clock.now();
         let mut order = Order::receive(request, now);

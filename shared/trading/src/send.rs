@@ -122,6 +122,9 @@ impl Lane<'_> {
             Ok(conid) => conid,
             Err(no_session) => return Ok(Err(no_session)),
         };
+        if let Err(no_session) = self.on_price_steps(&session, request, conid).await? {
+            return Ok(Err(no_session));
+        }
         let claim = match Box::pin(self.within_limits(&session, request, conid)).await? {
             Ok(claim) => claim,
             Err(no_session) => return Ok(Err(no_session)),

@@ -201,7 +201,7 @@ async fn a_worker_that_lost_its_lane_sends_nothing() {
     let quick = desk.enter(&user_id, "quick", now + 160 * second).await.unwrap().unwrap();
     let command = world.place_command("first", &limit()).to_string();
     let domain::Command::Place(place) = domain::Command::parse(&command).unwrap() else { panic!("not a place") };
-    let trading::Recorded::New(mut order) = desk.intake.record(place).await.unwrap() else { panic!("not new") };
+    let trading::Recorded::New(mut order) = desk.intake.record(place, None).await.unwrap() else { panic!("not new") };
     slow.take_on(&mut order).await.unwrap();
     assert!(world.calls(PLACING).is_empty());
     slow.leave().await.unwrap();

@@ -15,6 +15,7 @@ mod limit_prices;
 mod limits;
 mod limits_kept;
 mod orders;
+mod price_steps;
 mod rules;
 mod sessions;
 mod settling;

@@ -250,6 +250,8 @@ pub(crate) struct RulesBody {
     #[serde(default)]
     pub(crate) increment: Loose,
     #[serde(default)]
+    pub(crate) increment_rules: Vec<IncrementRow>,
+    #[serde(default)]
     pub(crate) size_increment: Loose,
     #[serde(default)]
     pub(crate) order_types: Vec<String>,
@@ -259,4 +261,12 @@ pub(crate) struct RulesBody {
     pub(crate) can_trade_acct_ids: Vec<String>,
     #[serde(default)]
     pub(crate) error: Loose,
+}
+
+/// The step of prices from an edge on.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IncrementRow {
+    pub(crate) lower_edge: Loose,
+    pub(crate) increment: Loose,
 }

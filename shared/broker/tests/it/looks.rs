@@ -206,7 +206,8 @@ async fn rules_and_previews_are_read() {
     let transport = Recorded::new(vec![Ok(answer(200, rules)), Ok(answer(200, preview))]);
     let session = session(transport.clone());
     let rules = session.contract_rules(265_598_u64.try_into().unwrap(), Side::Sell).await.unwrap();
-    assert_eq!((rules.increment, rules.accounts.len(), rules.error), (decimal("0.01"), 1, None));
+    assert_eq!((rules.price_steps.len(), rules.accounts.len(), rules.error), (1, 1, None));
+    assert_eq!(Some(rules.price_steps[0].increment), decimal("0.01"));
     let preview = session.preview(&Order::limit().request()).await.unwrap();
     assert_eq!(
         (preview.amount, preview.commission, preview.equity_after),
@@ -216,6 +217,30 @@ async fn rules_and_previews_are_read() {
     assert_eq!(transport.request(1).uri().path(), "/v1/api/iserver/account/DU0000001/orders/whatif");
     let asked: serde_json::Value = serde_json::from_slice(transport.request(1).body()).unwrap();
     assert!(asked["orders"][0].get("cOID").is_none(), "a preview uses up no client order id: {asked}");
+}
+
+#[tokio::test]
+async fn the_steps_of_prices_are_read_by_edge_and_half_a_list_is_none() {
+    let cases = [
+        (
+            r#"{"increment":0.01,"incrementRules":[{"lowerEdge":1,"increment":0.01},{"lowerEdge":0,"increment":0.0001}]}"#,
+            "0:0.0001 1:0.01",
+        ),
+        (
+            r#"{"increment":"0.05","incrementRules":[{"lowerEdge":0,"increment":""},{"lowerEdge":5,"increment":0.1}]}"#,
+            "0:0.05",
+        ),
+        (r#"{"increment":0,"incrementRules":[]}"#, ""),
+        ("{}", ""),
+    ];
+    let transport = Recorded::new(cases.iter().map(|(body, _)| Ok(answer(200, body))).collect());
+    let session = session(transport);
+    for (body, steps) in cases {
+        let rules = session.contract_rules(265_598_u64.try_into().unwrap(), Side::Buy).await.unwrap();
+        let read: Vec<String> =
+            rules.price_steps.iter().map(|step| format!("{}:{}", step.lower_edge, step.increment)).collect();
+        assert_eq!(read.join(" "), steps, "{body}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What a ticket tells by itself, and with the market's price.
 
-use domain::{Amount, Beyond, Conid, Limits, OrderType, Side, Size, Ticket, Trail, Whose};
+use domain::{Beyond, Conid, Limits, OrderType, Side, Size, Ticket, Trail, Whose};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 /// Digits after the point of an order's value. It is rounded up: a limit has no more, so none is exceeded unseen.
@@ -66,7 +66,7 @@ pub(super) fn value_of_ticket(ticket: &Ticket, market: Option<Decimal>) -> Optio
         Size::CashQuantity(cash) => return Some(cash.get()),
         Size::Quantity(quantity) => quantity.get(),
     };
-    let named = limit_price(&ticket.order_type).or(stop_price(&ticket.order_type))?.get();
+    let named = ticket.order_type.limit_price().or(ticket.order_type.stop_price())?.get();
     let price = match ticket.side {
         Side::Buy => named,
         Side::Sell => market.map_or(named, |market| market.max(named)),
@@ -79,44 +79,13 @@ pub(super) fn rounded_up(value: Decimal) -> Decimal {
     value.round_dp_with_strategy(VALUE_DIGITS, RoundingStrategy::AwayFromZero).normalize()
 }
 
-/// The price that bounds what a purchase costs.
-pub(super) fn limit_price(order_type: &OrderType) -> Option<Amount> {
-    match order_type {
-        OrderType::Limit { limit_price }
-        | OrderType::StopLimit { limit_price, .. }
-        | OrderType::TrailingStopLimit { limit_price, .. } => Some(*limit_price),
-        OrderType::Midprice { limit_price } => *limit_price,
-        OrderType::Market | OrderType::Stop { .. } | OrderType::TrailingStop { .. } => None,
-    }
-}
-
-fn stop_price(order_type: &OrderType) -> Option<Amount> {
-    match order_type {
-        OrderType::Stop { stop_price }
-        | OrderType::StopLimit { stop_price, .. }
-        | OrderType::TrailingStopLimit { stop_price, .. } => Some(*stop_price),
-        OrderType::TrailingStop { stop_price, .. } => *stop_price,
-        OrderType::Market | OrderType::Limit { .. } | OrderType::Midprice { .. } => None,
-    }
-}
-
 /// Whether the collar has anything to look at.
 pub(super) fn names_a_price(ticket: &Ticket) -> bool {
     !prices_of(ticket, Decimal::ONE_HUNDRED).is_empty()
 }
 
 fn prices_of(ticket: &Ticket, market: Decimal) -> Vec<(&'static str, Decimal)> {
-    let attached = ticket.attached.as_ref();
-    let take_profit = attached.and_then(|attached| attached.take_profit.as_ref());
-    let stop_loss = attached.and_then(|attached| attached.stop_loss.as_ref());
-    let named = [
-        ("limit price", limit_price(&ticket.order_type)),
-        ("stop price", stop_price(&ticket.order_type)),
-        ("take profit's limit price", take_profit.map(|exit| exit.limit_price)),
-        ("stop loss's stop price", stop_loss.map(|exit| exit.stop_price)),
-        ("stop loss's limit price", stop_loss.and_then(|exit| exit.limit_price)),
-    ];
-    let named = named.into_iter().filter_map(|(name, price)| Some((name, price?.get())));
+    let named = ticket.named_prices().map(|(name, price)| (name, price.get()));
     named.chain(trailed(ticket, market).map(|price| ("trailing stop's first price", price))).collect()
 }
 

@@ -10,7 +10,7 @@ use store::StoreError;
 use crate::dialogue::DIALOGUE_TIME;
 use crate::lane::Lane;
 use crate::limits::Needs;
-use crate::limits::checks::{limit_price, names_a_price, rounded_up, value_of_ticket};
+use crate::limits::checks::{names_a_price, rounded_up, value_of_ticket};
 use crate::send::out_of_time;
 use crate::session::NoSession;
 
@@ -38,7 +38,7 @@ impl Lane<'_> {
         needs: Needs,
     ) -> Result<Result<Prices, NoSession>, StoreError> {
         let ticket = &request.ticket;
-        let has_limit = limit_price(&ticket.order_type).is_some();
+        let has_limit = ticket.order_type.limit_price().is_some();
         let by_quantity = matches!(ticket.size, Size::Quantity(_));
         // A limit bounds what a purchase costs; a sale may bring more.
         let sale_at_a_limit = has_limit && ticket.side == Side::Sell && by_quantity;
