@@ -18,8 +18,9 @@ use trading::Intake;
 pub use console::{Console, ConsoleSettings};
 
 /// The routes that this function answers, as the template names them.
-pub const ROUTES: [&str; 17] = [
+pub const ROUTES: [&str; 18] = [
     "GET /connections",
+    "PUT /connections/{connection_id}",
     "DELETE /connections/{connection_id}",
     "GET /grants",
     "PUT /grants/{algorithm_id}",
@@ -79,6 +80,7 @@ impl Api {
     async fn route(&self, request: &HttpRequest) -> Answer {
         match request.route_key.as_str() {
             "GET /connections" => self.list_connections(request).await,
+            "PUT /connections/{connection_id}" => self.choose(request).await,
             "DELETE /connections/{connection_id}" => self.disconnect(request).await,
             "GET /grants" => self.list_grants(request).await,
             "PUT /grants/{algorithm_id}" => self.put_grant(request).await,

@@ -19,6 +19,7 @@ async fn main() -> Result<(), Error> {
             tokens: parts.tokens().await?,
             order_queue: parts.order_queue()?,
             session_queue: parts.session_queue()?,
+            calendar: parts.calendar()?,
             clock: Arc::clone(&parts.clock),
         },
         clock: Arc::clone(&parts.clock),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::Tokens;
+use access::{Calendar, Tokens};
 use api::{Api, Console, ConsoleSettings};
 use broker::BrokerAddress;
 use domain::{Clock, Entropy, Region, Secret};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use session_refresh::SessionRefresh;
 use sessions::{Begin, Complete, End, Renew};
 use store::{OrderQueue, Sealer, SealingKeys, SessionQueue, Store, TrackQueue};
-use trading::{Calendar, Desk, Intake, KnownContracts, QuestionPolicy};
+use trading::{Desk, Intake, KnownContracts, QuestionPolicy};
 
 use crate::aws_door::{self, Reply};
 use crate::message::QueueName;
@@ -107,6 +107,7 @@ impl Functions {
                     tokens: tokens.clone(),
                     order_queue: order_queue.clone(),
                     session_queue,
+                    calendar: Calendar::of(Region::Americas).unwrap(),
                     clock: clock(),
                 },
                 clock: clock(),

@@ -11,6 +11,7 @@ const ROUTES: [(&str, &str, &str, bool); 19] = [
     ("POST", "/connections", "oauth-start", false),
     ("GET", "/oauth/callback", "oauth-callback", true),
     ("GET", "/connections", "api", false),
+    ("PUT", "/connections/{connection_id}", "api", false),
     ("DELETE", "/connections/{connection_id}", "api", false),
     ("PUT", "/grants/{algorithm_id}", "api", false),
     ("GET", "/grants", "api", false),

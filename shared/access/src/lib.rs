@@ -2,8 +2,10 @@
 //!
 //! What orders and connections both need, so that neither has to know the other.
 
+mod calendar;
 mod establish;
 mod tokens;
 
+pub use calendar::{Calendar, CalendarUnreadable, Quiet};
 pub use establish::{Opened, open_brokerage_session, suppressed_questions};
 pub use tokens::{Tokens, TokensUnusable};

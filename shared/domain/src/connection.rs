@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, ConnectionId, UserId};
 use crate::intent::Reason;
+use crate::session_care::{Choices, Inits};
 
 /// One connection. Its secrets are sealed; what is here may be shown to its user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,21 @@ pub struct Connection {
     /// Since when the broker has refused the user's tokens without a success in between.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_since: Option<Timestamp>,
+    /// Failures to renew without a success in between.
+    #[serde(default)]
+    pub failures: u32,
+    /// When the broker last did what was asked of it for this connection's session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_success_at: Option<Timestamp>,
+    /// What its user decided.
+    #[serde(default)]
+    pub choices: Choices,
+    /// The brokerage sessions that were opened lately.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inits: Option<Inits>,
+    /// Until when the session is kept warm because of orders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_until: Option<Timestamp>,
     /// The consumer key under which the user consented.
     pub consumer_key: String,
     /// The realm that goes with it.
@@ -74,6 +90,11 @@ impl Connection {
             session: SessionState::Closed,
             last_error: None,
             refused_since: None,
+            failures: 0,
+            last_success_at: None,
+            choices: Choices::default(),
+            inits: None,
+            warm_until: None,
             consumer_key: consumer_key.to_owned(),
             realm: realm.to_owned(),
             tokens: None,
@@ -82,6 +103,14 @@ impl Connection {
             created_at: now,
             updated_at: now,
         }
+    }
+
+    /// Takes in that the broker did what was asked of it.
+    pub fn succeeded(&mut self, now: Timestamp) {
+        self.last_error = None;
+        self.refused_since = None;
+        self.failures = 0;
+        self.last_success_at = Some(now);
     }
 
     /// Changes its status, and counts the change.

@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::change::Change;
+use crate::condition::Condition;
 use crate::connection::{Connection, ConnectionStatus, Environment, SessionState};
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, ConnectionId, OrderId, UserId};
 use crate::intent::Reason;
 use crate::order::{HistoryEntry, LateFact, Order};
+use crate::session_care::Choices;
 use crate::status::OrderStatus;
 use crate::ticket::{Size, Ticket};
 
@@ -114,6 +116,7 @@ pub struct ConnectionView<'c> {
     pub accounts: &'c [AccountId],
     pub session: SessionView<'c>,
     pub last_error: Option<&'c Reason>,
+    pub choices: Choices,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -126,6 +129,12 @@ pub struct SessionView<'c> {
     pub state: &'c SessionState,
     /// When the live session token ends; `None` while there is none.
     pub live_session_token_expires_at: Option<Timestamp>,
+    /// How the connection is, in a user's words.
+    pub condition: Condition,
+    /// What the user can do about it.
+    pub remedy: &'static str,
+    /// When the broker last did what was asked of it.
+    pub last_success_at: Option<Timestamp>,
 }
 
 impl Connection {
@@ -142,8 +151,12 @@ impl Connection {
             session: SessionView {
                 state: &self.session,
                 live_session_token_expires_at: live_session_token.map(|token| token.expires_at),
+                condition: self.condition(),
+                remedy: self.condition().remedy(),
+                last_success_at: self.last_success_at,
             },
             last_error: self.last_error.as_ref(),
+            choices: self.choices,
             created_at: self.created_at,
             updated_at: self.updated_at,
         }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use access::Tokens;
+use access::{Calendar, Tokens};
 use aws_config::SdkConfig;
 use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
 use domain::{Clock, Entropy, Region, Secret};
@@ -54,7 +54,7 @@ pub enum CannotStart {
     Policy(#[from] serde_json::Error),
     /// The broker's quiet windows cannot be read.
     #[error(transparent)]
-    Calendar(#[from] trading::CalendarUnreadable),
+    Calendar(#[from] access::CalendarUnreadable),
 }
 
 impl Parts {
@@ -92,6 +92,11 @@ impl Parts {
     /// The rules of who may trade.
     pub fn rules(&self) -> Result<Rules, BadSetting> {
         Ok(Rules::new(&self.database, required("COURIER_RULES_TABLE")?))
+    }
+
+    /// When the broker is away.
+    pub fn calendar(&self) -> Result<Calendar, CannotStart> {
+        Ok(Calendar::of(region()?)?)
     }
 
     /// The lanes.
@@ -167,7 +172,7 @@ impl Parts {
             api: self.api()?,
             questions: trading::QuestionPolicy::standard()?,
             contracts: trading::KnownContracts::default(),
-            calendar: trading::Calendar::of(region()?)?,
+            calendar: self.calendar()?,
             market_orders_again: yes("COURIER_MARKET_ORDERS_AGAIN")?,
         })
     }

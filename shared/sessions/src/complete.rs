@@ -13,7 +13,7 @@ use domain::{
 };
 use store::{Attempt, Attempts, Connections, SealError, StoreError, Taken, Versioned};
 
-use crate::renewal::next_renewal;
+use crate::renewal::{next_due, next_renewal};
 
 /// How long the user's browser waits for the brokerage session. The HTTP API gives up after 30 s.
 const SESSION_WAIT: Duration = Duration::from_secs(10);
@@ -142,10 +142,9 @@ impl Complete {
     /// Opens the brokerage session for the first time: it tells the accounts. What goes wrong here leaves a
     /// connection that the schedule takes further.
     async fn open(&self, connection: &mut Versioned<Connection>, session: &Session) -> Result<(), CompleteError> {
-        let opened = open_brokerage_session(session, false, SESSION_WAIT).await;
+        let opened = open_brokerage_session(session, connection.value.choices.take_session, SESSION_WAIT).await;
         let now = self.clock.now();
         record_opening(&mut connection.value, opened, now);
-        connection.value.updated_at = now;
         Ok(self.connections.save(connection).await?)
     }
 
@@ -189,12 +188,15 @@ impl Complete {
     }
 }
 
-/// Writes down how the opening of a brokerage session ended.
+/// Writes down how the opening of a brokerage session ended, and when it is looked after next.
 pub(crate) fn record_opening(connection: &mut Connection, opened: Result<Opened, CallError>, now: jiff::Timestamp) {
+    connection.count_init(now);
+    connection.updated_at = now;
     connection.last_error = match opened {
         Ok(Opened::Established(accounts)) => {
             take_accounts(connection, accounts);
             connection.session = SessionState::Established { since: now };
+            connection.succeeded(now);
             None
         }
         Ok(Opened::Competing { message }) => {
@@ -225,6 +227,7 @@ pub(crate) fn record_opening(connection: &mut Connection, opened: Result<Opened,
             ))
         }
     };
+    connection.next_renewal_at = next_due(connection, now);
 }
 
 fn take_accounts(connection: &mut Connection, accounts: Accounts) {

@@ -54,7 +54,6 @@ impl Import {
         let opened = open_brokerage_session(&grant.session(proved), false, SESSION_WAIT).await;
         let now = self.clock.now();
         record_opening(&mut connection.value, opened, now);
-        connection.value.updated_at = now;
         self.connections.save(&mut connection).await?;
         Ok(connection.value)
     }

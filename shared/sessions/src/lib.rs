@@ -3,9 +3,11 @@
 mod begin;
 mod complete;
 mod end;
+mod failure;
 mod import;
 mod renew;
 mod renewal;
+mod warm;
 
 pub use begin::{ATTEMPT_LIFE, Begin, BeginError, Begun, CONNECTIONS_MAX};
 pub use complete::{Complete, CompleteError, Completed, Return};

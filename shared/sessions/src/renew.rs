@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Tokens, TokensUnusable, open_brokerage_session};
-use broker::{Consumer, Grant, NextStep, OAuthError, Session};
+use access::{Calendar, Tokens, TokensUnusable, open_brokerage_session};
+use broker::{CallError, Consumer, Grant, Session};
 use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Reason, SessionState, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::{
@@ -13,7 +13,9 @@ use store::{
 };
 
 use crate::complete::record_opening;
-use crate::renewal::next_renewal;
+use crate::failure::PENALTY;
+use crate::renewal::{SPREAD_AFTER_QUIET, next_due, next_renewal, spread};
+use crate::warm::take_tickle;
 
 /// How long an order's session may take to be established.
 const SESSION_WAIT: Duration = Duration::from_secs(15);
@@ -23,11 +25,6 @@ const RENEWAL_TIME_MAX: SignedDuration = SignedDuration::from_secs(40);
 const DUE_OF_SHARD_MAX: u32 = 50;
 /// A live session token younger than this is not made again, whoever asks: the asks of many orders are one.
 const FRESH_FOR: SignedDuration = SignedDuration::from_secs(5);
-/// Pauses after a failure, by whose turn it is.
-const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
-const PENALTY: SignedDuration = SignedDuration::from_mins(10);
-const OPERATOR_AFTER: SignedDuration = SignedDuration::from_mins(15);
-
 /// The use case, with what it needs.
 #[derive(Debug, Clone)]
 pub struct Renew {
@@ -39,6 +36,8 @@ pub struct Renew {
     pub tokens: Tokens,
     /// Where a user's waiting orders are woken.
     pub order_queue: OrderQueue,
+    /// When the broker is away.
+    pub calendar: Calendar,
     /// Over which due connections are fanned out.
     pub session_queue: SessionQueue,
     /// What time it is.
@@ -57,9 +56,6 @@ pub enum Renewed {
     /// The user's lane is in use; ask again.
     Busy,
 }
-
-/// How long the broker must have refused a user's tokens before the user is asked to consent again.
-const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(30);
 
 /// Why a renewal could not be carried through on our side.
 #[derive(Debug, thiserror::Error)]
@@ -125,20 +121,79 @@ impl Renew {
         if connection.value.status != ConnectionStatus::Connected {
             return Ok(Renewed::Nothing);
         }
-        let wants_session = ask.reason == SessionAskReason::OrderWaits
-            || matches!(connection.value.session, SessionState::Established { .. });
-        let session = if self.needs_token(&connection.value, ask.reason) {
+        let now = self.clock.now();
+        if let Some(quiet) = self.calendar.quiet_at(now) {
+            return self.wait_out(&mut connection, &quiet).await;
+        }
+        let is_open = matches!(connection.value.session, SessionState::Established { .. });
+        let wants_session = is_open || ask.reason == SessionAskReason::OrderWaits || connection.value.choices.keep_warm;
+        if self.needs_token(&connection.value, ask.reason) {
             let grant = self.tokens.grant(&connection.value, consumer)?;
-            match self.new_token(&mut connection, &grant).await? {
-                Some(session) => session,
-                None => return Ok(Renewed::Failed),
+            let Some(session) = self.new_token(&mut connection, &grant).await? else { return Ok(Renewed::Failed) };
+            return if wants_session { self.open(&mut connection, &session).await } else { Ok(Renewed::Done) };
+        }
+        if is_open && connection.value.is_kept_warm(now) && ask.reason == SessionAskReason::RenewalDue {
+            let session = self.tokens.session(&connection.value, consumer.api(), now)?;
+            return self.keep_warm(&mut connection, &session).await;
+        }
+        if wants_session && !is_open {
+            let session = self.tokens.session(&connection.value, consumer.api(), now)?;
+            return self.open(&mut connection, &session).await;
+        }
+        self.settle_due(&mut connection).await
+    }
+
+    /// In the broker's reset or maintenance nothing is tried; afterwards not everybody at once.
+    async fn wait_out(
+        &self,
+        connection: &mut Versioned<Connection>,
+        quiet: &access::Quiet,
+    ) -> Result<Renewed, RenewError> {
+        let again_at = quiet.until + spread(&connection.value, SPREAD_AFTER_QUIET);
+        let reason = Reason::new(
+            "maintenance",
+            format!("The broker is in its {} until {}. It goes on by itself afterwards.", quiet.why, quiet.until),
+        );
+        connection.value.last_error = Some(reason);
+        connection.value.next_renewal_at = Some(again_at);
+        connection.value.updated_at = self.clock.now();
+        self.connections.save(connection).await?;
+        Ok(Renewed::Nothing)
+    }
+
+    /// One call that keeps the broker from ending the session for idleness, and tells if it ended otherwise.
+    async fn keep_warm(
+        &self,
+        connection: &mut Versioned<Connection>,
+        session: &Session,
+    ) -> Result<Renewed, RenewError> {
+        let told = session.tickle().await;
+        let now = self.clock.now();
+        let done = take_tickle(&mut connection.value, &told, now);
+        if matches!(told, Err(CallError::Paced)) {
+            self.lanes.set_penalty(now + PENALTY).await?;
+        }
+        if let Err(error) = &told {
+            tracing::warn!(user_id = %connection.value.user_id, connection_id = %connection.value.connection_id, %error, "a session was not kept warm");
+        }
+        connection.value.updated_at = now;
+        self.connections.save(connection).await?;
+        Ok(if done { Renewed::Done } else { Renewed::Failed })
+    }
+
+    /// A connection that was due with nothing to do is due at its next renewal; a session that nobody keeps warm any more
+    /// ends by itself, and the record says so.
+    async fn settle_due(&self, connection: &mut Versioned<Connection>) -> Result<Renewed, RenewError> {
+        let now = self.clock.now();
+        if connection.value.next_renewal_at.is_some_and(|due| due <= now) {
+            if matches!(connection.value.session, SessionState::Established { .. }) {
+                connection.value.session = SessionState::Closed;
             }
-        } else if wants_session && !matches!(connection.value.session, SessionState::Established { .. }) {
-            self.tokens.session(&connection.value, consumer.api(), self.clock.now())?
-        } else {
-            return Ok(Renewed::Nothing);
-        };
-        if wants_session { self.open(&mut connection, &session).await } else { Ok(Renewed::Done) }
+            connection.value.next_renewal_at = next_due(&connection.value, now);
+            connection.value.updated_at = now;
+            self.connections.save(connection).await?;
+        }
+        Ok(Renewed::Nothing)
     }
 
     fn needs_token(&self, connection: &Connection, reason: SessionAskReason) -> bool {
@@ -169,59 +224,28 @@ impl Renew {
         if let Some(tokens) = &mut connection.value.tokens {
             tokens.live_session_token = Some(sealed);
         }
-        connection.value.next_renewal_at = next_renewal(&connection.value);
-        connection.value.last_error = None;
-        connection.value.refused_since = None;
+        connection.value.succeeded(now);
+        connection.value.next_renewal_at = next_due(&connection.value, now);
         connection.value.updated_at = now;
         self.connections.save(connection).await?;
+        self.lanes.note_consumer_good(&connection.value.consumer_key, now).await?;
         Ok(Some(grant.session(proved)))
     }
 
     async fn open(&self, connection: &mut Versioned<Connection>, session: &Session) -> Result<Renewed, RenewError> {
-        let opened = open_brokerage_session(session, false, SESSION_WAIT).await;
+        let asked_at = self.clock.now();
+        if let Some(until) = connection.value.init_waits_until(asked_at) {
+            connection.value.next_renewal_at = Some(until);
+            connection.value.updated_at = asked_at;
+            self.connections.save(connection).await?;
+            return Ok(Renewed::Failed);
+        }
+        let opened = open_brokerage_session(session, connection.value.choices.take_session, SESSION_WAIT).await;
         let now = self.clock.now();
         record_opening(&mut connection.value, opened, now);
-        connection.value.updated_at = now;
         self.connections.save(connection).await?;
         let established = matches!(connection.value.session, SessionState::Established { .. });
         Ok(if established { Renewed::Done } else { Renewed::Failed })
-    }
-
-    async fn record_failure(
-        &self,
-        connection: &mut Versioned<Connection>,
-        error: &OAuthError,
-    ) -> Result<(), RenewError> {
-        let now = self.clock.now();
-        let (code, again_after) = match error.next_step() {
-            NextStep::TryAgain => ("renewal_failed", Some(TRY_AGAIN_AFTER)),
-            NextStep::WaitOutPenalty => {
-                self.lanes.set_penalty(now + PENALTY).await?;
-                ("penalty", Some(PENALTY))
-            }
-            NextStep::AskUser => self.refused(&mut connection.value),
-            NextStep::AskOperator => ("operator_needed", Some(OPERATOR_AFTER)),
-        };
-        tracing::warn!(user_id = %connection.value.user_id, connection_id = %connection.value.connection_id, code, %error, "a live session token was not renewed");
-        if again_after.is_none() {
-            connection.value.turn(ConnectionStatus::NeedsConsent);
-        }
-        connection.value.last_error = Some(Reason::new(code, error.to_string()));
-        connection.value.next_renewal_at = again_after.map(|pause| now + pause);
-        connection.value.updated_at = now;
-        Ok(self.connections.save(connection).await?)
-    }
-
-    /// A refusal that stays is the user's: they revoked. One alone may be the broker's mishap (IBKR Web API, recovery
-    /// ladder: a persistent 401).
-    fn refused(&self, connection: &mut Connection) -> (&'static str, Option<SignedDuration>) {
-        let now = self.clock.now();
-        let since = *connection.refused_since.get_or_insert(now);
-        if now.duration_since(since) >= REFUSED_FOR {
-            ("consent_gone", None)
-        } else {
-            ("tokens_refused", Some(REFUSED_FOR))
-        }
     }
 
     async fn give_back(&self, lease: LaneLease) {

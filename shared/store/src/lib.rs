@@ -8,6 +8,7 @@
 
 mod attempts;
 mod connections;
+mod consumer_health;
 mod cursor;
 mod database;
 mod dead_letters;

@@ -49,7 +49,7 @@ impl Lane<'_> {
                     Reason::new("contract_unknown", format!("The broker knows no stock {}: {message}", words.symbol));
                 Ok(Err(NoSession::Deny(reason)))
             }
-            Err(error) => self.session_failed(&error).await.map(|reason| Err(NoSession::Hold(reason))),
+            Err(error) => self.look_failed(&error).await.map(Err),
         }
     }
 }

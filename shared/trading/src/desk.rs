@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use access::Tokens;
+use access::{Calendar, Tokens};
 use broker::Api;
 use domain::Clock;
 use store::{Connections, Lanes, Orders, Rules, SessionQueue, TrackQueue};
 
-use crate::calendar::Calendar;
 use crate::known_contracts::KnownContracts;
 use crate::questions::QuestionPolicy;
 

@@ -2,7 +2,6 @@
 
 mod advance;
 mod authority;
-mod calendar;
 mod cancel;
 mod contracts;
 mod desk;
@@ -22,9 +21,9 @@ mod review;
 mod send;
 mod session;
 mod track;
+mod waits;
 
 pub use authority::Sender;
-pub use calendar::{Calendar, CalendarUnreadable};
 pub use desk::{Desk, Intake};
 pub use dialogue::ANSWER_ROUNDS_MAX;
 pub use known_contracts::KnownContracts;

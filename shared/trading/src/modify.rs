@@ -60,7 +60,7 @@ impl Lane<'_> {
         let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
         let Way { session, conid, claim } = match self.way_to_the_broker(&wanted).await? {
             Ok(way) => way,
-            Err(NoSession::Hold(reason)) => {
+            Err(NoSession::Hold(reason) | NoSession::Reopen(reason)) => {
                 tracing::warn!(key = %order.value.key, code = reason.code, "a change waits");
                 self.track_in(u32::try_from(crate::advance::HELD_CHECK.as_secs()).unwrap_or(u32::MAX));
                 return Ok(Next::Rest);

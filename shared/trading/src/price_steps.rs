@@ -39,7 +39,7 @@ impl Lane<'_> {
                     | CallError::Invalid(_)
                     | CallError::Unknown { .. },
                 ) => return Ok(Ok(())),
-                Err(error) => return self.session_failed(&error).await.map(|reason| Err(NoSession::Hold(reason))),
+                Err(error) => return self.look_failed(&error).await.map(Err),
             },
         };
         Ok(off_steps(&request.ticket, &steps).map_or(Ok(()), |reason| Err(NoSession::Deny(reason))))

@@ -46,12 +46,16 @@ impl Lane<'_> {
         }
         let way = match self.way_to_the_broker(&request).await? {
             Ok(way) => way,
-            Err(NoSession::Hold(reason)) => return self.hold(order, reason).await,
+            Err(NoSession::Hold(reason) | NoSession::Reopen(reason)) => return self.hold(order, reason).await,
             Err(NoSession::Deny(reason)) => return self.stop(order, Fact::Deny(reason)).await,
         };
         let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
         match self.intend(order, Act::Place, guards).await? {
-            Ok(()) => self.carry_out(order, &way.session, &request, way.conid).await,
+            Ok(()) => {
+                let next = self.carry_out(order, &way.session, &request, way.conid).await?;
+                self.keep_warm().await;
+                Ok(next)
+            }
             Err(refused) => self.refused_intent(order, refused).await,
         }
     }
@@ -111,6 +115,13 @@ impl Lane<'_> {
         &mut self,
         request: &PlaceOrder,
     ) -> Result<Result<Way, NoSession>, StoreError> {
+        match self.way_over_this_session(request).await? {
+            Err(NoSession::Reopen(_)) => self.way_over_this_session(request).await,
+            way => Ok(way),
+        }
+    }
+
+    async fn way_over_this_session(&mut self, request: &PlaceOrder) -> Result<Result<Way, NoSession>, StoreError> {
         if let Some(reason) = self.quiet_now() {
             return Ok(Err(NoSession::Hold(reason)));
         }

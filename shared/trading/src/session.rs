@@ -6,10 +6,11 @@ use std::time::Duration;
 use access::{Opened, TokensUnusable, open_brokerage_session};
 use broker::{CallError, Session};
 use domain::{AccountId, Connection, ConnectionStatus, Reason, SessionState};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use store::{SessionAsk, SessionAskReason, StoreError, Versioned};
 
 use crate::lane::Lane;
+use crate::waits::{competing, no_brokerage_session, no_connection, no_live_session, no_such_account, opened_often};
 
 /// How long a brokerage session may take to be established inside an invocation.
 const SESSION_WAIT: Duration = Duration::from_secs(12);
@@ -17,7 +18,7 @@ const SESSION_WAIT: Duration = Duration::from_secs(12);
 const OPENING_TIME: SignedDuration = SignedDuration::from_secs(35);
 /// A live session token is asked to be renewed once this part of its life is over, in per cent, if an order sees it.
 const RENEW_AHEAD_PERCENT: i64 = 80;
-/// A live session token must live this long for an order's dialogue, or a quarter of its life if that is shorter.
+/// A live session token must live this long for an order's dialogue, or a tenth of its life if that is shorter.
 const TOKEN_LIFE_NEEDED: SignedDuration = SignedDuration::from_secs(45);
 /// How long the broker refuses an address that asked too much (IBKR Web API, pacing).
 const PENALTY: SignedDuration = SignedDuration::from_mins(10);
@@ -44,6 +45,8 @@ pub(crate) enum NoSession {
     Hold(Reason),
     /// It will never do.
     Deny(Reason),
+    /// The session was found to be closed: it is opened again, and if that was done already, the order waits.
+    Reopen(Reason),
 }
 
 impl Lane<'_> {
@@ -127,9 +130,14 @@ impl Lane<'_> {
         if self.session.init_done || !self.has_time(OPENING_TIME) {
             return self.ask_for_session(&connection, no_brokerage_session()).await.map(Some);
         }
+        let now = self.now();
+        if let Some(until) = connection.init_waits_until(now) {
+            return Ok(Some(NoSession::Hold(opened_often(until))));
+        }
         self.session.init_done = true;
-        let Some(open) = &self.session.open else { return Ok(Some(NoSession::Hold(no_connection()))) };
-        match open_brokerage_session(&open.session, false, SESSION_WAIT).await {
+        let Some(open) = &mut self.session.open else { return Ok(Some(NoSession::Hold(no_connection()))) };
+        open.connection.value.count_init(now);
+        match open_brokerage_session(&open.session, connection.choices.take_session, SESSION_WAIT).await {
             Ok(Opened::Established(_)) => {
                 self.note_session(SessionState::Established { since: self.now() }, None).await?;
                 Ok(None)
@@ -139,9 +147,20 @@ impl Lane<'_> {
                 self.note_session(SessionState::Competing { since: self.now() }, Some(reason.clone())).await?;
                 Ok(Some(NoSession::Hold(reason)))
             }
-            Ok(Opened::NotYet { .. }) => Ok(Some(NoSession::Hold(no_brokerage_session()))),
+            Ok(Opened::NotYet { .. }) => {
+                self.note_session(SessionState::Closed, None).await?;
+                Ok(Some(NoSession::Hold(no_brokerage_session())))
+            }
             Err(error) => self.session_failed(&error).await.map(|reason| Some(NoSession::Hold(reason))),
         }
+    }
+
+    /// Takes in that a look on the way to the broker failed.
+    pub(crate) async fn look_failed(&mut self, error: &CallError) -> Result<NoSession, StoreError> {
+        let closed =
+            matches!(error, CallError::NoBridge | CallError::AccountsNotAsked | CallError::AccountInvalid { .. });
+        let reason = self.session_failed(error).await?;
+        Ok(if closed && !self.session.init_done { NoSession::Reopen(reason) } else { NoSession::Hold(reason) })
     }
 
     /// Takes in that a call failed for a reason that lies in the session. Returns why the order waits.
@@ -185,6 +204,9 @@ impl Lane<'_> {
 
     async fn note_session(&mut self, session: SessionState, last_error: Option<Reason>) -> Result<(), StoreError> {
         let Some(mut open) = self.session.open.take() else { return Ok(()) };
+        if matches!(session, SessionState::Established { .. }) {
+            open.connection.value.succeeded(self.now());
+        }
         open.connection.value.session = session;
         open.connection.value.last_error = last_error;
         // Another writer has newer news of this connection: then ours is forgotten, and the row is read again.
@@ -192,6 +214,20 @@ impl Lane<'_> {
             self.session.open = Some(open);
         }
         Ok(())
+    }
+
+    /// Has the session kept warm for a while, because an order was just sent over it, or is open.
+    pub(crate) async fn keep_warm(&mut self) {
+        let now = self.now();
+        if !self.session.open.as_mut().is_some_and(|open| open.connection.value.warm_after_order(now)) {
+            return;
+        }
+        let Some(mut open) = self.session.open.take() else { return };
+        match self.save(&mut open.connection).await {
+            Ok(true) => self.session.open = Some(open),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "a session is not kept warm; the next order may have to open one"),
+        }
     }
 
     async fn save(&self, connection: &mut Versioned<Connection>) -> Result<bool, StoreError> {
@@ -225,11 +261,11 @@ impl Lane<'_> {
         Ok(())
     }
 
-    fn needed_until(&self, connection: &Connection) -> jiff::Timestamp {
+    fn needed_until(&self, connection: &Connection) -> Timestamp {
         let token = connection.tokens.as_ref().and_then(|tokens| tokens.live_session_token.as_ref());
-        let quarter =
-            token.map_or(0, |token| (token.expires_at.as_millisecond() - token.issued_at.as_millisecond()) / 4);
-        self.now() + TOKEN_LIFE_NEEDED.min(SignedDuration::from_millis(quarter))
+        let tenth =
+            token.map_or(0, |token| (token.expires_at.as_millisecond() - token.issued_at.as_millisecond()) / 10);
+        self.now() + TOKEN_LIFE_NEEDED.min(SignedDuration::from_millis(tenth))
     }
 }
 
@@ -239,35 +275,4 @@ fn ask(connection: &Connection) -> SessionAsk {
         connection_id: connection.connection_id.clone(),
         reason: SessionAskReason::OrderWaits,
     }
-}
-
-fn no_live_session() -> Reason {
-    Reason::new("no_session", "The order waits for a session with the broker, which is being opened.")
-}
-
-fn no_brokerage_session() -> Reason {
-    Reason::new("no_session", "The order waits for the broker to open its trading session.")
-}
-
-fn no_connection() -> Reason {
-    Reason::new(
-        "no_connection",
-        "The order waits: you are not connected to the broker. Connect (POST /connections) before it expires.",
-    )
-}
-
-fn no_such_account(account_id: &AccountId) -> Reason {
-    Reason::new(
-        "account_not_connected",
-        format!(
-            "None of your connections reaches the account {account_id}. Check the account, or connect the username that trades it."
-        ),
-    )
-}
-
-fn competing() -> Reason {
-    Reason::new(
-        "competing",
-        "The order waits: your broker's username is logged in somewhere else, and the broker gives one session per username. Log out there.",
-    )
 }

@@ -100,6 +100,7 @@ impl Lane<'_> {
         match looked {
             Some((session, Looked::Shown(shown))) => {
                 self.book.looks.account_id = Some(account_id.clone());
+                self.keep_warm().await;
                 self.note_late_facts(&shown).await?;
                 for order in &mut open {
                     self.take_in(&session, order, &shown).await?;

@@ -17,6 +17,7 @@ mod limits_kept;
 mod orders;
 mod price_steps;
 mod rules;
+mod session_care;
 mod sessions;
 mod settling;
 

@@ -69,8 +69,9 @@ fn what_was_believed(answer: &Result<Answer, CallError>, response: &Response<Byt
         }
         Ok(Answer::Question(_) | Answer::Prompt(_) | Answer::Refused { .. }) => assert_eq!(response.status(), 200),
         Err(error) if error.proves_not_delivered() => {
-            let before_the_order_system = ["no bridge", "query /accounts first", "accountId is not valid"];
-            let said = before_the_order_system.iter().any(|words| text.contains(words));
+            let before_the_order_system = ["no bridge", "query /accounts first", "accountid is not valid"];
+            let lower = text.to_lowercase();
+            let said = before_the_order_system.iter().any(|words| lower.contains(words));
             let proof = match response.status().as_u16() {
                 401 | 404 | 429 => true,
                 // The page of the network before the broker.

@@ -8,23 +8,7 @@ use store::{Connections, StoreError, connection_from_image};
 use crate::support::{World, at, user};
 
 fn connection(user_id: &str, connection_id: &str) -> Connection {
-    Connection {
-        user_id: user(user_id),
-        connection_id: connection_id.parse().unwrap(),
-        status: ConnectionStatus::Pending,
-        environment: None,
-        accounts: Vec::new(),
-        session: SessionState::Closed,
-        last_error: None,
-        refused_since: None,
-        consumer_key: "TESTCONS".to_owned(),
-        realm: "test_realm".to_owned(),
-        tokens: None,
-        next_renewal_at: None,
-        sequence: 1,
-        created_at: at(0),
-        updated_at: at(0),
-    }
+    Connection::begin(user(user_id), connection_id.parse().unwrap(), ("TESTCONS", "test_realm"), at(0))
 }
 
 fn connected(user_id: &str, connection_id: &str) -> Connection {

@@ -105,9 +105,7 @@ impl Lane<'_> {
             Ok(preview) => {
                 Ok(Ok(preview.amount.map(|amount| rounded_up(amount.abs())).filter(|amount| !amount.is_zero())))
             }
-            Err(error) if lies_in_the_session(&error) => {
-                self.session_failed(&error).await.map(|reason| Err(NoSession::Hold(reason)))
-            }
+            Err(error) if lies_in_the_session(&error) => self.look_failed(&error).await.map(Err),
             Err(_) => Ok(Ok(None)),
         }
     }
@@ -127,7 +125,7 @@ impl Lane<'_> {
                 Ok(Some(price)) => return Ok(Ok(Some(price))),
                 Ok(None) if look < looks => tokio::time::sleep(PRICE_LOOK_PAUSE).await,
                 Ok(None) | Err(CallError::Refused { .. } | CallError::WrongPath | CallError::Invalid(_)) => break,
-                Err(error) => return self.session_failed(&error).await.map(|reason| Err(NoSession::Hold(reason))),
+                Err(error) => return self.look_failed(&error).await.map(Err),
             }
         }
         Ok(Ok(None))

@@ -1,0 +1,114 @@
+//! What follows from a live session token that the broker did not give: whose turn it is, and when it is tried again.
+
+use broker::{NextStep, OAuthError};
+use domain::{Connection, ConnectionStatus, Reason};
+use jiff::{SignedDuration, Timestamp};
+use store::Versioned;
+
+use crate::renew::{Renew, RenewError};
+use crate::renewal::spread;
+
+/// How long the broker refuses an address that asked too much (IBKR Web API, pacing).
+pub(crate) const PENALTY: SignedDuration = SignedDuration::from_mins(10);
+/// The first pause after a failure that may be over in a moment; it doubles with each further one.
+const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
+/// The first pause while the broker does not take the consumer at all.
+const OPERATOR_AFTER: SignedDuration = SignedDuration::from_mins(15);
+/// The longest pause: a new consumer is looked at hourly (IBKR Web API, activation delay).
+const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(60);
+/// How long the broker must have refused a user's tokens before the user is asked to consent again.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(30);
+/// So recent must the consumer's last success be, with any user, for a refusal of it to be one user's own.
+const CONSUMER_GOOD_WITHIN: SignedDuration = SignedDuration::from_mins(60);
+
+/// What a failure comes to.
+struct Verdict {
+    code: &'static str,
+    /// `None`: the user must consent again.
+    again_after: Option<SignedDuration>,
+}
+
+impl Renew {
+    /// Writes down that no live session token was made, and when it is tried again.
+    pub(crate) async fn record_failure(
+        &self,
+        connection: &mut Versioned<Connection>,
+        error: &OAuthError,
+    ) -> Result<(), RenewError> {
+        let now = self.clock.now();
+        connection.value.failures = connection.value.failures.saturating_add(1);
+        let verdict = self.verdict(&mut connection.value, error, now).await?;
+        tracing::warn!(
+            user_id = %connection.value.user_id,
+            connection_id = %connection.value.connection_id,
+            code = verdict.code,
+            failures = connection.value.failures,
+            %error,
+            "a live session token was not renewed"
+        );
+        if verdict.again_after.is_none() {
+            connection.value.turn(ConnectionStatus::NeedsConsent);
+        }
+        connection.value.last_error = Some(Reason::new(verdict.code, error.to_string()));
+        connection.value.next_renewal_at = verdict.again_after.map(|pause| now + pause);
+        connection.value.updated_at = now;
+        Ok(self.connections.save(connection).await?)
+    }
+
+    async fn verdict(
+        &self,
+        connection: &mut Connection,
+        error: &OAuthError,
+        now: Timestamp,
+    ) -> Result<Verdict, RenewError> {
+        Ok(match error.next_step() {
+            NextStep::TryAgain => {
+                Verdict { code: "renewal_failed", again_after: Some(growing(TRY_AGAIN_AFTER, connection)) }
+            }
+            NextStep::WaitOutPenalty => {
+                self.lanes.set_penalty(now + PENALTY).await?;
+                Verdict { code: "penalty", again_after: Some(PENALTY + spread(connection, PENALTY / 4)) }
+            }
+            NextStep::AskUser => refused(connection, now),
+            NextStep::AskOperator if matches!(error, OAuthError::ConsumerInvalid { .. }) => {
+                self.consumer_refused(connection, now).await?
+            }
+            NextStep::AskOperator => {
+                Verdict { code: "operator_needed", again_after: Some(growing(OPERATOR_AFTER, connection)) }
+            }
+        })
+    }
+
+    /// "Invalid consumer" for one user while others get their tokens: this user revoked, or the broker forgot the token.
+    /// For everybody: the consumer is not active, or not any more (IBKR Web API, recovery ladder).
+    async fn consumer_refused(&self, connection: &mut Connection, now: Timestamp) -> Result<Verdict, RenewError> {
+        let since = *connection.refused_since.get_or_insert(now);
+        let good_at = self.lanes.consumer_good_at(&connection.consumer_key).await?;
+        let others_are_fine =
+            good_at.is_some_and(|good_at| good_at >= since && now.duration_since(good_at) < CONSUMER_GOOD_WITHIN);
+        let told_before = connection.last_error.as_ref().is_some_and(|error| error.code == "tokens_refused");
+        Ok(match (others_are_fine, told_before) {
+            (true, true) => Verdict { code: "consent_gone", again_after: None },
+            (true, false) => Verdict { code: "tokens_refused", again_after: Some(REFUSED_FOR) },
+            (false, _) => Verdict { code: "consumer_refused", again_after: Some(growing(OPERATOR_AFTER, connection)) },
+        })
+    }
+}
+
+/// A refusal that stays is the user's: they revoked. One alone may be the broker's mishap (IBKR Web API, recovery ladder: a
+/// persistent 401).
+fn refused(connection: &mut Connection, now: Timestamp) -> Verdict {
+    let since = *connection.refused_since.get_or_insert(now);
+    if now.duration_since(since) >= REFUSED_FOR {
+        Verdict { code: "consent_gone", again_after: None }
+    } else {
+        Verdict { code: "tokens_refused", again_after: Some(REFUSED_FOR) }
+    }
+}
+
+/// The pause doubles with each failure, up to an hour, and is never the same for all users.
+fn growing(first: SignedDuration, connection: &Connection) -> SignedDuration {
+    let doublings = connection.failures.saturating_sub(1).min(10);
+    let pause = (first * (1 << doublings)).min(PAUSE_MAX);
+    pause + spread(connection, pause / 4)
+}

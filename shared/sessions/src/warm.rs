@@ -1,0 +1,49 @@
+//! What a tickle tells of a session that is kept warm.
+
+use broker::{CallError, SessionStatus};
+use domain::{Connection, Reason, SessionState};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::failure::PENALTY;
+use crate::renewal::{next_due, spread};
+
+/// After a tickle that was not answered.
+const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
+
+/// Takes in what a tickle told; whether the session is still open. An answer of 200 can tell of a session that is gone.
+pub(crate) fn take_tickle(
+    connection: &mut Connection,
+    told: &Result<SessionStatus, CallError>,
+    now: Timestamp,
+) -> bool {
+    match told {
+        Ok(status) if status.competing => {
+            connection.session = SessionState::Competing { since: now };
+            connection.last_error = Some(Reason::new(
+                "competing",
+                "Your broker's username logged in somewhere else, and took the session. Log out there, or make a second username for this platform.",
+            ));
+        }
+        Ok(status) if status.authenticated => connection.succeeded(now),
+        Ok(_) | Err(CallError::NoBridge) => connection.session = SessionState::Closed,
+        Err(CallError::Unauthorized { .. } | CallError::Gone) => {
+            connection.session = SessionState::Closed;
+            if let Some(tokens) = &mut connection.tokens {
+                tokens.live_session_token = None;
+            }
+            connection.next_renewal_at = Some(now);
+            return false;
+        }
+        Err(CallError::Paced) => {
+            connection.next_renewal_at = Some(now + PENALTY + spread(connection, PENALTY / 4));
+            return false;
+        }
+        // Nobody knows: it is asked again before the broker would end it.
+        Err(_) => {
+            connection.next_renewal_at = Some(now + TRY_AGAIN_AFTER);
+            return false;
+        }
+    }
+    connection.next_renewal_at = next_due(connection, now);
+    matches!(connection.session, SessionState::Established { .. })
+}

@@ -1,0 +1,44 @@
+//! Why an order waits for a session, in words for its sender.
+
+use domain::{AccountId, Reason};
+use jiff::Timestamp;
+
+pub(crate) fn no_live_session() -> Reason {
+    Reason::new("no_session", "The order waits for a session with the broker, which is being opened.")
+}
+
+pub(crate) fn no_brokerage_session() -> Reason {
+    Reason::new("no_session", "The order waits for the broker to open its trading session.")
+}
+
+pub(crate) fn no_connection() -> Reason {
+    Reason::new(
+        "no_connection",
+        "The order waits: you are not connected to the broker. Connect (POST /connections) before it expires.",
+    )
+}
+
+pub(crate) fn no_such_account(account_id: &AccountId) -> Reason {
+    Reason::new(
+        "account_not_connected",
+        format!(
+            "None of your connections reaches the account {account_id}. Check the account, or connect the username that trades it."
+        ),
+    )
+}
+
+pub(crate) fn opened_often(until: Timestamp) -> Reason {
+    Reason::new(
+        "session_paused",
+        format!(
+            "The order waits: the broker wants few sessions to be opened, and this user's were opened often today. The next one is opened at {until}."
+        ),
+    )
+}
+
+pub(crate) fn competing() -> Reason {
+    Reason::new(
+        "competing",
+        "The order waits: your broker's username is logged in somewhere else, and the broker gives one session per username. Log out there.",
+    )
+}
