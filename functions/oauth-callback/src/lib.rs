@@ -50,7 +50,7 @@ impl OauthCallback {
             cookie: secret(request.cookie(COOKIE)),
         };
         let loaded = self.consumer.current().await.map_err(|error| {
-            tracing::error!(%error, source = std::error::Error::source(&error), "there is no consumer");
+            tracing::error!(%error, source = std::error::Error::source(&error), metric.consumer_refusals = 1, "there is no consumer");
             failed(StatusCode::SERVICE_UNAVAILABLE, "This platform is not set up for connections yet.")
         })?;
         let completed = self.complete.complete(&loaded.consumer, &loaded.encryption_key, back).await;

@@ -67,7 +67,7 @@ fn is_this_machine(request: &HttpRequest) -> bool {
 }
 
 fn no_consumer(error: &ConsumerError) -> Problem {
-    tracing::error!(%error, source = std::error::Error::source(error), "there is no consumer");
+    tracing::error!(%error, source = std::error::Error::source(error), metric.consumer_refusals = 1, "there is no consumer");
     Problem::unavailable(
         "This platform is not set up for connections yet. Its operator finds the reason in the log of oauth-start.",
     )
@@ -75,9 +75,9 @@ fn no_consumer(error: &ConsumerError) -> Problem {
 
 fn not_begun(error: &BeginError) -> Problem {
     match error {
-        BeginError::Broker(error) => {
-            tracing::error!(%error, "the broker gave no request token");
-            Problem::new(StatusCode::BAD_GATEWAY, "broker_refused", error.to_string())
+        BeginError::Broker(refused) => {
+            tracing::error!(error = %refused, metric.consumer_refusals = u8::from(error.is_for_the_operator()), "the broker gave no request token");
+            Problem::new(StatusCode::BAD_GATEWAY, "broker_refused", refused.to_string())
         }
         BeginError::TooMany => Problem::new(StatusCode::CONFLICT, "too_many_connections", error.to_string()),
         BeginError::Store(error) => {

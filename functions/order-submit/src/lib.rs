@@ -52,6 +52,7 @@ impl OrderSubmit {
         let mut work = Work { function: self, held: Held::NotAsked, holder, deadline };
         let mut done = 0;
         for message in &group.messages {
+            self.tell_age(message);
             match work.take(&self.queue_message(message, &group.group_id)).await {
                 Ok(()) => done += 1,
                 Err(error) => {
@@ -67,6 +68,15 @@ impl OrderSubmit {
             tracing::warn!(%error, "a lane was not given back");
         }
         done
+    }
+
+    /// How long a message was in the queue. That of a dead letter is not known: SQS counts anew there.
+    fn tell_age(&self, message: &SqsMessage) {
+        let is_dead_letter = message.event_source_arn.as_deref() == Some(self.dead_letter_queue_arn.as_str());
+        let sent_at = message.attributes.get("SentTimestamp").and_then(|sent_at| sent_at.parse::<i64>().ok());
+        let age = sent_at.map(|sent_at| self.desk.intake.clock.now().as_millisecond() - sent_at);
+        let age = age.filter(|_| !is_dead_letter);
+        tracing::info!(message_id = message.message_id, metric.queue_age_milliseconds = age, "a message was taken up");
     }
 
     fn queue_message(&self, message: &SqsMessage, group_id: &str) -> QueueMessage {

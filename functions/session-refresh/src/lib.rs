@@ -52,7 +52,7 @@ impl SessionRefresh {
         let loaded = match self.consumer.current().await {
             Ok(loaded) => loaded,
             Err(error) => {
-                tracing::error!(%error, source = std::error::Error::source(&error), "there is no consumer");
+                tracing::error!(%error, source = std::error::Error::source(&error), metric.consumer_refusals = 1, "there is no consumer");
                 return false;
             }
         };

@@ -1,6 +1,6 @@
 //! A connection: one user's word to the broker that this platform may act for them, and the session it gives.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, ConnectionId, UserId};
@@ -42,6 +42,9 @@ pub struct Connection {
     /// Until when the session is kept warm because of orders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warm_until: Option<Timestamp>,
+    /// Since when a session that was established is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_lost_at: Option<Timestamp>,
     /// The consumer key under which the user consented.
     pub consumer_key: String,
     /// The realm that goes with it.
@@ -95,6 +98,7 @@ impl Connection {
             choices: Choices::default(),
             inits: None,
             warm_until: None,
+            session_lost_at: None,
             consumer_key: consumer_key.to_owned(),
             realm: realm.to_owned(),
             tokens: None,
@@ -119,6 +123,20 @@ impl Connection {
             self.status = status;
             self.sequence = self.sequence.saturating_add(1);
         }
+    }
+
+    /// Changes its session. When a lost session is back: how long it was away.
+    pub fn turn_session(&mut self, session: SessionState, now: Timestamp) -> Option<SignedDuration> {
+        let established = |session: &SessionState| matches!(session, SessionState::Established { .. });
+        if established(&session) {
+            self.session = session;
+            return self.session_lost_at.take().map(|lost_at| now.duration_since(lost_at));
+        }
+        if established(&self.session) {
+            self.session_lost_at = Some(now);
+        }
+        self.session = session;
+        None
     }
 }
 

@@ -1,18 +1,51 @@
-//! Logs: one structured line per step, with ids and without secrets.
+//! Logs and metrics: one structured line per step, with ids and without secrets. A line that counts something is the metric as
+//! well, in CloudWatch's embedded metric format.
 
-use tracing_subscriber::EnvFilter;
+mod lines;
+
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use lines::Lines;
 
 /// The levels while `COURIER_LOG_LEVEL` says nothing.
 const DEFAULT_LEVELS: &str = "info";
 
+/// How the name of a field begins that counts something: `metric.questions` is the metric `questions`.
+const METRIC: &str = "metric.";
+
 /// Starts logging as JSON lines on standard output, where Lambda collects them. Call it once, first in `main`.
 pub fn start() {
     let levels = crate::environment::optional("COURIER_LOG_LEVEL");
-    let filter = EnvFilter::try_new(levels.as_deref().unwrap_or(DEFAULT_LEVELS))
-        .unwrap_or_else(|_| EnvFilter::new(DEFAULT_LEVELS));
+    let stack = crate::environment::optional("COURIER_STACK");
+    // A second start (tests) keeps the first one's logger.
+    let _ = subscriber(levels.as_deref(), stack, std::io::stdout).try_init();
+}
+
+/// What writes the lines of a function of `stack`, to anywhere. Lines that count something are written at every level: alarms
+/// are made of them.
+pub fn subscriber<W>(levels: Option<&str>, stack: Option<String>, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .event_format(Lines::of(stack.unwrap_or_else(|| "courier".to_owned())))
+        .with_writer(writer)
+        .with_filter(levels_of(levels).or(filter_fn(counts_something)));
+    tracing_subscriber::registry().with(lines)
+}
+
+fn levels_of(levels: Option<&str>) -> EnvFilter {
+    let filter =
+        EnvFilter::try_new(levels.unwrap_or(DEFAULT_LEVELS)).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LEVELS));
     // The AWS SDK and HTTP clients log requests and answers below `info`: those may hold tokens, so they stay
     // quiet whatever level the rest has.
-    let filter = [
+    [
         "aws_smithy_runtime=warn",
         "aws_config=warn",
         "hyper=warn",
@@ -23,14 +56,12 @@ pub fn start() {
     ]
     .into_iter()
     .filter_map(|directive| directive.parse().ok())
-    .fold(filter, EnvFilter::add_directive);
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_target(false)
-        .with_env_filter(filter);
-    // A second start (tests) keeps the first one's logger.
-    let _ = subscriber.try_init();
+    .fold(filter, EnvFilter::add_directive)
 }
+
+fn counts_something(metadata: &Metadata<'_>) -> bool {
+    metadata.fields().iter().any(|field| field.name().starts_with(METRIC))
+}
+
+#[cfg(test)]
+mod tests;

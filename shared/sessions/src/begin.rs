@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker::{Consumer, OAuthError};
+use broker::{Consumer, NextStep, OAuthError};
 use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Reason, Secret, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::{Attempt, Attempts, Connections, SecretHash, StoreError};
@@ -56,6 +56,14 @@ pub enum BeginError {
         "you have {CONNECTIONS_MAX} connections on record; remove one (DELETE /connections/{{connection_id}}) before you begin another"
     )]
     TooMany,
+}
+
+impl BeginError {
+    /// Whether the broker does not take the consumer, which only the operator can mend.
+    #[must_use]
+    pub fn is_for_the_operator(&self) -> bool {
+        matches!(self, Self::Broker(error) if error.next_step() == NextStep::AskOperator)
+    }
 }
 
 impl Begin {

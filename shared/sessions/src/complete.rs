@@ -188,6 +188,12 @@ impl Complete {
     }
 }
 
+fn turn_session(connection: &mut Connection, session: SessionState, now: jiff::Timestamp) {
+    if let Some(lost) = connection.turn_session(session, now) {
+        tracing::info!(connection_id = %connection.connection_id, metric.session_lost_seconds = lost.as_secs(), "a lost session is back");
+    }
+}
+
 /// Writes down how the opening of a brokerage session ended, and when it is looked after next.
 pub(crate) fn record_opening(connection: &mut Connection, opened: Result<Opened, CallError>, now: jiff::Timestamp) {
     connection.count_init(now);
@@ -195,12 +201,12 @@ pub(crate) fn record_opening(connection: &mut Connection, opened: Result<Opened,
     connection.last_error = match opened {
         Ok(Opened::Established(accounts)) => {
             take_accounts(connection, accounts);
-            connection.session = SessionState::Established { since: now };
+            turn_session(connection, SessionState::Established { since: now }, now);
             connection.succeeded(now);
             None
         }
         Ok(Opened::Competing { message }) => {
-            connection.session = SessionState::Competing { since: now };
+            turn_session(connection, SessionState::Competing { since: now }, now);
             Some(Reason::new(
                 "competing",
                 format!(
@@ -210,7 +216,7 @@ pub(crate) fn record_opening(connection: &mut Connection, opened: Result<Opened,
             ))
         }
         Ok(Opened::NotYet { message }) => {
-            connection.session = SessionState::Closed;
+            turn_session(connection, SessionState::Closed, now);
             Some(Reason::new(
                 "not_established",
                 format!(
@@ -220,7 +226,7 @@ pub(crate) fn record_opening(connection: &mut Connection, opened: Result<Opened,
             ))
         }
         Err(error) => {
-            connection.session = SessionState::Closed;
+            turn_session(connection, SessionState::Closed, now);
             Some(Reason::new(
                 "session_failed",
                 format!("The trading session was not opened: {error}. It is tried again by itself."),

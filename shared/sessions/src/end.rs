@@ -77,6 +77,7 @@ impl End {
         connection.value.tokens = None;
         connection.value.turn(ConnectionStatus::Disconnected);
         connection.value.session = SessionState::Closed;
+        connection.value.session_lost_at = None;
         connection.value.next_renewal_at = None;
         connection.value.last_error = Some(by.reason());
         connection.value.updated_at = self.clock.now();

@@ -44,6 +44,9 @@ impl Renew {
             code = verdict.code,
             failures = connection.value.failures,
             %error,
+            metric.refresh_failures = 1,
+            metric.consumer_refusals = u8::from(["operator_needed", "consumer_refused"].contains(&verdict.code)),
+            metric.penalty_boxes = u8::from(verdict.code == "penalty"),
             "a live session token was not renewed"
         );
         if verdict.again_after.is_none() {

@@ -174,7 +174,7 @@ impl Renew {
             self.lanes.set_penalty(now + PENALTY).await?;
         }
         if let Err(error) = &told {
-            tracing::warn!(user_id = %connection.value.user_id, connection_id = %connection.value.connection_id, %error, "a session was not kept warm");
+            tracing::warn!(user_id = %connection.value.user_id, connection_id = %connection.value.connection_id, %error, metric.penalty_boxes = u8::from(matches!(error, CallError::Paced)), "a session was not kept warm");
         }
         connection.value.updated_at = now;
         self.connections.save(connection).await?;

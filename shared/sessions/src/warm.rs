@@ -18,16 +18,18 @@ pub(crate) fn take_tickle(
 ) -> bool {
     match told {
         Ok(status) if status.competing => {
-            connection.session = SessionState::Competing { since: now };
+            connection.turn_session(SessionState::Competing { since: now }, now);
             connection.last_error = Some(Reason::new(
                 "competing",
                 "Your broker's username logged in somewhere else, and took the session. Log out there, or make a second username for this platform.",
             ));
         }
         Ok(status) if status.authenticated => connection.succeeded(now),
-        Ok(_) | Err(CallError::NoBridge) => connection.session = SessionState::Closed,
+        Ok(_) | Err(CallError::NoBridge) => {
+            connection.turn_session(SessionState::Closed, now);
+        }
         Err(CallError::Unauthorized { .. } | CallError::Gone) => {
-            connection.session = SessionState::Closed;
+            connection.turn_session(SessionState::Closed, now);
             if let Some(tokens) = &mut connection.tokens {
                 tokens.live_session_token = None;
             }

@@ -72,7 +72,7 @@ impl Lane<'_> {
         let verdict = self.desk.questions.verdict(&question.message_ids);
         let mut confirmed = verdict == Verdict::Accept && self.has_time(ANSWER_TIME);
         let mut why = declined(&verdict, question);
-        tracing::info!(key = %order.value.key, round, message_ids = ?question.message_ids, confirmed, "the broker asked");
+        tracing::info!(key = %order.value.key, round, message_ids = ?question.message_ids, confirmed, metric.questions = 1, metric.questions_declined = u8::from(!confirmed), "the broker asked");
         let act = |confirmed| Act::Reply { round, message_ids: question.message_ids.clone(), confirmed };
         if confirmed {
             let guards = IntentGuards::HaltsAndGrant(&self.desk.intake.rules);

@@ -33,7 +33,7 @@ impl Lane<'_> {
             let status = if waits { BrokerStatus::Submitted } else { BrokerStatus::WarnState };
             return Ok(Sight { status, ..sight });
         }
-        tracing::error!(key = %order.value.key, alarm = "unprotected_position", missing_since = ?order.value.exits_missing_since, at = %now, "a bracket's parent is filled and its stop is not at the broker");
+        tracing::error!(key = %order.value.key, alarm = "unprotected_position", metric.orders_for_a_person = 1, missing_since = ?order.value.exits_missing_since, at = %now, "a bracket's parent is filled and its stop is not at the broker");
         self.record_change(order, |order, _| order.warning = Some(unprotected())).await?;
         Ok(sight)
     }

@@ -65,7 +65,7 @@ impl Lane<'_> {
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error),
                 Ok(()) => {
-                    tracing::error!(%key, alarm = "late_fact", ended = ended.status.as_str(), status = ?row.status, filled_quantity = ?row.filled_quantity, "the broker shows an order otherwise than it ended");
+                    tracing::error!(%key, alarm = "late_fact", metric.orders_for_a_person = 1, ended = ended.status.as_str(), status = ?row.status, filled_quantity = ?row.filled_quantity, "the broker shows an order otherwise than it ended");
                     return Ok(());
                 }
             }

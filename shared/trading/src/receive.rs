@@ -222,6 +222,7 @@ impl Intake {
             sender_id = message.sender_id,
             code = reason.code,
             reason = reason.message,
+            metric.orders_for_a_person = message.is_dead_letter.then_some(1),
             "a message was refused"
         );
         let refusal = Refusal {

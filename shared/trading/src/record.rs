@@ -1,6 +1,6 @@
 //! Record: a fact about an order is written into the ledger. The only place that does.
 
-use domain::{Fact, Order};
+use domain::{Fact, Order, OrderStatus};
 use jiff::Timestamp;
 use store::{StoreError, Versioned};
 
@@ -103,6 +103,20 @@ fn log_change(before: &Order, after: &Order) {
         sequence = after.sequence,
         code = reason.map(|reason| reason.code.as_str()),
         reason = reason.map(|reason| reason.message.as_str()),
+        metric.acknowledgement_milliseconds = acknowledged_after(before, after),
+        metric.unknown_orders = (after.status() == OrderStatus::Unknown).then_some(1),
         "an order changed"
     );
+}
+
+/// How long after its recording an order was taken or refused by the broker, in milliseconds, when that has just become known.
+fn acknowledged_after(before: &Order, after: &Order) -> Option<i64> {
+    let known_before = before.history.iter().any(|entry| is_acknowledgement(entry.status));
+    (is_acknowledgement(after.status()) && !known_before)
+        .then(|| after.updated_at.as_millisecond() - after.created_at.as_millisecond())
+}
+
+fn is_acknowledgement(status: OrderStatus) -> bool {
+    use OrderStatus::{Filled, PartiallyFilled, Rejected, Working};
+    matches!(status, Working | PartiallyFilled | Filled | Rejected)
 }

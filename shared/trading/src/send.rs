@@ -67,7 +67,7 @@ impl Lane<'_> {
             Settlement::SendAgain => self.send_again(order).await,
             Settlement::NotPlaced(reason) => self.stop(order, Fact::NeverReached(reason)).await,
             Settlement::Review(reason) => {
-                tracing::error!(key = %order.value.key, alarm = "needs_review", code = reason.code, "an order needs review");
+                tracing::error!(key = %order.value.key, alarm = "needs_review", metric.orders_for_a_person = 1, code = reason.code, "an order needs review");
                 self.stop(order, Fact::Exhausted(reason)).await
             }
         }

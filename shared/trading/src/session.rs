@@ -177,7 +177,7 @@ impl Lane<'_> {
             CallError::Paced => {
                 let until = self.now() + PENALTY;
                 self.desk.lanes.set_penalty(until).await?;
-                tracing::error!(%until, "the broker refuses our address after too many requests");
+                tracing::error!(%until, metric.penalty_boxes = 1, "the broker refuses our address after too many requests");
                 Ok(Reason::new(
                     "pacing",
                     format!("The broker refuses our address until {until}, after too many requests. The order waits."),
@@ -195,8 +195,9 @@ impl Lane<'_> {
         if let Some(tokens) = &mut open.connection.value.tokens {
             tokens.live_session_token = None;
         }
-        open.connection.value.session = SessionState::Closed;
-        open.connection.value.next_renewal_at = Some(self.now());
+        let now = self.now();
+        open.connection.value.turn_session(SessionState::Closed, now);
+        open.connection.value.next_renewal_at = Some(now);
         let ask = ask(&open.connection.value);
         self.save(&mut open.connection).await?;
         self.desk.session_queue.ask(&ask).await
@@ -204,10 +205,13 @@ impl Lane<'_> {
 
     async fn note_session(&mut self, session: SessionState, last_error: Option<Reason>) -> Result<(), StoreError> {
         let Some(mut open) = self.session.open.take() else { return Ok(()) };
+        let now = self.now();
         if matches!(session, SessionState::Established { .. }) {
-            open.connection.value.succeeded(self.now());
+            open.connection.value.succeeded(now);
         }
-        open.connection.value.session = session;
+        if let Some(lost) = open.connection.value.turn_session(session, now) {
+            tracing::info!(connection_id = %open.connection.value.connection_id, metric.session_lost_seconds = lost.as_secs(), "a lost session is back");
+        }
         open.connection.value.last_error = last_error;
         // Another writer has newer news of this connection: then ours is forgotten, and the row is read again.
         if self.save(&mut open.connection).await? {

@@ -36,6 +36,7 @@ impl Lane<'_> {
             self.advance(order).await?;
         }
         open.retain(|order| order.value.state().may_be_at_the_broker());
+        open.iter().for_each(|order| self.tell_how_long_unknown(&order.value));
         if open.is_empty() && !self.watches_for_late_facts() {
             return Ok(());
         }
@@ -50,6 +51,13 @@ impl Lane<'_> {
         self.look_at_the_next_account(open).await?;
         // What was settled has made way for what waited behind it.
         if self.book.pending.len() < line { self.advance_pending().await } else { Ok(()) }
+    }
+
+    fn tell_how_long_unknown(&self, order: &Order) {
+        if let OrderState::Unknown { intent, .. } = order.state() {
+            let age = self.now().duration_since(intent.at).as_secs();
+            tracing::info!(key = %order.key, metric.unknown_age_seconds = age, "an order's outcome is still unknown");
+        }
     }
 
     /// A look shows one account; where orders of several are open, their accounts take turns.
@@ -194,7 +202,7 @@ impl Lane<'_> {
                 tracing::warn!(key = %order.value.key, %error, "nor is it shown by its number");
                 let missing_for = self.now().duration_since(order.value.updated_at);
                 if shown.is_complete() && missing_for >= MISSING_FOR_MAX {
-                    tracing::error!(key = %order.value.key, alarm = "needs_review", "an order needs review");
+                    tracing::error!(key = %order.value.key, alarm = "needs_review", metric.orders_for_a_person = 1, "an order needs review");
                     return self.record(order, Fact::Exhausted(missing(broker_order_id))).await;
                 }
                 self.look_again_later(order).await

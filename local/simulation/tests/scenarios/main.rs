@@ -5,6 +5,7 @@
     reason = "a test is one future of a whole life, and stops where it cannot go on"
 )]
 
+mod alarms;
 mod bad_input;
 mod brackets;
 mod changes;

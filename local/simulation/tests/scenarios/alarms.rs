@@ -1,0 +1,258 @@
+//! Each alarm of our own metrics, as infra/template.yaml defines it, against what the functions write when its cause is there: the
+//! lines that CloudWatch would read.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use paper_broker::{Fault, FaultKind, QuestionRules, TokenLoss};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use simulation::{CONSUMER, USER, USERNAME, World};
+use tracing::subscriber::DefaultGuard;
+
+const ORDERS: &str = "/iserver/account/*/orders";
+const STACK: &str = "paper";
+
+/// The lines that the functions of this thread write, until this is dropped.
+struct Log {
+    written: Arc<Mutex<Vec<u8>>>,
+    _guard: DefaultGuard,
+}
+
+struct Writer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// At the level that says least: what alarms are made of is written at any.
+    fn open() -> Self {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let writer = Arc::clone(&written);
+        let subscriber =
+            platform::telemetry::subscriber(Some("error"), Some(STACK.to_owned()), move || Writer(Arc::clone(&writer)));
+        Self { written, _guard: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// Every line since the last look.
+    fn take(&self) -> Vec<Value> {
+        let bytes = std::mem::take(&mut *self.written.lock().unwrap());
+        String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Whether an alarm of the template would go off by what was written since the last look.
+    fn sets_off(&self, alarm: &str) -> bool {
+        Alarm::of_template(alarm).goes_off(&self.take())
+    }
+}
+
+/// An alarm, as the template defines it.
+struct Alarm {
+    metric: String,
+    statistic: String,
+    threshold: f64,
+    period: Duration,
+}
+
+impl Alarm {
+    fn of_template(name: &str) -> Self {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/template.yaml");
+        let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let alarm = &template["Resources"][name]["Properties"];
+        let text = |name: &str| alarm[name].as_str().unwrap().to_owned();
+        assert_eq!(
+            (text("Namespace").as_str(), text("ComparisonOperator").as_str()),
+            ("Courier", "GreaterThanOrEqualToThreshold")
+        );
+        Self {
+            metric: text("MetricName"),
+            statistic: text("Statistic"),
+            threshold: alarm["Threshold"].as_f64().unwrap(),
+            period: Duration::from_secs(alarm["Period"].as_u64().unwrap()),
+        }
+    }
+
+    /// Whether these lines, of one period, reach its threshold.
+    fn goes_off(&self, lines: &[Value]) -> bool {
+        let values = lines.iter().filter_map(|line| counted(line, &self.metric));
+        let value = match self.statistic.as_str() {
+            "Sum" => values.sum(),
+            "Maximum" => values.fold(f64::NEG_INFINITY, f64::max),
+            other => panic!("no such statistic: {other}"),
+        };
+        value >= self.threshold
+    }
+}
+
+/// What a line counts of a metric, as CloudWatch reads it.
+fn counted(line: &Value, metric: &str) -> Option<f64> {
+    let directive = line.get("_aws")?["CloudWatchMetrics"][0].clone();
+    assert_eq!((&directive["Namespace"], &directive["Dimensions"]), (&json!("Courier"), &json!([["Stack"]])));
+    assert_eq!(line["Stack"], STACK);
+    let named = directive["Metrics"].as_array().unwrap().iter().any(|counted| counted["Name"] == metric);
+    named.then(|| line[metric].as_f64().unwrap())
+}
+
+async fn without_questions() -> World {
+    let world = World::with_a_connected_user().await;
+    world.broker().set_questions(QuestionRules::none());
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_stays_unknown_for_a_minute_sets_off_its_alarm() {
+    let log = Log::open();
+    let world = without_questions().await;
+    world.broker().add_fault(Fault::next("POST", ORDERS, FaultKind::DropBefore));
+    world.place("first", &json!({"type": "market"}));
+    world.run_for(Duration::from_secs(50)).await;
+    assert!(!log.sets_off("OrderUnknownAlarm"), "it is unknown for less than a minute");
+    world.run_for(Alarm::of_template("OrderUnknownAlarm").period).await;
+    assert!(log.sets_off("OrderUnknownAlarm"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_penalty_of_the_broker_sets_off_its_alarm() {
+    let log = Log::open();
+    let world = without_questions().await;
+    world.broker().add_fault(Fault::next("POST", ORDERS, FaultKind::TooManyRequests));
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.deliver_all().await;
+    assert!(log.sets_off("PenaltyBoxAlarm"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_without_its_stop_sets_off_the_alarm_that_calls_a_person() {
+    let log = Log::open();
+    let world = World::with_a_connected_user().await;
+    let attached = json!({"take_profit": {"limit_price": "190.00"}, "stop_loss": {"stop_price": "185.50"}});
+    world.place("first", &json!({"type": "limit", "limit_price": "187.00", "attached": attached}));
+    world.settle().await;
+    let parent = world.tickets("first")[0].order_id;
+    let ledger = world.broker().ledger();
+    let stop = ledger.iter().find(|entry| entry.parent_order_id == Some(parent) && entry.order_type == "STP").unwrap();
+    assert!(world.broker().reject_order(stop.order_id, paper_broker::OrderStatus::Inactive));
+    assert!(!log.sets_off("OrderForAPersonAlarm"));
+    world.broker().set_price(265_598, Some(Decimal::new(18690, 2)));
+    world.run_for(Duration::from_secs(30)).await;
+    assert!(log.sets_off("OrderForAPersonAlarm"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_shows_after_its_end_sets_off_the_alarm_that_calls_a_person() {
+    let log = Log::open();
+    let world = without_questions().await;
+    world.broker().add_fault(Fault::next("POST", ORDERS, FaultKind::Park { release_after_ms: None }));
+    world.place("first", &json!({"type": "market"}));
+    world.run_for(Duration::from_mins(7)).await;
+    assert!(!log.sets_off("OrderForAPersonAlarm"));
+    assert_eq!(world.broker().release_parked(), 1);
+    world.run_for(Duration::from_mins(10)).await;
+    assert!(log.sets_off("OrderForAPersonAlarm"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_dead_letter_sets_off_the_alarm_that_calls_a_person() {
+    let log = Log::open();
+    let world = World::with_a_connected_user().await;
+    assert_eq!(world.submit_dead_letters(&[json!({"schema": "courier.order/1"})]).await, Some(vec![]));
+    assert!(log.sets_off("OrderForAPersonAlarm"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn renewals_that_fail_again_and_again_set_off_their_alarm_and_one_user_who_revoked_does_not() {
+    let log = Log::open();
+    let period = Alarm::of_template("RefreshFailureAlarm").period;
+    for (revoked, expected) in [(true, false), (false, true)] {
+        let world = World::start().await;
+        world.broker().change_options(|options| options.live_session_token_life_seconds = 60 * 60);
+        world.connect_user().await;
+        if revoked {
+            world.broker().lose_tokens(USERNAME, TokenLoss::SecretLost);
+        } else {
+            for _ in 0..6 {
+                let away = FaultKind::Unavailable { executed: false, delay_ms: 0 };
+                world.broker().add_fault(Fault::next("POST", "/oauth/live_session_token", away));
+            }
+        }
+        let mut went_off = false;
+        for _ in 0..12 {
+            world.run_for(period).await;
+            went_off |= log.sets_off("RefreshFailureAlarm");
+        }
+        assert_eq!(went_off, expected, "revoked: {revoked}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_the_broker_does_not_take_sets_off_its_alarm() {
+    let log = Log::open();
+    let world = World::start().await;
+    world.broker().set_consumer_active(CONSUMER, false);
+    assert_eq!(world.try_to_begin().await.status, 502);
+    assert!(log.sets_off("ConsumerRefusedAlarm"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_secret_of_the_consumer_sets_off_the_same_alarm() {
+    let log = Log::open();
+    let mut world = World::start().await;
+    world.replace_consumer_secret(|secret| *secret = json!({}));
+    assert_eq!(world.try_to_begin().await.status, 503);
+    assert!(log.sets_off("ConsumerRefusedAlarm"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ordinary_order_sets_off_no_alarm_and_tells_how_long_it_took() {
+    let log = Log::open();
+    let world = crate::with_every_question_asked().await;
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.run_for(Duration::from_mins(3)).await;
+    assert_eq!(world.status("first").await, "working");
+    let lines = log.take();
+    for alarm in
+        ["OrderUnknownAlarm", "PenaltyBoxAlarm", "OrderForAPersonAlarm", "RefreshFailureAlarm", "ConsumerRefusedAlarm"]
+    {
+        assert!(!Alarm::of_template(alarm).goes_off(&lines), "{alarm}");
+    }
+    let values = |metric: &str| lines.iter().filter_map(|line| counted(line, metric)).collect::<Vec<_>>();
+    assert_eq!(values("acknowledgement_milliseconds").len(), 1, "an order is acknowledged once");
+    assert!(values("queue_age_milliseconds").iter().all(|age| (0.0..60_000.0).contains(age)));
+    assert!(values("questions").iter().sum::<f64>() >= 1.0);
+    assert_eq!(values("questions_declined").iter().sum::<f64>(), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_was_lost_tells_for_how_long_once_it_is_back() {
+    let log = Log::open();
+    let world = World::with_a_connected_user().await;
+    world.broker().log_in_elsewhere(USERNAME);
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.run_for(Duration::from_mins(3)).await;
+    world.broker().log_out_elsewhere(USERNAME);
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(world.status("first").await, "working");
+    let lost: f64 = log.take().iter().filter_map(|line| counted(line, "session_lost_seconds")).sum();
+    assert!((120.0..300.0).contains(&lost), "{lost} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_metric_is_told_by_user() {
+    let log = Log::open();
+    let world = World::with_a_connected_user().await;
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.run_for(Duration::from_mins(1)).await;
+    let lines = log.take();
+    let dimensions: Vec<&Value> = lines.iter().filter_map(|line| line.get("_aws")).collect();
+    assert!(!dimensions.is_empty());
+    assert!(dimensions.iter().all(|directive| !directive.to_string().contains(USER)));
+}
