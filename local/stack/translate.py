@@ -2,8 +2,9 @@
 
 Reads JSON on standard input: {"template": path, "parameters": {...}, "code": {binary: s3 address}}. Writes the template as JSON.
 
-Two things differ from what `sam deploy` sends to AWS:
+Three things differ from what `sam deploy` sends to AWS:
 - the code of each function comes from the engine's own S3, by the name of its binary;
+- a new version of a function takes over at once, since the engine has no CodeDeploy;
 - the HTTP API's OpenAPI body, which the engine does not read, becomes an authorizer, integrations and routes.
 """
 
@@ -42,6 +43,8 @@ def point_at_code(template, code):
         if resource["Type"] == "AWS::Serverless::Function":
             binary = resource["Metadata"]["BuildProperties"]["Binary"]
             resource["Properties"]["CodeUri"] = code[binary]
+            for gradual in ("AutoPublishAlias", "AutoPublishAliasAllProperties", "DeploymentPreference"):
+                resource["Properties"].pop(gradual, None)
 
 
 def spell_out_http_apis(resources):

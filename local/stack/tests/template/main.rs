@@ -1,10 +1,14 @@
-//! Holds infra/template.yaml to the contract, and to least privilege.
+//! Holds infra/template.yaml to the contract, to least privilege, and to what its operator needs.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops, its helpers too")]
 
-use std::{collections::BTreeSet, path::PathBuf};
+mod operation;
+mod reading;
 
-use serde_yaml_ng::{Mapping, Value};
+use std::collections::BTreeSet;
+
+use reading::{Function, Template, mapping, one_or_many, resource_name, text, workspace};
+use serde_yaml_ng::Value;
 
 /// Every route of the contract: method, path, function, whether it is open to callers without a token.
 const ROUTES: [(&str, &str, &str, bool); 19] = [
@@ -218,70 +222,4 @@ fn routes(function: &Function) -> Vec<(String, String, String, bool)> {
         (text(&properties["Method"]), text(&properties["Path"]), function.binary(), open)
     };
     events.map(route).collect()
-}
-
-struct Template(Value);
-
-impl Template {
-    fn read() -> Self {
-        let file = std::fs::read_to_string(workspace().join("infra").join("template.yaml")).unwrap();
-        Self(serde_yaml_ng::from_str(&file).unwrap())
-    }
-
-    fn functions(&self) -> Vec<Function> {
-        let resources = mapping(&self.0["Resources"]).values();
-        let functions = resources.filter(|resource| text(&resource["Type"]) == "AWS::Serverless::Function");
-        functions.cloned().map(Function).collect()
-    }
-
-    /// Every statement of every role, with the role's name.
-    fn statements(&self) -> Vec<(String, Value)> {
-        let mut statements = Vec::new();
-        for (name, resource) in mapping(&self.0["Resources"]) {
-            for policy in resource["Properties"].get("Policies").and_then(Value::as_sequence).into_iter().flatten() {
-                let of_policy = policy["PolicyDocument"]["Statement"].as_sequence().unwrap();
-                statements.extend(of_policy.iter().map(|statement| (text(name), statement.clone())));
-            }
-        }
-        assert!(!statements.is_empty());
-        statements
-    }
-}
-
-struct Function(Value);
-
-impl Function {
-    fn binary(&self) -> String {
-        text(&self.0["Metadata"]["BuildProperties"]["Binary"])
-    }
-
-    fn events(&self) -> impl Iterator<Item = &Value> {
-        mapping(&self.0["Properties"]["Events"]).values()
-    }
-}
-
-/// The text of a value, or of what an intrinsic function (`!Ref`, `!Sub`, `!GetAtt`) is given.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Tagged(tagged) => text(&tagged.value),
-        Value::String(text) => text.clone(),
-        other => panic!("not a text: {other:?}"),
-    }
-}
-
-/// `OrdersTable` of `OrdersTable`, `OrdersTable.Arn` and `${OrdersTable.Arn}/index/due`.
-fn resource_name(reference: &str) -> &str {
-    reference.trim_start_matches("${").split(['.', '}']).next().unwrap()
-}
-
-fn one_or_many(value: &Value) -> Vec<String> {
-    value.as_sequence().map_or_else(|| vec![text(value)], |values| values.iter().map(text).collect())
-}
-
-fn mapping(value: &Value) -> &Mapping {
-    value.as_mapping().unwrap()
-}
-
-fn workspace() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join("..")
 }
