@@ -6,6 +6,7 @@ mod doctor;
 mod halt;
 mod keys;
 mod orders;
+mod rotate;
 
 pub(crate) use connections::{
     ConnectionArguments, ConnectionsCommand, ConnectionsListArguments, DisconnectArguments, ImportArguments,
@@ -15,6 +16,7 @@ pub(crate) use doctor::DoctorArguments;
 pub(crate) use halt::{HaltArguments, HaltScopeArguments};
 pub(crate) use keys::{KeysCommand, KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments};
 pub(crate) use orders::{OrderArguments, OrdersCommand, OrdersListArguments, OrdersReviewArguments, Stands};
+pub(crate) use rotate::{RotateArguments, RotateCommand};
 
 use clap::{Args, Parser, Subcommand};
 use domain::{AlgorithmId, PrincipalId, UserId};
@@ -88,6 +90,11 @@ pub(crate) enum Command {
     DeadLetters {
         #[command(subcommand)]
         command: DeadLettersCommand,
+    },
+    /// Replace a key while everything runs.
+    Rotate {
+        #[command(subcommand)]
+        command: RotateCommand,
     },
     /// Print the completions of a shell: `source <(courier completions bash)`.
     Completions {

@@ -9,7 +9,7 @@ use domain::{AlgorithmId, ConnectionId, OrderKey, UserId};
 use platform::ConsumerError;
 use sessions::CompleteError;
 use stack::StackError;
-use store::StoreError;
+use store::{SealError, StoreError};
 use trading::ReviewRefused;
 
 type Source = Box<dyn Error + Send + Sync>;
@@ -106,6 +106,12 @@ pub(crate) enum CourierError {
     /// The algorithm's id is reserved.
     #[error("`self` is the user's own hand and cannot be registered. Choose another id.")]
     OwnHand,
+    /// A token was not sealed anew.
+    #[error("a connection was not sealed anew; the old key stays, and the next run goes on")]
+    SealAnew(#[source] SealError),
+    /// A rotation did not come to its end.
+    #[error("connections were sealed with the old key meanwhile; it stays. Run the command again: it goes on.")]
+    RotationUnfinished,
     /// There is no such algorithm.
     #[error("there is no algorithm {0} in this stack. `courier algorithms list` shows those that there are.")]
     NoAlgorithm(AlgorithmId),

@@ -17,6 +17,7 @@ mod orders;
 mod output;
 mod refusals;
 mod resources;
+mod rotate;
 #[cfg(test)]
 mod testing;
 
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 use arguments::{
     AlgorithmsCommand, Arguments, Command, ConnectionsCommand, DeadLettersCommand, KeysCommand, OrdersCommand,
-    RefusalsCommand,
+    RefusalsCommand, RotateCommand,
 };
 use clap::{CommandFactory, Parser};
 use error::CourierError;
@@ -74,6 +75,7 @@ async fn run(command: Command) -> Result<ExitCode, CourierError> {
             DeadLettersCommand::Show(arguments) => dead_letters::run_show(&arguments).await?,
             DeadLettersCommand::Replay(arguments) => Box::pin(dead_letters::run_replay(&arguments)).await?,
         },
+        Command::Rotate { command: RotateCommand::SealingKey(arguments) } => rotate::run(&arguments).await?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "courier", &mut script);

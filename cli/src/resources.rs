@@ -11,7 +11,7 @@ use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
 use domain::Secret;
 use platform::environment::optional;
 use platform::{ConsumerSource, LoadedConsumer, SystemClock, SystemEntropy};
-use store::{Connections, Database, DeadLetters, OrderQueue, Orders, Rules, Sealer, SealingKeys};
+use store::{Connections, Database, DeadLetters, OrderQueue, Orders, Rules, Sealer, SealingSecret};
 use url::Url;
 
 use crate::error::CourierError;
@@ -56,14 +56,27 @@ impl Resources {
 
     /// What seals and opens the users' tokens. The operator's own role must be allowed to read the sealing key.
     pub(crate) async fn tokens(&self) -> Result<Tokens, CourierError> {
+        tokens_of(&self.sealing_secret().await?)
+    }
+
+    /// The secret that the sealing keys are derived from.
+    pub(crate) async fn sealing_secret(&self) -> Result<SealingSecret, CourierError> {
         let arn = self.output("SealingKeySecretArn").await?;
         let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
         let answer = client.get_secret_value().secret_id(&arn).send().await;
         let answer = answer.map_err(|error| CourierError::aws(format!("reading the sealing key {arn}"), error))?;
-        let current = Secret::new(answer.secret_string.unwrap_or_default());
-        let failed = CourierError::machine("deriving the sealing key");
-        let sealer = Sealer::new(&SealingKeys { current, previous: None }).map_err(|error| failed(error.into()))?;
-        Ok(Tokens::new(Arc::new(sealer), Arc::new(SystemEntropy)))
+        let failed = CourierError::machine("reading the sealing key");
+        SealingSecret::parse(Secret::new(answer.secret_string.unwrap_or_default()))
+            .map_err(|error| failed(error.into()))
+    }
+
+    /// Replaces that secret.
+    pub(crate) async fn put_sealing_secret(&self, secret: &SealingSecret) -> Result<(), CourierError> {
+        let arn = self.output("SealingKeySecretArn").await?;
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        let put = client.put_secret_value().secret_id(&arn).secret_string(secret.text().expose());
+        put.send().await.map_err(|error| CourierError::aws(format!("writing the sealing key {arn}"), error))?;
+        Ok(())
     }
 
     /// The broker.
@@ -147,6 +160,13 @@ impl Resources {
         let stacks = answer.map_err(|error| CourierError::aws(doing(), error))?.stacks.unwrap_or_default();
         stacks.into_iter().next().ok_or_else(|| CourierError::NoStack(self.stack.clone()))
     }
+}
+
+/// What seals and opens with the keys of this secret.
+pub(crate) fn tokens_of(secret: &SealingSecret) -> Result<Tokens, CourierError> {
+    let failed = CourierError::machine("deriving the sealing key");
+    let sealer = Sealer::new(&secret.keys).map_err(|error| failed(error.into()))?;
+    Ok(Tokens::new(Arc::new(sealer), Arc::new(SystemEntropy)))
 }
 
 /// The tables' client.

@@ -10,7 +10,8 @@ use sessions::End;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start().await;
-    let (connections, tokens, broker) = (parts.connections()?, parts.tokens().await?, parts.api()?);
+    let keyring = parts.keyring().await?;
+    let (connections, tokens, broker) = (parts.connections()?, keyring.tokens(), parts.api()?);
     let function = Api {
         end: End {
             connections: connections.clone(),
@@ -25,8 +26,9 @@ async fn main() -> Result<(), Error> {
         tokens,
         broker,
     };
-    let function = &function;
+    let (function, keyring) = (&function, &keyring);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {
+        keyring.keep_current().await;
         Ok::<_, Error>(function.handle(&event.payload).await)
     }))
     .await

@@ -10,18 +10,20 @@ use sessions::Complete;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start().await;
+    let keyring = parts.keyring().await?;
     let function = OauthCallback {
         consumer: parts.consumer(parts.api()?)?,
         complete: Complete {
             connections: parts.connections()?,
             attempts: parts.attempts()?,
-            tokens: parts.tokens().await?,
+            tokens: keyring.tokens(),
             clock: Arc::clone(&parts.clock),
         },
         return_url: environment::optional("COURIER_RETURN_URL"),
     };
-    let function = &function;
+    let (function, keyring) = (&function, &keyring);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {
+        keyring.keep_current().await;
         Ok::<_, Error>(function.handle(&event.payload).await)
     }))
     .await

@@ -8,12 +8,15 @@ use platform::environment::required;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
+    let parts = Parts::start().await;
+    let keyring = parts.keyring().await?;
     let function = OrderSubmit {
-        desk: Parts::start().await.desk().await?,
+        desk: parts.desk(keyring.tokens())?,
         dead_letter_queue_arn: required("COURIER_ORDER_DEAD_LETTER_QUEUE_ARN")?,
     };
-    let function = &function;
+    let (function, keyring) = (&function, &keyring);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        keyring.keep_current().await;
         let deadline = platform::deadline(&event.context);
         // Boxed: the whole path of an order is in this future.
         Ok::<_, Error>(Box::pin(function.handle(event.payload, &event.context.request_id, deadline)).await)

@@ -7,9 +7,12 @@ use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let function = OrderTrack { desk: Parts::start().await.desk().await? };
-    let function = &function;
+    let parts = Parts::start().await;
+    let keyring = parts.keyring().await?;
+    let function = OrderTrack { desk: parts.desk(keyring.tokens())? };
+    let (function, keyring) = (&function, &keyring);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        keyring.keep_current().await;
         let deadline = platform::deadline(&event.context);
         function.handle(event.payload, &event.context.request_id, deadline).await
     }))

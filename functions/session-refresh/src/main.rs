@@ -11,12 +11,13 @@ use sessions::Renew;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start().await;
+    let keyring = parts.keyring().await?;
     let function = SessionRefresh {
         consumer: parts.consumer(parts.api()?)?,
         renew: Renew {
             connections: parts.connections()?,
             lanes: parts.lanes()?,
-            tokens: parts.tokens().await?,
+            tokens: keyring.tokens(),
             order_queue: parts.order_queue()?,
             session_queue: parts.session_queue()?,
             calendar: parts.calendar()?,
@@ -24,8 +25,9 @@ async fn main() -> Result<(), Error> {
         },
         clock: Arc::clone(&parts.clock),
     };
-    let function = &function;
+    let (function, keyring) = (&function, &keyring);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        keyring.keep_current().await;
         let deadline = platform::deadline(&event.context);
         function.handle(event.payload, &event.context.request_id, deadline).await
     }))

@@ -57,7 +57,7 @@ impl Functions {
     pub(crate) fn wire(ground: &Ground, consumer: &Value) -> Self {
         let store = Store::new(ground.database.clone(), EmbeddedDynamoDb::tables(), Arc::clone(&ground.entropy));
         let broker = broker_api(ground);
-        let sealer = Sealer::new(&SealingKeys { current: Secret::new(SEALING_KEY.to_owned()), previous: None });
+        let sealer = Sealer::new(&SealingKeys { current: Secret::new(SEALING_KEY.to_owned()), other: None });
         let tokens = Tokens::new(Arc::new(sealer.unwrap()), Arc::clone(&ground.entropy));
         let sqs = ground.queues.client();
         let order_queue = OrderQueue::new(sqs.clone(), QueueName::Orders.url());

@@ -1,6 +1,6 @@
 //! A user's tokens between the row, where they are sealed, and the client, which needs them open.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,10 +12,10 @@ use domain::{Connection, ConnectionId, Entropy, Sealed, SealedLiveSessionToken, 
 use jiff::Timestamp;
 use store::{Purpose, SealError, Sealer};
 
-/// Opens and seals the tokens of connections.
+/// Opens and seals the tokens of connections. Its clones share their keys.
 #[derive(Debug, Clone)]
 pub struct Tokens {
-    sealer: Arc<Sealer>,
+    sealer: Arc<RwLock<Arc<Sealer>>>,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -40,7 +40,33 @@ impl Tokens {
     /// With this sealer, and randomness for its nonces.
     #[must_use]
     pub fn new(sealer: Arc<Sealer>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { sealer, entropy }
+        Self { sealer: Arc::new(RwLock::new(sealer)), entropy }
+    }
+
+    /// Opens and seals with other keys from now on.
+    pub fn use_sealer(&self, sealer: Sealer) {
+        *self.sealer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sealer);
+    }
+
+    /// Whether the current key sealed all that the connection holds.
+    #[must_use]
+    pub fn are_current(&self, connection: &Connection) -> bool {
+        let sealer = self.sealer();
+        connection.tokens.iter().flat_map(sealed_in).all(|(sealed, _)| sealer.is_current(sealed))
+    }
+
+    /// Seals with the current key whatever another key sealed. Returns whether there was anything.
+    pub fn seal_anew(&self, connection: &mut Connection) -> Result<bool, SealError> {
+        if self.are_current(connection) {
+            return Ok(false);
+        }
+        let Some(mut tokens) = connection.tokens.clone() else { return Ok(false) };
+        for (sealed, purpose) in sealed_in_mut(&mut tokens) {
+            let text = self.open(connection, sealed, purpose)?.expose().to_owned();
+            *sealed = self.seal(text, purpose, &connection.user_id, &connection.connection_id)?;
+        }
+        connection.tokens = Some(tokens);
+        Ok(true)
     }
 
     /// Seals what a consent gave.
@@ -105,7 +131,11 @@ impl Tokens {
     }
 
     fn open(&self, connection: &Connection, sealed: &Sealed, purpose: Purpose) -> Result<Secret, SealError> {
-        self.sealer.open(sealed, purpose, &connection.user_id, &connection.connection_id)
+        self.sealer().open(sealed, purpose, &connection.user_id, &connection.connection_id)
+    }
+
+    fn sealer(&self) -> Arc<Sealer> {
+        Arc::clone(&self.sealer.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn seal(
@@ -115,6 +145,20 @@ impl Tokens {
         user_id: &UserId,
         connection_id: &ConnectionId,
     ) -> Result<Sealed, SealError> {
-        self.sealer.seal(&Secret::new(text), purpose, user_id, connection_id, &*self.entropy)
+        self.sealer().seal(&Secret::new(text), purpose, user_id, connection_id, &*self.entropy)
     }
+}
+
+fn sealed_in(tokens: &SealedTokens) -> impl Iterator<Item = (&Sealed, Purpose)> {
+    let live = tokens.live_session_token.iter().map(|live| (&live.sealed, Purpose::LiveSessionToken));
+    [(&tokens.access_token, Purpose::AccessToken), (&tokens.access_token_secret, Purpose::AccessTokenSecret)]
+        .into_iter()
+        .chain(live)
+}
+
+fn sealed_in_mut(tokens: &mut SealedTokens) -> impl Iterator<Item = (&mut Sealed, Purpose)> {
+    let live = tokens.live_session_token.iter_mut().map(|live| (&mut live.sealed, Purpose::LiveSessionToken));
+    [(&mut tokens.access_token, Purpose::AccessToken), (&mut tokens.access_token_secret, Purpose::AccessTokenSecret)]
+        .into_iter()
+        .chain(live)
 }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use access::{Calendar, Tokens};
 use aws_config::SdkConfig;
 use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
-use domain::{Clock, Entropy, Region, Secret};
-use store::{
-    Attempts, Connections, Database, Lanes, OrderQueue, Orders, Rules, Sealer, SealingKeys, SessionQueue, TrackQueue,
-};
+use domain::{Clock, Entropy, Region};
+use store::{Attempts, Connections, Database, Lanes, OrderQueue, Orders, Rules, SessionQueue, TrackQueue};
 
-use crate::consumer::{ConsumerSource, read_secret};
+use crate::consumer::ConsumerSource;
 use crate::environment::{BadSetting, optional, required, required_url};
+use crate::keyring::Keyring;
 use crate::system::{SystemClock, SystemEntropy};
 
 /// Calls of one session in a second, where nothing else is set: the least that IBKR's documents name (pacing).
@@ -143,16 +142,10 @@ impl Parts {
         Ok(ConsumerSource::new(client, required("COURIER_CONSUMER_SECRET_ARN")?, api))
     }
 
-    /// What seals and opens tokens.
-    pub async fn tokens(&self) -> Result<Tokens, CannotStart> {
+    /// The keys that seal and open tokens.
+    pub async fn keyring(&self) -> Result<Keyring, CannotStart> {
         let arn = required("COURIER_SEALING_KEY_SECRET_ARN")?;
-        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
-        let broken = |problem: String| CannotStart::SealingKey { arn: arn.clone(), problem };
-        let text = read_secret(&client, &arn).await.map_err(|error| broken(error.to_string()))?;
-        let text = text.ok_or_else(|| broken("it is empty".to_owned()))?;
-        let keys = SealingKeys { current: Secret::new(text), previous: None };
-        let sealer = Sealer::new(&keys).map_err(|error| broken(error.to_string()))?;
-        Ok(Tokens::new(Arc::new(sealer), Arc::clone(&self.entropy)))
+        Keyring::read(aws_sdk_secretsmanager::Client::new(&self.sdk), arn, Arc::clone(&self.entropy)).await
     }
 
     /// What puts orders on record.
@@ -161,14 +154,14 @@ impl Parts {
     }
 
     /// What takes recorded orders to the broker.
-    pub async fn desk(&self) -> Result<trading::Desk, CannotStart> {
+    pub fn desk(&self, tokens: Tokens) -> Result<trading::Desk, CannotStart> {
         Ok(trading::Desk {
             intake: self.intake()?,
             connections: self.connections()?,
             lanes: self.lanes()?,
             session_queue: self.session_queue()?,
             track_queue: self.track_queue()?,
-            tokens: self.tokens().await?,
+            tokens,
             api: self.api()?,
             questions: trading::QuestionPolicy::standard()?,
             contracts: trading::KnownContracts::default(),

@@ -26,6 +26,7 @@ mod reserve;
 mod rules;
 mod scan;
 mod sealing;
+mod sealing_secret;
 mod standing;
 mod times;
 mod transaction;
@@ -55,6 +56,7 @@ pub use queues::{
 pub use rules::{HaltScope, Rules};
 pub use scan::Found;
 pub use sealing::{Purpose, SEALING_SECRET_CHARACTERS_MIN, SealError, Sealer, SealingKeys};
+pub use sealing_secret::{Rotation, RotationStage, SealingSecret};
 pub use standing::Standing;
 pub use usage::{Claim, Usage, Usages};
 pub use versioned::Versioned;

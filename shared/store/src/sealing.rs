@@ -49,8 +49,8 @@ impl Purpose {
 pub struct SealingKeys {
     /// Seals, and opens what it sealed.
     pub current: Secret,
-    /// Only opens: the one before, while rows sealed with it remain.
-    pub previous: Option<Secret>,
+    /// Only opens: the one before or the one to come, while a rotation is under way.
+    pub other: Option<Secret>,
 }
 
 /// Why something was not sealed or opened.
@@ -64,9 +64,9 @@ pub enum SealError {
         /// How long it is.
         characters: usize,
     },
-    /// It was sealed with a key that is not here. Put that secret back as the previous one, or the user consents anew.
+    /// It was sealed with a key that is not here. Put that secret back as the other one, or the user consents anew.
     #[error(
-        "this was sealed with key {needed}, and the keys at hand are {at_hand}; put that secret back as the previous one, or let the user connect again"
+        "this was sealed with key {needed}, and the keys at hand are {at_hand}; put that secret back as the other one (the secret keeps its last version), or let the user connect again"
     )]
     KeyMissing {
         /// The key that sealed it.
@@ -74,6 +74,11 @@ pub enum SealError {
         /// The keys that are here.
         at_hand: String,
     },
+    /// The secret is neither one text nor the object of two that a rotation writes.
+    #[error(
+        "the sealing secret is neither a key nor a rotation's two; put its last version back, and never write it by hand"
+    )]
+    SecretMalformed,
     /// It is damaged, or it was sealed for another user, connection or purpose. Never use it.
     #[error(
         "this sealed text is damaged, or was sealed for another user, connection or purpose; do not use it, let the user connect again"
@@ -87,7 +92,7 @@ pub enum SealError {
 /// Seals and opens. Make it once.
 pub struct Sealer {
     current: SealingKey,
-    previous: Option<SealingKey>,
+    other: Option<SealingKey>,
 }
 
 struct SealingKey {
@@ -98,8 +103,8 @@ struct SealingKey {
 impl Sealer {
     /// Derives the keys.
     pub fn new(keys: &SealingKeys) -> Result<Self, SealError> {
-        let previous = keys.previous.as_ref().map(SealingKey::derive).transpose()?;
-        Ok(Self { current: SealingKey::derive(&keys.current)?, previous })
+        let other = keys.other.as_ref().map(SealingKey::derive).transpose()?;
+        Ok(Self { current: SealingKey::derive(&keys.current)?, other })
     }
 
     /// Seals a secret of a user's connection, with the current key.
@@ -120,7 +125,7 @@ impl Sealer {
         Ok(Sealed(STANDARD.encode([&self.current.id[..], &nonce, &ciphertext].concat())))
     }
 
-    /// Opens what was sealed as exactly this, with the current key or the previous one.
+    /// Opens what was sealed as exactly this, with the current key or the other one.
     pub fn open(
         &self,
         sealed: &Sealed,
@@ -142,14 +147,14 @@ impl Sealer {
         }
     }
 
-    /// Whether the current key sealed it; if not, seal it again at the next occasion, so that the previous key can go.
+    /// Whether the current key sealed it; if not, seal it again at the next occasion, so that the other key can go.
     #[must_use]
     pub fn is_current(&self, sealed: &Sealed) -> bool {
         parts_of(sealed).is_ok_and(|(key_id, ..)| key_id == self.current.id)
     }
 
     fn key(&self, id: [u8; KEY_ID_BYTES]) -> Result<&SealingKey, SealError> {
-        let at_hand = || [Some(&self.current), self.previous.as_ref()].into_iter().flatten();
+        let at_hand = || [Some(&self.current), self.other.as_ref()].into_iter().flatten();
         at_hand().find(|key| key.id == id).ok_or_else(|| SealError::KeyMissing {
             needed: hex::encode(id),
             at_hand: at_hand().map(|key| hex::encode(key.id)).collect::<Vec<_>>().join(" and "),

@@ -46,7 +46,7 @@ async fn a_first_partys_token_becomes_a_connection_and_is_ended_by_the_operator(
     let paper = PaperBroker::new(Arc::new(MachineClock), Arc::new(MachineEntropy), Options::default());
     let api = first_party(&paper).await;
     let World { store, .. } = World::new().await;
-    let keys = SealingKeys { current: Secret::new("0123456789abcdef0123456789abcdef".to_owned()), previous: None };
+    let keys = SealingKeys { current: Secret::new("0123456789abcdef0123456789abcdef".to_owned()), other: None };
     let sealer = Arc::new(Sealer::new(&keys).unwrap());
     let tokens = access::Tokens::new(sealer, Arc::new(SystemEntropy));
     let connections = store.connections.clone();

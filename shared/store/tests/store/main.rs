@@ -12,6 +12,7 @@ mod queues;
 mod refusals;
 mod rules;
 mod sealing;
+mod sealing_secret;
 mod support;
 mod usage;
 mod usage_at_once;

@@ -14,7 +14,7 @@ fn secret(text: &str) -> Secret {
 
 fn sealer(current: char, previous: Option<char>) -> Sealer {
     let text = |letter: char| secret(&letter.to_string().repeat(32));
-    Sealer::new(&SealingKeys { current: text(current), previous: previous.map(text) }).unwrap()
+    Sealer::new(&SealingKeys { current: text(current), other: previous.map(text) }).unwrap()
 }
 
 fn connection(id: &str) -> ConnectionId {
@@ -74,9 +74,9 @@ fn a_missing_key_is_named() {
 
 #[test]
 fn a_short_secret_makes_no_key() {
-    let keys = SealingKeys { current: secret(&"a".repeat(31)), previous: None };
+    let keys = SealingKeys { current: secret(&"a".repeat(31)), other: None };
     assert_eq!(Sealer::new(&keys).map(|_| ()), Err(SealError::SecretTooShort { characters: 31 }));
-    let keys = SealingKeys { current: secret(&"a".repeat(32)), previous: Some(secret("")) };
+    let keys = SealingKeys { current: secret(&"a".repeat(32)), other: Some(secret("")) };
     assert_eq!(Sealer::new(&keys).map(|_| ()), Err(SealError::SecretTooShort { characters: 0 }));
 }
 
