@@ -215,9 +215,9 @@ async fn an_empty_secret_of_the_consumer_sets_off_the_same_alarm() {
 async fn an_ordinary_order_sets_off_no_alarm_and_tells_how_long_it_took() {
     let log = Log::open();
     let world = crate::with_every_question_asked().await;
-    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.place("first", &json!({"type": "market"}));
     world.run_for(Duration::from_mins(3)).await;
-    assert_eq!(world.status("first").await, "working");
+    assert_eq!(world.status("first").await, "filled");
     let lines = log.take();
     for alarm in
         ["OrderUnknownAlarm", "PenaltyBoxAlarm", "OrderForAPersonAlarm", "RefreshFailureAlarm", "ConsumerRefusedAlarm"]
