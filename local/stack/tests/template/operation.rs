@@ -64,19 +64,19 @@ fn every_table_is_encrypted_and_can_be_restored_and_only_what_may_be_lost_expire
 }
 
 #[test]
-fn every_function_is_watched_for_errors_throttles_and_its_own_time() {
+fn every_function_is_watched_for_errors_throttles_and_four_fifths_of_its_own_time() {
     let template = Template::read();
     let alarms = template.resources(ALARM);
-    let named = |wanted: &str| alarms.iter().find(|(name, _)| name == wanted).unwrap().1;
     for (name, function) in template.resources("AWS::Serverless::Function") {
-        let watched = alarms.iter().any(|(_, alarm)| watches(alarm, "AWS/Lambda", "Errors", "FunctionName", &name));
-        assert!(watched, "{name} has no alarm of its errors");
-        measure_of(named("ThrottleAlarm"), "Throttles", &name);
-        let id = measure_of(named("SlowAlarm"), "Duration", &name);
-        let timeout = function.get("Timeout").unwrap_or(&template.0["Globals"]["Function"]["Timeout"]);
-        let share = format!("FILL({id},0)/{}", timeout.as_u64().unwrap() * 10);
-        let expression = text(&named("SlowAlarm")["Metrics"][0]["Expression"]);
-        assert!(expression.contains(&share), "{name}: no {share} in {expression}");
+        let alarm = |metric: &str| {
+            let of_function =
+                |(_, alarm): &&(String, &Value)| watches(alarm, "AWS/Lambda", metric, "FunctionName", &name);
+            alarms.iter().find(of_function).unwrap_or_else(|| panic!("{name} has no alarm of its {metric}")).1
+        };
+        assert_eq!([&alarm("Errors")["Threshold"], &alarm("Throttles")["Threshold"]], [&Value::from(1); 2], "{name}");
+        let timeout_seconds = function.get("Timeout").unwrap_or(&template.0["Globals"]["Function"]["Timeout"]);
+        let four_fifths = timeout_seconds.as_u64().unwrap() * 800;
+        assert_eq!(alarm("Duration")["Threshold"].as_u64(), Some(four_fifths), "{name}, in milliseconds");
     }
 }
 
@@ -143,21 +143,6 @@ fn watches(alarm: &Value, namespace: &str, metric: &str, dimension: &str, resour
         && is("MetricName", metric)
         && text(&alarm["Dimensions"][0]["Name"]) == dimension
         && resource_name(&text(&alarm["Dimensions"][0]["Value"])) == resource
-}
-
-/// The id under which an alarm with an expression takes in this metric of this function.
-fn measure_of(alarm: &Value, metric: &str, function: &str) -> String {
-    let measures = alarm["Metrics"].as_sequence().unwrap().iter().filter(|measure| measure.get("MetricStat").is_some());
-    let of_function = |measure: &&Value| {
-        let of = &measure["MetricStat"]["Metric"];
-        text(&of["MetricName"]) == metric && text(&of["Dimensions"][0]["Value"]) == function
-    };
-    let id = text(&measures.into_iter().find(of_function).unwrap_or_else(|| panic!("no {metric} of {function}"))["Id"]);
-    assert!(
-        text(&alarm["Metrics"][0]["Expression"]).contains(&format!("FILL({id},0)")),
-        "{id} is not in the expression"
-    );
-    id
 }
 
 /// Every `metric.NAME` in the functions' code.
