@@ -202,11 +202,11 @@ impl Operator {
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&text));
     }
 
-    /// An order far from the market, into one of the stack's queues.
+    /// An order a little below the market, into one of the stack's queues.
     async fn sends(&self, queue: &str, order_id: &str, good_until: Option<String>) {
         let mut order = json!({"schema": "courier.order/1", "command": "place", "user_id": USER, "order_id": order_id,
             "algorithm_id": ALGORITHM, "account_id": ACCOUNT, "contract": {"conid": 265_598}, "side": "buy", "quantity": "1",
-            "type": "limit", "limit_price": "150", "time_in_force": "day"});
+            "type": "limit", "limit_price": "186", "time_in_force": "day"});
         if let Some(good_until) = good_until {
             order["good_until"] = json!(good_until);
         }
