@@ -36,7 +36,9 @@ impl Lane<'_> {
             self.advance(order).await?;
         }
         open.retain(|order| order.value.state().may_be_at_the_broker());
-        open.iter().for_each(|order| self.tell_how_long_unknown(&order.value));
+        for order in &open {
+            self.tell_how_long_unknown(&order.value);
+        }
         if open.is_empty() && !self.watches_for_late_facts() {
             return Ok(());
         }

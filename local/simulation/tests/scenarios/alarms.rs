@@ -73,9 +73,11 @@ impl Alarm {
             (text("Namespace").as_str(), text("ComparisonOperator").as_str()),
             ("Courier", "GreaterThanOrEqualToThreshold")
         );
+        let statistic = text("Statistic");
+        assert!(["Sum", "Maximum"].contains(&statistic.as_str()), "{name} takes the {statistic}");
         Self {
             metric: text("MetricName"),
-            statistic: text("Statistic"),
+            statistic,
             threshold: alarm["Threshold"].as_f64().unwrap(),
             period: Duration::from_secs(alarm["Period"].as_u64().unwrap()),
         }
@@ -86,8 +88,7 @@ impl Alarm {
         let values = lines.iter().filter_map(|line| counted(line, &self.metric));
         let value = match self.statistic.as_str() {
             "Sum" => values.sum(),
-            "Maximum" => values.fold(f64::NEG_INFINITY, f64::max),
-            other => panic!("no such statistic: {other}"),
+            _ => values.fold(f64::NEG_INFINITY, f64::max),
         };
         value >= self.threshold
     }
@@ -228,7 +229,7 @@ async fn an_ordinary_order_sets_off_no_alarm_and_tells_how_long_it_took() {
     assert_eq!(values("acknowledgement_milliseconds").len(), 1, "an order is acknowledged once");
     assert!(values("queue_age_milliseconds").iter().all(|age| (0.0..60_000.0).contains(age)));
     assert!(values("questions").iter().sum::<f64>() >= 1.0);
-    assert_eq!(values("questions_declined").iter().sum::<f64>(), 0.0);
+    assert!(values("questions_declined").iter().all(|declined| *declined < 1.0));
 }
 
 #[tokio::test(start_paused = true)]
