@@ -132,6 +132,20 @@ fn routes_need_a_token_unless_they_say_otherwise() {
 }
 
 #[test]
+fn other_origins_may_call_only_where_the_operator_says_so_and_everybody_only_so_often() {
+    let template = Template::read();
+    let api = &template.0["Resources"]["HttpApi"]["Properties"];
+    let cors = &api["CorsConfiguration"];
+    assert_eq!(text(&cors["AllowOrigins"]), "CorsOrigins");
+    assert_eq!(text(&template.0["Parameters"]["CorsOrigins"]["Default"]), "https://none.invalid");
+    let methods: BTreeSet<String> = ROUTES.map(|(method, ..)| method.to_owned()).into();
+    assert_eq!(one_or_many(&cors["AllowMethods"]).into_iter().collect::<BTreeSet<_>>(), methods);
+    let settings = &api["DefaultRouteSettings"];
+    assert!(settings["ThrottlingRateLimit"].as_u64().is_some_and(|rate| rate > 0));
+    assert!(settings["ThrottlingBurstLimit"].as_u64().is_some_and(|burst| burst > 0));
+}
+
+#[test]
 fn no_function_may_do_anything_by_wildcard() {
     for (role, statement) in Template::read().statements() {
         for action in one_or_many(&statement["Action"]) {

@@ -34,7 +34,7 @@ pub struct Connection {
     pub tokens: Option<SealedTokens>,
     /// When the session must be renewed next; `None` when there is nothing to renew.
     pub next_renewal_at: Option<Timestamp>,
-    /// How many statuses it has had: the `sequence` of its latest event.
+    /// How often its status or its accounts changed: the `sequence` of its latest event.
     pub sequence: u64,
     /// When it was begun.
     pub created_at: Timestamp,
@@ -81,6 +81,14 @@ impl Connection {
             sequence: 1,
             created_at: now,
             updated_at: now,
+        }
+    }
+
+    /// Takes in which accounts it reaches, and counts the change. That none were told changes nothing.
+    pub fn reach(&mut self, accounts: Vec<AccountId>) {
+        if !accounts.is_empty() && self.accounts != accounts {
+            self.accounts = accounts;
+            self.sequence = self.sequence.saturating_add(1);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, Connectio
 use crate::intent::Reason;
 use crate::order::{HistoryEntry, LateFact, Order};
 use crate::status::OrderStatus;
-use crate::ticket::{Size, Ticket};
+use crate::ticket::{Contract, Size, Ticket};
 
 /// An order as the API and the events show it.
 #[derive(Debug, Clone, Serialize)]
@@ -20,6 +20,8 @@ pub struct OrderView<'o> {
     pub algorithm_id: &'o AlgorithmId,
     pub account_id: Option<&'o AccountId>,
     pub status: OrderStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<&'o str>,
     pub quantity: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cash_quantity: Option<String>,
@@ -70,6 +72,14 @@ impl<'o> From<&'o Change> for ChangeView<'o> {
 }
 
 impl Order {
+    /// The symbol by which its sender named the contract; `None` where that was a number.
+    fn symbol(&self) -> Option<&str> {
+        match &self.request.as_ref()?.ticket.contract {
+            Contract::Symbol(words) => Some(&words.symbol),
+            Contract::Conid { .. } => None,
+        }
+    }
+
     /// The order as outsiders see it.
     #[must_use]
     pub fn view(&self) -> OrderView<'_> {
@@ -80,6 +90,7 @@ impl Order {
             algorithm_id: &self.algorithm_id,
             account_id: self.request.as_ref().map(|request| &request.account_id),
             status: self.status(),
+            symbol: self.symbol(),
             quantity: self.quantity().map(|quantity| quantity.to_string()),
             cash_quantity: match size {
                 Some(Size::CashQuantity(cash)) => Some(cash.to_string()),
