@@ -23,8 +23,8 @@ pub(crate) async fn keep_open(house: House, user_id: &UserId) -> Result<(), Cour
     let failed = CourierError::machine("listening on 127.0.0.1 for askers of tokens");
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| failed(error.into()))?;
     let token_url = format!("http://{}/token", listener.local_addr().map_err(|error| failed(error.into()))?);
-    let token = house.stack.user_token(user_id.as_str(), None, SystemClock.now())?;
-    print(&addresses(&house, user_id, &token_url, &token));
+    let users_own = house.stack.user_token(user_id.as_str(), None, SystemClock.now())?;
+    print(&addresses(&house, user_id, &token_url, &users_own));
     let house = Arc::new(house);
     let door = Router::new().route("/token", get(token)).with_state(Arc::clone(&house));
     // Whether a signal came or could not be waited for: either way everything ends.
