@@ -146,8 +146,9 @@ fn read_place(request: &HttpRequest, caller: &Caller) -> Result<PlaceOrder, Prob
     match Command::from_value(Value::Object(body)) {
         Ok(Command::Place(place)) => match caller {
             Caller::User(_) if !place.algorithm_id.is_own_hand() => {
-                let message = "must be `self`: this is a user's own order".to_owned();
-                Err(Problem::bad_fields(vec![domain::FieldFault { field: "algorithm_id".to_owned(), message }]))
+                let detail =
+                    "The order names an algorithm, and a user signed in: a user's own order names `self`, or none.";
+                Err(Problem::new(StatusCode::FORBIDDEN, "other_algorithm", detail))
             }
             _ => Ok(place),
         },
