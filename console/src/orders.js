@@ -3,7 +3,7 @@ import { accountShown } from "./accounts.js";
 import { get, segment } from "./api.js";
 import { announce, KeyedList, make, moment, notice, prose } from "./elements.js";
 import { poll } from "./poll.js";
-import { byWhom, howOf, isFinal, STATUSES, statusBadge, whatOf } from "./words.js";
+import { byWhom, howOf, STATUSES, statusBadge, whatOf } from "./words.js";
 
 const PAGE_ORDERS = 50;
 
@@ -11,7 +11,7 @@ export function ordersView(root, signal) {
   const failure = make("div");
   const list = new KeyedList(make("ul", { class: "cards orders" }), (order) => order.order_id, orderCard);
   const nothing = notice("wait", make("p", null, "There are no orders here."));
-  const onlyOpen = make("input", { type: "checkbox", onchange: () => show() });
+  const onlyOpen = make("input", { type: "checkbox", onchange: () => beginAgain() });
   const more = make("button", { type: "button", hidden: true, onclick: () => readMore() }, "Show more orders");
   const tally = make("p", { class: "hint" });
   root.append(
@@ -25,43 +25,46 @@ export function ordersView(root, signal) {
   const statuses = new Map();
 
   const show = () => {
-    const shown = onlyOpen.checked ? orders.filter((order) => !isFinal(order.status)) : orders;
-    list.show([...shown].sort((one, other) => other.created_at.localeCompare(one.created_at)));
-    nothing.hidden = shown.length > 0;
+    list.show(orders);
+    nothing.hidden = orders.length > 0;
     more.hidden = !cursor;
-    tally.textContent = cursor ? `${orders.length} orders are read; there are more. They come by their ids, the last first, and show the newest first.` : "";
+    tally.textContent = cursor ? `The newest ${orders.length} orders are shown; there are more.` : "";
   };
 
   const look = async () => {
-    const read = await readPages(pages, signal);
-    if (!read || signal.aborted) return;
+    const open = onlyOpen.checked;
+    const read = await readPages(pages, open, signal);
+    if (!read || signal.aborted || open !== onlyOpen.checked) return;
     ({ orders, cursor } = read);
     show();
     tellChanges(orders, statuses);
   };
 
-  const readMore = async () => {
+  const read = async (count) => {
+    const before = pages;
     more.disabled = true;
-    pages += 1;
+    pages = count;
     try {
       await look();
     } catch (error) {
-      pages -= 1;
+      pages = before;
       failure.replaceChildren(notice("bad", error.message));
     }
     more.disabled = false;
   };
+  const readMore = () => read(pages + 1);
+  const beginAgain = () => read(1);
 
   return poll(signal, look, (error) => failure.replaceChildren(error ? notice("bad", error.message) : ""));
 }
 
 /** The first pages, one after the other by their cursors. */
-async function readPages(count, signal) {
+async function readPages(count, open, signal) {
   let cursor = null;
   const orders = [];
   for (let page = 0; page < count && (page === 0 || cursor); page += 1) {
     if (signal.aborted) return null;
-    const answer = await get(`orders?limit=${PAGE_ORDERS}${cursor ? `&cursor=${segment(cursor)}` : ""}`);
+    const answer = await get(`orders?limit=${PAGE_ORDERS}${open ? "&open=true" : ""}${cursor ? `&cursor=${segment(cursor)}` : ""}`);
     orders.push(...answer.orders);
     cursor = answer.cursor ?? null;
   }

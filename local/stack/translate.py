@@ -5,7 +5,7 @@ Reads JSON on standard input: {"template": path, "parameters": {...}, "code": {b
 Three things differ from what `sam deploy` sends to AWS:
 - the code of each function comes from the engine's own S3, by the name of its binary;
 - a new version of a function takes over at once, since the engine has no CodeDeploy;
-- the HTTP API's OpenAPI body, which the engine does not read, becomes an authorizer, integrations and routes.
+- the HTTP API's OpenAPI body, which the engine does not read, becomes an authorizer, integrations, routes and what other origins may.
 """
 
 import json
@@ -53,6 +53,8 @@ def spell_out_http_apis(resources):
             body = resource["Properties"].pop("Body")
             resource["Properties"].setdefault("ProtocolType", "HTTP")
             resource["Properties"].setdefault("Name", name)
+            # In the words of OpenAPI, by which the engine looks for them.
+            resource["Properties"]["CorsConfiguration"] = body["x-amazon-apigateway-cors"]
             resources.update(authorizers(name, body))
             resources.update(routes(name, body))
 

@@ -23,7 +23,8 @@ pub(crate) async fn keep_open(house: House, user_id: &UserId) -> Result<(), Cour
     let failed = CourierError::machine("listening on 127.0.0.1 for askers of tokens");
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| failed(error.into()))?;
     let token_url = format!("http://{}/token", listener.local_addr().map_err(|error| failed(error.into()))?);
-    print(&addresses(&house, user_id, &token_url));
+    let users_own = house.stack.user_token(user_id.as_str(), None, SystemClock.now())?;
+    print(&addresses(&house, user_id, &token_url, &users_own));
     let house = Arc::new(house);
     let door = Router::new().route("/token", get(token)).with_state(Arc::clone(&house));
     // Whether a signal came or could not be waited for: either way everything ends.
@@ -53,7 +54,8 @@ async fn token(
     token.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
-fn addresses(house: &House, user_id: &UserId, token_url: &str) -> String {
+/// `token` is the user's own, and good for this stack alone.
+fn addresses(house: &House, user_id: &UserId, token_url: &str, token: &str) -> String {
     let (api, broker) = (house.stack.api_url(), &house.broker_url);
     let queue = house.stack.outputs().get("OrderQueueUrl").map_or("", String::as_str);
     let mut text = format!(
@@ -71,12 +73,13 @@ fn addresses(house: &House, user_id: &UserId, token_url: &str) -> String {
     for (name, value) in house.stack.outputs() {
         let _ = writeln!(text, "  export {}={value}", variable_of(name));
     }
+    let _ = writeln!(text, "  export COURIER_TOKEN={token}");
     let _ = write!(
         text,
-        "\nA JWT of a user, or with &algorithm=ID of an algorithm:\n  \
+        "\nThe token is the user's, for half a day. One of another user, or with &algorithm=ID of an algorithm:\n  \
          TOKEN=$(curl -s '{token_url}?user={user_id}')\n\
-         Ask the API:\n  \
-         curl -s -H \"Authorization: Bearer $TOKEN\" {api}/orders\n\
+         Ask the API (after the exports above):\n  \
+         curl -s -H \"Authorization: Bearer $COURIER_TOKEN\" {api}/orders\n\
          Send an order (after the exports above):\n  \
          aws sqs send-message --queue-url {queue} --message-group-id {user_id} \\\n    \
          --message-deduplication-id my-order-1 --message-body '{{\"schema\": \"courier.order/1\", \"command\": \"place\", \

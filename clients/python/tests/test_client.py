@@ -1,4 +1,5 @@
 import time
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -86,6 +87,20 @@ def test_pages_are_read_one_after_the_other(api: FakeApi) -> None:
     api.will_answer(200, {"orders": [shown_order(order_id="o-2")]})
     assert [seen.order_id for seen in by_http(api).orders()] == ["o-1", "o-2"]
     assert api.requests[1]["path"] == "/orders?user_id=u-7&cursor=a%2Fb%3D"
+
+
+def test_filters_stand_on_every_page_s_request(api: FakeApi) -> None:
+    client = by_http(api)
+    api.will_answer(200, {"orders": [], "cursor": "next"})
+    api.will_answer(200, {"orders": []})
+    since = datetime(2026, 11, 24, 1, tzinfo=timezone(timedelta(hours=1)))
+    assert list(client.orders(status=["held", "working"], only_open=True, since=since)) == []
+    asked = "/orders?user_id=u-7&status=held%2Cworking&open=true&since=2026-11-24T00%3A00%3A00Z"
+    assert [request["path"] for request in api.requests] == [asked, f"{asked}&cursor=next"]
+    with pytest.raises(ValueError, match="'open'"):
+        list(client.orders(status="open"))
+    with pytest.raises(InvalidMessage, match="until has no time zone"):
+        list(client.orders(until=datetime(2026, 11, 24)))  # noqa: DTZ001
 
 
 def test_a_problem_names_each_bad_field(api: FakeApi) -> None:

@@ -1,4 +1,4 @@
-"""The client against the real functions, on this machine (./stack-test starts them)."""
+"""The client against the real functions, on this machine (`./check stack` starts them)."""
 
 import contextlib
 import io
@@ -114,16 +114,16 @@ def events() -> Iterator[Callable[[Callable[[list[dict[str, Any]]], bool]], list
     sqs.close()
 
 
-def test_stack_the_readme_s_first_order_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COURIER_TOKEN", token(USER))
-    readme = (PYTHON_FOLDER / "README.md").read_text(encoding="utf-8")
-    example = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+@pytest.mark.parametrize("page", ["clients/python/README.md", "docs/algorithms.md"])
+def test_stack_the_first_order_of_the_page_is_filled(page: str) -> None:
+    text = (PYTHON_FOLDER.parents[1] / page).read_text(encoding="utf-8")
+    example = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert example is not None
     lines = [line for line in example[1].splitlines() if line]
     assert len(lines) <= 10
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(example[1].replace("my-first-order", named("readme")), "README.md", "exec"), {})
+        exec(compile(example[1].replace("my-first-order", named("page")), page, "exec"), {})
     assert printed.getvalue() == "filled 1 at 187.5\n"
 
 

@@ -3,9 +3,10 @@
 mod connections;
 mod console;
 mod contracts;
+mod description;
 mod limits;
+mod list_query;
 mod orders;
-mod pages;
 mod rules;
 
 use access::Tokens;
@@ -96,7 +97,7 @@ impl Api {
             "DELETE /orders/{order_id}" => self.cancel_order(request).await,
             "GET /contracts" => self.find_contracts(request).await,
             "GET /" => Ok(self.console.page()),
-            "GET /openapi.json" => Ok(pages::openapi()),
+            "GET /openapi.json" => Ok(description::openapi()),
             _ => Err(Problem::not_found("route")),
         }
     }

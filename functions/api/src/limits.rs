@@ -19,6 +19,11 @@ pub(crate) fn read_limits(path: &str, fields: &Map<String, Value>) -> Result<Lim
 
 /// What is wrong with one limit by itself.
 fn fault_of(path: &str, name: &str, value: &Value) -> Option<FieldFault> {
+    // A program that lost its figure must not lift the limit.
+    if value.is_null() {
+        let message = "must not be null: leave out what is not to be limited".to_owned();
+        return Some(FieldFault { field: format!("{path}{name}"), message });
+    }
     let alone = Map::from_iter([(name.to_owned(), value.clone())]);
     let message = match serde_json::from_value::<Limits>(Value::Object(alone)) {
         Ok(limits) => {
@@ -44,14 +49,15 @@ mod tests {
     #[test]
     fn every_bad_limit_is_named_with_what_is_wrong() {
         let body = json!({"max_order_notional": "-1", "max_daily_orders": -1, "max_weekly_orders": 1, "max_open_orders": 3,
-            "max_order_quantity": 10, "allowed_conids": (1..=1_001).collect::<Vec<_>>()});
+            "max_order_quantity": 10, "price_collar_percent": null, "allowed_conids": (1..=1_001).collect::<Vec<_>>()});
         let faults = faults(&body);
-        assert_eq!(faults.len(), 5, "{faults:?}");
+        assert_eq!(faults.len(), 6, "{faults:?}");
         for (name, what) in [
             ("limits.max_order_notional", "positive decimal string"),
             ("limits.max_daily_orders", "u32"),
             ("limits.max_weekly_orders", "unknown field"),
             ("limits.max_order_quantity", "string"),
+            ("limits.price_collar_percent", "null"),
             ("limits.allowed_conids", "at most 1000"),
         ] {
             assert!(faults.iter().any(|fault| fault.starts_with(name) && fault.contains(what)), "{name}: {faults:?}");

@@ -11,10 +11,8 @@ use serde_json::{Map, Value};
 use store::Wake;
 use trading::{ChangeAsked, Recorded, Request, Sender, differs};
 
+use crate::list_query::{ListQuery, read_list};
 use crate::{Answer, Api, json_body, path_id, store_failed};
-
-/// Orders on one page, unless the caller wants fewer.
-const PAGE_ORDERS: u32 = 50;
 
 #[derive(Serialize)]
 struct Orders<'a> {
@@ -46,13 +44,17 @@ impl Api {
 
     pub(crate) async fn list_orders(&self, request: &HttpRequest) -> Answer {
         let (user_id, algorithm_id) = self.whose(request).await?;
-        let limit = request.query_parameter("limit").and_then(|limit| limit.parse().ok()).unwrap_or(PAGE_ORDERS);
-        let page = self.intake.orders.list(&user_id, request.query_parameter("cursor"), limit).await;
+        let ListQuery { mut filter, limit } = read_list(request)?;
+        if algorithm_id.is_some() {
+            // An algorithm sees its own only, and so finds none of another.
+            if filter.algorithm_id.as_ref().is_some_and(|asked| Some(asked) != algorithm_id.as_ref()) {
+                return Ok(HttpResponse::json(StatusCode::OK, &Orders { orders: Vec::new(), cursor: None }));
+            }
+            filter.algorithm_id = algorithm_id;
+        }
+        let page = self.intake.orders.newest(&user_id, &filter, request.query_parameter("cursor"), limit).await;
         let page = page.map_err(|error| store_failed(&error))?;
-        let visible = |order: &&store::Versioned<Order>| {
-            algorithm_id.as_ref().is_none_or(|algorithm_id| order.value.algorithm_id == *algorithm_id)
-        };
-        let orders = page.items.iter().filter(visible).map(|order| order.value.view()).collect();
+        let orders = page.items.iter().map(|order| order.value.view()).collect();
         Ok(HttpResponse::json(StatusCode::OK, &Orders { orders, cursor: page.next_cursor }))
     }
 
@@ -144,8 +146,9 @@ fn read_place(request: &HttpRequest, caller: &Caller) -> Result<PlaceOrder, Prob
     match Command::from_value(Value::Object(body)) {
         Ok(Command::Place(place)) => match caller {
             Caller::User(_) if !place.algorithm_id.is_own_hand() => {
-                let message = "must be `self`: this is a user's own order".to_owned();
-                Err(Problem::bad_fields(vec![domain::FieldFault { field: "algorithm_id".to_owned(), message }]))
+                let detail =
+                    "The order names an algorithm, and a user signed in: a user's own order names `self`, or none.";
+                Err(Problem::new(StatusCode::FORBIDDEN, "other_algorithm", detail))
             }
             _ => Ok(place),
         },

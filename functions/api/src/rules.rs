@@ -52,10 +52,7 @@ impl Api {
 
     pub(crate) async fn put_grant(&self, request: &HttpRequest) -> Answer {
         let user_id = request.user()?;
-        let algorithm_id: AlgorithmId = path_id(request, "algorithm_id", "algorithm")?;
-        if algorithm_id.is_own_hand() {
-            return Err(fault("algorithm_id", "your own hand (`self`) needs no grant"));
-        }
+        let algorithm_id = granted_algorithm(request)?;
         let body: GrantBody = json_body(request)?;
         if body.account_ids.is_empty() || body.account_ids.len() > ACCOUNTS_MAX {
             return Err(fault("account_ids", &format!("must list 1 to {ACCOUNTS_MAX} accounts")));
@@ -69,7 +66,7 @@ impl Api {
 
     pub(crate) async fn delete_grant(&self, request: &HttpRequest) -> Answer {
         let user_id = request.user()?;
-        let algorithm_id: AlgorithmId = path_id(request, "algorithm_id", "algorithm")?;
+        let algorithm_id = granted_algorithm(request)?;
         self.intake.rules.delete_grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
         tracing::info!(%user_id, %algorithm_id, "a grant was taken back");
         Ok(HttpResponse::empty(StatusCode::NO_CONTENT))
@@ -105,6 +102,15 @@ impl Api {
         tracing::warn!(%scope, halted = halt.halted, "a user's kill switch was set");
         Ok(HttpResponse::json(StatusCode::OK, &halt))
     }
+}
+
+/// The algorithm in the address: any but the user's own hand.
+fn granted_algorithm(request: &HttpRequest) -> Result<AlgorithmId, Problem> {
+    let algorithm_id: AlgorithmId = path_id(request, "algorithm_id", "algorithm")?;
+    if algorithm_id.is_own_hand() {
+        return Err(fault("algorithm_id", "your own hand (`self`) needs no grant"));
+    }
+    Ok(algorithm_id)
 }
 
 fn fault(field: &str, message: &str) -> Problem {

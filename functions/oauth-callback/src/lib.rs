@@ -35,14 +35,14 @@ impl OauthCallback {
                 tracing::info!(connection_id = connection_id.as_ref().map(ToString::to_string), "a user cancelled");
                 self.onward("cancelled", connection_id.as_ref())
             }
-            Err(failure) => failure,
+            Err(failure) => self.failed(&failure),
         };
         // Used or not, the cookie has done its work.
         response.cookies.push(format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"));
         response
     }
 
-    async fn complete(&self, request: &HttpRequest) -> Result<Completed, HttpResponse> {
+    async fn complete(&self, request: &HttpRequest) -> Result<Completed, Failure> {
         let secret = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(|text| Secret::new(text.to_owned()));
         let back = Return {
             request_token: secret(request.query_parameter("oauth_token")),
@@ -51,51 +51,72 @@ impl OauthCallback {
         };
         let loaded = self.consumer.current().await.map_err(|error| {
             tracing::error!(%error, source = std::error::Error::source(&error), metric.consumer_refusals = 1, "there is no consumer");
-            failed(StatusCode::SERVICE_UNAVAILABLE, "This platform is not set up for connections yet.")
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "This platform is not set up for connections yet.")
         })?;
         let completed = self.complete.complete(&loaded.consumer, &loaded.encryption_key, back).await;
         completed.map_err(|error| failure(&error))
     }
 
+    /// The page that the browser goes on to.
+    fn next_page(&self) -> &str {
+        self.return_url.as_deref().unwrap_or(OWN_PAGE)
+    }
+
     /// Sends the browser to a clean address.
     fn onward(&self, outcome: &str, connection_id: Option<&ConnectionId>) -> HttpResponse {
-        let page = self.return_url.as_deref().unwrap_or(OWN_PAGE);
+        let page = self.next_page();
         let separator = if page.contains('?') { '&' } else { '?' };
         let connection = connection_id
             .map(|id| format!("&connection_id={}", utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC)))
             .unwrap_or_default();
         HttpResponse::see_other(&format!("{page}{separator}connection={outcome}{connection}"))
     }
-}
 
-fn failure(error: &CompleteError) -> HttpResponse {
-    match error {
-        CompleteError::NotAccepted(why) => {
-            tracing::warn!(%error, "a return from the broker was not accepted");
-            failed(StatusCode::BAD_REQUEST, why)
-        }
-        CompleteError::Broker(_) | CompleteError::Secret(_) => {
-            tracing::error!(%error, "the broker gave no session");
-            failed(StatusCode::BAD_GATEWAY, &error.to_string())
-        }
-        CompleteError::Store(_) | CompleteError::Seal(_) => {
-            tracing::error!(%error, source = std::error::Error::source(error), "a return from the broker was not completed");
-            failed(StatusCode::INTERNAL_SERVER_ERROR, "Something failed on our side. Connect again.")
-        }
+    /// A page without scripts or anything from elsewhere: its address still holds the verifier. The way back tells nobody
+    /// that address (`no-referrer`).
+    fn failed(&self, failure: &Failure) -> HttpResponse {
+        let html = format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+             <title>Not connected</title><body><main><h1>Not connected</h1><p>{}</p>\
+             <p><a href=\"{}\" rel=\"noreferrer\">Go back</a></p></main></body></html>",
+            escaped(&failure.why),
+            escaped(self.next_page()),
+        );
+        let mut response = HttpResponse::page(failure.status, html);
+        response.headers.insert("referrer-policy", "no-referrer".to_owned());
+        response.headers.insert("content-security-policy", "default-src 'none'".to_owned());
+        response
     }
 }
 
-/// A page without scripts, links or anything from elsewhere: its address still holds the verifier.
-fn failed(status: StatusCode, why: &str) -> HttpResponse {
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Not connected</title><body><main><h1>Not connected</h1><p>{}</p></main></body></html>",
-        escaped(why)
-    );
-    let mut response = HttpResponse::page(status, html);
-    response.headers.insert("referrer-policy", "no-referrer".to_owned());
-    response.headers.insert("content-security-policy", "default-src 'none'".to_owned());
-    response
+/// Why there is no connection, for the browser's user.
+#[derive(Debug)]
+struct Failure {
+    status: StatusCode,
+    why: String,
+}
+
+impl Failure {
+    fn new(status: StatusCode, why: impl Into<String>) -> Self {
+        Self { status, why: why.into() }
+    }
+}
+
+fn failure(error: &CompleteError) -> Failure {
+    match error {
+        CompleteError::NotAccepted(why) => {
+            tracing::warn!(%error, "a return from the broker was not accepted");
+            Failure::new(StatusCode::BAD_REQUEST, *why)
+        }
+        CompleteError::Broker(_) | CompleteError::Secret(_) => {
+            tracing::error!(%error, "the broker gave no session");
+            Failure::new(StatusCode::BAD_GATEWAY, error.to_string())
+        }
+        CompleteError::Store(_) | CompleteError::Seal(_) => {
+            tracing::error!(%error, source = std::error::Error::source(error), "a return from the broker was not completed");
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "Something failed on our side. Connect again.")
+        }
+    }
 }
 
 fn escaped(text: &str) -> String {

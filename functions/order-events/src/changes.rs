@@ -36,11 +36,11 @@ pub fn of_order(before: Option<&Order>, after: &Order) -> Vec<Event> {
         .collect()
 }
 
-/// The change of status of a connection between two images of its row.
+/// The change of a connection's status, or of its accounts, between two images of its row.
 #[must_use]
 pub fn of_connection(before: Option<&Connection>, after: &Connection) -> Option<Event> {
     let previous = before.map(|before| before.status);
-    if previous == Some(after.status) {
+    if before.is_some_and(|before| before.sequence == after.sequence) {
         return None;
     }
     let mut detail = json!(after.view());
@@ -51,11 +51,11 @@ pub fn of_connection(before: Option<&Connection>, after: &Connection) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use domain::{Act, Command, Fact, Intent, Order, Reason};
+    use domain::{Act, Command, Connection, ConnectionStatus, Fact, Intent, Order, Reason};
     use jiff::Timestamp;
     use serde_json::json;
 
-    use super::of_order;
+    use super::{of_connection, of_order};
 
     fn order() -> Order {
         let message = json!({"schema": "courier.order/1", "command": "place", "user_id": "u", "order_id": "o",
@@ -99,5 +99,22 @@ mod tests {
         let mut after = before.clone();
         after.check_again_at(Timestamp::MAX);
         assert_eq!(of_order(Some(&before), &after), []);
+    }
+
+    #[test]
+    fn a_connection_tells_its_accounts_once_they_are_known() {
+        let (user, id) = ("u-7".parse().unwrap(), "c-1".parse().unwrap());
+        let mut connected = Connection::begin(user, id, ("TESTCONS", "test_realm"), Timestamp::UNIX_EPOCH);
+        connected.turn(ConnectionStatus::Connected);
+        let mut reached = connected.clone();
+        reached.reach(vec!["DU1".parse().unwrap()]);
+        let event = of_connection(Some(&connected), &reached).unwrap();
+        assert_eq!(event.detail["accounts"], json!(["DU1"]));
+        assert_eq!(event.detail["previous_status"], "connected");
+        assert_eq!(event.detail["sequence"], 3);
+        let mut same = reached.clone();
+        same.reach(vec!["DU1".parse().unwrap()]);
+        same.reach(Vec::new());
+        assert_eq!(of_connection(Some(&reached), &same), None);
     }
 }

@@ -18,8 +18,10 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub async fn create_tables(client: &Client, tables: &Tables) -> Result<(), EmbeddedError> {
     let due_orders = ("due", ["due_shard", "next_check_at"]);
     let open_orders = ("open", ["open_user_id", "order_id"]);
+    let recent_orders = ("recent", ["user_id", "created_at"]);
     let due_connections = ("due", ["due_shard", "next_renewal_at"]);
-    create(client, &tables.orders, &["user_id", "order_id"], &[due_orders, open_orders], Stream::Kept).await?;
+    create(client, &tables.orders, &["user_id", "order_id"], &[due_orders, open_orders, recent_orders], Stream::Kept)
+        .await?;
     create(client, &tables.connections, &["user_id", "connection_id"], &[due_connections], Stream::Kept).await?;
     create(client, &tables.attempts, &["request_token_hash"], &[], Stream::None).await?;
     create(client, &tables.rules, &["scope", "item"], &[], Stream::None).await?;
@@ -28,7 +30,7 @@ pub async fn create_tables(client: &Client, tables: &Tables) -> Result<(), Embed
     Ok(())
 }
 
-/// A sparse index: its name and its key.
+/// An index: its name and its key.
 type Index = (&'static str, [&'static str; 2]);
 
 /// Whether a table's changes are kept, with the row before and after each.

@@ -32,11 +32,16 @@ async fn the_template_works_on_this_machine() {
     let mut options = StackOptions::new(workspace());
     options.binaries = binaries.path().to_owned();
     options.listener = Listener::terminal();
-    let parameters = [("BrokerApiUrl", "http://127.0.0.1:9/v1/api"), ("ReturnUrl", "http://127.0.0.1:9/back")];
+    let parameters = [
+        ("BrokerApiUrl", "http://127.0.0.1:9/v1/api"),
+        ("ReturnUrl", "http://127.0.0.1:9/back"),
+        ("CorsOrigin", "https://app.example"),
+    ];
     options.parameters.extend(parameters.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let stack = Stack::start(options).await.unwrap_or_else(|error| panic!("{error}"));
 
     a_route_needs_a_token_unless_it_is_open(&stack).await;
+    only_pages_of_the_named_origin_may_call(&stack).await;
     a_function_sees_who_calls_and_answers_with_cookies(&stack).await;
     a_function_knows_only_what_the_template_tells_it(&stack).await;
     orders_arrive_in_order_from_a_known_sender_and_failed_ones_stay(&stack).await;
@@ -61,6 +66,27 @@ async fn a_route_needs_a_token_unless_it_is_open(stack: &Stack) {
     }
     let forged = format!("{}x", token(stack, None));
     assert_eq!(get(&format!("{api}/orders"), Some(&forged)).await.unwrap().status().as_u16(), 401);
+}
+
+/// As a browser asks before it lets a page call (Fetch Standard, CORS-preflight request).
+async fn only_pages_of_the_named_origin_may_call(stack: &Stack) {
+    for (origin, may) in [("https://app.example", true), ("https://evil.example", false)] {
+        let request = Request::options(format!("{}/orders", stack.api_url()))
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization,content-type")
+            .body(Body::empty())
+            .unwrap();
+        let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let allowed = header("access-control-allow-origin");
+        assert_eq!(allowed.as_deref(), may.then_some(origin), "{origin}");
+        if may {
+            assert!(header("access-control-allow-methods").is_some_and(|methods| methods.contains("POST")));
+            assert!(header("access-control-allow-headers").is_some_and(|names| names.contains("authorization")));
+            assert_eq!(header("access-control-allow-credentials").as_deref(), Some("true"));
+        }
+    }
 }
 
 async fn a_function_sees_who_calls_and_answers_with_cookies(stack: &Stack) {

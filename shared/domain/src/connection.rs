@@ -53,7 +53,7 @@ pub struct Connection {
     pub tokens: Option<SealedTokens>,
     /// When the session must be renewed next; `None` when there is nothing to renew.
     pub next_renewal_at: Option<Timestamp>,
-    /// How many statuses it has had: the `sequence` of its latest event.
+    /// How often its status or its accounts changed: the `sequence` of its latest event.
     pub sequence: u64,
     /// When it was begun.
     pub created_at: Timestamp,
@@ -115,6 +115,14 @@ impl Connection {
         self.refused_since = None;
         self.failures = 0;
         self.last_success_at = Some(now);
+    }
+
+    /// Takes in which accounts it reaches, and counts the change. That none were told changes nothing.
+    pub fn reach(&mut self, accounts: Vec<AccountId>) {
+        if !accounts.is_empty() && self.accounts != accounts {
+            self.accounts = accounts;
+            self.sequence = self.sequence.saturating_add(1);
+        }
     }
 
     /// Changes its status, and counts the change.

@@ -257,7 +257,8 @@ fn cancel(identity: &Identity) -> Option<CancelOrder> {
     Some(CancelOrder { key, algorithm_id })
 }
 
-fn utc(text: &str) -> Result<Timestamp, String> {
+/// A time in UTC as RFC 3339 writes it; else what is expected.
+pub fn utc(text: &str) -> Result<Timestamp, String> {
     const EXPECTED: &str = "must be a time in UTC by RFC 3339, such as \"2026-11-24T15:04:05Z\"";
     let time = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00")).filter(|time| is_written_out(time));
     // The parser takes more forms of ISO 8601 than RFC 3339 has.

@@ -11,7 +11,7 @@ use crate::intent::Reason;
 use crate::order::{HistoryEntry, LateFact, Order};
 use crate::session_care::Choices;
 use crate::status::OrderStatus;
-use crate::ticket::{Size, Ticket};
+use crate::ticket::{Contract, Size, Ticket};
 
 /// An order as the API and the events show it.
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +22,8 @@ pub struct OrderView<'o> {
     pub algorithm_id: &'o AlgorithmId,
     pub account_id: Option<&'o AccountId>,
     pub status: OrderStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<&'o str>,
     pub quantity: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cash_quantity: Option<String>,
@@ -72,6 +74,14 @@ impl<'o> From<&'o Change> for ChangeView<'o> {
 }
 
 impl Order {
+    /// The symbol by which its sender named the contract; `None` where that was a number.
+    fn symbol(&self) -> Option<&str> {
+        match &self.request.as_ref()?.ticket.contract {
+            Contract::Symbol(words) => Some(&words.symbol),
+            Contract::Conid { .. } => None,
+        }
+    }
+
     /// The order as outsiders see it.
     #[must_use]
     pub fn view(&self) -> OrderView<'_> {
@@ -82,6 +92,7 @@ impl Order {
             algorithm_id: &self.algorithm_id,
             account_id: self.request.as_ref().map(|request| &request.account_id),
             status: self.status(),
+            symbol: self.symbol(),
             quantity: self.quantity().map(|quantity| quantity.to_string()),
             cash_quantity: match size {
                 Some(Size::CashQuantity(cash)) => Some(cash.to_string()),

@@ -8,9 +8,7 @@ use broker::{
     AccessTokenAnswer, Accounts, CallError, Consumer, EncryptionKey, OAuthError, RequestToken, Session, SigningError,
     Verifier,
 };
-use domain::{
-    AccountId, Clock, Connection, ConnectionId, ConnectionStatus, Environment, Reason, Secret, SessionState, UserId,
-};
+use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Environment, Reason, Secret, SessionState, UserId};
 use store::{Attempt, Attempts, Connections, SealError, StoreError, Taken, Versioned};
 
 use crate::renewal::{next_due, next_renewal};
@@ -240,10 +238,7 @@ fn take_accounts(connection: &mut Connection, accounts: Accounts) {
     if let Some(is_paper) = accounts.is_paper {
         connection.environment = Some(environment(is_paper));
     }
-    let ids: Vec<AccountId> = accounts.accounts.into_iter().map(|account| account.account_id).collect();
-    if !ids.is_empty() {
-        connection.accounts = ids;
-    }
+    connection.reach(accounts.accounts.into_iter().map(|account| account.account_id).collect());
 }
 
 fn environment(is_paper: bool) -> Environment {

@@ -20,20 +20,27 @@ pub struct Page<T> {
 
 /// The cursor after a row: its two key parts.
 pub(crate) fn cursor_after(last: &Attributes, [partition, sort]: [&str; 2]) -> Option<String> {
-    let parts = [text_of(last, partition)?, text_of(last, sort)?];
-    let json = serde_json::to_string(&parts).ok()?;
-    Some(URL_SAFE_NO_PAD.encode(json))
+    cursor_of(&[text_of(last, partition)?, text_of(last, sort)?])
+}
+
+/// The cursor that holds these parts.
+pub(crate) fn cursor_of(parts: &[&str]) -> Option<String> {
+    serde_json::to_string(parts).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
 }
 
 /// The sort part of a cursor's key, if the cursor is of this partition.
 pub(crate) fn sort_part_of(cursor: &str, partition: &str) -> Result<String, StoreError> {
+    let [whose, sort] = parts_of(cursor)?;
+    if whose == partition { Ok(sort) } else { Err(StoreError::CursorRefused) }
+}
+
+/// The parts of a cursor, none of them empty.
+pub(crate) fn parts_of<const PARTS: usize>(cursor: &str) -> Result<[String; PARTS], StoreError> {
     if cursor.len() > CURSOR_CHARACTERS_MAX {
         return Err(StoreError::CursorRefused);
     }
     let json = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| StoreError::CursorRefused)?;
-    let [whose, sort]: [String; 2] = serde_json::from_slice(&json).map_err(|_| StoreError::CursorRefused)?;
-    if whose != partition || sort.is_empty() {
-        return Err(StoreError::CursorRefused);
-    }
-    Ok(sort)
+    let parts: Vec<String> = serde_json::from_slice(&json).map_err(|_| StoreError::CursorRefused)?;
+    let parts: [String; PARTS] = parts.try_into().map_err(|_| StoreError::CursorRefused)?;
+    if parts.iter().any(String::is_empty) { Err(StoreError::CursorRefused) } else { Ok(parts) }
 }

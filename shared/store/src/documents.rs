@@ -24,6 +24,9 @@ const DUE_INDEX: &str = "due";
 /// The sparse index of a user's open documents, and its partition key.
 const OPEN_INDEX: &str = "open";
 const OPEN_USER: &str = "open_user_id";
+/// The index of a user's documents by their age, and its sort key.
+pub(crate) const RECENT_INDEX: &str = "recent";
+pub(crate) const CREATED_AT: &str = "created_at";
 pub(crate) const VERSION: &str = "version";
 
 /// A document that has a row of its own.
@@ -43,6 +46,10 @@ pub(crate) trait Document: Serialize + DeserializeOwned {
     fn due_at(&self) -> Option<Timestamp>;
     /// The user in whose list of open documents it is; `None`: in none.
     fn open_for(&self) -> Option<&str> {
+        None
+    }
+    /// When it was made, where a user's documents are listed by their age; `None`: they are not.
+    fn made_at(&self) -> Option<Timestamp> {
         None
     }
 }
@@ -199,6 +206,9 @@ impl DocumentTable {
         if let Some(user_id) = document.open_for() {
             row.insert(OPEN_USER.to_owned(), text(user_id));
         }
+        if let Some(made_at) = document.made_at() {
+            row.insert(CREATED_AT.to_owned(), text(sortable(made_at)));
+        }
         Ok(row)
     }
 
@@ -283,6 +293,6 @@ fn shard_name(shard: u8) -> String {
     format!("{shard:02}")
 }
 
-fn page_rows(limit: u32) -> i32 {
+pub(crate) fn page_rows(limit: u32) -> i32 {
     i32::try_from(limit.clamp(1, PAGE_ROWS_MAX)).unwrap_or(1)
 }

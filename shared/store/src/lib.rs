@@ -18,6 +18,7 @@ mod give_back;
 mod intent;
 mod lane_book;
 mod lanes;
+mod listing;
 mod orders;
 mod penalty_box;
 mod queues;
@@ -48,6 +49,7 @@ pub use error::StoreError;
 pub use intent::{IntentGuards, IntentRefused};
 pub use lane_book::{Ended, LaneBook, Looks, Pending};
 pub use lanes::{Acquired, GivenBack, LaneLease, Lanes};
+pub use listing::OrderFilter;
 pub use orders::{Inserted, OPEN_ROWS_MAX, Orders, order_from_image};
 pub use queues::{
     BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue,

@@ -139,4 +139,8 @@ impl Document for Order {
     fn open_for(&self) -> Option<&str> {
         self.next_check_at.map(|_| self.key.user_id.as_str())
     }
+
+    fn made_at(&self) -> Option<Timestamp> {
+        Some(self.created_at)
+    }
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
 from typing import Any
 
 from courier_client.api import Api, Token
-from courier_client.checks import Faults
+from courier_client.checks import Faults, written_time
 from courier_client.errors import CourierError, OrderEnded, Problem, UnexpectedAnswer, Unreachable, WaitTimeout
 from courier_client.messages import ModifyOrder, PlaceOrder, cancel_message
 from courier_client.queue import OrderQueue
@@ -117,17 +118,31 @@ class Client:
         """The order as it is now; `Problem` 404 if there is none of yours."""
         return OrderView.from_json(self._ask("GET", "orders", order_id))
 
-    def orders(self) -> Iterator[OrderView]:
-        """All orders, page by page."""
-        cursor: str | None = None
+    def orders(
+        self,
+        *,
+        status: str | Collection[str] = (),
+        only_open: bool = False,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[OrderView]:
+        """Orders, the newest first, page by page. Each filter leaves those it names, `until` excluded."""
+        query: dict[str, str] = {}
+        if status:
+            query["status"] = ",".join(map(OrderStatus, [status] if isinstance(status, str) else status))
+        if only_open:
+            query["open"] = "true"
+        for name, moment in (("since", since), ("until", until)):
+            if moment is not None:
+                query[name] = _utc(name, moment)
         while True:
-            page = self._ask("GET", "orders", **({} if cursor is None else {"cursor": cursor}))
+            page = self._ask("GET", "orders", **query)
             if not isinstance(page, dict) or not isinstance(page.get("orders"), list):
                 raise UnexpectedAnswer("the answer to GET /orders shows no list of orders")
             yield from map(OrderView.from_json, page["orders"])
-            cursor = page.get("cursor")
-            if cursor is None:
+            if page.get("cursor") is None:
                 return
+            query["cursor"] = page["cursor"]
 
     def wait(
         self,
@@ -172,6 +187,13 @@ class Client:
             raise ValueError("there is no API: set COURIER_API_URL, and give a token or set COURIER_TOKEN")
         # An algorithm has to say whose orders it means; a user's own token says it already.
         return self._api.ask(method, *path, query={"user_id": self.user_id, **query}, body=body)
+
+
+def _utc(name: str, moment: datetime) -> str:
+    faults = Faults()
+    faults.time(name, moment)
+    faults.raise_any()
+    return written_time(moment)
 
 
 def _waited_out(error: Problem | Unreachable) -> CourierError | None:

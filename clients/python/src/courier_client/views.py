@@ -87,6 +87,7 @@ class OrderView:
     algorithm_id: str
     account_id: str | None
     status: OrderStatus
+    symbol: str | None
     quantity: Decimal | None
     cash_quantity: Decimal | None
     filled_quantity: Decimal
@@ -154,6 +155,7 @@ def _order(shown: Json) -> OrderView:
         algorithm_id=_text(shown["algorithm_id"]),
         account_id=None if shown["account_id"] is None else _text(shown["account_id"]),
         status=OrderStatus(shown["status"]),
+        symbol=None if shown.get("symbol") is None else _text(shown["symbol"]),
         quantity=_decimal(shown["quantity"]),
         cash_quantity=_decimal(shown.get("cash_quantity")),
         filled_quantity=Decimal(_text(shown["filled_quantity"])),

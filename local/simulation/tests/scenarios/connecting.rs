@@ -53,6 +53,7 @@ async fn another_browser_is_refused_and_the_attempt_still_stands() {
         let answered = world.come_back(&back, other).await;
         assert_eq!(answered.status, 400);
         assert!(answered.text.contains("another browser"), "{}", answered.text);
+        assert!(answered.text.contains("<a href=\"../\" rel=\"noreferrer\">"), "{}", answered.text);
     }
     assert_eq!(world.connections().await[0].status, ConnectionStatus::Pending);
     assert_eq!(world.come_back(&back, Some(&begun.cookie)).await.status, 303);

@@ -172,3 +172,45 @@ async fn a_cancel_of_no_order_or_of_anothers_is_a_recorded_refusal() {
     assert!(world.refusals().await.iter().any(|refusal| refusal.reason.code == "not_its_order"));
     assert_eq!(world.status("first").await, "working");
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_route_of_the_api_leads_to_its_answer() {
+    let world = World::start().await;
+    for route in api::ROUTES {
+        let answered = world.api_as(&Value::Null, route, &json!({})).await;
+        let open = ["GET /", "GET /openapi.json"].contains(&route);
+        assert_eq!(answered.status, if open { 200 } else { 401 }, "{route}: {}", answered.text);
+    }
+    assert_eq!(world.api_as(&Value::Null, "GET /nothing", &json!({})).await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_are_listed_newest_first_and_as_asked_for() {
+    let world = World::with_a_connected_user().await;
+    for order_id in ["z", "y", "x"] {
+        let contract = json!({"symbol": "AAPL", "currency": "USD"});
+        world.place(order_id, &json!({"type": "limit", "limit_price": "186", "contract": contract}));
+        world.deliver_all().await;
+        world.run_for(Duration::from_secs(1)).await;
+    }
+    assert_eq!(world.api("DELETE /orders/{order_id}", &json!({"path": {"order_id": "y"}})).await.status, 202);
+    world.settle().await;
+    let listed = async |query: Value| {
+        let answered = world.api("GET /orders", &json!({"query": query})).await;
+        assert_eq!(answered.status, 200, "{}", answered.text);
+        let orders = answered.json["orders"].as_array().unwrap().clone();
+        orders.iter().map(|order| order["order_id"].as_str().unwrap().to_owned()).collect::<String>()
+    };
+    assert_eq!(listed(json!({})).await, "xyz");
+    assert_eq!(listed(json!({"limit": "1"})).await, "x");
+    assert_eq!(listed(json!({"open": "true"})).await, "xz");
+    assert_eq!(listed(json!({"status": "cancelled,filled"})).await, "y");
+    assert_eq!(listed(json!({"algorithm_id": "self"})).await, "");
+    assert_eq!(listed(json!({"algorithm_id": ALGORITHM})).await, "xyz");
+    let shown = world.api("GET /orders", &json!({})).await.json["orders"][0].clone();
+    assert_eq!(shown["symbol"], "AAPL");
+    let claims = json!({"sub": "service", "algorithm_id": ALGORITHM});
+    let query = json!({"query": {"user_id": simulation::USER, "algorithm_id": "self"}});
+    assert_eq!(world.api_as(&claims, "GET /orders", &query).await.json["orders"], json!([]));
+    assert_eq!(world.api("GET /orders", &json!({"query": {"stauts": "filled"}})).await.status, 400);
+}

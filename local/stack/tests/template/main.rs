@@ -11,7 +11,7 @@ use reading::{Function, Template, mapping, one_or_many, resource_name, text, wor
 use serde_yaml_ng::Value;
 
 /// Every route of the contract: method, path, function, whether it is open to callers without a token.
-const ROUTES: [(&str, &str, &str, bool); 19] = [
+const ROUTES: [(&str, &str, &str, bool); 20] = [
     ("POST", "/connections", "oauth-start", false),
     ("GET", "/oauth/callback", "oauth-callback", true),
     ("GET", "/connections", "api", false),
@@ -134,6 +134,20 @@ fn routes_need_a_token_unless_they_say_otherwise() {
     let configuration = &auth["Authorizers"][default.as_str()]["JwtConfiguration"];
     assert_eq!(text(&configuration["issuer"]), "JwtIssuer");
     assert_eq!(text(&configuration["audience"][0]), "JwtAudience");
+}
+
+#[test]
+fn other_origins_may_call_only_where_the_operator_says_so_and_everybody_only_so_often() {
+    let template = Template::read();
+    let api = &template.0["Resources"]["HttpApi"]["Properties"];
+    let cors = &api["CorsConfiguration"];
+    assert_eq!(one_or_many(&cors["AllowOrigins"]), ["CorsOrigin"]);
+    assert_eq!(text(&template.0["Parameters"]["CorsOrigin"]["Default"]), "https://none.invalid");
+    let methods: BTreeSet<String> = ROUTES.map(|(method, ..)| method.to_owned()).into();
+    assert_eq!(one_or_many(&cors["AllowMethods"]).into_iter().collect::<BTreeSet<_>>(), methods);
+    let settings = &api["DefaultRouteSettings"];
+    assert!(settings["ThrottlingRateLimit"].as_u64().is_some_and(|rate| rate > 0));
+    assert!(settings["ThrottlingBurstLimit"].as_u64().is_some_and(|burst| burst > 0));
 }
 
 #[test]

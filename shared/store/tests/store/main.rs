@@ -7,6 +7,7 @@ mod failures;
 mod intents;
 mod lanes;
 mod limits_support;
+mod listing;
 mod orders;
 mod queues;
 mod refusals;

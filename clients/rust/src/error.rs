@@ -1,0 +1,138 @@
+//! What can go wrong, and what to do about it.
+
+use std::fmt;
+
+use crate::views::{OrderStatus, OrderView};
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Whatever this crate reports.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A message was not sent, because it would be refused. Mend it.
+    #[error(transparent)]
+    InvalidMessage(#[from] InvalidMessage),
+    /// The queue did not confirm a message. It may have arrived all the same: the same message again is safe.
+    #[error("the queue did not confirm {what}. It may have arrived all the same; the same message again is safe")]
+    NotEnqueued {
+        /// Which message.
+        what: String,
+        /// What the SDK said.
+        source: Source,
+    },
+    /// A queue gave no events. Ask again.
+    #[error("the queue of events did not answer")]
+    NoEvents(#[source] Source),
+    /// The API gave no answer. Whether a command took effect is not known; asking again is safe.
+    #[error("{what} got no answer. Asking again is safe")]
+    Unreachable {
+        /// The request.
+        what: String,
+        /// What the network said.
+        source: Source,
+    },
+    /// The API refused (RFC 9457).
+    #[error(transparent)]
+    Problem(#[from] Problem),
+    /// An answer or an event is not what the contract says. A newer client may understand it.
+    #[error("{0}")]
+    UnexpectedAnswer(String),
+    /// The order reached a final status that was not waited for.
+    #[error(transparent)]
+    OrderEnded(#[from] Box<OrderEnded>),
+    /// The time to wait ran out; nothing was changed by that.
+    #[error(transparent)]
+    WaitTimeout(#[from] Box<WaitTimeout>),
+    /// An address, a queue or a token that is needed was not given.
+    #[error("{0}")]
+    NotSetUp(String),
+}
+
+/// One fault of a message.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub struct FieldFault {
+    /// The field, with its path; empty: the whole message.
+    pub field: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for FieldFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(format!("{} {}", self.field, self.message).trim_start())
+    }
+}
+
+/// A message that would be refused, with every fault. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("nothing was sent: {}", written(.faults, "; "))]
+pub struct InvalidMessage {
+    /// The faults.
+    pub faults: Vec<FieldFault>,
+}
+
+impl InvalidMessage {
+    pub(crate) fn one(field: &str, message: String) -> Self {
+        Self { faults: vec![FieldFault { field: field.to_owned(), message }] }
+    }
+}
+
+/// A refusal of the API (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{status} ({code}): {detail}{}", .errors.iter().map(|fault| format!("\n  {fault}")).collect::<String>())]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// A stable word for programs.
+    pub code: String,
+    /// What happened, what it means, and what to do next.
+    pub detail: String,
+    /// Each bad field.
+    pub errors: Vec<FieldFault>,
+}
+
+/// An order that can no longer get where it was awaited.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("the order {} is {}, not {}{}", .order.order_id, .order.status, words(.awaited), why(.order))]
+pub struct OrderEnded {
+    /// The order; its reason says why.
+    pub order: OrderView,
+    /// The statuses that were awaited.
+    pub awaited: Vec<OrderStatus>,
+}
+
+/// An order that was awaited for as long as was said.
+#[derive(Debug, thiserror::Error)]
+#[error("the order {order_id} is not {} yet: {}", words(.awaited), seen(.order.as_ref()))]
+pub struct WaitTimeout {
+    /// The order's id.
+    pub order_id: String,
+    /// The order as it was last seen; `None`: it never was.
+    pub order: Option<OrderView>,
+    /// The statuses that were awaited.
+    pub awaited: Vec<OrderStatus>,
+    /// Why the last look failed, where it did.
+    #[source]
+    pub last_failure: Option<Box<Error>>,
+}
+
+fn written(faults: &[FieldFault], between: &str) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
+}
+
+fn words(statuses: &[OrderStatus]) -> String {
+    statuses.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(" or ")
+}
+
+fn why(order: &OrderView) -> String {
+    order.reason.as_ref().map(|reason| format!(": {} ({})", reason.message, reason.code)).unwrap_or_default()
+}
+
+fn seen(order: Option<&OrderView>) -> String {
+    match order {
+        Some(order) => format!("it is {}{}", order.status, why(order)),
+        None => "it was not seen. It may wait in the queue, or its message was refused \
+                 (`courier refusals list` tells the operator why)"
+            .to_owned(),
+    }
+}

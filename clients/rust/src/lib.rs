@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+mod amount;
+mod api;
+mod checks;
+mod client;
+mod error;
+mod event_queue;
+mod events;
+mod messages;
+mod order_queue;
+mod views;
+
+pub use amount::Amount;
+pub use api::{Api, Token};
+pub use client::{Client, OrdersWanted};
+pub use error::{Error, FieldFault, InvalidMessage, OrderEnded, Problem, WaitTimeout};
+pub use event_queue::EventQueue;
+pub use events::{Change, ConnectionChange, EventReader, OrderChange};
+pub use messages::{
+    Attached, Conid, Contract, ModifyOrder, OrderType, PlaceOrder, Side, StopLoss, Symbol, TakeProfit, TimeInForce,
+    Trail,
+};
+pub use order_queue::OrderQueue;
+pub use views::{ConnectionStatus, ConnectionView, HistoryEntry, OrderStatus, OrderView, Reason};

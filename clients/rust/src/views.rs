@@ -1,0 +1,164 @@
+//! What the API and the events show. New fields may come: what is not known here is left aside.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Where an order is (docs/contract.md, What an order shows).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the status of the contract of the same name")]
+pub enum OrderStatus {
+    Received,
+    Held,
+    Sending,
+    Unknown,
+    Working,
+    PartiallyFilled,
+    Cancelling,
+    Filled,
+    Cancelled,
+    Rejected,
+    Denied,
+    Expired,
+    NotPlaced,
+    NeedsReview,
+}
+
+impl OrderStatus {
+    /// All of them, in the contract's order.
+    pub const ALL: [Self; 14] = [
+        Self::Received,
+        Self::Held,
+        Self::Sending,
+        Self::Unknown,
+        Self::Working,
+        Self::PartiallyFilled,
+        Self::Cancelling,
+        Self::Filled,
+        Self::Cancelled,
+        Self::Rejected,
+        Self::Denied,
+        Self::Expired,
+        Self::NotPlaced,
+        Self::NeedsReview,
+    ];
+    /// Those after which nothing more happens by itself.
+    pub const FINAL: [Self; 7] = [
+        Self::Filled,
+        Self::Cancelled,
+        Self::Rejected,
+        Self::Denied,
+        Self::Expired,
+        Self::NotPlaced,
+        Self::NeedsReview,
+    ];
+
+    /// Whether nothing more happens by itself.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        Self::FINAL.contains(&self)
+    }
+
+    /// The contract's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Held => "held",
+            Self::Sending => "sending",
+            Self::Unknown => "unknown",
+            Self::Working => "working",
+            Self::PartiallyFilled => "partially_filled",
+            Self::Cancelling => "cancelling",
+            Self::Filled => "filled",
+            Self::Cancelled => "cancelled",
+            Self::Rejected => "rejected",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::NotPlaced => "not_placed",
+            Self::NeedsReview => "needs_review",
+        }
+    }
+}
+
+impl fmt::Display for OrderStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the status of the contract of the same name")]
+pub enum ConnectionStatus {
+    Pending,
+    Connected,
+    NeedsConsent,
+    Disconnected,
+}
+
+/// Why something is as it is: a code for programs, a message for people.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "the type says it")]
+pub struct Reason {
+    pub code: String,
+    pub message: String,
+}
+
+/// One change of an order's status.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "each is the field of the contract of the same name")]
+pub struct HistoryEntry {
+    pub at: Timestamp,
+    pub status: OrderStatus,
+    pub reason: Option<Reason>,
+}
+
+/// An order. Without account and ticket: its message could not be read.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[expect(missing_docs, reason = "each is the field of the contract of the same name")]
+pub struct OrderView {
+    pub order_id: String,
+    pub user_id: String,
+    pub algorithm_id: String,
+    pub account_id: Option<String>,
+    pub status: OrderStatus,
+    pub symbol: Option<String>,
+    pub quantity: Option<Decimal>,
+    pub cash_quantity: Option<Decimal>,
+    pub filled_quantity: Decimal,
+    pub average_price: Option<Decimal>,
+    pub broker_order_ids: Vec<String>,
+    pub client_order_id: String,
+    pub reason: Option<Reason>,
+    pub good_until: Option<Timestamp>,
+    pub ticket: Option<Value>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub history: Vec<HistoryEntry>,
+}
+
+impl OrderView {
+    /// Whether it is, or has been, in this status.
+    #[must_use]
+    pub fn has_been(&self, status: OrderStatus) -> bool {
+        self.status == status || self.history.iter().any(|entry| entry.status == status)
+    }
+}
+
+/// A connection.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "each is the field of the contract of the same name")]
+pub struct ConnectionView {
+    pub connection_id: String,
+    pub user_id: String,
+    pub status: ConnectionStatus,
+    pub environment: Option<String>,
+    pub accounts: Vec<String>,
+    pub last_error: Option<Reason>,
+}

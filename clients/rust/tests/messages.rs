@@ -1,0 +1,118 @@
+//! What this client writes is what the server reads: both are held to the examples beside the schema.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use axum::Router;
+use axum::extract::State;
+use courier_client::{Client, Error, ModifyOrder, OrderQueue, PlaceOrder};
+use domain::Command;
+use serde_json::{Map, Value, json};
+
+/// A queue on this machine, which keeps what it is sent.
+#[derive(Clone, Default)]
+struct Queue(Arc<Mutex<Vec<Value>>>);
+
+impl Queue {
+    async fn start() -> (Self, OrderQueue) {
+        let queue = Self::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(Self::take).with_state(queue.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let configuration = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(&url)
+            .http_client(aws_smithy_http_client::Builder::new().build_http());
+        let sqs = aws_sdk_sqs::Client::from_conf(configuration.build());
+        (queue, OrderQueue::new(sqs, &format!("{url}/orders.fifo")))
+    }
+
+    async fn take(State(queue): State<Self>, body: String) -> String {
+        let sent: Value = serde_json::from_str(&body).unwrap();
+        queue.0.lock().unwrap().push(sent);
+        json!({"MessageId": "m-1"}).to_string()
+    }
+
+    fn sent(&self) -> Vec<Value> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+fn examples(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/examples").join(folder);
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let examples: Vec<_> =
+        files.map(|file| (file.display().to_string(), std::fs::read_to_string(file).unwrap())).collect();
+    assert!(examples.len() > 20, "{}", folder.display());
+    examples
+}
+
+/// Sends what the example says, as a user of this crate would. `None`: it cannot even be said.
+async fn send(queue: &OrderQueue, example: &str) -> Option<Result<(), Error>> {
+    let mut fields: Map<String, Value> = serde_json::from_str(example).ok()?;
+    let mut take = |name: &str| fields.remove(name)?.as_str().map(str::to_owned);
+    (take("schema")? == "courier.order/1").then_some(())?;
+    let (command, user_id, algorithm_id) = (take("command")?, take("user_id")?, take("algorithm_id")?);
+    let client = match Client::new(&user_id, &algorithm_id, Some(queue.clone()), None) {
+        Ok(client) => client,
+        Err(error) => return Some(Err(error)),
+    };
+    let fields = Value::Object(fields);
+    match command.as_str() {
+        "place" => Some(client.place(&serde_json::from_value::<PlaceOrder>(fields).ok()?).await),
+        "modify" => Some(client.modify(&serde_json::from_value::<ModifyOrder>(fields).ok()?).await),
+        "cancel" if fields.as_object()?.len() == 1 => Some(client.cancel(fields["order_id"].as_str()?).await),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn every_valid_example_is_sent_and_the_server_reads_the_same_in_it() {
+    let (queue, orders) = Queue::start().await;
+    for (file, example) in examples("valid") {
+        send(&orders, &example).await.unwrap_or_else(|| panic!("{file} cannot be said")).unwrap();
+        let sent = queue.sent();
+        let body = sent[0]["MessageBody"].as_str().unwrap();
+        assert_eq!(Command::parse(body).unwrap(), Command::parse(&example).unwrap(), "{file}");
+        let said: Value = serde_json::from_str(&example).unwrap();
+        assert_eq!(sent[0]["MessageGroupId"], said["user_id"], "{file}");
+    }
+}
+
+#[tokio::test]
+async fn no_invalid_example_is_sent() {
+    let (queue, orders) = Queue::start().await;
+    for (file, example) in examples("invalid") {
+        let outcome = send(&orders, &example).await;
+        for sent in queue.sent() {
+            // What can be said here only in another form is another message, and one that the server reads.
+            let body = sent["MessageBody"].as_str().unwrap();
+            assert!(Command::parse(body).is_ok(), "{file} was sent as {body}");
+            let said: Value = serde_json::from_str(&example).unwrap();
+            assert_ne!(serde_json::from_str::<Value>(body).unwrap(), said, "{file}");
+        }
+        assert!(!matches!(outcome, Some(Err(Error::NotEnqueued { .. }))), "{file}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_order_is_one_message_to_the_queue_and_every_cancel_is_its_own() {
+    let (queue, orders) = Queue::start().await;
+    let client = Client::new("u-7", "a", Some(orders), None).unwrap();
+    let contract = courier_client::Contract::conid(265_598);
+    let order = PlaceOrder::market("o-1", "DU1", contract, courier_client::Side::Buy, "10".parse().unwrap());
+    for _ in 0..2 {
+        client.place(&order).await.unwrap();
+        client.cancel("o-1").await.unwrap();
+    }
+    let sent = queue.sent();
+    let ids: Vec<&Value> = sent.iter().map(|sent| &sent["MessageDeduplicationId"]).collect();
+    assert_eq!(ids[0], ids[2]);
+    assert_ne!(ids[1], ids[3]);
+}
