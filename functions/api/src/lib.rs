@@ -69,6 +69,7 @@ impl Api {
                     route = request.route_key,
                     status = problem.status,
                     code = problem.code,
+                    forged = trading::is_forgery(&problem.code),
                     "a request was refused"
                 );
                 problem.into()

@@ -10,7 +10,8 @@ use sessions::End;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start().await;
-    let (connections, tokens, broker) = (parts.connections()?, parts.tokens().await?, parts.api()?);
+    let keys = parts.sealing_keys().await?;
+    let (connections, tokens, broker) = (parts.connections()?, parts.tokens(&keys), parts.api()?);
     let function = Api {
         end: End {
             connections: connections.clone(),
@@ -25,8 +26,9 @@ async fn main() -> Result<(), Error> {
         tokens,
         broker,
     };
-    let function = &function;
+    let (function, keys) = (&function, &keys);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {
+        keys.refresh().await;
         Ok::<_, Error>(function.handle(&event.payload).await)
     }))
     .await

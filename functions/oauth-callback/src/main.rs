@@ -10,18 +10,21 @@ use sessions::Complete;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start().await;
+    let keys = parts.sealing_keys().await?;
+    let own_arn = environment::optional("COURIER_ENCRYPTION_KEY_SECRET_ARN");
     let function = OauthCallback {
-        consumer: parts.consumer(parts.api()?)?,
+        consumer: parts.consumer(parts.api()?)?.with_encryption_key(own_arn),
         complete: Complete {
             connections: parts.connections()?,
             attempts: parts.attempts()?,
-            tokens: parts.tokens().await?,
+            tokens: parts.tokens(&keys),
             clock: Arc::clone(&parts.clock),
         },
         return_url: environment::optional("COURIER_RETURN_URL"),
     };
-    let function = &function;
+    let (function, keys) = (&function, &keys);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {
+        keys.refresh().await;
         Ok::<_, Error>(function.handle(&event.payload).await)
     }))
     .await

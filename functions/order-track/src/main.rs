@@ -7,9 +7,12 @@ use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let function = OrderTrack { desk: Parts::start().await.desk().await? };
-    let function = &function;
+    let parts = Parts::start().await;
+    let keys = parts.sealing_keys().await?;
+    let function = OrderTrack { desk: parts.desk(&keys)? };
+    let (function, keys) = (&function, &keys);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        keys.refresh().await;
         let deadline = platform::deadline(&event.context);
         function.handle(event.payload, &event.context.request_id, deadline).await
     }))

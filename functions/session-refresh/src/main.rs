@@ -11,20 +11,22 @@ use sessions::Renew;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start().await;
+    let keys = parts.sealing_keys().await?;
     let function = SessionRefresh {
         consumer: parts.consumer(parts.api()?)?,
         renew: Renew {
             connections: parts.connections()?,
             lanes: parts.lanes()?,
-            tokens: parts.tokens().await?,
+            tokens: parts.tokens(&keys),
             order_queue: parts.order_queue()?,
             session_queue: parts.session_queue()?,
             clock: Arc::clone(&parts.clock),
         },
         clock: Arc::clone(&parts.clock),
     };
-    let function = &function;
+    let (function, keys) = (&function, &keys);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        keys.refresh().await;
         let deadline = platform::deadline(&event.context);
         function.handle(event.payload, &event.context.request_id, deadline).await
     }))

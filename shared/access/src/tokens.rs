@@ -71,6 +71,24 @@ impl Tokens {
         Ok(SealedLiveSessionToken { sealed, issued_at: now, expires_at: proved.expires_at })
     }
 
+    /// Seals what a consent gave once more, if that was done with a key that goes: so a rotated key can leave with the
+    /// next one.
+    pub fn seal_anew(&self, connection: &mut Connection) -> Result<(), SealError> {
+        let Some(mut tokens) = connection.tokens.clone() else { return Ok(()) };
+        for (sealed, purpose) in [
+            (&mut tokens.access_token, Purpose::AccessToken),
+            (&mut tokens.access_token_secret, Purpose::AccessTokenSecret),
+        ] {
+            if !self.sealer.is_current(sealed) {
+                let secret = self.open(connection, sealed, purpose)?;
+                let (user_id, connection_id) = (&connection.user_id, &connection.connection_id);
+                *sealed = self.sealer.seal(&secret, purpose, user_id, connection_id, &*self.entropy)?;
+            }
+        }
+        connection.tokens = Some(tokens);
+        Ok(())
+    }
+
     /// The consent of a connection in a consumer's hands: what makes live session tokens.
     pub fn grant(&self, connection: &Connection, consumer: &Consumer) -> Result<Grant, TokensUnusable> {
         let tokens = connection.tokens.as_ref().ok_or(TokensUnusable::None)?;

@@ -7,6 +7,7 @@ pub mod environment;
 mod http_event;
 mod parts;
 mod problem;
+mod sealing_key;
 mod system;
 pub mod telemetry;
 
@@ -15,4 +16,5 @@ pub use deadline::deadline;
 pub use http_event::{Caller, HttpRequest, HttpResponse};
 pub use parts::{CannotStart, Parts};
 pub use problem::Problem;
+pub use sealing_key::{NoSealingKey, SealingKeySource};
 pub use system::{SystemClock, SystemEntropy};

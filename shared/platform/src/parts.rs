@@ -6,13 +6,12 @@ use std::sync::Arc;
 use access::Tokens;
 use aws_config::SdkConfig;
 use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
-use domain::{Clock, Entropy, Region, Secret};
-use store::{
-    Attempts, Connections, Database, Lanes, OrderQueue, Orders, Rules, Sealer, SealingKeys, SessionQueue, TrackQueue,
-};
+use domain::{Clock, Entropy, Region};
+use store::{Attempts, Connections, Database, Lanes, OrderQueue, Orders, Rules, SessionQueue, TrackQueue};
 
-use crate::consumer::{ConsumerSource, read_secret};
+use crate::consumer::ConsumerSource;
 use crate::environment::{BadSetting, optional, required, required_url};
+use crate::sealing_key::{NoSealingKey, SealingKeySource};
 use crate::system::{SystemClock, SystemEntropy};
 
 /// Calls of one session in a second, where nothing else is set: the least that IBKR's documents name (pacing).
@@ -37,15 +36,8 @@ pub enum CannotStart {
     #[error(transparent)]
     Setting(#[from] BadSetting),
     /// The sealing key was not read.
-    #[error(
-        "the sealing key {arn} was not read ({problem}); the template makes it, and grants this function to read it"
-    )]
-    SealingKey {
-        /// The secret.
-        arn: String,
-        /// What is wrong.
-        problem: String,
-    },
+    #[error(transparent)]
+    SealingKey(#[from] NoSealingKey),
     /// The client of the broker could not be made.
     #[error("the client of the broker could not be made: {0}")]
     Transport(String),
@@ -132,22 +124,22 @@ impl Parts {
         })
     }
 
-    /// The consumer's secret, for who may read it.
+    /// The consumer's secret, for who may read it. The encryption key in it, or beside it, is for one function alone.
     pub fn consumer(&self, api: Api) -> Result<ConsumerSource, BadSetting> {
         let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
         Ok(ConsumerSource::new(client, required("COURIER_CONSUMER_SECRET_ARN")?, api))
     }
 
-    /// What seals and opens tokens.
-    pub async fn tokens(&self) -> Result<Tokens, CannotStart> {
-        let arn = required("COURIER_SEALING_KEY_SECRET_ARN")?;
+    /// The keys that tokens are sealed with.
+    pub async fn sealing_keys(&self) -> Result<SealingKeySource, CannotStart> {
         let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
-        let broken = |problem: String| CannotStart::SealingKey { arn: arn.clone(), problem };
-        let text = read_secret(&client, &arn).await.map_err(|error| broken(error.to_string()))?;
-        let text = text.ok_or_else(|| broken("it is empty".to_owned()))?;
-        let keys = SealingKeys { current: Secret::new(text), previous: None };
-        let sealer = Sealer::new(&keys).map_err(|error| broken(error.to_string()))?;
-        Ok(Tokens::new(Arc::new(sealer), Arc::clone(&self.entropy)))
+        Ok(SealingKeySource::load(client, required("COURIER_SEALING_KEY_SECRET_ARN")?).await?)
+    }
+
+    /// What seals and opens tokens with these keys.
+    #[must_use]
+    pub fn tokens(&self, keys: &SealingKeySource) -> Tokens {
+        Tokens::new(keys.sealer(), Arc::clone(&self.entropy))
     }
 
     /// What puts orders on record.
@@ -156,14 +148,14 @@ impl Parts {
     }
 
     /// What takes recorded orders to the broker.
-    pub async fn desk(&self) -> Result<trading::Desk, CannotStart> {
+    pub fn desk(&self, keys: &SealingKeySource) -> Result<trading::Desk, CannotStart> {
         Ok(trading::Desk {
             intake: self.intake()?,
             connections: self.connections()?,
             lanes: self.lanes()?,
             session_queue: self.session_queue()?,
             track_queue: self.track_queue()?,
-            tokens: self.tokens().await?,
+            tokens: self.tokens(keys),
             api: self.api()?,
             questions: trading::QuestionPolicy::standard()?,
             contracts: trading::KnownContracts::default(),

@@ -169,6 +169,7 @@ impl Renew {
         if let Some(tokens) = &mut connection.value.tokens {
             tokens.live_session_token = Some(sealed);
         }
+        self.tokens.seal_anew(&mut connection.value)?;
         connection.value.next_renewal_at = next_renewal(&connection.value);
         connection.value.last_error = None;
         connection.value.refused_since = None;

@@ -3,6 +3,9 @@
 //! AES-256-GCM (NIST SP 800-38D) under a key derived by HKDF-SHA256 (RFC 5869). What is sealed is bound to its
 //! purpose, its user and its connection, so a row moved elsewhere does not open.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use base64::Engine;
@@ -84,8 +87,13 @@ pub enum SealError {
     Malformed,
 }
 
-/// Seals and opens. Make it once.
+/// Seals and opens. Make it once; its keys can be replaced while it is in use.
 pub struct Sealer {
+    keys: RwLock<Arc<Keys>>,
+    missed_a_key: AtomicBool,
+}
+
+struct Keys {
     current: SealingKey,
     previous: Option<SealingKey>,
 }
@@ -98,8 +106,28 @@ struct SealingKey {
 impl Sealer {
     /// Derives the keys.
     pub fn new(keys: &SealingKeys) -> Result<Self, SealError> {
-        let previous = keys.previous.as_ref().map(SealingKey::derive).transpose()?;
-        Ok(Self { current: SealingKey::derive(&keys.current)?, previous })
+        Ok(Self { keys: RwLock::new(Arc::new(Keys::derive(keys)?)), missed_a_key: AtomicBool::new(false) })
+    }
+
+    /// Takes other keys from now on: those of a secret that was rotated.
+    pub fn replace(&self, keys: &SealingKeys) -> Result<(), SealError> {
+        let keys = Arc::new(Keys::derive(keys)?);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.missed_a_key.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether something was to be opened, since the keys were last replaced, that was sealed with another key: they
+    /// may have been rotated meanwhile.
+    #[must_use]
+    pub fn missed_a_key(&self) -> bool {
+        self.missed_a_key.load(Ordering::Relaxed)
+    }
+
+    /// Whether this text is long enough to derive a key from.
+    #[must_use]
+    pub fn makes_a_key(text: &Secret) -> bool {
+        text.expose().chars().count() >= SEALING_SECRET_CHARACTERS_MIN
     }
 
     /// Seals a secret of a user's connection, with the current key.
@@ -116,8 +144,9 @@ impl Sealer {
         let bound = bound_to(purpose, user_id, connection_id);
         let payload = Payload { msg: secret.expose().as_bytes(), aad: &bound };
         // Only a text of more than 64 GB cannot be sealed.
-        let ciphertext = self.current.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::Malformed)?;
-        Ok(Sealed(STANDARD.encode([&self.current.id[..], &nonce, &ciphertext].concat())))
+        let key = &self.keys().current;
+        let ciphertext = key.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::Malformed)?;
+        Ok(Sealed(STANDARD.encode([&key.id[..], &nonce, &ciphertext].concat())))
     }
 
     /// Opens what was sealed as exactly this, with the current key or the previous one.
@@ -129,7 +158,8 @@ impl Sealer {
         connection_id: &ConnectionId,
     ) -> Result<Secret, SealError> {
         let (key_id, nonce, ciphertext) = parts_of(sealed)?;
-        let key = self.key(key_id)?;
+        let keys = self.keys();
+        let key = keys.find(key_id).inspect_err(|_| self.missed_a_key.store(true, Ordering::Relaxed))?;
         let bound = bound_to(purpose, user_id, connection_id);
         let payload = Payload { msg: &ciphertext, aad: &bound };
         let plain = key.cipher.decrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::NotOfThisRow)?;
@@ -145,10 +175,21 @@ impl Sealer {
     /// Whether the current key sealed it; if not, seal it again at the next occasion, so that the previous key can go.
     #[must_use]
     pub fn is_current(&self, sealed: &Sealed) -> bool {
-        parts_of(sealed).is_ok_and(|(key_id, ..)| key_id == self.current.id)
+        parts_of(sealed).is_ok_and(|(key_id, ..)| key_id == self.keys().current.id)
     }
 
-    fn key(&self, id: [u8; KEY_ID_BYTES]) -> Result<&SealingKey, SealError> {
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Keys {
+    fn derive(keys: &SealingKeys) -> Result<Self, SealError> {
+        let previous = keys.previous.as_ref().map(SealingKey::derive).transpose()?;
+        Ok(Self { current: SealingKey::derive(&keys.current)?, previous })
+    }
+
+    fn find(&self, id: [u8; KEY_ID_BYTES]) -> Result<&SealingKey, SealError> {
         let at_hand = || [Some(&self.current), self.previous.as_ref()].into_iter().flatten();
         at_hand().find(|key| key.id == id).ok_or_else(|| SealError::KeyMissing {
             needed: hex::encode(id),
@@ -159,15 +200,14 @@ impl Sealer {
 
 impl std::fmt::Debug for Sealer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Sealer({})", hex::encode(self.current.id))
+        write!(formatter, "Sealer({})", hex::encode(self.keys().current.id))
     }
 }
 
 impl SealingKey {
     fn derive(secret: &Secret) -> Result<Self, SealError> {
-        let characters = secret.expose().chars().count();
-        let too_short = SealError::SecretTooShort { characters };
-        if characters < SEALING_SECRET_CHARACTERS_MIN {
+        let too_short = SealError::SecretTooShort { characters: secret.expose().chars().count() };
+        if !Sealer::makes_a_key(secret) {
             return Err(too_short);
         }
         let mut key = Zeroizing::new([0; KEY_BYTES]);

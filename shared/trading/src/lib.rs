@@ -18,12 +18,13 @@ mod price_steps;
 mod questions;
 mod receive;
 mod record;
+mod reduce;
 mod review;
 mod send;
 mod session;
 mod track;
 
-pub use authority::Sender;
+pub use authority::{Sender, is_forgery};
 pub use calendar::{Calendar, CalendarUnreadable};
 pub use desk::{Desk, Intake};
 pub use dialogue::ANSWER_ROUNDS_MAX;

@@ -8,7 +8,7 @@ use domain::{
 use sha2::{Digest, Sha256};
 use store::{Inserted, StoreError, Versioned, Wake};
 
-use crate::authority::{Sender, granted, speaks_for};
+use crate::authority::{Sender, granted, is_forgery, speaks_for};
 use crate::desk::Intake;
 
 /// A message as the queue hands it over.
@@ -222,6 +222,7 @@ impl Intake {
             sender_id = message.sender_id,
             code = reason.code,
             reason = reason.message,
+            forged = is_forgery(&reason.code),
             "a message was refused"
         );
         let refusal = Refusal {
