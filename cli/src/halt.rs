@@ -53,11 +53,7 @@ async fn run_show(user: Option<domain::UserId>, stack: &StackArguments) -> Resul
 }
 
 /// Sets a halt, on or off.
-pub(crate) async fn set(
-    rules: &Rules,
-    scope: &HaltScope,
-    halt: Halt,
-) -> Result<ShownHalt, CourierError> {
+pub(crate) async fn set(rules: &Rules, scope: &HaltScope, halt: Halt) -> Result<ShownHalt, CourierError> {
     rules.put_halt(scope, &halt).await?;
     Ok(ShownHalt { scope: scope.to_string(), halt })
 }

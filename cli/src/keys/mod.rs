@@ -92,7 +92,9 @@ pub(crate) async fn run_part(arguments: &StackArguments) -> Result<(), CourierEr
         return Ok(());
     }
     print(&arn);
-    tell("The encryption key is there, and in the consumer's secret no more. The functions read it within five minutes.");
+    tell(
+        "The encryption key is there, and in the consumer's secret no more. The functions read it within five minutes.",
+    );
     Ok(())
 }
 

@@ -93,7 +93,9 @@ impl Functions {
             callback: Worker::new(ground, "oauth-callback").sealing(Worker::callback).await,
             refresh: Worker::new(ground, "session-refresh").sealing(Worker::refresh).await,
             submit: Worker::new(ground, "order-submit").sealing(Worker::submit).await,
-            track: Worker::new(ground, "order-track").sealing(|worker, tokens| OrderTrack { desk: worker.desk(tokens) }).await,
+            track: Worker::new(ground, "order-track")
+                .sealing(|worker, tokens| OrderTrack { desk: worker.desk(tokens) })
+                .await,
             api: Worker::new(ground, "api").sealing(Worker::api).await,
             events: OrderEvents { client: ground.bus.client(ground.rights.of("order-events")), bus: BUS.to_owned() },
         }

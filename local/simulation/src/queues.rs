@@ -153,7 +153,20 @@ impl Queues {
 
     /// When the next message can be seen; `None`: there is none.
     pub(crate) fn next_visible_at(&self) -> Option<Timestamp> {
-        self.state.lock().unwrap().messages.iter().map(|message| message.visible_at).min()
+        let state = self.state.lock().unwrap();
+        let mut groups: Vec<(QueueName, &str)> = Vec::new();
+        let mut next: Option<Timestamp> = None;
+        for message in &state.messages {
+            if let Some(group) = &message.group {
+                // Behind a message that is in flight its whole group waits.
+                if groups.contains(&(message.queue, group)) {
+                    continue;
+                }
+                groups.push((message.queue, group));
+            }
+            next = Some(next.map_or(message.visible_at, |at| at.min(message.visible_at)));
+        }
+        next
     }
 
     /// The messages that are in the queues.

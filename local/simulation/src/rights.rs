@@ -55,7 +55,12 @@ struct Template {
 #[must_use]
 pub fn unused_rights(used: &BTreeSet<Right>) -> Vec<Right> {
     let template = &*TEMPLATE;
-    template.allowed.iter().filter(|right| !used.contains(right) && !template.needed_by_lambda.contains(right)).cloned().collect()
+    template
+        .allowed
+        .iter()
+        .filter(|right| !used.contains(right) && !template.needed_by_lambda.contains(right))
+        .cloned()
+        .collect()
 }
 
 /// The rights that Lambda needs for the triggers and logs of the functions, and that the template does not give.
@@ -170,7 +175,10 @@ impl Template {
                 "SQS" => need(&POLL, &resource_name(&of_event["Queue"])),
                 "DynamoDB" => {
                     need(&STREAM, &resource_name(&of_event["Stream"]));
-                    need(&["sqs:SendMessage"], &resource_name(&of_event["DestinationConfig"]["OnFailure"]["Destination"]));
+                    need(
+                        &["sqs:SendMessage"],
+                        &resource_name(&of_event["DestinationConfig"]["OnFailure"]["Destination"]),
+                    );
                 }
                 _ => {}
             }

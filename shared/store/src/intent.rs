@@ -1,6 +1,8 @@
 //! The intent: what is written, and checked with it, before a byte of an order leaves.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use domain::{AlgorithmId, Beyond, Grant, Order};
 
 use crate::database::{Attributes, WRITE_ID, number, text, text_of};

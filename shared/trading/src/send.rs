@@ -52,7 +52,9 @@ impl Lane<'_> {
         let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
         match self.intend(order, Act::Place, guards).await? {
             Ok(()) => self.carry_out(order, &way.session, &request, way.conid).await,
-            Err(IntentRefused::OnlyReducing(halt)) => Box::pin(self.send_if_reducing(order, way, &request, &halt)).await,
+            Err(IntentRefused::OnlyReducing(halt)) => {
+                Box::pin(self.send_if_reducing(order, way, &request, &halt)).await
+            }
             Err(refused) => self.refused_intent(order, refused).await,
         }
     }

@@ -85,7 +85,9 @@ async fn a_return_after_ten_minutes_is_refused_with_the_reason() {
 #[tokio::test(start_paused = true)]
 async fn a_wrong_encryption_key_is_named_as_the_likely_cause_and_nothing_is_kept() {
     let mut world = World::start().await;
-    world.replace_consumer_secret(|secret| secret["private_encryption_pem"] = secret["private_signature_pem"].clone()).await;
+    world
+        .replace_consumer_secret(|secret| secret["private_encryption_pem"] = secret["private_signature_pem"].clone())
+        .await;
     let begun = world.begin().await;
     let answered = world.come_back(&world.consent(&begun), Some(&begun.cookie)).await;
     assert_eq!(answered.status, 502);

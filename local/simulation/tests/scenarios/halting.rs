@@ -8,8 +8,9 @@ use paper_broker::QuestionRules;
 use serde_json::{Value, json};
 use simulation::{ALGORITHM, SENDER, USER, World};
 use store::HaltScope;
+use tokio::time::Instant;
 
-const ORDERS: usize = 80;
+const ORDERS: usize = 40;
 const OTHER: &str = "u-8";
 const OTHERS_ACCOUNT: &str = "DU0000011";
 
@@ -70,32 +71,40 @@ fn intended(world: &World, users: &[&str]) -> BTreeSet<String> {
     rows.iter().filter_map(of).collect()
 }
 
+/// One of several workers, each with its own messages in hand.
+async fn work(world: &World, time: Duration) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        world.deliver_all().await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn from_a_halts_answer_on_no_order_of_its_scope_gets_an_intent_and_none_is_sent_without_one() {
-    for (over, stopped) in [
-        (Over::Everything, &[USER, OTHER][..]),
-        (Over::TheAlgorithm, &[USER, OTHER]),
-        (Over::OneUser, &[USER]),
-        (Over::OneGrant, &[USER]),
+    for (over, stopped, after_milliseconds) in [
+        (Over::Everything, &[USER, OTHER][..], 1_000),
+        (Over::TheAlgorithm, &[USER, OTHER], 1_350),
+        (Over::OneUser, &[USER], 1_700),
+        (Over::OneGrant, &[USER], 2_050),
     ] {
-        for after_milliseconds in [500, 3_000, 3_750] {
-            let world = crowded_world().await;
-            let worker = || world.run_for(Duration::from_mins(3));
-            let halted = async {
-                tokio::time::sleep(Duration::from_millis(after_milliseconds)).await;
-                halt(&world, over).await;
-                intended(&world, stopped)
-            };
-            let (before, ..) = tokio::join!(halted, worker(), worker(), worker(), worker());
-            let sent: BTreeSet<String> = world.broker().ledger().into_iter().filter_map(|entry| entry.client_order_id).collect();
-            let after = intended(&world, stopped);
-            assert_eq!(after, before, "{over:?}: an intent came after the halt's answer");
-            assert!(!before.is_empty() && before.len() < ORDERS * stopped.len(), "{over:?}: {} orders", before.len());
-            assert!(before.is_subset(&sent), "{over:?}: an intent was not carried out");
-            let others = ORDERS * (2 - stopped.len());
-            assert_eq!(sent.len(), before.len() + others, "{over:?}");
-            let code = if matches!(over, Over::OneGrant) { "no_grant" } else { "halted" };
-            assert_eq!(world.status(&format!("order-{}", ORDERS - 1)).await, format!("denied: {code}"));
-        }
+        let world = crowded_world().await;
+        let worker = || work(&world, Duration::from_secs(20));
+        let halted = async {
+            tokio::time::sleep(Duration::from_millis(after_milliseconds)).await;
+            halt(&world, over).await;
+            intended(&world, stopped)
+        };
+        let (before, ..) = tokio::join!(halted, worker(), worker(), worker(), worker());
+        let ledger = world.broker().ledger().into_iter();
+        let sent: BTreeSet<String> = ledger.filter_map(|entry| entry.client_order_id).collect();
+        let after = intended(&world, stopped);
+        assert_eq!(after, before, "{over:?}: an intent came after the halt's answer");
+        assert!(!before.is_empty() && before.len() < ORDERS * stopped.len(), "{over:?}: {} orders", before.len());
+        assert!(before.is_subset(&sent), "{over:?}: an intent was not carried out");
+        let others = ORDERS * (2 - stopped.len());
+        assert_eq!(sent.len(), before.len() + others, "{over:?}");
+        let code = if matches!(over, Over::OneGrant) { "no_grant" } else { "halted" };
+        assert_eq!(world.status(&format!("order-{}", ORDERS - 1)).await, format!("denied: {code}"));
     }
 }

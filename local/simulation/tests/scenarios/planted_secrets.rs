@@ -30,7 +30,11 @@ impl Written {
     /// panic says.
     fn catch(&self) -> tracing::subscriber::DefaultGuard {
         let writer = self.clone();
-        let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).with_max_level(tracing::Level::DEBUG).finish();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_writer(move || writer.clone())
+            .with_env_filter(platform::telemetry::filter("debug"))
+            .finish();
         tracing::subscriber::set_default(subscriber)
     }
 
@@ -142,7 +146,8 @@ async fn planted_secrets_appear_nowhere_in_a_whole_run() {
     let _guard = written.catch();
     let world = World::start().await;
     connect(&world, &written, &mut planted).await;
-    let grant = json!({"path": {"algorithm_id": simulation::ALGORITHM}, "body": {"account_ids": [simulation::ACCOUNT]}});
+    let grant =
+        json!({"path": {"algorithm_id": simulation::ALGORITHM}, "body": {"account_ids": [simulation::ACCOUNT]}});
     written.answer(&world.api("PUT /grants/{algorithm_id}", &grant).await);
     trade(&world, &written).await;
     note_what_is_left(&world, &written).await;

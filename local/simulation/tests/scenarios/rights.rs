@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use paper_broker::{Fault, FaultKind};
 use serde_json::{Value, json};
-use simulation::{ACCOUNT, ALGORITHM, Right, USER, World, rights_that_lambda_lacks, unused_rights};
+use simulation::{ACCOUNT, ALGORITHM, CrashPoint, Right, USER, World, rights_that_lambda_lacks, unused_rights};
 
 fn limit() -> Value {
     json!({"type": "limit", "limit_price": "186"})
@@ -59,7 +59,7 @@ async fn of_orders() -> BTreeSet<Right> {
     for route in ["GET /orders", "GET /orders/{order_id}", "GET /grants", "GET /limits", "GET /halt"] {
         call(&world, route, json!({"path": path})).await;
     }
-    call(&world, "PUT /halt", json!({"body": {"halted": true}})).await;
+    call(&world, "PUT /halt", json!({"body": {"halted": true, "cancel_working": true}})).await;
     call(&world, "DELETE /orders/{order_id}", json!({"path": path})).await;
     call(&world, "DELETE /grants/{algorithm_id}", json!({"path": {"algorithm_id": ALGORITHM}})).await;
     world.run_for(Duration::from_mins(2)).await;
@@ -67,17 +67,33 @@ async fn of_orders() -> BTreeSet<Right> {
     world.rights_used()
 }
 
-/// Sessions that orders ask for, and users whose lane is taken.
+/// Sessions that end under an order or under a look, and a broker that was asked too much.
 async fn of_sessions() -> BTreeSet<Right> {
     let world = World::with_a_connected_user().await;
-    world.broker().add_fault(Fault::next("POST", "/iserver/account/*/orders", FaultKind::Gone));
-    world.place("first", &limit());
-    world.run_for(Duration::from_mins(3)).await;
-    let command = world.place_command("second", &limit());
-    let other = world.place_command("third", &limit());
-    let (one, two) = ([command], [other]);
-    tokio::join!(world.submit_now(&one), world.submit_now(&two));
-    world.run_for(Duration::from_mins(3)).await;
+    let fault = |method, path, kind| world.broker().add_fault(Fault::next(method, path, kind));
+    for (number, kind) in [FaultKind::Unauthorized, FaultKind::Gone].into_iter().enumerate() {
+        fault("POST", "/iserver/account/*/orders", kind.clone());
+        world.place(&format!("first-{number}"), &limit());
+        world.run_for(Duration::from_secs(40)).await;
+        fault("GET", "/iserver/account/orders", kind);
+        world.run_for(Duration::from_secs(40)).await;
+    }
+    fault("GET", "/iserver/account/orders", FaultKind::TooManyRequests);
+    world.run_for(Duration::from_mins(11)).await;
+    fault("POST", "/iserver/account/*/orders", FaultKind::TooManyRequests);
+    world.place("last", &limit());
+    world.settle().await;
+    world.rights_used()
+}
+
+/// A lane whose holder vanished, and that a worker takes over before the tracker comes.
+async fn of_a_vanished_worker() -> BTreeSet<Right> {
+    let world = World::with_a_connected_user().await;
+    world.crash_at(CrashPoint::AfterWrite { with: "TransactWriteItems" });
+    world.place("vanished", &limit());
+    world.deliver_all().await;
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    assert_eq!(world.submit_now(&[world.place_command("next", &limit())]).await, Some(Vec::new()));
     world.rights_used()
 }
 
@@ -86,6 +102,7 @@ async fn no_right_of_the_template_goes_unused() {
     let mut used = of_connections().await;
     used.extend(of_orders().await);
     used.extend(of_sessions().await);
+    used.extend(of_a_vanished_worker().await);
     assert_eq!(unused_rights(&used), []);
 }
 

@@ -83,7 +83,8 @@ pub(crate) async fn start() -> World {
         put(&world, person, "PUT /limits", &json!({"body": {"max_open_orders": 1_000}})).await;
         for (order_id, algorithm_id) in orders_of(person) {
             let body = limit_order(person, &order_id, algorithm_id);
-            let asker = if algorithm_id == "self" { Asker::User(person.user_id) } else { Asker::Algorithm(algorithm_id) };
+            let asker =
+                if algorithm_id == "self" { Asker::User(person.user_id) } else { Asker::Algorithm(algorithm_id) };
             let placed = world.api_as(&asker.claims(), "POST /orders", &json!({"body": body})).await;
             assert_eq!(placed.status, 202, "{}", placed.text);
         }
@@ -96,7 +97,8 @@ pub(crate) async fn start() -> World {
 
 async fn grant(world: &World, person: &Person, algorithm_id: &str, status: &str) {
     let body = json!({"account_ids": [person.account], "status": status});
-    put(world, person, "PUT /grants/{algorithm_id}", &json!({"path": {"algorithm_id": algorithm_id}, "body": body})).await;
+    put(world, person, "PUT /grants/{algorithm_id}", &json!({"path": {"algorithm_id": algorithm_id}, "body": body}))
+        .await;
 }
 
 async fn put(world: &World, person: &Person, route: &str, details: &Value) -> Answered {

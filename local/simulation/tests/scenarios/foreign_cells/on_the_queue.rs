@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 use simulation::World;
 
-use super::house::{
-    ADA, ALGORITHMS, BOB, BOBS_OTHER_ACCOUNT, everything_of, limit_order, orders_of, principal, start,
-};
+use super::house::{ADA, ALGORITHMS, BOB, BOBS_OTHER_ACCOUNT, everything_of, limit_order, orders_of, principal, start};
 use super::{Fate, fate, judge};
 
 /// The algorithm that a sender may speak for; the empty one is registered for none.
@@ -100,7 +98,11 @@ async fn a_change_or_a_cancel_on_the_queue_reaches_only_the_senders_own_algorith
                         if own {
                             continue;
                         }
-                        world.enqueue(&command(verb, person.user_id, &order_id, algorithm_id), &sender_of(speaks_for), person.user_id);
+                        world.enqueue(
+                            &command(verb, person.user_id, &order_id, algorithm_id),
+                            &sender_of(speaks_for),
+                            person.user_id,
+                        );
                         sent += 1;
                     }
                 }
