@@ -26,6 +26,15 @@ fn every_row_of_the_threat_model_names_tests_and_each_of_them_exists() {
     }
 }
 
+#[test]
+fn refusals_of_forgeries_are_counted_wherever_they_are_logged() {
+    let template = std::fs::read_to_string(workspace().join("infra").join("template.yaml")).unwrap();
+    for log in ["OrderSubmitLog", "ApiLog"] {
+        let filter = format!("LogGroupName: !Ref {log}\n      FilterPattern: '{{ $.forged IS TRUE }}'");
+        assert!(template.contains(&filter), "no metric counts the forgeries in {log}");
+    }
+}
+
 /// The names of all tests in the house.
 fn tests_of_the_house() -> BTreeSet<String> {
     let mut tests = BTreeSet::new();

@@ -156,18 +156,6 @@ fn only_the_function_that_opens_access_token_secrets_may_read_the_encryption_key
     assert_eq!(readers_of("EncryptionKeySecret"), ["OauthCallbackRole"].map(str::to_owned).into());
 }
 
-#[test]
-fn refusals_of_forgeries_are_counted_wherever_they_are_logged() {
-    let template = Template::read();
-    let counted: BTreeSet<String> = mapping(&template.0["Resources"])
-        .values()
-        .filter(|resource| text(&resource["Type"]) == "AWS::Logs::MetricFilter")
-        .filter(|filter| text(&filter["Properties"]["FilterPattern"]).contains("$.forged IS TRUE"))
-        .map(|filter| text(&filter["Properties"]["LogGroupName"]))
-        .collect();
-    assert_eq!(counted, ["ApiLog", "OrderSubmitLog"].map(str::to_owned).into());
-}
-
 /// The roles that may do anything with this resource.
 fn readers_of(wanted: &str) -> BTreeSet<String> {
     Template::read()
