@@ -52,6 +52,9 @@ pub(crate) enum CourierError {
          --replace makes new ones all the same, and --out makes files alone."
     )]
     KeysThere,
+    /// A wish that only a halt can grant.
+    #[error("--reducing and --cancel-working belong to `courier halt`, not to `courier resume`.")]
+    OnlyWithAHalt,
     /// The secret holds no keys.
     #[error("the consumer's secret is empty. `courier keys generate` fills it.")]
     NoKeys,

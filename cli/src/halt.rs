@@ -1,14 +1,16 @@
 //! `courier halt` and `courier resume`: the operator's kill switches.
 
-use domain::{Clock, Halt};
-use jiff::Timestamp;
+use std::sync::Arc;
+
+use domain::{Clock, Halt, HaltMode, Order, OrderKey};
 use platform::SystemClock;
 use serde::Serialize;
-use store::{HaltScope, Rules};
+use store::{HaltScope, OrderQueue, Rules, Wake};
+use trading::Intake;
 
 use crate::arguments::{HaltArguments, HaltScopeArguments, StackArguments};
 use crate::error::CourierError;
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json, table, tell};
 use crate::resources::Resources;
 
 /// A halt, and what it stops.
@@ -20,14 +22,26 @@ pub(crate) struct ShownHalt {
 }
 
 pub(crate) async fn run(scope: &HaltScopeArguments, halted: bool) -> Result<(), CourierError> {
-    let (scope, HaltArguments { reason, stack }) = match scope.clone() {
+    let (scope, HaltArguments { reason, reducing, cancel_working, stack }) = match scope.clone() {
         HaltScopeArguments::All(arguments) => (HaltScope::Global, arguments),
         HaltScopeArguments::User { user, arguments } => (HaltScope::User(user), arguments),
         HaltScopeArguments::Algorithm { algorithm, arguments } => (HaltScope::Algorithm(algorithm), arguments),
         HaltScopeArguments::Show { user, stack } => return run_show(user, &stack).await,
     };
-    let rules = Resources::of_stack(&stack.stack).await.rules().await?;
-    let halt = set(&rules, &scope, halted, reason, SystemClock.now()).await?;
+    if (reducing || cancel_working) && !halted {
+        return Err(CourierError::OnlyWithAHalt);
+    }
+    let resources = Resources::of_stack(&stack.stack).await;
+    let rules = resources.rules().await?;
+    let mode = if reducing { HaltMode::Reducing } else { HaltMode::All };
+    let halt = Halt { halted, mode, reason, since: Some(SystemClock.now()) };
+    let halt = set(&rules, &scope, halt).await?;
+    if cancel_working {
+        let intake = Intake { orders: resources.orders().await?, rules, clock: Arc::new(SystemClock) };
+        let cancelling = cancel_open(&intake, &scope).await?;
+        wake(&resources.order_queue().await?, &cancelling).await?;
+        tell(&format!("The end of {} orders was asked for.", cancelling.len()));
+    }
     show(&[halt], stack.json);
     Ok(())
 }
@@ -38,17 +52,40 @@ async fn run_show(user: Option<domain::UserId>, stack: &StackArguments) -> Resul
     Ok(())
 }
 
-/// Sets a halt on or off.
-pub(crate) async fn set(
-    rules: &Rules,
-    scope: &HaltScope,
-    halted: bool,
-    reason: Option<String>,
-    now: Timestamp,
-) -> Result<ShownHalt, CourierError> {
-    let halt = Halt { halted, reason, since: Some(now) };
+/// Sets a halt, on or off.
+pub(crate) async fn set(rules: &Rules, scope: &HaltScope, halt: Halt) -> Result<ShownHalt, CourierError> {
     rules.put_halt(scope, &halt).await?;
     Ok(ShownHalt { scope: scope.to_string(), halt })
+}
+
+/// Asks for the end of every open order of the halt's scope; those that have not reached it.
+pub(crate) async fn cancel_open(intake: &Intake, scope: &HaltScope) -> Result<Vec<OrderKey>, CourierError> {
+    if let HaltScope::User(user_id) = scope {
+        return Ok(intake.cancel_open(user_id, None).await?);
+    }
+    let listed = crate::orders::open(&intake.orders).await?;
+    if listed.more {
+        tell("There are more open orders than one call finds: halt once more with --cancel-working.");
+    }
+    let of_scope = |order: &Order| match scope {
+        HaltScope::Algorithm(algorithm_id) => order.algorithm_id == *algorithm_id,
+        HaltScope::Global | HaltScope::User(_) => true,
+    };
+    let mut cancelling = Vec::new();
+    for order in listed.orders.into_iter().filter(of_scope) {
+        let asked = intake.ask_cancel(&order.key).await?;
+        cancelling.extend(asked.filter(|order| !order.value.status().is_final()).map(|_| order.key));
+    }
+    Ok(cancelling)
+}
+
+/// A wake that is lost costs a minute: the tracker finds each order by its row.
+async fn wake(queue: &OrderQueue, cancelling: &[OrderKey]) -> Result<(), CourierError> {
+    for key in cancelling {
+        let wake = Wake { user_id: key.user_id.clone(), order_id: Some(key.order_id.clone()) };
+        queue.wake(&wake, &format!("{}-cancel", key.order_id)).await?;
+    }
+    Ok(())
 }
 
 /// The halts over everything, over each algorithm, and over a user.
@@ -69,7 +106,11 @@ fn show(halts: &[ShownHalt], json: bool) {
         return;
     }
     let row = |ShownHalt { scope, halt }: &ShownHalt| {
-        let state = if halt.halted { "HALTED" } else { "not halted" };
+        let state = match (halt.halted, halt.mode) {
+            (false, _) => "not halted",
+            (true, HaltMode::All) => "HALTED",
+            (true, HaltMode::Reducing) => "HALTED but for what reduces",
+        };
         let since = halt.since.map(|since| since.to_string()).unwrap_or_default();
         [scope.clone(), state.to_owned(), since, halt.reason.clone().unwrap_or_default()]
     };
@@ -100,7 +141,9 @@ mod tests {
         ];
         for scope in &scopes {
             for halted in [true, false] {
-                set(&store.rules, scope, halted, Some("a drill".to_owned()), at(1)).await.unwrap();
+                let reason = Some("a drill".to_owned());
+                let halt = Halt { halted, mode: HaltMode::Reducing, reason, since: Some(at(1)) };
+                set(&store.rules, scope, halt).await.unwrap();
                 let shown = all(&store.rules, Some(user.clone())).await.unwrap();
                 assert_eq!(shown.len(), scopes.len());
                 for halt in shown {

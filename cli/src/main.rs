@@ -4,6 +4,7 @@ mod access_token;
 mod algorithms;
 mod arguments;
 mod connections;
+mod consumer_secret;
 mod dead_letters;
 mod demo;
 mod doctor;
@@ -55,6 +56,7 @@ async fn run(command: Command) -> Result<ExitCode, CourierError> {
             KeysCommand::Generate(arguments) => Box::pin(keys::run_generate(&arguments)).await?,
             KeysCommand::Consumer(arguments) => keys::run_consumer(&arguments).await?,
             KeysCommand::Show(arguments) => keys::run_show(&arguments).await?,
+            KeysCommand::Part(arguments) => keys::run_part(&arguments).await?,
             KeysCommand::Export(arguments) => keys::run_export(&arguments).await?,
         },
         Command::Orders { command } => match command {

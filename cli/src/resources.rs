@@ -6,9 +6,7 @@ use std::sync::Arc;
 use access::Tokens;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::Stack;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
-use domain::Secret;
 use platform::environment::optional;
 use platform::{ConsumerSource, LoadedConsumer, SystemClock, SystemEntropy};
 use store::{Connections, Database, DeadLetters, OrderQueue, Orders, Rules, Sealer, SealingSecret};
@@ -94,38 +92,6 @@ impl Resources {
         Ok(Api::new(address, Arc::new(transport), Arc::new(SystemClock), Arc::new(SystemEntropy)))
     }
 
-    /// The consumer with both its keys.
-    pub(crate) async fn consumer(&self) -> Result<Arc<LoadedConsumer>, CourierError> {
-        let arn = self.output("ConsumerSecretArn").await?;
-        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
-        Ok(ConsumerSource::new(client, arn, self.api().await?).current().await?)
-    }
-
-    /// The consumer's secret as it stands, empty if nobody has filled it.
-    pub(crate) async fn consumer_secret(&self) -> Result<Secret, CourierError> {
-        let arn = self.output("ConsumerSecretArn").await?;
-        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
-        match client.get_secret_value().secret_id(&arn).send().await {
-            Ok(answer) => Ok(Secret::new(answer.secret_string.unwrap_or_default())),
-            // A secret that was never filled has no value to give.
-            Err(error)
-                if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
-            {
-                Ok(Secret::new(String::new()))
-            }
-            Err(error) => Err(CourierError::aws(format!("reading the consumer's secret {arn}"), error)),
-        }
-    }
-
-    /// Replaces the consumer's secret.
-    pub(crate) async fn put_consumer_secret(&self, text: &Secret) -> Result<String, CourierError> {
-        let arn = self.output("ConsumerSecretArn").await?;
-        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
-        let put = client.put_secret_value().secret_id(&arn).secret_string(text.expose());
-        put.send().await.map_err(|error| CourierError::aws(format!("writing the consumer's secret {arn}"), error))?;
-        Ok(arn)
-    }
-
     /// The base of every call to the broker: `COURIER_BROKER_API_URL`, else the stack's parameter.
     pub(crate) async fn broker_api_url(&self) -> Result<String, CourierError> {
         const PARAMETER: &str = "BrokerApiUrl";
@@ -139,7 +105,13 @@ impl Resources {
         named.and_then(|parameter| parameter.parameter_value).ok_or(missing)
     }
 
-    async fn output(&self, name: &'static str) -> Result<String, CourierError> {
+    /// The client of Secrets Manager.
+    pub(crate) fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.sdk)
+    }
+
+    /// One of the stack's outputs.
+    pub(crate) async fn output(&self, name: &'static str) -> Result<String, CourierError> {
         let variable = variable_of(name);
         if let Some(value) = optional(&variable) {
             return Ok(value);

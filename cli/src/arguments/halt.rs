@@ -9,12 +9,14 @@ use super::StackArguments;
 
 pub(super) const HALT_HELP: &str = "\
 While a halt is on, nothing new is sent: an order whose turn comes is `denied`, and says so; its sender sends it again under a
-new id. Cancels pass. What is at the broker stays there. It acts on the very next order: no restart, no deployment.
+new id. Cancels pass. What is at the broker stays there, unless --cancel-working asks for its end. It acts on the very next order: no restart, no deployment.
 
 Examples:
   courier halt all --reason 'IBKR reports a fault'
   courier halt algorithm mean-reversion-7 --reason 'sends too much'
   courier halt user u-7 --reason 'asked by phone'
+  courier halt user u-7 --cancel-working
+  courier halt all --reducing --reason 'positions may be closed, and none opened'
   courier halt show
   courier resume all";
 
@@ -52,6 +54,12 @@ pub(crate) struct HaltArguments {
     /// Why, in words.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+    /// Let orders pass that reduce a position.
+    #[arg(long)]
+    pub(crate) reducing: bool,
+    /// Ask for the end of what is open as well, at the broker too.
+    #[arg(long)]
+    pub(crate) cancel_working: bool,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
 }

@@ -19,6 +19,9 @@ pub(crate) enum KeysCommand {
     /// Show the consumer key, the realm, and the fingerprints of the public halves. No secret is shown.
     #[command(after_help = WHICH_STACK)]
     Show(StackArguments),
+    /// Move the encryption key into a secret of its own, which only the function that opens access token secrets may read.
+    #[command(after_help = WHICH_STACK)]
+    Part(StackArguments),
     /// Write the files that IBKR is sent once more, from the private keys.
     #[command(after_help = WHICH_STACK)]
     Export(KeysExportArguments),

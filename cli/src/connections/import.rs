@@ -29,8 +29,9 @@ pub(crate) async fn run(arguments: &ImportArguments) -> Result<(), CourierError>
         AccessToken::new(access.token.expose()).map_err(|error| CourierError::AccessToken(error.to_string()))?;
     tell("Asking the broker for a live session token, then for the brokerage session: half a minute at most …");
     let user = &arguments.user;
+    let encryption_key = loaded.encryption_key.as_ref().ok_or(CourierError::NoKeys)?;
     let imported: Result<Connection, _> =
-        import.import(&loaded.consumer, &loaded.encryption_key, user, token, &access.sealed_secret).await;
+        import.import(&loaded.consumer, encryption_key, user, token, &access.sealed_secret).await;
     show(&imported.map_err(CourierError::Import)?, arguments.stack.json);
     Ok(())
 }

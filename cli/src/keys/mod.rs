@@ -84,6 +84,20 @@ pub(crate) async fn run_show(arguments: &StackArguments) -> Result<(), CourierEr
     show(&ConsumerSecret::parse(&secret)?, arguments.json)
 }
 
+/// Moves the encryption key into a secret of its own.
+pub(crate) async fn run_part(arguments: &StackArguments) -> Result<(), CourierError> {
+    let arn = Resources::of_stack(&arguments.stack).await.part_encryption_key().await?;
+    if arguments.json {
+        print_json(&json!({ "encryption_key_secret": arn }));
+        return Ok(());
+    }
+    print(&arn);
+    tell(
+        "The encryption key is there, and in the consumer's secret no more. The functions read it within five minutes.",
+    );
+    Ok(())
+}
+
 /// Writes the public files again, from the private keys.
 pub(crate) async fn run_export(arguments: &KeysExportArguments) -> Result<(), CourierError> {
     files::nothing_there(&arguments.folder, &files::PUBLIC)?;

@@ -71,6 +71,7 @@ impl Api {
                     route = request.route_key,
                     status = problem.status,
                     code = problem.code,
+                    metric.forgeries_refused = trading::is_forgery(&problem.code).then_some(1),
                     "a request was refused"
                 );
                 problem.into()

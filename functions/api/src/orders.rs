@@ -92,7 +92,7 @@ impl Api {
     }
 
     /// A wake that is lost costs time, not the order: the tracker finds it by its row.
-    async fn wake(&self, key: &OrderKey, why: &str) {
+    pub(crate) async fn wake(&self, key: &OrderKey, why: &str) {
         let wake = Wake { user_id: key.user_id.clone(), order_id: Some(key.order_id.clone()) };
         let deduplication_id = format!("{}-{why}", key.order_id);
         if let Err(error) = self.order_queue.wake(&wake, &deduplication_id).await {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{AccountId, AlgorithmId, FieldFault, Grant, GrantStatus, Halt};
+use domain::{AccountId, AlgorithmId, FieldFault, Grant, GrantStatus, Halt, HaltMode, UserId};
 use http::StatusCode;
 use platform::{HttpRequest, HttpResponse, Problem};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,19 @@ struct HaltBody {
     halted: bool,
     #[serde(default)]
     reason: Option<String>,
+    #[serde(default)]
+    mode: HaltMode,
+    #[serde(default)]
+    cancel_working: bool,
+}
+
+#[derive(Serialize)]
+struct HaltAnswer {
+    #[serde(flatten)]
+    halt: Halt,
+    /// How many orders were asked to end, if it was said that they should.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancels_asked: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -96,11 +109,26 @@ impl Api {
         if body.reason.as_ref().is_some_and(|reason| reason.chars().count() > HALT_REASON_CHARACTERS_MAX) {
             return Err(fault("reason", &format!("must have at most {HALT_REASON_CHARACTERS_MAX} characters")));
         }
-        let halt = Halt { halted: body.halted, reason: body.reason, since: Some(self.intake.clock.now()) };
-        let scope = HaltScope::User(user_id);
+        if body.cancel_working && !body.halted {
+            return Err(fault("cancel_working", "goes with halted: true only"));
+        }
+        let since = Some(self.intake.clock.now());
+        let halt = Halt { halted: body.halted, mode: body.mode, reason: body.reason, since };
+        let scope = HaltScope::User(user_id.clone());
         self.intake.rules.put_halt(&scope, &halt).await.map_err(|error| store_failed(&error))?;
-        tracing::warn!(%scope, halted = halt.halted, "a user's kill switch was set");
-        Ok(HttpResponse::json(StatusCode::OK, &halt))
+        tracing::warn!(%scope, halted = halt.halted, mode = ?halt.mode, "a user's kill switch was set");
+        // After the halt: what gets no intent any more needs no cancel.
+        let cancels_asked = if body.cancel_working { Some(self.cancel_working(&user_id).await?) } else { None };
+        Ok(HttpResponse::json(StatusCode::OK, &HaltAnswer { halt, cancels_asked }))
+    }
+
+    async fn cancel_working(&self, user_id: &UserId) -> Result<usize, Problem> {
+        let cancelling = self.intake.cancel_open(user_id, None).await.map_err(|error| store_failed(&error))?;
+        for key in &cancelling {
+            self.wake(key, "cancel").await;
+        }
+        tracing::warn!(%user_id, orders = cancelling.len(), "a halt asked for the end of what works");
+        Ok(cancelling.len())
     }
 }
 

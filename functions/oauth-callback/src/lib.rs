@@ -53,7 +53,11 @@ impl OauthCallback {
             tracing::error!(%error, source = std::error::Error::source(&error), metric.consumer_refusals = 1, "there is no consumer");
             Failure::new(StatusCode::SERVICE_UNAVAILABLE, "This platform is not set up for connections yet.")
         })?;
-        let completed = self.complete.complete(&loaded.consumer, &loaded.encryption_key, back).await;
+        let encryption_key = loaded.encryption_key.as_ref().ok_or_else(|| {
+            tracing::error!("the consumer was loaded without the encryption key");
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "This platform is not set up for connections yet.")
+        })?;
+        let completed = self.complete.complete(&loaded.consumer, encryption_key, back).await;
         completed.map_err(|error| failure(&error))
     }
 

@@ -11,8 +11,9 @@ use sessions::Complete;
 async fn main() -> Result<(), Error> {
     let parts = Parts::start().await;
     let keyring = parts.keyring().await?;
+    let own_arn = environment::optional("COURIER_ENCRYPTION_KEY_SECRET_ARN");
     let function = OauthCallback {
-        consumer: parts.consumer(parts.api()?)?,
+        consumer: parts.consumer(parts.api()?)?.with_encryption_key(own_arn),
         complete: Complete {
             connections: parts.connections()?,
             attempts: parts.attempts()?,

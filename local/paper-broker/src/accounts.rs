@@ -107,6 +107,14 @@ pub(crate) fn positions(desk: &mut Desk<'_>, caller: &Caller, account: &str, pag
     Answer::json(&Value::Array(rows))
 }
 
+/// `POST /portfolio/{account}/positions/invalidate`: positions here are always fresh.
+pub(crate) fn invalidate_positions(desk: &Desk<'_>, caller: &Caller, account: &str) -> Answer {
+    if !desk.accounts(caller).iter().any(|known| known == account) {
+        return Answer::error(400, format!("unknown account {account}"));
+    }
+    Answer::json(&json!({"message": "success"}))
+}
+
 fn is_paper(desk: &Desk<'_>, caller: &Caller) -> bool {
     desk.state.registry.users.get(&caller.username).is_some_and(|user| user.paper)
 }

@@ -80,6 +80,9 @@ fn read_only(desk: &mut Desk<'_>, caller: &Caller, call: &Call, segments: &[&str
         (&Method::POST, ["logout"]) => sessions::logout(desk, caller),
         (&Method::GET, ["portfolio", "accounts"]) => accounts::portfolio_accounts(desk, caller),
         (&Method::GET, ["portfolio", account, "positions", page]) => accounts::positions(desk, caller, account, page),
+        (&Method::POST, ["portfolio", account, "positions", "invalidate"]) => {
+            accounts::invalidate_positions(desk, caller, account)
+        }
         (&Method::GET, ["trsrv", "stocks"]) => contracts::stocks(call),
         _ => Answer::error(404, "Not Found"),
     }

@@ -193,11 +193,14 @@ impl World {
         let handler: Pin<Box<dyn Future<Output = Option<Value>> + '_>> = match function {
             Function::Submit => {
                 let batch = serde_json::from_value(event).unwrap();
-                let handled = self.functions.submit.handle(batch, &holder, deadline);
-                Box::pin(async { Some(handled.await) })
+                Box::pin(async { Some(self.functions.submit.invoked().await.handle(batch, &holder, deadline).await) })
             }
-            Function::Track => Box::pin(async { self.functions.track.handle(event, &holder, deadline).await.ok() }),
-            Function::Refresh => Box::pin(async { self.functions.refresh.handle(event, &holder, deadline).await.ok() }),
+            Function::Track => {
+                Box::pin(async { self.functions.track.invoked().await.handle(event, &holder, deadline).await.ok() })
+            }
+            Function::Refresh => {
+                Box::pin(async { self.functions.refresh.invoked().await.handle(event, &holder, deadline).await.ok() })
+            }
         };
         let invocation = Invocation::new(holder.clone());
         self.effects.chronicle.note(|| format!("{holder}: begins"));

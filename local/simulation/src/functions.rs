@@ -1,40 +1,53 @@
-//! The functions, wired as their `main` wires them, over the services in this process.
+//! The functions, wired as their `main` wires them, over the services in this process. Each has its own clients, which let
+//! it do only what its role in the template may.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use access::{Calendar, Tokens};
 use api::{Api, Console, ConsoleSettings};
 use broker::BrokerAddress;
-use domain::{Clock, Entropy, Region, Secret};
-use embedded_dynamodb::EmbeddedDynamoDb;
+use domain::{Clock, Entropy, Region};
+use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
 use oauth_callback::OauthCallback;
 use oauth_start::OauthStart;
+use order_events::OrderEvents;
 use order_submit::OrderSubmit;
 use order_track::OrderTrack;
-use platform::ConsumerSource;
-use serde_json::{Value, json};
+use platform::{ConsumerSource, Keyring};
 use session_refresh::SessionRefresh;
 use sessions::{Begin, Complete, End, Renew};
-use store::{OrderQueue, Sealer, SealingKeys, SessionQueue, Store, TrackQueue};
+use store::{OrderQueue, SessionQueue, Store, TrackQueue};
 use trading::{Desk, Intake, KnownContracts, QuestionPolicy};
 
-use crate::aws_door::{self, Reply};
+use crate::bus::{BUS, Bus};
 use crate::message::QueueName;
 use crate::network::Network;
 use crate::queues::Queues;
+use crate::rights::Rights;
+use crate::vault::Vault;
 
-/// The secret that holds the consumer.
-const CONSUMER_ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:consumer";
+/// The secret that holds the consumer, by its name in the template.
+pub(crate) const CONSUMER_SECRET: &str = "ConsumerSecret";
+/// The secret that holds the encryption key alone, if the operator wants it so.
+pub(crate) const ENCRYPTION_KEY_SECRET: &str = "EncryptionKeySecret";
+/// The secret that seals tokens.
+pub(crate) const SEALING_KEY_SECRET: &str = "SealingKeySecret";
 /// The dead-letter queue of the queue of orders.
 pub(crate) const DEAD_LETTERS_ARN: &str = "arn:aws:sqs:eu-west-1:123456789012:dead-letters.fifo";
-/// Seals tokens; a text of this length is what the template makes.
-const SEALING_KEY: &str = "a-sealing-key-for-simulations-0123456789-0123456789-0123456789-01";
+
+/// What befalls calls to the database. Clones are the same.
+pub(crate) type DatabaseFaults = Arc<Mutex<Box<dyn FnMut(&Call<'_>) -> Fault + Send>>>;
+/// What becomes of each call to the database.
+pub(crate) type DatabaseDoor = Arc<dyn Fn(&Call<'_>) -> Fault + Send + Sync>;
 
 /// What the functions stand on.
-#[derive(Debug)]
 pub(crate) struct Ground {
-    pub(crate) database: aws_sdk_dynamodb::Client,
+    pub(crate) database: EmbeddedDynamoDb,
+    pub(crate) database_door: DatabaseDoor,
     pub(crate) queues: Queues,
+    pub(crate) vault: Vault,
+    pub(crate) bus: Bus,
+    pub(crate) rights: Rights,
     pub(crate) network: Network,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -43,88 +56,176 @@ pub(crate) struct Ground {
 /// The functions.
 #[derive(Debug)]
 pub(crate) struct Functions {
+    /// Nobody's: the test's own look at the tables.
     pub(crate) store: Store,
     pub(crate) start: OauthStart,
-    pub(crate) callback: OauthCallback,
-    pub(crate) refresh: SessionRefresh,
-    pub(crate) submit: OrderSubmit,
-    pub(crate) track: OrderTrack,
-    pub(crate) api: Api,
+    pub(crate) callback: Sealing<OauthCallback>,
+    pub(crate) refresh: Sealing<SessionRefresh>,
+    pub(crate) submit: Sealing<OrderSubmit>,
+    pub(crate) track: Sealing<OrderTrack>,
+    pub(crate) api: Sealing<Api>,
+    pub(crate) events: OrderEvents,
+}
+
+/// A function that opens or seals tokens, with the keys that it has at hand.
+#[derive(Debug)]
+pub(crate) struct Sealing<F> {
+    pub(crate) function: F,
+    keyring: Keyring,
+}
+
+impl<F> Sealing<F> {
+    /// The function, at the begin of an invocation.
+    pub(crate) async fn invoked(&self) -> &F {
+        self.keyring.keep_current().await;
+        &self.function
+    }
 }
 
 impl Functions {
-    /// Wires them all. `consumer` is the text of the consumer's secret.
-    pub(crate) fn wire(ground: &Ground, consumer: &Value) -> Self {
-        let store = Store::new(ground.database.clone(), EmbeddedDynamoDb::tables(), Arc::clone(&ground.entropy));
-        let broker = broker_api(ground);
-        let sealer = Sealer::new(&SealingKeys { current: Secret::new(SEALING_KEY.to_owned()), other: None });
-        let tokens = Tokens::new(Arc::new(sealer.unwrap()), Arc::clone(&ground.entropy));
-        let sqs = ground.queues.client();
-        let order_queue = OrderQueue::new(sqs.clone(), QueueName::Orders.url());
-        let session_queue = SessionQueue::new(sqs.clone(), QueueName::Sessions.url());
-        let clock = || Arc::clone(&ground.clock);
-        let source = || ConsumerSource::new(secrets_client(consumer), CONSUMER_ARN.to_owned(), broker.clone());
-        let intake = Intake { orders: store.orders.clone(), rules: store.rules.clone(), clock: clock() };
-        let desk = Desk {
-            intake: intake.clone(),
-            connections: store.connections.clone(),
-            lanes: store.lanes.clone(),
-            session_queue: session_queue.clone(),
-            track_queue: TrackQueue::new(sqs, QueueName::Tracks.url()),
+    /// Wires them all.
+    pub(crate) async fn wire(ground: &Ground) -> Self {
+        let door = Arc::clone(&ground.database_door);
+        let client = ground.database.client_with_faults(move |call| door(call));
+        Self {
+            store: Store::new(client, EmbeddedDynamoDb::tables(), Arc::clone(&ground.entropy)),
+            start: Worker::new(ground, "oauth-start").start(),
+            callback: Worker::new(ground, "oauth-callback").sealing(Worker::callback).await,
+            refresh: Worker::new(ground, "session-refresh").sealing(Worker::refresh).await,
+            submit: Worker::new(ground, "order-submit").sealing(Worker::submit).await,
+            track: Worker::new(ground, "order-track")
+                .sealing(|worker, tokens| OrderTrack { desk: worker.desk(tokens) })
+                .await,
+            api: Worker::new(ground, "api").sealing(Worker::api).await,
+            events: OrderEvents { client: ground.bus.client(ground.rights.of("order-events")), bus: BUS.to_owned() },
+        }
+    }
+}
+
+/// What one function is made of.
+struct Worker<'g> {
+    ground: &'g Ground,
+    name: &'static str,
+    store: Store,
+    broker: broker::Api,
+}
+
+impl<'g> Worker<'g> {
+    fn new(ground: &'g Ground, name: &'static str) -> Self {
+        let (door, rights) = (Arc::clone(&ground.database_door), ground.rights.of(name));
+        let client = ground.database.client_with_faults(move |call| {
+            rights.call_the_database(call.operation, call.body);
+            door(call)
+        });
+        let store = Store::new(client, EmbeddedDynamoDb::tables(), Arc::clone(&ground.entropy));
+        Self { ground, name, store, broker: broker_api(ground) }
+    }
+
+    async fn sealing<F>(self, make: impl Fn(&Self, Tokens) -> F) -> Sealing<F> {
+        let client = self.ground.vault.client(self.ground.rights.of(self.name));
+        let entropy = Arc::clone(&self.ground.entropy);
+        let keyring = Keyring::read(client, SEALING_KEY_SECRET.to_owned(), entropy).await.unwrap();
+        let function = make(&self, keyring.tokens());
+        Sealing { function, keyring }
+    }
+
+    fn start(&self) -> OauthStart {
+        OauthStart {
+            consumer: self.consumer(),
+            begin: Begin {
+                connections: self.store.connections.clone(),
+                attempts: self.store.attempts.clone(),
+                clock: self.clock(),
+                entropy: Arc::clone(&self.ground.entropy),
+            },
+        }
+    }
+
+    fn callback(&self, tokens: Tokens) -> OauthCallback {
+        OauthCallback {
+            consumer: self.consumer().with_encryption_key(Some(ENCRYPTION_KEY_SECRET.to_owned())),
+            complete: Complete {
+                connections: self.store.connections.clone(),
+                attempts: self.store.attempts.clone(),
+                tokens,
+                clock: self.clock(),
+            },
+            return_url: None,
+        }
+    }
+
+    fn refresh(&self, tokens: Tokens) -> SessionRefresh {
+        SessionRefresh {
+            consumer: self.consumer(),
+            renew: Renew {
+                connections: self.store.connections.clone(),
+                lanes: self.store.lanes.clone(),
+                tokens,
+                order_queue: self.order_queue(),
+                session_queue: self.session_queue(),
+                calendar: Calendar::of(Region::Americas).unwrap(),
+                clock: self.clock(),
+            },
+            clock: self.clock(),
+        }
+    }
+
+    fn submit(&self, tokens: Tokens) -> OrderSubmit {
+        OrderSubmit { desk: self.desk(tokens), dead_letter_queue_arn: DEAD_LETTERS_ARN.to_owned() }
+    }
+
+    fn api(&self, tokens: Tokens) -> Api {
+        let (connections, broker) = (self.store.connections.clone(), self.broker.clone());
+        Api {
+            intake: self.intake(),
+            connections: connections.clone(),
             tokens: tokens.clone(),
-            api: broker.clone(),
+            broker: broker.clone(),
+            end: End { connections, tokens, api: broker, clock: self.clock() },
+            order_queue: self.order_queue(),
+            console: Console::new(&console_settings()),
+        }
+    }
+
+    fn desk(&self, tokens: Tokens) -> Desk {
+        Desk {
+            intake: self.intake(),
+            connections: self.store.connections.clone(),
+            lanes: self.store.lanes.clone(),
+            session_queue: self.session_queue(),
+            track_queue: TrackQueue::new(self.sqs(), QueueName::Tracks.url()),
+            tokens,
+            api: self.broker.clone(),
             questions: QuestionPolicy::standard().unwrap(),
             contracts: KnownContracts::default(),
             calendar: Calendar::of(Region::Americas).unwrap(),
             market_orders_again: false,
-        };
-        let connections = || store.connections.clone();
-        Self {
-            start: OauthStart {
-                consumer: source(),
-                begin: Begin {
-                    connections: connections(),
-                    attempts: store.attempts.clone(),
-                    clock: clock(),
-                    entropy: Arc::clone(&ground.entropy),
-                },
-            },
-            callback: OauthCallback {
-                consumer: source(),
-                complete: Complete {
-                    connections: connections(),
-                    attempts: store.attempts.clone(),
-                    tokens: tokens.clone(),
-                    clock: clock(),
-                },
-                return_url: None,
-            },
-            refresh: SessionRefresh {
-                consumer: source(),
-                renew: Renew {
-                    connections: connections(),
-                    lanes: store.lanes.clone(),
-                    tokens: tokens.clone(),
-                    order_queue: order_queue.clone(),
-                    session_queue,
-                    calendar: Calendar::of(Region::Americas).unwrap(),
-                    clock: clock(),
-                },
-                clock: clock(),
-            },
-            submit: OrderSubmit { desk: desk.clone(), dead_letter_queue_arn: DEAD_LETTERS_ARN.to_owned() },
-            track: OrderTrack { desk },
-            api: Api {
-                intake,
-                connections: connections(),
-                tokens: tokens.clone(),
-                broker: broker.clone(),
-                end: End { connections: connections(), tokens, api: broker, clock: clock() },
-                order_queue,
-                console: Console::new(&console_settings()),
-            },
-            store,
         }
+    }
+
+    fn intake(&self) -> Intake {
+        Intake { orders: self.store.orders.clone(), rules: self.store.rules.clone(), clock: self.clock() }
+    }
+
+    fn consumer(&self) -> ConsumerSource {
+        let client = self.ground.vault.client(self.ground.rights.of(self.name));
+        ConsumerSource::new(client, CONSUMER_SECRET.to_owned(), self.broker.clone())
+    }
+
+    fn order_queue(&self) -> OrderQueue {
+        OrderQueue::new(self.sqs(), QueueName::Orders.url())
+    }
+
+    fn session_queue(&self) -> SessionQueue {
+        SessionQueue::new(self.sqs(), QueueName::Sessions.url())
+    }
+
+    fn sqs(&self) -> aws_sdk_sqs::Client {
+        self.ground.queues.client(self.ground.rights.of(self.name))
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.ground.clock)
     }
 }
 
@@ -146,25 +247,4 @@ fn broker_api(ground: &Ground) -> broker::Api {
     };
     let (clock, entropy) = (Arc::clone(&ground.clock), Arc::clone(&ground.entropy));
     broker::Api::new(address, Arc::new(ground.network.clone()), clock, entropy).paced(10.try_into().unwrap())
-}
-
-/// A Secrets Manager that knows the consumer's secret.
-fn secrets_client(consumer: &Value) -> aws_sdk_secretsmanager::Client {
-    use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
-    let text = consumer.to_string();
-    let http_client = aws_door::http_client(move |operation, body| {
-        let asked = body.get("SecretId").and_then(Value::as_str);
-        if operation != "GetSecretValue" || asked != Some(CONSUMER_ARN) {
-            return Reply::Refusal("ResourceNotFoundException");
-        }
-        Reply::Answer(json!({"ARN": CONSUMER_ARN, "Name": "consumer", "SecretString": text}))
-    });
-    let config = aws_sdk_secretsmanager::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-west-1"))
-        .credentials_provider(Credentials::new("simulated", "simulated", None, None, "simulated"))
-        .endpoint_url("https://secretsmanager.invalid")
-        .http_client(http_client)
-        .build();
-    aws_sdk_secretsmanager::Client::from_conf(config)
 }

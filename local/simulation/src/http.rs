@@ -3,6 +3,9 @@
 use platform::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
+/// The JWT that each caller carries, as the header of a request has it.
+pub const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.cGxhbnRlZC1jbGFpbXM.cGxhbnRlZC1zaWduYXR1cmU";
+
 /// What a caller of the HTTP API reads.
 #[derive(Debug, Clone)]
 pub struct Answered {
@@ -36,6 +39,7 @@ pub fn request(route: &str, claims: &Value, details: &Value) -> HttpRequest {
         event["body"] = json!(body.to_string());
     }
     if !claims.is_null() {
+        event["headers"]["authorization"] = json!(format!("Bearer {JWT}"));
         event["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims}});
     }
     serde_json::from_value(event).expect("an event of the HTTP API")

@@ -24,6 +24,7 @@
 )]
 
 mod aws_door;
+mod bus;
 mod chronicle;
 mod clock;
 mod crash;
@@ -36,17 +37,21 @@ mod http;
 mod look;
 mod message;
 mod network;
+mod operator;
 mod queues;
+mod rights;
 mod user;
+mod vault;
 mod world;
 
 pub use clock::VirtualClock;
 pub use crash::CrashPoint;
 pub use entropy::SeededEntropy;
 pub use explore::{Enumerated, Outcome, Report, Violation, enumerate, explore, replay};
-pub use http::{Answered, request};
+pub use http::{Answered, JWT, request};
 pub use message::{Message, QueueName};
 pub use network::Network;
 pub use queues::Queues;
+pub use rights::{Right, rights_that_lambda_lacks, unused_rights};
 pub use user::Begun;
 pub use world::{ACCOUNT, ALGORITHM, CONSUMER, SENDER, USER, USERNAME, World};

@@ -15,6 +15,7 @@ use crate::aws_door::{self, Reply};
 use crate::clock::VirtualClock;
 use crate::effects::{Door, Effects, Strike, crash};
 use crate::message::{Message, QueueName};
+use crate::rights::FunctionRights;
 
 /// Until a message that was not deleted is seen again (infra/template.yaml).
 const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
@@ -49,8 +50,8 @@ impl Queues {
         Self { clock, effects, state: Arc::default() }
     }
 
-    /// A client of the real SDK whose calls end here.
-    pub(crate) fn client(&self) -> aws_sdk_sqs::Client {
+    /// A client of the real SDK whose calls end here, in the hands of a function.
+    pub(crate) fn client(&self, rights: FunctionRights) -> aws_sdk_sqs::Client {
         let queues = self.clone();
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -59,7 +60,10 @@ impl Queues {
             .endpoint_url("https://sqs.invalid")
             // Retries cost tokens that all clients of a process share: worlds must not feel each other.
             .retry_partition(RetryPartition::custom("simulated").token_bucket(TokenBucket::default()).build())
-            .http_client(aws_door::http_client(move |operation, body| queues.take(operation, body)))
+            .http_client(aws_door::http_client(move |operation, body| {
+                rights.exercise(&format!("sqs:{operation}"), resource(body));
+                queues.take(operation, body)
+            }))
             .build();
         aws_sdk_sqs::Client::from_conf(config)
     }
@@ -149,7 +153,20 @@ impl Queues {
 
     /// When the next message can be seen; `None`: there is none.
     pub(crate) fn next_visible_at(&self) -> Option<Timestamp> {
-        self.state.lock().unwrap().messages.iter().map(|message| message.visible_at).min()
+        let state = self.state.lock().unwrap();
+        let mut groups: Vec<(QueueName, &str)> = Vec::new();
+        let mut next: Option<Timestamp> = None;
+        for message in &state.messages {
+            if let Some(group) = &message.group {
+                // Behind a message that is in flight its whole group waits.
+                if groups.contains(&(message.queue, group)) {
+                    continue;
+                }
+                groups.push((message.queue, group));
+            }
+            next = Some(next.map_or(message.visible_at, |at| at.min(message.visible_at)));
+        }
+        next
     }
 
     /// The messages that are in the queues.
@@ -210,5 +227,16 @@ impl Queues {
         }
         let id = self.send(queue, message, FUNCTIONS, fifo, SignedDuration::from_secs(delay.unwrap_or(0)));
         Ok(json!({"MessageId": id}))
+    }
+}
+
+/// The queue's name in the template.
+fn resource(body: &Value) -> &'static str {
+    match body["QueueUrl"].as_str().and_then(QueueName::of_url) {
+        Some(QueueName::Orders) => "OrderQueue",
+        Some(QueueName::DeadLetters) => "OrderDeadLetterQueue",
+        Some(QueueName::Sessions) => "SessionQueue",
+        Some(QueueName::Tracks) => "TrackQueue",
+        None => "no queue",
     }
 }

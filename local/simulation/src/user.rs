@@ -67,7 +67,7 @@ impl World {
         let query: Value = address.query_pairs().map(|(name, value)| (name.into_owned(), json!(value))).collect();
         let cookies: Vec<&str> = cookie.into_iter().collect();
         let request = request("GET /oauth/callback", &Value::Null, &json!({"query": query, "cookies": cookies}));
-        self.functions.callback.handle(&request).await.into()
+        self.functions.callback.invoked().await.handle(&request).await.into()
     }
 }
 

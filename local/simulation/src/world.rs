@@ -1,9 +1,8 @@
 //! The world, and how a test looks at it.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use domain::{Algorithm, Clock, Connection, Order, OrderKey, Refusal};
+use domain::{Clock, Connection, Order, OrderKey, Refusal};
 use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
 use jiff::tz::TimeZone;
 use paper_broker::{CallRecord, ConsumerRegistration, LedgerEntry, Options, PaperBroker, User};
@@ -11,15 +10,18 @@ use platform::HttpRequest;
 use serde_json::{Value, json};
 use store::Store;
 
+use crate::bus::Bus;
 use crate::chronicle::Chronicle;
 use crate::clock::VirtualClock;
 use crate::crash::CrashPoint;
 use crate::effects::{Door, Effects, Strike, crash};
 use crate::entropy::SeededEntropy;
-use crate::functions::{Functions, Ground};
+use crate::functions::{CONSUMER_SECRET, DatabaseFaults, Functions, Ground, SEALING_KEY_SECRET};
 use crate::http::{Answered, request};
 use crate::network::Network;
 use crate::queues::Queues;
+use crate::rights::Rights;
+use crate::vault::Vault;
 
 /// The user of most tests.
 pub const USER: &str = "u-7";
@@ -38,7 +40,8 @@ pub const SENDER: &str = "AROAALGORITHM:mean-reversion-7";
 /// The consumer.
 pub const CONSUMER: &str = "COURIERXX";
 
-type DatabaseFaults = Arc<Mutex<Box<dyn FnMut(&Call<'_>) -> Fault + Send>>>;
+/// Seals tokens; a text of this length is what the template makes.
+const SEALING_KEY: &str = "a-sealing-key-for-simulations-0123456789-0123456789-0123456789-01";
 
 /// The whole house in one process.
 pub struct World {
@@ -52,7 +55,7 @@ pub struct World {
     pub(crate) effects: Effects,
     pub(crate) database: EmbeddedDynamoDb,
     broker: PaperBroker,
-    ground: Ground,
+    pub(crate) ground: Ground,
     database_faults: DatabaseFaults,
 }
 
@@ -77,15 +80,21 @@ impl World {
         let queues = Queues::new(clock.second(), effects.clone());
         let database = EmbeddedDynamoDb::start_with_tables(&EmbeddedDynamoDb::tables()).await.unwrap();
         let database_faults: DatabaseFaults = Arc::new(Mutex::new(Box::new(|_| Fault::None)));
-        let faults = database_fault(effects.clone(), Arc::clone(&database_faults));
+        let vault = Vault::default();
+        vault.put(CONSUMER_SECRET, &consumer_secret().to_string());
+        vault.put(SEALING_KEY_SECRET, SEALING_KEY);
         let ground = Ground {
-            database: database.client_with_faults(faults),
+            database: database.clone(),
+            database_door: Arc::new(database_fault(effects.clone(), Arc::clone(&database_faults))),
             queues: queues.clone(),
+            vault,
+            bus: Bus::default(),
+            rights: Rights::default(),
             network: network.clone(),
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SeededEntropy::new(seed)),
         };
-        let functions = Functions::wire(&ground, &consumer_secret());
+        let functions = Functions::wire(&ground).await;
         let world = Self { clock, network, queues, functions, effects, database, broker, ground, database_faults };
         world.register_algorithm(ALGORITHM, "AROAALGORITHM").await;
         world
@@ -98,23 +107,6 @@ impl World {
         let grant = json!({"path": {"algorithm_id": ALGORITHM}, "body": {"account_ids": [ACCOUNT]}});
         assert_eq!(world.api("PUT /grants/{algorithm_id}", &grant).await.status, 200);
         world
-    }
-
-    /// Wires the functions anew, with another secret of the consumer: as after a deployment.
-    pub fn replace_consumer_secret(&mut self, change: impl FnOnce(&mut Value)) {
-        let mut secret = consumer_secret();
-        change(&mut secret);
-        self.functions = Functions::wire(&self.ground, &secret);
-    }
-
-    /// Registers an algorithm, as the operator does.
-    pub async fn register_algorithm(&self, algorithm_id: &str, principal: &str) {
-        let algorithm = Algorithm {
-            algorithm_id: algorithm_id.parse().unwrap(),
-            principals: BTreeSet::from([principal.parse().unwrap()]),
-            registered_at: self.clock.now(),
-        };
-        self.store().rules.put_algorithm(&algorithm).await.unwrap();
     }
 
     /// The next invocation that comes by this point ends there.
@@ -138,10 +130,14 @@ impl World {
         self.api_as(&json!({"sub": USER}), route, details).await
     }
 
-    /// Calls the API as whoever these claims are.
+    /// Calls the API as whoever these claims are. Which function answers a route, the template says.
     pub async fn api_as(&self, claims: &Value, route: &str, details: &Value) -> Answered {
         let request: HttpRequest = request(route, claims, details);
-        self.functions.api.handle(&request).await.into()
+        match route {
+            "POST /connections" => self.functions.start.handle(&request).await.into(),
+            "GET /oauth/callback" => self.functions.callback.invoked().await.handle(&request).await.into(),
+            _ => self.functions.api.invoked().await.handle(&request).await.into(),
+        }
     }
 
     /// The broker, to be told what to do, and to be asked what it did.
@@ -159,7 +155,7 @@ impl World {
     /// The desk that order-submit and order-track work at, to be a worker by hand.
     #[must_use]
     pub fn desk(&self) -> &trading::Desk {
-        &self.functions.submit.desk
+        &self.functions.submit.function.desk
     }
 
     /// The user's order. It must be there.
@@ -218,7 +214,7 @@ impl World {
 }
 
 /// The secret of a consumer whose keys are made for tests.
-fn consumer_secret() -> Value {
+pub(crate) fn consumer_secret() -> Value {
     json!({
         "consumer_key": CONSUMER,
         "private_signature_pem": include_str!("../keys/private_signature.pem"),

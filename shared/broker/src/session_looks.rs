@@ -130,7 +130,10 @@ impl Session {
 }
 
 /// Reads each row by itself: one that cannot be read makes the list incomplete, and hides nothing else.
-fn listing<Row: for<'a> Deserialize<'a>, T>(rows: &[Box<RawValue>], read: fn(&Row) -> Option<T>) -> Listing<T> {
+pub(crate) fn listing<Row: for<'a> Deserialize<'a>, T>(
+    rows: &[Box<RawValue>],
+    read: fn(&Row) -> Option<T>,
+) -> Listing<T> {
     let readable: Vec<T> = rows.iter().filter_map(|row| read(&serde_json::from_str(row.get()).ok()?)).collect();
     Listing { complete: readable.len() == rows.len(), rows: readable }
 }
@@ -246,7 +249,7 @@ fn account(value: &Loose) -> Option<AccountId> {
     value.text()?.parse().ok()
 }
 
-fn conid(value: &Loose) -> Option<Conid> {
+pub(crate) fn conid(value: &Loose) -> Option<Conid> {
     u64::try_from(value.integer()?).ok()?.try_into().ok()
 }
 

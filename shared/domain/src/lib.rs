@@ -47,7 +47,7 @@ pub use order::{HistoryEntry, LateFact, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order,
 pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal};
 pub use region::Region;
 pub use reserved::{GivesBack, Reserved};
-pub use rules::{Algorithm, Beyond, Grant, GrantStatus, Halt, Limits, Whose};
+pub use rules::{Algorithm, Beyond, Grant, GrantStatus, Halt, HaltMode, Limits, Whose};
 pub use secret::Secret;
 pub use session_care::{Choices, INIT_PAUSE_MAX, INITS_WITHOUT_PAUSE, Inits, KEEP_WARM_EVERY, WARM_AFTER_ORDER};
 pub use sight::{BrokerStatus, Sight};

@@ -14,6 +14,14 @@ pub struct Reserved {
     pub day: Date,
     /// The value that it counts, in the contract's currency; zero where no limit needed it and the ticket did not tell.
     pub notional: Decimal,
+    /// Whether it was sent as one that reduces a position, and so passes a halt that lets only those pass.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reducing: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What an order gives back of what it holds.

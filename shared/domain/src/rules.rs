@@ -42,6 +42,8 @@ pub struct Grant {
 pub enum GrantStatus {
     /// It is.
     Active,
+    /// Only orders that reduce a position are sent.
+    Reducing,
     /// Halted: nothing new is sent.
     Halted,
 }
@@ -97,11 +99,33 @@ pub struct Beyond {
     pub why: String,
 }
 
+/// What a halt stops while it is on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HaltMode {
+    /// Every new order.
+    #[default]
+    All,
+    /// Every new order that does not reduce a position.
+    Reducing,
+}
+
+impl HaltMode {
+    /// Whether it stops every new order.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+}
+
 /// A kill switch: while on, no new order is sent; cancels pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Halt {
     /// Whether it is on.
     pub halted: bool,
+    /// What it stops.
+    #[serde(default, skip_serializing_if = "HaltMode::is_all")]
+    pub mode: HaltMode,
     /// Why, in the words of whoever set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -9,7 +9,7 @@ use broker::{
 };
 use serde::Deserialize;
 use tokio::sync::Mutex;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// How long a secret that was read is used before it is read again: an operator's change acts within this time.
 const READ_AGAIN_AFTER: Duration = Duration::from_mins(5);
@@ -19,8 +19,19 @@ const READ_AGAIN_AFTER: Duration = Duration::from_mins(5);
 pub struct ConsumerSource {
     client: Client,
     arn: String,
+    encryption_key: Wanted,
     api: Api,
     loaded: Mutex<Option<(Instant, Arc<LoadedConsumer>)>>,
+}
+
+/// Whether the key that opens access token secrets is loaded.
+#[derive(Debug)]
+enum Wanted {
+    No,
+    Yes {
+        /// The secret that holds it alone, where the consumer's secret leaves it out.
+        own_arn: Option<String>,
+    },
 }
 
 /// A consumer with its keys, ready to use.
@@ -28,8 +39,8 @@ pub struct ConsumerSource {
 pub struct LoadedConsumer {
     /// The consumer, with its signature key.
     pub consumer: Consumer,
-    /// The key that opens access token secrets.
-    pub encryption_key: EncryptionKey,
+    /// The key that opens access token secrets; for who wants it ([`ConsumerSource::with_encryption_key`]).
+    pub encryption_key: Option<EncryptionKey>,
 }
 
 /// Why there is no consumer.
@@ -70,7 +81,7 @@ pub enum ConsumerError {
 struct SecretDocument {
     consumer_key: String,
     private_signature_pem: String,
-    private_encryption_pem: String,
+    private_encryption_pem: Option<String>,
     dhparam_pem: String,
     realm: Option<String>,
 }
@@ -86,7 +97,14 @@ impl ConsumerSource {
     /// The secret of this name, for the broker at `api`.
     #[must_use]
     pub fn new(client: Client, arn: String, api: Api) -> Self {
-        Self { client, arn, api, loaded: Mutex::new(None) }
+        Self { client, arn, encryption_key: Wanted::No, api, loaded: Mutex::new(None) }
+    }
+
+    /// Loads the key that opens access token secrets as well. Where the consumer's secret leaves it out, it is in the
+    /// secret `own_arn`, alone, as PEM.
+    #[must_use]
+    pub fn with_encryption_key(self, own_arn: Option<String>) -> Self {
+        Self { encryption_key: Wanted::Yes { own_arn }, ..self }
     }
 
     /// The consumer as it is in the secret now, or was a few minutes ago.
@@ -126,9 +144,25 @@ impl ConsumerSource {
             .map_err(|error: InvalidWord| self.malformed(error.to_string()))?;
         let wrong = |error: SigningError| self.malformed(error.to_string());
         let signature_key = SignatureKey::from_pem(&document.private_signature_pem).map_err(wrong)?;
-        let encryption_key = EncryptionKey::from_pem(&document.private_encryption_pem).map_err(wrong)?;
+        let encryption_key = self.encryption_key(&document).await?;
         let group = DiffieHellmanParameters::from_pem(&document.dhparam_pem).map_err(wrong)?;
         Ok(LoadedConsumer { consumer: Consumer::new(self.api.clone(), identity, signature_key, group), encryption_key })
+    }
+
+    async fn encryption_key(&self, document: &SecretDocument) -> Result<Option<EncryptionKey>, ConsumerError> {
+        let Wanted::Yes { own_arn } = &self.encryption_key else { return Ok(None) };
+        let own = match (&document.private_encryption_pem, own_arn) {
+            (None, Some(arn)) => read_secret(&self.client, arn)
+                .await
+                .map_err(|source| ConsumerError::Unavailable { arn: arn.clone(), source })?,
+            _ => None,
+        };
+        let own = own.map(Zeroizing::new).filter(|text| !text.trim().is_empty());
+        let pem = document.private_encryption_pem.as_ref().or(own.as_deref());
+        let pem = pem.ok_or_else(|| {
+            self.malformed("private_encryption_pem is missing, and stands in no secret of its own".to_owned())
+        })?;
+        EncryptionKey::from_pem(pem).map(Some).map_err(|error| self.malformed(error.to_string()))
     }
 
     fn malformed(&self, problem: String) -> ConsumerError {

@@ -1,13 +1,14 @@
 //! The sealing keys, read again from time to time, so that they can be rotated while the functions run.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use access::Tokens;
 use aws_sdk_secretsmanager::Client;
 use domain::{Entropy, Secret};
 use store::{Sealer, SealingSecret};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::consumer::read_secret;
 use crate::parts::CannotStart;
@@ -29,7 +30,7 @@ pub struct Keyring {
 
 impl Keyring {
     /// Reads the keys.
-    pub(crate) async fn read(client: Client, arn: String, entropy: Arc<dyn Entropy>) -> Result<Self, CannotStart> {
+    pub async fn read(client: Client, arn: String, entropy: Arc<dyn Entropy>) -> Result<Self, CannotStart> {
         match sealer(&client, &arn).await {
             Ok(sealer) => {
                 let tokens = Tokens::new(Arc::new(sealer), entropy);

@@ -136,7 +136,7 @@ impl Parts {
         })
     }
 
-    /// The consumer's secret, for who may read it.
+    /// The consumer's secret, for who may read it. The encryption key in it, or beside it, is for one function alone.
     pub fn consumer(&self, api: Api) -> Result<ConsumerSource, BadSetting> {
         let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
         Ok(ConsumerSource::new(client, required("COURIER_CONSUMER_SECRET_ARN")?, api))

@@ -1,6 +1,8 @@
 //! The intent: what is written, and checked with it, before a byte of an order leaves.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use domain::{AlgorithmId, Beyond, Grant, Order};
 
 use crate::database::{Attributes, WRITE_ID, number, text, text_of};
@@ -16,6 +18,9 @@ use crate::versioned::Versioned;
 
 /// Tries with what the rows of usage told (that a day begins, that a clock is ahead). Each learns what it did not know.
 const ROUNDS_MAX: u32 = 6;
+
+/// The word for a rule that lets only orders pass that reduce a position, as it stands in the rows.
+const REDUCING: &str = "reducing";
 
 /// What must hold, beside the order's version and the lane, for an intent to be written.
 #[derive(Debug, Clone, Copy)]
@@ -39,9 +44,12 @@ pub enum IntentRefused {
     /// The lane is another holder's now, or was given back. Stop, and leave the order to the present holder.
     #[error("the lane is not ours any more; stop, its present holder takes the order further")]
     LaneLost,
-    /// A halt is on. The order waits, and expires.
-    #[error("a halt is on: {0}; the order waits until it is lifted")]
+    /// A halt is on. An order that has not been sent is denied: one that waited for the halt's end would trade late.
+    #[error("a halt is on: {0}; nothing new is sent until it is lifted")]
     Halted(HaltScope),
+    /// A halt or a grant lets only orders pass that reduce a position, and this one is not known to. It names which.
+    #[error("only orders that reduce a position pass for {0}")]
+    OnlyReducing(String),
     /// The algorithm has no active grant for the order's account.
     #[error("algorithm {0} has no active grant of this user for the order's account")]
     NoGrant(AlgorithmId),
@@ -71,7 +79,10 @@ enum Refusal {
     LaneLost,
     Halted(HaltScope),
     /// That the grant is not in force for the account, or was changed: its row tells.
-    Grant,
+    Grant {
+        /// Whether one that lets only reducing orders pass would have done.
+        reducing: bool,
+    },
     LimitsChanged,
 }
 
@@ -136,10 +147,18 @@ fn refuse(rows: &[Option<Attributes>], refusals: Vec<Refusal>, order: &Order) ->
         None => Ok(()),
         Some((_, Refusal::Conflict)) => Err(IntentRefused::Conflict),
         Some((_, Refusal::LaneLost)) => Err(IntentRefused::LaneLost),
+        Some((row, Refusal::Halted(scope))) if is_reducing(row, "mode") => {
+            Err(IntentRefused::OnlyReducing(scope.to_string()))
+        }
         Some((_, Refusal::Halted(scope))) => Err(IntentRefused::Halted(scope)),
         Some((_, Refusal::LimitsChanged)) => Err(IntentRefused::LimitsChanged),
-        Some((row, Refusal::Grant)) if grants(row, order) => Err(IntentRefused::LimitsChanged),
-        Some((_, Refusal::Grant)) => Err(IntentRefused::NoGrant(order.algorithm_id.clone())),
+        Some((row, Refusal::Grant { reducing })) if grants(row, order) => {
+            if is_reducing(row, "status") && !reducing {
+                return Err(IntentRefused::OnlyReducing(format!("the grant to {}", order.algorithm_id)));
+            }
+            Err(IntentRefused::LimitsChanged)
+        }
+        Some((_, Refusal::Grant { .. })) => Err(IntentRefused::NoGrant(order.algorithm_id.clone())),
     }
 }
 
@@ -169,8 +188,10 @@ fn checks(order: &Order, lease: &LaneLease, guards: IntentGuards<'_>) -> Result<
         IntentGuards::HaltsAndGrant(rules) => (rules, None),
         IntentGuards::WithinLimits(rules, claim) => (rules, Some(claim)),
     };
-    checks.extend(halt_checks(rules, order)?);
-    checks.extend(grant_check(rules, order, claim.and_then(|claim| claim.grant.as_ref()))?);
+    // What answers a question of the broker reduces as its ticket did.
+    let reducing = claim.map_or(order.reserved.as_ref().is_some_and(|held| held.reducing), |claim| claim.reducing);
+    checks.extend(halt_checks(rules, order, reducing)?);
+    checks.extend(grant_check(rules, order, claim.and_then(|claim| claim.grant.as_ref()), reducing)?);
     if let Some(claim) = claim {
         let check =
             ConditionCheck::builder().table_name(rules.table()).set_key(Some(Rules::limits_key(&order.key.user_id)));
@@ -192,53 +213,73 @@ fn lane_check(lease: &LaneLease) -> Result<TransactWriteItem, StoreError> {
     Ok(TransactWriteItem::builder().condition_check(built(lease.table(), check)?).build())
 }
 
-fn halt_checks(rules: &Rules, order: &Order) -> Result<Vec<Guard>, StoreError> {
+fn halt_checks(rules: &Rules, order: &Order, reducing: bool) -> Result<Vec<Guard>, StoreError> {
     let user_id = &order.key.user_id;
     let mut scopes = vec![HaltScope::Global, HaltScope::User(user_id.clone())];
     if !order.algorithm_id.is_own_hand() {
         scopes.push(HaltScope::Algorithm(order.algorithm_id.clone()));
     }
     let guard = |scope: HaltScope| {
-        let check = ConditionCheck::builder()
+        let mut check = ConditionCheck::builder()
             .table_name(rules.table())
             .set_key(Some(Rules::key(&scope.name(), &scope.checked_item(user_id))))
-            .condition_expression("attribute_not_exists(#rule.halted) OR #rule.halted = :off")
             .expression_attribute_names("#rule", "rule")
-            .expression_attribute_values(":off", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
-            .build();
-        let part = TransactWriteItem::builder().condition_check(built(rules.table(), check)?).build();
+            .expression_attribute_values(":off", AttributeValue::Bool(false))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let off = "attribute_not_exists(#rule.halted) OR #rule.halted = :off";
+        check = if reducing {
+            check
+                .condition_expression(format!("{off} OR #rule.#mode = :reducing"))
+                .expression_attribute_names("#mode", "mode")
+                .expression_attribute_values(":reducing", text(REDUCING))
+        } else {
+            check.condition_expression(off)
+        };
+        let part = TransactWriteItem::builder().condition_check(built(rules.table(), check.build())?).build();
         Ok(Guard { part, refusal: Refusal::Halted(scope) })
     };
     scopes.into_iter().map(guard).collect()
 }
 
 /// An order of which nothing could be read names no account, so no grant lists it.
-fn grant_check(rules: &Rules, order: &Order, read: Option<&Standing<Grant>>) -> Result<Option<Guard>, StoreError> {
+fn grant_check(
+    rules: &Rules,
+    order: &Order,
+    read: Option<&Standing<Grant>>,
+    reducing: bool,
+) -> Result<Option<Guard>, StoreError> {
     if order.algorithm_id.is_own_hand() {
         return Ok(None);
     }
-    let in_force = "#rule.#status = :active AND contains(#rule.account_ids, :account)";
+    let active = if reducing { "#rule.#status IN (:active, :reducing)" } else { "#rule.#status = :active" };
+    let in_force = format!("{active} AND contains(#rule.account_ids, :account)");
     let check = ConditionCheck::builder()
         .table_name(rules.table())
         .set_key(Some(Rules::grant_key(&order.key.user_id, &order.algorithm_id)))
         .expression_attribute_names("#rule", "rule")
         .expression_attribute_names("#status", "status")
+        .set_expression_attribute_values(reducing.then(|| Attributes::from([(":reducing".to_owned(), text(REDUCING))])))
         .expression_attribute_values(":active", text("active"))
         .expression_attribute_values(":account", text(account_of(order)))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     let check = match read {
-        Some(read) => read.check(check, in_force),
+        Some(read) => read.check(check, &in_force),
         None => check.condition_expression(in_force),
     };
     let part = TransactWriteItem::builder().condition_check(built(rules.table(), check.build())?).build();
-    Ok(Some(Guard { part, refusal: Refusal::Grant }))
+    Ok(Some(Guard { part, refusal: Refusal::Grant { reducing } }))
 }
 
-/// Whether the grant in this row is in force for the order's account.
+/// Whether this row's rule lets only orders pass that reduce a position.
+fn is_reducing(row: &Attributes, field: &str) -> bool {
+    row.get("rule").and_then(|rule| rule.as_m().ok()).and_then(|rule| text_of(rule, field)) == Some(REDUCING)
+}
+
+/// Whether the grant in this row is in force for the order's account, if only for some orders.
 fn grants(row: &Attributes, order: &Order) -> bool {
     let Some(rule) = row.get("rule").and_then(|rule| rule.as_m().ok()) else { return false };
     let accounts = rule.get("account_ids").and_then(|accounts| accounts.as_l().ok());
-    text_of(rule, "status") == Some("active")
+    text_of(rule, "status").is_some_and(|status| ["active", REDUCING].contains(&status))
         && accounts.is_some_and(|accounts| accounts.contains(&text(account_of(order))))
 }
 

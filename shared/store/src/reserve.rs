@@ -18,6 +18,7 @@ pub(crate) struct Reservation<'c> {
     notional: Decimal,
     /// What it holds already, from an earlier intent.
     before: Option<Reserved>,
+    reducing: bool,
     counters: Vec<Counter<'c>>,
 }
 
@@ -50,7 +51,8 @@ impl<'c> Reservation<'c> {
         };
         let counters: Vec<_> = keys.into_iter().map(counter).collect();
         let notional = claim.notional.max(held);
-        let reservation = Self { day, cost, notional, before: order.reserved.clone(), counters };
+        let (before, reducing) = (order.reserved.clone(), claim.reducing);
+        let reservation = Self { day, cost, notional, before, reducing, counters };
         let beyond = |counter: &Counter<'_>| reservation.beyond(counter, claim.used.of(counter.whose));
         let first = reservation.counters.iter().find_map(beyond);
         first.map_or(Ok(reservation), Err)
@@ -59,7 +61,7 @@ impl<'c> Reservation<'c> {
     /// What the order holds once the transaction stands.
     pub(crate) fn reserved(&self) -> Reserved {
         let day = self.before.as_ref().map_or(self.day, |before| before.day);
-        Reserved { day, notional: self.notional }
+        Reserved { day, notional: self.notional, reducing: self.reducing }
     }
 
     /// One part for each row of usage; none if there is nothing to add.

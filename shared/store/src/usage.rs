@@ -33,6 +33,8 @@ pub struct Claim {
     pub grant: Option<Standing<Grant>>,
     /// What was used when the limits were read ([`Orders::usages`]). What is used when the intent is written decides.
     pub used: Usages,
+    /// Whether the order is known to reduce a position: then it passes a halt that lets only those pass.
+    pub reducing: bool,
 }
 
 /// What is used of the limits that bear on one order.

@@ -15,6 +15,28 @@ pub enum Sender {
     Algorithm(AlgorithmId),
 }
 
+/// The codes of refusals in which somebody claimed to be, or to speak for, who they are not.
+const FORGERIES: [&str; 11] = [
+    "account_not_granted",
+    "algorithm_unknown",
+    "no_grant",
+    "no_sender",
+    "not_its_order",
+    "other_algorithm",
+    "other_group",
+    "other_user",
+    "own_hand_on_the_queue",
+    "sender_not_registered",
+    "users_only",
+];
+
+/// Whether a refusal with this code is one of a forged user, group, account or algorithm. Each is logged with the
+/// field `forged`, which a metric counts (infra/template.yaml).
+#[must_use]
+pub fn is_forgery(code: &str) -> bool {
+    FORGERIES.contains(&code)
+}
+
 /// Whether the sender may speak for this algorithm at all.
 pub(crate) async fn speaks_for(
     rules: &Rules,

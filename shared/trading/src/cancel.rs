@@ -1,6 +1,6 @@
 //! Cancel: in every state, and as often as anybody likes.
 
-use domain::{AlgorithmId, Fact, Order, OrderKey, OrderState, OrderStatus, Reason};
+use domain::{AlgorithmId, Fact, Order, OrderKey, OrderState, OrderStatus, Reason, UserId};
 use store::{StoreError, Versioned};
 
 use crate::advance::Next;
@@ -49,6 +49,28 @@ impl Intake {
             }
         }
         Err(StoreError::Conflict { resource: "orders".to_owned(), key: key.to_string() })
+    }
+}
+
+impl Intake {
+    /// Asks for the end of a user's orders that are not final, of one algorithm or of all: what a halt does that cancels
+    /// what works. Returns those whose end is asked for and not reached; wake each. At most [`store::OPEN_ROWS_MAX`] are found.
+    pub async fn cancel_open(
+        &self,
+        user_id: &UserId,
+        algorithm_id: Option<&AlgorithmId>,
+    ) -> Result<Vec<OrderKey>, StoreError> {
+        let mut cancelling = Vec::new();
+        for key in self.orders.open_of(user_id).await? {
+            if let Some(algorithm_id) = algorithm_id
+                && self.own_order(&key, algorithm_id).await?.is_err()
+            {
+                continue;
+            }
+            let asked = self.ask_cancel(&key).await?;
+            cancelling.extend(asked.filter(|order| !order.value.status().is_final()).map(|_| key));
+        }
+        Ok(cancelling)
     }
 }
 

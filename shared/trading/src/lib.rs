@@ -17,13 +17,14 @@ mod price_steps;
 mod questions;
 mod receive;
 mod record;
+mod reduce;
 mod review;
 mod send;
 mod session;
 mod track;
 mod waits;
 
-pub use authority::Sender;
+pub use authority::{Sender, is_forgery};
 pub use desk::{Desk, Intake};
 pub use dialogue::ANSWER_ROUNDS_MAX;
 pub use known_contracts::KnownContracts;

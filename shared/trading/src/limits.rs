@@ -48,7 +48,7 @@ impl Lane<'_> {
             Err(no_session) => return Ok(Err(no_session)),
         };
         let day = TimeZone::UTC.to_datetime(self.desk.intake.clock.now()).date();
-        Ok(Ok(Claim { day, notional, own, grant, used }))
+        Ok(Ok(Claim { day, notional, own, grant, used, reducing: false }))
     }
 
     /// Read anew for each order, so that a change counts for the next one.

@@ -8,7 +8,7 @@ use domain::{
 use sha2::{Digest, Sha256};
 use store::{Inserted, StoreError, Versioned, Wake};
 
-use crate::authority::{Sender, granted, speaks_for};
+use crate::authority::{Sender, granted, is_forgery, speaks_for};
 use crate::desk::Intake;
 
 /// A message as the queue hands it over.
@@ -223,6 +223,7 @@ impl Intake {
             code = reason.code,
             reason = reason.message,
             metric.orders_for_a_person = message.is_dead_letter.then_some(1),
+            metric.forgeries_refused = is_forgery(&reason.code).then_some(1),
             "a message was refused"
         );
         let refusal = Refusal {

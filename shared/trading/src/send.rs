@@ -56,6 +56,9 @@ impl Lane<'_> {
                 self.keep_warm().await;
                 Ok(next)
             }
+            Err(IntentRefused::OnlyReducing(halt)) => {
+                Box::pin(self.send_if_reducing(order, way, &request, &halt)).await
+            }
             Err(refused) => self.refused_intent(order, refused).await,
         }
     }
@@ -77,7 +80,8 @@ impl Lane<'_> {
     /// unknown, until its absence is proved without it.
     async fn send_again(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
         let Some(request) = order.value.request.clone() else { return Ok(Next::Rest) };
-        if let Ok(way) = self.way_to_the_broker(&request).await? {
+        if let Ok(mut way) = self.way_to_the_broker(&request).await? {
+            way.claim.reducing = order.value.reserved.as_ref().is_some_and(|reserved| reserved.reducing);
             let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
             match self.intend(order, Act::PlaceAgain, guards).await? {
                 Ok(()) => {
@@ -194,16 +198,16 @@ impl Lane<'_> {
         }
     }
 
-    async fn refused_intent(
+    pub(crate) async fn refused_intent(
         &mut self,
         order: &mut Versioned<Order>,
         refused: IntentRefused,
     ) -> Result<Next, StoreError> {
         match refused {
-            IntentRefused::Halted(_) | IntentRefused::NoGrant(_) | IntentRefused::BeyondLimits(_) => {
-                let reason = by_rule(&refused);
-                self.stop(order, Fact::Deny(reason)).await
-            }
+            IntentRefused::Halted(_)
+            | IntentRefused::OnlyReducing(_)
+            | IntentRefused::NoGrant(_)
+            | IntentRefused::BeyondLimits(_) => self.deny(order, by_rule(&refused)).await,
             IntentRefused::Conflict | IntentRefused::LimitsChanged => {
                 self.read_again(order).await?;
                 Ok(Next::Again)
@@ -223,13 +227,17 @@ impl Lane<'_> {
     }
 
     /// Writes down that an order waits. The same wait again is not written again.
-    async fn hold(&mut self, order: &mut Versioned<Order>, reason: Reason) -> Result<Next, StoreError> {
+    pub(crate) async fn hold(&mut self, order: &mut Versioned<Order>, reason: Reason) -> Result<Next, StoreError> {
         let same = matches!(order.value.state(), OrderState::Held { reason: before } if *before == reason);
         let check_at = (self.now() + HELD_CHECK).min(order.value.good_until);
         if !same || order.value.next_check_at.is_none_or(|at| at <= self.now()) {
             self.record_and_check(order, Fact::Hold(reason), Some(check_at)).await?;
         }
         Ok(Next::Rest)
+    }
+
+    pub(crate) async fn deny(&mut self, order: &mut Versioned<Order>, reason: Reason) -> Result<Next, StoreError> {
+        self.stop(order, Fact::Deny(reason)).await
     }
 
     async fn stop(&mut self, order: &mut Versioned<Order>, fact: Fact) -> Result<Next, StoreError> {
@@ -246,6 +254,10 @@ pub(crate) fn by_rule(refused: &IntentRefused) -> Reason {
             format!(
                 "Trading is halted for {scope}; the order was not sent. Lift the halt, and send it again under a new id."
             ),
+        ),
+        IntentRefused::OnlyReducing(halt) => Reason::new(
+            "only_reducing",
+            format!("Only orders that reduce a position pass for {halt}, so this was not sent."),
         ),
         IntentRefused::NoGrant(algorithm_id) => Reason::new(
             "no_grant",

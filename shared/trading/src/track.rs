@@ -127,7 +127,7 @@ impl Lane<'_> {
     }
 
     /// For how many seconds the broker's pacing forbids a look, if it does.
-    fn paced_for_seconds(&self) -> Option<u32> {
+    pub(crate) fn paced_for_seconds(&self) -> Option<u32> {
         let left = (self.book.looks.last_at? + LOOK_PAUSE).duration_since(self.now());
         left.is_positive().then(|| u32::try_from(left.as_secs()).unwrap_or(0) + 1)
     }

@@ -143,7 +143,7 @@ impl Stage {
                 halted.to = Some(now());
             }
         }
-        let halt = Halt { halted: on, reason: None, since: on.then(now) };
+        let halt = Halt { halted: on, since: on.then(now), ..Halt::default() };
         let rules = &self.world.store().rules;
         match stop {
             Stop::Everything => rules.put_halt(&HaltScope::Global, &halt).await.unwrap(),

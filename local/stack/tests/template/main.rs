@@ -166,15 +166,25 @@ fn no_function_may_do_anything_by_wildcard() {
 
 #[test]
 fn only_those_who_ask_for_tokens_may_read_the_consumer_s_secret() {
-    let readers: BTreeSet<String> = Template::read()
+    let expected = ["OauthStartRole", "OauthCallbackRole", "SessionRefreshRole"];
+    assert_eq!(readers_of("ConsumerSecret"), expected.map(str::to_owned).into());
+}
+
+#[test]
+fn only_the_function_that_opens_access_token_secrets_may_read_the_encryption_key_s_own_secret() {
+    assert_eq!(readers_of("EncryptionKeySecret"), ["OauthCallbackRole"].map(str::to_owned).into());
+}
+
+/// The roles that may do anything with this resource.
+fn readers_of(wanted: &str) -> BTreeSet<String> {
+    Template::read()
         .statements()
         .into_iter()
         .filter(|(_, statement)| {
-            one_or_many(&statement["Resource"]).iter().any(|resource| resource_name(resource) == "ConsumerSecret")
+            one_or_many(&statement["Resource"]).iter().any(|resource| resource_name(resource) == wanted)
         })
         .map(|(role, _)| role)
-        .collect();
-    assert_eq!(readers, ["OauthStartRole", "OauthCallbackRole", "SessionRefreshRole"].map(str::to_owned).into());
+        .collect()
 }
 
 #[test]

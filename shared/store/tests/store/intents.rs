@@ -10,7 +10,7 @@ use store::{HaltScope, IntentGuards, IntentRefused, LaneLease, Store, StoreError
 use crate::support::{World, algorithm, at, grant, key, order, user};
 
 fn on() -> Halt {
-    Halt { halted: true, reason: Some("a test".to_owned()), since: Some(at(0)) }
+    Halt { halted: true, reason: Some("a test".to_owned()), since: Some(at(0)), ..Halt::default() }
 }
 
 async fn try_intent(store: &Store, order: &mut Versioned<Order>, lease: &LaneLease) -> Result<(), IntentRefused> {

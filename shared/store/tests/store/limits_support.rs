@@ -36,7 +36,7 @@ pub(crate) async fn claim(store: &Store, order: &Order, day: Date, notional: &st
     let grant = store.rules.standing_grant(user_id, algorithm_id).await.unwrap();
     let grant = (!algorithm_id.is_own_hand()).then_some(grant);
     let used = store.orders.usages(user_id, algorithm_id).await.unwrap();
-    Claim { day, notional: decimal(notional), own, grant, used }
+    Claim { day, notional: decimal(notional), own, grant, used, reducing: false }
 }
 
 pub(crate) async fn intend_with(

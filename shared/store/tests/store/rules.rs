@@ -57,7 +57,7 @@ async fn grants_are_of_one_user_and_do_not_mix_with_limits_and_halts() {
 async fn a_halt_that_was_never_set_is_off() {
     let world = World::new().await;
     let rules = &world.store.rules;
-    let halt = Halt { halted: true, reason: Some("stop".to_owned()), since: Some(at(3)) };
+    let halt = Halt { halted: true, reason: Some("stop".to_owned()), since: Some(at(3)), ..Halt::default() };
     for scope in [HaltScope::Global, HaltScope::User(user("u-7")), HaltScope::Algorithm(algorithm("mr"))] {
         assert_eq!(rules.halt(&scope).await.unwrap(), Halt::default());
         rules.put_halt(&scope, &halt).await.unwrap();
@@ -68,7 +68,7 @@ async fn a_halt_that_was_never_set_is_off() {
 #[tokio::test]
 async fn a_halt_is_set_through_the_traffic_of_intents() {
     let world = World::new().await;
-    let halt = Halt { halted: true, reason: None, since: None };
+    let halt = Halt { halted: true, ..Halt::default() };
     let busy = world.with_faults(|call| if call.number % 3 == 0 { Fault::None } else { Fault::Contention });
     busy.rules.put_halt(&HaltScope::Global, &halt).await.unwrap();
     assert_eq!(world.store.rules.halt(&HaltScope::Global).await.unwrap(), halt);

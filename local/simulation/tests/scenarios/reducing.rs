@@ -1,0 +1,175 @@
+//! A halt that lets only orders pass that reduce a position; and one that cancels what works.
+
+use std::time::Duration;
+
+use domain::{GrantStatus, Halt, HaltMode};
+use paper_broker::{Fault, FaultKind};
+use serde_json::{Value, json};
+use simulation::{ALGORITHM, USER, World};
+use store::HaltScope;
+
+use crate::limits::{decimal, put, resting, send, world};
+
+const AAPL: i64 = 265_598;
+
+fn sell(quantity: &str) -> Value {
+    json!({"type": "limit", "limit_price": "190", "side": "sell", "quantity": quantity})
+}
+
+fn buy(quantity: &str) -> Value {
+    json!({"type": "limit", "limit_price": "186", "quantity": quantity})
+}
+
+async fn only_reducing(world: &World) {
+    let halt = put(world, "PUT /halt", json!({"halted": true, "mode": "reducing", "reason": "close only"})).await;
+    assert_eq!(halt["mode"], "reducing");
+    assert_eq!(world.api("GET /halt", &json!({})).await.json["mode"], "reducing");
+}
+
+/// A user who holds 10 AAPL, or is short of them.
+async fn world_with_a_position(side: &str) -> World {
+    let world = world().await;
+    assert_eq!(send(&world, "first", json!({"type": "market", "side": side})).await, "working");
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.status("first").await, "filled");
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_takes_off_the_position_passes_and_never_more_of_it_than_there_is() {
+    let world = world_with_a_position("buy").await;
+    only_reducing(&world).await;
+    assert_eq!(send(&world, "more", buy("1")).await, "denied: only_reducing");
+    assert_eq!(send(&world, "too_much", sell("11")).await, "denied: only_reducing");
+    let reason = world.reason("too_much").await;
+    assert!(reason.contains("the position is 10, other orders may take 0 off it, and this one is for 11"), "{reason}");
+    let elsewhere = json!({"type": "limit", "limit_price": "400", "side": "sell", "contract": {"conid": 272_093}});
+    assert_eq!(send(&world, "elsewhere", elsewhere).await, "denied: only_reducing");
+    assert_eq!(send(&world, "six", sell("6")).await, "working");
+    assert_eq!(send(&world, "five", sell("5")).await, "denied: only_reducing");
+    assert_eq!(send(&world, "four", sell("4")).await, "working");
+    world.cancel("six");
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(send(&world, "again", sell("6")).await, "working");
+    world.broker().set_price(AAPL, Some(decimal("191")));
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!((world.status("four").await, world.status("again").await), ("filled".into(), "filled".into()));
+    assert_eq!(send(&world, "flat", sell("1")).await, "denied: only_reducing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_position_is_reduced_by_buying() {
+    let world = world_with_a_position("sell").await;
+    only_reducing(&world).await;
+    assert_eq!(send(&world, "more", sell("1")).await, "denied: only_reducing");
+    assert_eq!(send(&world, "cover", buy("10")).await, "working");
+    assert_eq!(send(&world, "beyond", buy("1")).await, "denied: only_reducing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_level_can_let_only_reducing_orders_pass() {
+    for level in ["everything", "the user", "the algorithm", "the grant"] {
+        let world = world_with_a_position("buy").await;
+        let rules = &world.store().rules;
+        let on = Halt { halted: true, mode: HaltMode::Reducing, ..Halt::default() };
+        let (user_id, algorithm_id): (domain::UserId, domain::AlgorithmId) =
+            (USER.parse().unwrap(), ALGORITHM.parse().unwrap());
+        match level {
+            "everything" => rules.put_halt(&HaltScope::Global, &on).await.unwrap(),
+            "the user" => rules.put_halt(&HaltScope::User(user_id), &on).await.unwrap(),
+            "the algorithm" => rules.put_halt(&HaltScope::Algorithm(algorithm_id), &on).await.unwrap(),
+            _ => {
+                let mut grant = rules.grant(&user_id, &algorithm_id).await.unwrap().unwrap();
+                grant.status = GrantStatus::Reducing;
+                rules.put_grant(&grant).await.unwrap();
+            }
+        }
+        assert_eq!(send(&world, "more", buy("1")).await, "denied: only_reducing", "{level}");
+        assert_eq!(send(&world, "less", sell("9")).await, "working", "{level}: {}", world.reason("less").await);
+        // A halt over all new orders is stronger.
+        put(&world, "PUT /halt", json!({"halted": true})).await;
+        assert_eq!(send(&world, "stopped", sell("1")).await, "denied: halted", "{level}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_told_to_reduce_is_not_sent() {
+    let world = world_with_a_position("buy").await;
+    only_reducing(&world).await;
+    let exits = json!({"take_profit": {"limit_price": "180"}});
+    let mut bracket = sell("5");
+    bracket["attached"] = exits;
+    assert_eq!(send(&world, "bracket", bracket).await, "denied: only_reducing");
+    let cash = json!({"type": "market", "side": "sell", "quantity": null, "cash_quantity": "100"});
+    assert_eq!(send(&world, "cash", cash).await, "denied: only_reducing");
+    for (number, fault) in [FaultKind::Garbled, FaultKind::DropBefore, FaultKind::AccessDenied].into_iter().enumerate()
+    {
+        world.broker().add_fault(Fault { times: 9, ..Fault::next("GET", "/portfolio/*/positions/*", fault) });
+        let status = send(&world, &format!("unknown-{number}"), sell("5")).await;
+        assert!(status.starts_with("held") || status == "denied: only_reducing", "{status}");
+        world.broker().clear_faults();
+        world.cancel(&format!("unknown-{number}"));
+        world.deliver_all().await;
+    }
+    assert_eq!(world.broker().ledger().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_that_come_at_once_take_no_more_off_than_there_is() {
+    let world = world_with_a_position("buy").await;
+    only_reducing(&world).await;
+    let commands: Vec<[Value; 1]> =
+        (0..6).map(|number| [world.place_command(&format!("part-{number}"), &sell("3"))]).collect();
+    let [a, b, c, d, e, f] = commands.as_slice() else { panic!("six") };
+    tokio::join!(
+        world.submit_now(a),
+        world.submit_now(b),
+        world.submit_now(c),
+        world.submit_now(d),
+        world.submit_now(e),
+        world.submit_now(f)
+    );
+    world.settle().await;
+    let mut statuses = Vec::new();
+    for number in 0..6 {
+        statuses.push(world.status(&format!("part-{number}")).await);
+    }
+    statuses.sort();
+    assert_eq!(statuses.iter().filter(|status| *status == "working").count(), 3, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| *status == "denied: only_reducing").count(), 3, "{statuses:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_refused_while_only_reducing_orders_pass() {
+    let world = world_with_a_position("buy").await;
+    only_reducing(&world).await;
+    assert_eq!(send(&world, "less", sell("5")).await, "working");
+    world.modify("less", 2, &json!({"quantity": "10"}));
+    world.settle().await;
+    assert_eq!(world.order("less").await.change().unwrap().stage.as_str(), "refused");
+    assert_eq!(world.tickets("less")[0].quantity, decimal("5"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_halt_can_cancel_what_works_of_its_user() {
+    let world = world().await;
+    let mut own = world.place_command("own", &resting());
+    own["algorithm_id"] = json!("self");
+    assert_eq!(world.api("POST /orders", &json!({"body": own})).await.status, 202);
+    assert_eq!(send(&world, "algorithms", resting()).await, "working");
+    world
+        .broker()
+        .add_fault(Fault { times: 1_000, ..Fault::next("POST", "/iserver/account/*/orders", FaultKind::AccessDenied) });
+    let other = json!({"type": "limit", "limit_price": "400", "contract": {"conid": 272_093}});
+    assert!(send(&world, "waits", other).await.starts_with("held"));
+    let halt = put(&world, "PUT /halt", json!({"halted": true, "cancel_working": true, "reason": "stop"})).await;
+    assert_eq!((&halt["halted"], &halt["cancels_asked"]), (&json!(true), &json!(2)));
+    assert_eq!(world.status("waits").await, "cancelled: cancelled_before_sending");
+    world.run_for(Duration::from_mins(1)).await;
+    for order_id in ["own", "algorithms"] {
+        assert_eq!(world.order(order_id).await.status().as_str(), "cancelled", "{order_id}");
+    }
+    assert_eq!(world.calls("DELETE /iserver/account").len(), 2);
+    let again = world.api("PUT /halt", &json!({"body": {"halted": false, "cancel_working": true}})).await;
+    assert_eq!(again.status, 400, "{}", again.text);
+}

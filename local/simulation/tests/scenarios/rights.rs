@@ -1,0 +1,112 @@
+//! Least privilege, by what the functions do: in every scenario a call that the function's role in infra/template.yaml
+//! would not allow ends the test, and here whole lives are led to find the rights that nobody ever uses.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use paper_broker::{Fault, FaultKind};
+use serde_json::{Value, json};
+use simulation::{ACCOUNT, ALGORITHM, CrashPoint, Right, USER, World, rights_that_lambda_lacks, unused_rights};
+
+fn limit() -> Value {
+    json!({"type": "limit", "limit_price": "186"})
+}
+
+async fn call(world: &World, route: &str, details: Value) {
+    let answered = world.api(route, &details).await;
+    assert!(answered.status < 300, "{route}: {} {}", answered.status, answered.text);
+}
+
+/// Consents that succeed, are cancelled and fail; a session that is renewed, and refused for asking too much.
+async fn of_connections() -> BTreeSet<Right> {
+    let mut world = World::start().await;
+    world.part_the_encryption_key().await;
+    let begun = world.begin().await;
+    let back = "https://courier.example/oauth/callback".parse().unwrap();
+    assert_eq!(world.come_back(&back, Some(&begun.cookie)).await.status, 303);
+    world.broker().change_options(|options| options.live_session_token_life_seconds = 60 * 60);
+    let id = world.connect_user().await;
+    world.run_for(Duration::from_mins(50)).await;
+    world.broker().add_fault(Fault::next("POST", "/oauth/live_session_token", FaultKind::TooManyRequests));
+    world.run_for(Duration::from_mins(50)).await;
+    call(&world, "GET /connections", json!({})).await;
+    call(&world, "GET /contracts", json!({"query": {"symbol": "AAPL"}})).await;
+    call(&world, "DELETE /connections/{connection_id}", json!({"path": {"connection_id": id.as_str()}})).await;
+    world.tell_changes().await;
+    world.rights_used()
+}
+
+/// Orders that are placed, changed, cancelled, refused, and lost on the way; and every rule.
+async fn of_orders() -> BTreeSet<Right> {
+    let world = World::with_a_connected_user().await;
+    let grant = json!({"path": {"algorithm_id": ALGORITHM}, "body": {"account_ids": [ACCOUNT], "limits": {"max_open_orders": 9}}});
+    call(&world, "PUT /grants/{algorithm_id}", grant).await;
+    call(&world, "PUT /limits", json!({"body": {"max_daily_notional": "100000"}})).await;
+    world.place("first", &limit());
+    world.enqueue(&json!({"no": "order"}), "AROASTRANGER:x", USER);
+    world.settle().await;
+    world.modify("first", 2, &json!({"limit_price": "185"}));
+    world.settle().await;
+    world.cancel("first");
+    world.broker().add_fault(Fault::next("POST", "/iserver/account/*/orders", FaultKind::DropBefore));
+    world.place("lost", &limit());
+    let mut own = world.place_command("own", &limit());
+    own["algorithm_id"] = json!("self");
+    call(&world, "POST /orders", json!({"body": own})).await;
+    let path = json!({"order_id": "own"});
+    call(&world, "PUT /orders/{order_id}", json!({"path": path, "body": {"revision": 2, "limit_price": "185"}})).await;
+    world.run_for(Duration::from_mins(5)).await;
+    for route in ["GET /orders", "GET /orders/{order_id}", "GET /grants", "GET /limits", "GET /halt"] {
+        call(&world, route, json!({"path": path})).await;
+    }
+    call(&world, "PUT /halt", json!({"body": {"halted": true, "cancel_working": true}})).await;
+    call(&world, "DELETE /orders/{order_id}", json!({"path": path})).await;
+    call(&world, "DELETE /grants/{algorithm_id}", json!({"path": {"algorithm_id": ALGORITHM}})).await;
+    world.run_for(Duration::from_mins(2)).await;
+    world.tell_changes().await;
+    world.rights_used()
+}
+
+/// Sessions that end under an order or under a look, and a broker that was asked too much.
+async fn of_sessions() -> BTreeSet<Right> {
+    let world = World::with_a_connected_user().await;
+    let fault = |method, path, kind| world.broker().add_fault(Fault::next(method, path, kind));
+    for (number, kind) in [FaultKind::Unauthorized, FaultKind::Gone].into_iter().enumerate() {
+        fault("POST", "/iserver/account/*/orders", kind.clone());
+        world.place(&format!("first-{number}"), &limit());
+        world.run_for(Duration::from_secs(40)).await;
+        fault("GET", "/iserver/account/orders", kind);
+        world.run_for(Duration::from_secs(40)).await;
+    }
+    fault("GET", "/iserver/account/orders", FaultKind::TooManyRequests);
+    world.run_for(Duration::from_mins(11)).await;
+    fault("POST", "/iserver/account/*/orders", FaultKind::TooManyRequests);
+    world.place("last", &limit());
+    world.settle().await;
+    world.rights_used()
+}
+
+/// A lane whose holder vanished, and that a worker takes over before the tracker comes.
+async fn of_a_vanished_worker() -> BTreeSet<Right> {
+    let world = World::with_a_connected_user().await;
+    world.crash_at(CrashPoint::AfterWrite { with: "TransactWriteItems" });
+    world.place("vanished", &limit());
+    world.deliver_all().await;
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    assert_eq!(world.submit_now(&[world.place_command("next", &limit())]).await, Some(Vec::new()));
+    world.rights_used()
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_right_of_the_template_goes_unused() {
+    let mut used = of_connections().await;
+    used.extend(of_orders().await);
+    used.extend(of_sessions().await);
+    used.extend(of_a_vanished_worker().await);
+    assert_eq!(unused_rights(&used), []);
+}
+
+#[test]
+fn what_lambda_does_for_the_functions_is_allowed() {
+    assert_eq!(rights_that_lambda_lacks(), []);
+}

@@ -1,0 +1,147 @@
+//! Reduce: where a halt lets only orders pass that reduce a position, whether this one does.
+//!
+//! The position is the broker's word, asked for right before the intent, under the lane: nothing else is sent for this
+//! user meanwhile. What other orders of the ledger could still take off it is taken off first, as if all of it were filled.
+//! What the user's own trading program has at work there is not known here.
+
+use broker::{CallError, Position, Session};
+use domain::{Conid, Contract, Order, OrderState, PlaceOrder, Reason, Side, Size};
+use rust_decimal::Decimal;
+use store::{IntentGuards, StoreError, Versioned};
+
+use crate::advance::Next;
+use crate::lane::Lane;
+use crate::send::Way;
+use crate::session::NoSession;
+
+impl Lane<'_> {
+    /// Sends an order that passes only if it reduces a position; `halt` names what says so.
+    pub(crate) async fn send_if_reducing(
+        &mut self,
+        order: &mut Versioned<Order>,
+        mut way: Way,
+        request: &PlaceOrder,
+        halt: &str,
+    ) -> Result<Next, StoreError> {
+        match self.reduces(&way.session.clone(), request, way.conid).await? {
+            Err(NoSession::Hold(reason) | NoSession::Reopen(reason)) => return self.hold(order, reason).await,
+            Err(NoSession::Deny(why)) => return self.deny(order, only_reducing(halt, &why.message)).await,
+            Ok(()) => {}
+        }
+        way.claim.reducing = true;
+        let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
+        match self.intend(order, domain::Act::Place, guards).await? {
+            Ok(()) => {
+                let next = self.carry_out(order, &way.session, request, way.conid).await?;
+                self.keep_warm().await;
+                Ok(next)
+            }
+            Err(refused) => self.refused_intent(order, refused).await,
+        }
+    }
+
+    async fn reduces(
+        &mut self,
+        session: &Session,
+        request: &PlaceOrder,
+        conid: Conid,
+    ) -> Result<Result<(), NoSession>, StoreError> {
+        let ticket = &request.ticket;
+        let Size::Quantity(quantity) = ticket.size else { return Ok(Err(deny("an order by cash names no quantity"))) };
+        if ticket.attached.is_some() {
+            return Ok(Err(deny("exits that are attached to it could open a position the other way")));
+        }
+        let position = match self.position(session, request, conid).await? {
+            Ok(position) => position,
+            Err(no_session) => return Ok(Err(no_session)),
+        };
+        let takes_off = match ticket.side {
+            Side::Sell => position,
+            Side::Buy => -position,
+        };
+        let at_work = self.at_work(request, conid).await?;
+        let room = takes_off - at_work;
+        Ok(if quantity.get() <= room {
+            Ok(())
+        } else {
+            Err(deny(&format!(
+                "the position is {}, other orders may take {} off it, and this one is for {quantity}",
+                position.normalize(),
+                at_work.normalize()
+            )))
+        })
+    }
+
+    /// How much the account holds of the contract. A list that is not whole tells nothing.
+    async fn position(
+        &mut self,
+        session: &Session,
+        request: &PlaceOrder,
+        conid: Conid,
+    ) -> Result<Result<Decimal, NoSession>, StoreError> {
+        let mut shown = session.positions(&request.account_id).await;
+        if matches!(&shown, Ok(positions) if positions.rows.is_empty()) {
+            // Perhaps the accounts were never asked for in this session. That is paced as a look is.
+            if let Some(seconds) = self.paced_for_seconds() {
+                self.track_in(seconds);
+                return Ok(Err(NoSession::Hold(Reason::new("pacing", "The order waits to ask for the position."))));
+            }
+            self.book.looks.last_at = Some(self.now());
+            shown = match session.portfolio_accounts().await {
+                Ok(()) => session.positions(&request.account_id).await,
+                Err(error) => Err(error),
+            };
+        }
+        match shown {
+            Ok(positions) if positions.complete => Ok(Ok(held_of(&positions.rows, conid))),
+            Ok(_) => Ok(Err(deny("the broker's list of positions cannot be read as a whole"))),
+            Err(CallError::Refused { .. } | CallError::Invalid(_) | CallError::WrongPath) => {
+                Ok(Err(deny("the broker does not tell the position")))
+            }
+            Err(error) => self.look_failed(&error).await.map(Err),
+        }
+    }
+
+    /// How much other orders of the same account, side and contract could still take off. Those not sent hold nothing:
+    /// each is judged when its turn comes. A contract in words may be this one.
+    async fn at_work(&self, request: &PlaceOrder, conid: Conid) -> Result<Decimal, StoreError> {
+        let open = self.open_orders().await?;
+        let left = open.iter().filter_map(|order| left_of(&order.value, request, conid));
+        Ok(left.fold(Decimal::ZERO, |sum, left| sum.saturating_add(left)))
+    }
+}
+
+fn left_of(order: &Order, request: &PlaceOrder, conid: Conid) -> Option<Decimal> {
+    let other = order.request.as_ref().filter(|other| other.key != request.key)?;
+    let unsent = matches!(order.state(), OrderState::Received | OrderState::Held { .. });
+    let same_contract = match &other.ticket.contract {
+        Contract::Conid { conid: others } => *others == conid,
+        Contract::Symbol(_) => true,
+    };
+    let takes_off_too = !unsent
+        && same_contract
+        && other.account_id == request.account_id
+        && (other.ticket.side == request.ticket.side || other.ticket.attached.is_some());
+    let quantity = |size: Size| match size {
+        Size::Quantity(quantity) => quantity.get(),
+        // Of an order by cash nobody knows how much it takes off: all of it, then.
+        Size::CashQuantity(_) => Decimal::MAX,
+    };
+    let changed = order.change().map_or(Decimal::ZERO, |change| quantity(change.ticket.size));
+    takes_off_too.then(|| quantity(other.ticket.size).max(changed) - order.filled_quantity)
+}
+
+fn held_of(positions: &[Position], conid: Conid) -> Decimal {
+    positions.iter().filter(|position| position.conid == conid).map(|position| position.quantity).sum()
+}
+
+fn deny(why: &str) -> NoSession {
+    NoSession::Deny(Reason::new("only_reducing", why))
+}
+
+fn only_reducing(halt: &str, why: &str) -> Reason {
+    Reason::new(
+        "only_reducing",
+        format!("Only orders that reduce a position pass for {halt}, and this one does not: {why}. It was not sent."),
+    )
+}
