@@ -7,8 +7,9 @@ use access::Tokens;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::Stack;
 use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
+use domain::Secret;
 use platform::environment::optional;
-use platform::{ConsumerSource, LoadedConsumer, SystemClock, SystemEntropy};
+use platform::{SystemClock, SystemEntropy};
 use store::{Connections, Database, DeadLetters, OrderQueue, Orders, Rules, Sealer, SealingSecret};
 use url::Url;
 
