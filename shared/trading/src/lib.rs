@@ -23,6 +23,7 @@ mod session;
 mod track;
 mod waits;
 
+pub use advance::{HELD_CHECK, TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};
 pub use authority::Sender;
 pub use desk::{Desk, Intake};
 pub use dialogue::ANSWER_ROUNDS_MAX;
@@ -32,3 +33,4 @@ pub use modify::ChangeAsked;
 pub use questions::{QuestionPolicy, Verdict};
 pub use receive::{QueueMessage, Recorded, Request, differs};
 pub use review::{Decision, Review, ReviewRefused};
+pub use session::TOKEN_LIFE_NEEDED;
