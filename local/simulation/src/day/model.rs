@@ -54,9 +54,9 @@ pub(super) enum Event {
     /// A renewal ends.
     Renewed(Ask, super::sessions::Did),
     /// An order can be worked; `try_number` tells an old plan from the last one.
-    Order { order: u32, try_number: u32 },
+    Order { order: u32, try_number: u32, woken: bool },
     /// A worker is done with an order.
-    Worked { order: u32, did: super::orders::Did },
+    Worked { order: u32, did: super::orders::Did, by_submit: bool },
 }
 
 /// Workers, and who waits for one.
@@ -111,7 +111,10 @@ pub(super) struct Model<'day> {
     pub(super) users: Users,
     pub(super) meters: Meters,
     pub(super) sessions: Pool<Ask>,
+    /// order-submit's workers.
     pub(super) workers: Pool<u32>,
+    /// order-track's, for orders that wait.
+    pub(super) trackers: Pool<u32>,
     pub(super) orders: Vec<Order>,
     /// The orders that wait for a session, by user.
     pub(super) waiting: HashMap<u32, Vec<u32>>,
@@ -145,6 +148,7 @@ impl<'day> Model<'day> {
             meters: Meters::new(midnight),
             sessions: Pool::new(day.limits.session_concurrency),
             workers: Pool::new(day.limits.order_concurrency),
+            trackers: Pool::new(day.limits.track_concurrency),
             orders: Vec::new(),
             waiting: HashMap::new(),
             from: midnight,
@@ -206,8 +210,8 @@ impl<'day> Model<'day> {
                 }
             }
             Event::Renewed(ask, did) => self.end_renewal(ask, did, now),
-            Event::Order { order, try_number } => self.order_can_be_worked(order, try_number, now),
-            Event::Worked { order, did } => self.end_work(order, did, now),
+            Event::Order { order, try_number, woken } => self.order_can_be_worked(order, try_number, woken, now),
+            Event::Worked { order, did, by_submit } => self.end_work(order, did, by_submit, now),
         }
     }
 

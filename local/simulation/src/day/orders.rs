@@ -59,17 +59,19 @@ impl Model<'_> {
                 let arrived = random.i64(hours);
                 let order = u32::try_from(self.orders.len()).expect("32 bits");
                 self.orders.push(Order { user, arrived, ..Order::default() });
-                self.plan(arrived, Event::Order { order, try_number: 0 });
+                self.plan(arrived, Event::Order { order, try_number: 0, woken: false });
             }
         }
     }
 
-    pub(super) fn order_can_be_worked(&mut self, order: u32, try_number: u32, now: i64) {
+    pub(super) fn order_can_be_worked(&mut self, order: u32, try_number: u32, woken: bool, now: i64) {
         if self.order(order).tries != try_number || self.order(order).waited.is_some() {
             return;
         }
-        if let Some(order) = self.workers.take(order, now) {
-            self.work(order, now);
+        // What waited is order-track's, unless it is woken.
+        let pool = if try_number == 0 || woken { &mut self.workers } else { &mut self.trackers };
+        if let Some(order) = pool.take(order, now) {
+            self.work(order, try_number == 0 || woken, now);
         }
     }
 
@@ -77,7 +79,7 @@ impl Model<'_> {
         &mut self.orders[usize::try_from(order).expect("32 bits")]
     }
 
-    fn work(&mut self, number: u32, now: i64) {
+    fn work(&mut self, number: u32, by_submit: bool, now: i64) {
         let order = self.order(number);
         order.tries += 1;
         let (user, arrived, first) = (order.user, order.arrived, order.taken_up == 0);
@@ -94,7 +96,7 @@ impl Model<'_> {
         if !matches!(did, Did::Busy(_)) {
             self.users.get(user).busy_until = now + time;
         }
-        self.plan(now + time, Event::Worked { order: number, did });
+        self.plan(now + time, Event::Worked { order: number, did, by_submit });
     }
 
     fn judge_order(&mut self, user: u32, now: i64) -> Did {
@@ -142,10 +144,11 @@ impl Model<'_> {
         }
     }
 
-    pub(super) fn end_work(&mut self, number: u32, did: Did, now: i64) {
+    pub(super) fn end_work(&mut self, number: u32, did: Did, by_submit: bool, now: i64) {
         let order = self.order(number);
         let (user, tries, waits) = (order.user, order.tries, order.waits);
-        let again = |model: &mut Self, at| model.plan(at, Event::Order { order: number, try_number: tries });
+        let again =
+            |model: &mut Self, at| model.plan(at, Event::Order { order: number, try_number: tries, woken: false });
         match did {
             Did::Sent | Did::Opened => self.sent(number, did, now),
             Did::Busy(until) => again(self, until.max(now) + LANE_PAUSE),
@@ -165,8 +168,9 @@ impl Model<'_> {
                 again(self, now + HELD_CHECK.as_secs() * 1000);
             }
         }
-        if let Some(next) = self.workers.next(now, i64::MAX) {
-            self.work(next, now);
+        let pool = if by_submit { &mut self.workers } else { &mut self.trackers };
+        if let Some(next) = pool.next(now, i64::MAX) {
+            self.work(next, by_submit, now);
         }
     }
 
@@ -200,9 +204,9 @@ impl Model<'_> {
 
     /// The looks at an order until it is filled.
     fn follow(&mut self, user: u32, now: i64) {
-        let (calls, time) = self.cost("look");
         let filled = i64::from(self.costs.activity.order_filled_after_seconds);
         let mut after = i64::from(TRACK_AFTER_NEWS_SECONDS);
+        let (calls, time) = self.cost("look");
         loop {
             self.meters.look(calls, now + after * 1000, time);
             self.stays_alive(user, now + after * 1000);
@@ -217,7 +221,7 @@ impl Model<'_> {
     pub(super) fn wake(&mut self, user: u32, now: i64) {
         for order in self.waiting.get(&user).cloned().unwrap_or_default() {
             let try_number = self.order(order).tries;
-            self.plan(now, Event::Order { order, try_number });
+            self.plan(now, Event::Order { order, try_number, woken: true });
         }
     }
 }

@@ -80,6 +80,7 @@ impl DayReport {
                 "latest_due_ms": model.latest,
             },
             "order_queue": {"longest": model.workers.longest_line, "longest_wait_ms": model.workers.longest_wait},
+            "held_orders": {"longest": model.trackers.longest_line, "longest_wait_ms": model.trackers.longest_wait},
             "limits_reached": reached(&model.reached),
             "breaks_first": first,
         });
@@ -107,6 +108,9 @@ impl DayReport {
 fn note_lines(model: &mut Model<'_>) {
     if model.sessions.longest_wait > LINE_MAX {
         model.note_reached("SessionConcurrency", model.sessions.waited_at);
+    }
+    if model.trackers.longest_wait > LINE_MAX {
+        model.note_reached("order-track's MaximumConcurrency", model.trackers.waited_at);
     }
     let (looking, at) = model.meters.looks.peak();
     if looking > model.limits.track_concurrency * 1000 {

@@ -74,8 +74,28 @@ async fn an_order_and_a_look_cost_what_the_table_says() {
     world.run_until_idle().await;
     world.place("first", &json!({"type": "limit", "limit_price": "186.00"}));
     assert_eq!(counted(&world, QueueName::Orders, Function::Submit).await, costs.calls("order"), "order");
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    assert_eq!(counted(&world, QueueName::Tracks, Function::Track).await, costs.calls("look"), "the first look");
+    for look in 1..=3 {
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        assert_eq!(counted(&world, QueueName::Tracks, Function::Track).await, costs.calls("look"), "look {look}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_costs_what_the_table_says() {
+    let costs = Costs::standard();
+    let world = World::with_a_connected_user().await;
+    world.run_until_idle().await;
+    let now = world.clock.now();
+    world.store().lanes.set_penalty(now + sessions::PENALTY).await.unwrap();
+    world.place("first", &json!({"type": "limit", "limit_price": "186.00"}));
+    assert_eq!(counted(&world, QueueName::Orders, Function::Submit).await, costs.calls("held"), "held");
+    let connection = world.connections().await.remove(0);
+    let (user_id, connection_id) = (connection.user_id, connection.connection_id);
+    let deadline = now + SignedDuration::from_mins(1);
+    world.store().lanes.acquire(&user_id, "another", now, deadline).await.unwrap();
+    let ask = SessionAsk { user_id, connection_id, reason: SessionAskReason::RenewalDue };
+    world.desk().session_queue.ask(&ask).await.unwrap();
+    assert_eq!(counted(&world, QueueName::Sessions, Function::Refresh).await, costs.calls("busy"), "busy");
 }
 
 #[tokio::test(start_paused = true)]
