@@ -56,17 +56,22 @@ pub(crate) fn order(user: &str, id: &str) -> Order {
     }
 }
 
+/// An order whose outcome is unknown, and which is looked for.
+pub(crate) fn unread(user: &str, id: &str) -> Order {
+    let mut order = order(user, id);
+    order.apply(Fact::Intend(Intent { at: at(1), epoch: 1, act: Act::Place }), at(2)).unwrap();
+    order.apply(Fact::Unread(Doubt::Unread, unread_reason("unread")), at(2)).unwrap();
+    order.check_again_at(at(3));
+    order
+}
+
 /// An order whose outcome nobody read, until the rules were exhausted.
 pub(crate) fn needs_review(user: &str, id: &str) -> Order {
-    let mut order = order(user, id);
-    let reason = |code| Reason::new(code, "The answer was not read.");
-    let facts = [
-        Fact::Intend(Intent { at: at(1), epoch: 1, act: Act::Place }),
-        Fact::Unread(Doubt::Unread, reason("unread")),
-        Fact::Exhausted(reason("exhausted")),
-    ];
-    for fact in facts {
-        order.apply(fact, at(2)).unwrap();
-    }
+    let mut order = unread(user, id);
+    order.apply(Fact::Exhausted(unread_reason("exhausted")), at(2)).unwrap();
     order
+}
+
+fn unread_reason(code: &'static str) -> Reason {
+    Reason::new(code, "The answer was not read.")
 }

@@ -1,6 +1,7 @@
 //! `courier connections`: who is connected, and first parties' own tokens.
 
 mod import;
+mod working;
 
 use std::sync::Arc;
 
@@ -52,6 +53,8 @@ pub(crate) async fn run_disconnect(arguments: &DisconnectArguments) -> Result<()
     let resources = Resources::of_stack(&stack.stack).await;
     let connections = resources.connections().await?;
     let before = get(&connections, user, connection).await?;
+    let working = working::orders_of(&resources.orders().await?, &before).await?;
+    tell(&working::text(&working));
     if !yes {
         show(&before, stack.json);
         tell(

@@ -28,6 +28,7 @@ mod bus;
 mod chronicle;
 mod clock;
 mod crash;
+mod day;
 mod driver;
 mod effects;
 mod entropy;
@@ -46,6 +47,7 @@ mod world;
 
 pub use clock::VirtualClock;
 pub use crash::CrashPoint;
+pub use day::{Day, DayReport, Limits};
 pub use entropy::SeededEntropy;
 pub use explore::{Enumerated, Outcome, Report, Violation, enumerate, explore, replay};
 pub use http::{Answered, JWT, request};

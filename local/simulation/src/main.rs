@@ -5,7 +5,10 @@
 //! cargo run --release -p simulation -- --lives 10000 --seed 7   the same ones again
 //! cargo run --release -p simulation -- --replay SEED            one world of a run, with a trace
 //! cargo run --release -p simulation -- --enumerate              every crash point of every kind of order
+//! cargo run --release -p simulation -- day --connections 10000  a day of many users, as a model
 //! ```
+
+mod day_arguments;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -17,7 +20,10 @@ const PROGRESS_EVERY: usize = 50;
 
 /// Explores lives of orders, with crashes, lost answers and the rest of it.
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    mode: Option<Mode>,
     /// How many lives.
     #[arg(long, default_value_t = 1_000)]
     lives: u64,
@@ -35,8 +41,19 @@ struct Arguments {
     enumerate: bool,
 }
 
+/// What is done instead of exploring.
+#[derive(Debug, clap::Subcommand)]
+enum Mode {
+    /// A day of many users, as a model of events in virtual time.
+    Day(day_arguments::DayArguments),
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(Mode::Day(day)) = &arguments.mode {
+        day.run();
+        return ExitCode::SUCCESS;
+    }
     let holds = match arguments.replay {
         Some(seed) => replay(seed),
         None if arguments.enumerate => enumerate(),

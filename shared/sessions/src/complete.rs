@@ -193,7 +193,7 @@ fn turn_session(connection: &mut Connection, session: SessionState, now: jiff::T
 }
 
 /// Writes down how the opening of a brokerage session ended, and when it is looked after next.
-pub(crate) fn record_opening(connection: &mut Connection, opened: Result<Opened, CallError>, now: jiff::Timestamp) {
+pub fn record_opening(connection: &mut Connection, opened: Result<Opened, CallError>, now: jiff::Timestamp) {
     connection.count_init(now);
     connection.updated_at = now;
     connection.last_error = match opened {

@@ -9,12 +9,14 @@ use crate::renew::{Renew, RenewError};
 use crate::renewal::spread;
 
 /// How long the broker refuses an address that asked too much (IBKR Web API, pacing).
-pub(crate) const PENALTY: SignedDuration = SignedDuration::from_mins(10);
+pub const PENALTY: SignedDuration = SignedDuration::from_mins(10);
 /// The first pause after a failure that may be over in a moment; it doubles with each further one.
 const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
 /// The first pause while the broker does not take the consumer at all.
 const OPERATOR_AFTER: SignedDuration = SignedDuration::from_mins(15);
-/// The longest pause: a new consumer is looked at hourly (IBKR Web API, activation delay).
+/// The longest pause while the broker is away, so that all are back within minutes of its return.
+const AWAY_PAUSE_MAX: SignedDuration = SignedDuration::from_mins(2);
+/// The longest pause otherwise: a new consumer is looked at hourly (IBKR Web API, activation delay).
 const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(60);
 /// How long the broker must have refused a user's tokens before the user is asked to consent again.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(30);
@@ -65,9 +67,7 @@ impl Renew {
         now: Timestamp,
     ) -> Result<Verdict, RenewError> {
         Ok(match error.next_step() {
-            NextStep::TryAgain => {
-                Verdict { code: "renewal_failed", again_after: Some(growing(TRY_AGAIN_AFTER, connection)) }
-            }
+            NextStep::TryAgain => Verdict { code: "renewal_failed", again_after: Some(pause_while_away(connection)) },
             NextStep::WaitOutPenalty => {
                 self.lanes.set_penalty(now + PENALTY).await?;
                 Verdict { code: "penalty", again_after: Some(PENALTY + spread(connection, PENALTY / 4)) }
@@ -77,7 +77,7 @@ impl Renew {
                 self.consumer_refused(connection, now).await?
             }
             NextStep::AskOperator => {
-                Verdict { code: "operator_needed", again_after: Some(growing(OPERATOR_AFTER, connection)) }
+                Verdict { code: "operator_needed", again_after: Some(growing(OPERATOR_AFTER, PAUSE_MAX, connection)) }
             }
         })
     }
@@ -93,7 +93,9 @@ impl Renew {
         Ok(match (others_are_fine, told_before) {
             (true, true) => Verdict { code: "consent_gone", again_after: None },
             (true, false) => Verdict { code: "tokens_refused", again_after: Some(REFUSED_FOR) },
-            (false, _) => Verdict { code: "consumer_refused", again_after: Some(growing(OPERATOR_AFTER, connection)) },
+            (false, _) => {
+                Verdict { code: "consumer_refused", again_after: Some(growing(OPERATOR_AFTER, PAUSE_MAX, connection)) }
+            }
         })
     }
 }
@@ -109,9 +111,15 @@ fn refused(connection: &mut Connection, now: Timestamp) -> Verdict {
     }
 }
 
-/// The pause doubles with each failure, up to an hour, and is never the same for all users.
-fn growing(first: SignedDuration, connection: &Connection) -> SignedDuration {
+/// How long a renewal waits after a failure that may be over in a moment; the connection counts it already.
+#[must_use]
+pub fn pause_while_away(connection: &Connection) -> SignedDuration {
+    growing(TRY_AGAIN_AFTER, AWAY_PAUSE_MAX, connection)
+}
+
+/// The pause doubles with each failure, up to the longest, and is never the same for all users.
+fn growing(first: SignedDuration, longest: SignedDuration, connection: &Connection) -> SignedDuration {
     let doublings = connection.failures.saturating_sub(1).min(10);
-    let pause = (first * (1 << doublings)).min(PAUSE_MAX);
+    let pause = (first * (1 << doublings)).min(longest);
     pause + spread(connection, pause / 4)
 }

@@ -1,6 +1,7 @@
 //! The use cases of a connection: begin, complete, import, renew, end.
 
 mod begin;
+mod care;
 mod complete;
 mod end;
 mod failure;
@@ -10,8 +11,11 @@ mod renewal;
 mod warm;
 
 pub use begin::{ATTEMPT_LIFE, Begin, BeginError, Begun, CONNECTIONS_MAX};
-pub use complete::{Complete, CompleteError, Completed, Return};
+pub use care::{Step, next_step, settle_due, wait_out_penalty, wait_out_quiet};
+pub use complete::{Complete, CompleteError, Completed, Return, record_opening};
 pub use end::{End, EndedBy};
+pub use failure::{PENALTY, pause_while_away};
 pub use import::Import;
-pub use renew::{Renew, RenewError, Renewed};
-pub use renewal::next_renewal;
+pub use renew::{DUE_OF_SHARD_MAX, Renew, RenewError, Renewed};
+pub use renewal::{IDLE_ENDS_AFTER, next_due, next_renewal};
+pub use warm::take_tickle;

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use access::{Calendar, Tokens, TokensUnusable, open_brokerage_session};
 use broker::{CallError, Consumer, Grant, Session};
-use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Reason, SessionState, UserId};
+use domain::{Clock, Connection, ConnectionId, SessionState, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::{
     Acquired, Connections, DUE_SHARDS, LaneLease, Lanes, OrderQueue, SealError, SessionAsk, SessionAskReason,
     SessionQueue, StoreError, Versioned, Wake,
 };
 
+use crate::care::{Step, next_step, settle_due, wait_out_penalty, wait_out_quiet};
 use crate::complete::record_opening;
 use crate::failure::PENALTY;
-use crate::renewal::{SPREAD_AFTER_QUIET, next_due, next_renewal, spread};
+use crate::renewal::next_due;
 use crate::warm::take_tickle;
 
 /// How long an order's session may take to be established.
@@ -22,9 +23,8 @@ const SESSION_WAIT: Duration = Duration::from_secs(15);
 /// What one renewal may take: two calls, the wait, and the tables. A run begins none that it could not finish.
 const RENEWAL_TIME_MAX: SignedDuration = SignedDuration::from_secs(40);
 /// Due connections that a run takes from one shard; the rest is the next run's.
-const DUE_OF_SHARD_MAX: u32 = 50;
-/// A live session token younger than this is not made again, whoever asks: the asks of many orders are one.
-const FRESH_FOR: SignedDuration = SignedDuration::from_secs(5);
+pub const DUE_OF_SHARD_MAX: u32 = 50;
+
 /// The use case, with what it needs.
 #[derive(Debug, Clone)]
 pub struct Renew {
@@ -118,47 +118,55 @@ impl Renew {
         let Some(mut connection) = self.connections.get(&ask.user_id, &ask.connection_id).await? else {
             return Ok(Renewed::Nothing);
         };
-        if connection.value.status != ConnectionStatus::Connected {
+        let now = self.clock.now();
+        let step = next_step(&connection.value, ask.reason, now);
+        if step == Step::Nothing {
             return Ok(Renewed::Nothing);
         }
-        let now = self.clock.now();
         if let Some(quiet) = self.calendar.quiet_at(now) {
-            return self.wait_out(&mut connection, &quiet).await;
+            wait_out_quiet(&mut connection.value, &quiet, now);
+            self.connections.save(&mut connection).await?;
+            return Ok(Renewed::Nothing);
         }
-        let is_open = matches!(connection.value.session, SessionState::Established { .. });
-        let wants_session = is_open || ask.reason == SessionAskReason::OrderWaits || connection.value.choices.keep_warm;
-        if self.needs_token(&connection.value, ask.reason) {
-            let grant = self.tokens.grant(&connection.value, consumer)?;
-            let Some(session) = self.new_token(&mut connection, &grant).await? else { return Ok(Renewed::Failed) };
-            return if wants_session { self.open(&mut connection, &session).await } else { Ok(Renewed::Done) };
+        if step.calls_the_broker()
+            && let Some(until) = self.lanes.penalty_until().await?.filter(|until| *until > now)
+        {
+            wait_out_penalty(&mut connection.value, until, now);
+            self.connections.save(&mut connection).await?;
+            return Ok(Renewed::Failed);
         }
-        if is_open && connection.value.is_kept_warm(now) && ask.reason == SessionAskReason::RenewalDue {
-            let session = self.tokens.session(&connection.value, consumer.api(), now)?;
-            return self.keep_warm(&mut connection, &session).await;
-        }
-        if wants_session && !is_open {
-            let session = self.tokens.session(&connection.value, consumer.api(), now)?;
-            return self.open(&mut connection, &session).await;
-        }
-        self.settle_due(&mut connection).await
+        self.take(step, consumer, &mut connection).await
     }
 
-    /// In the broker's reset or maintenance nothing is tried; afterwards not everybody at once.
-    async fn wait_out(
+    async fn take(
         &self,
+        step: Step,
+        consumer: &Consumer,
         connection: &mut Versioned<Connection>,
-        quiet: &access::Quiet,
     ) -> Result<Renewed, RenewError> {
-        let again_at = quiet.until + spread(&connection.value, SPREAD_AFTER_QUIET);
-        let reason = Reason::new(
-            "maintenance",
-            format!("The broker is in its {} until {}. It goes on by itself afterwards.", quiet.why, quiet.until),
-        );
-        connection.value.last_error = Some(reason);
-        connection.value.next_renewal_at = Some(again_at);
-        connection.value.updated_at = self.clock.now();
-        self.connections.save(connection).await?;
-        Ok(Renewed::Nothing)
+        let now = self.clock.now();
+        match step {
+            Step::Nothing => Ok(Renewed::Nothing),
+            Step::NewToken { and_open } => {
+                let grant = self.tokens.grant(&connection.value, consumer)?;
+                let Some(session) = self.new_token(connection, &grant).await? else { return Ok(Renewed::Failed) };
+                if and_open { self.open(connection, &session).await } else { Ok(Renewed::Done) }
+            }
+            Step::Tickle => {
+                let session = self.tokens.session(&connection.value, consumer.api(), now)?;
+                self.keep_warm(connection, &session).await
+            }
+            Step::Open => {
+                let session = self.tokens.session(&connection.value, consumer.api(), now)?;
+                self.open(connection, &session).await
+            }
+            Step::Settle => {
+                if settle_due(&mut connection.value, now) {
+                    self.connections.save(connection).await?;
+                }
+                Ok(Renewed::Nothing)
+            }
+        }
     }
 
     /// One call that keeps the broker from ending the session for idleness, and tells if it ended otherwise.
@@ -179,31 +187,6 @@ impl Renew {
         connection.value.updated_at = now;
         self.connections.save(connection).await?;
         Ok(if done { Renewed::Done } else { Renewed::Failed })
-    }
-
-    /// A connection that was due with nothing to do is due at its next renewal; a session that nobody keeps warm any more
-    /// ends by itself, and the record says so.
-    async fn settle_due(&self, connection: &mut Versioned<Connection>) -> Result<Renewed, RenewError> {
-        let now = self.clock.now();
-        if connection.value.next_renewal_at.is_some_and(|due| due <= now) {
-            if matches!(connection.value.session, SessionState::Established { .. }) {
-                connection.value.session = SessionState::Closed;
-            }
-            connection.value.next_renewal_at = next_due(&connection.value, now);
-            connection.value.updated_at = now;
-            self.connections.save(connection).await?;
-        }
-        Ok(Renewed::Nothing)
-    }
-
-    fn needs_token(&self, connection: &Connection, reason: SessionAskReason) -> bool {
-        let now = self.clock.now();
-        let token = connection.tokens.as_ref().and_then(|tokens| tokens.live_session_token.as_ref());
-        token.is_none_or(|token| {
-            let fresh = now < token.issued_at + FRESH_FOR && now < token.expires_at;
-            let due = next_renewal(connection).is_none_or(|due| due <= now);
-            !fresh && (due || reason == SessionAskReason::Asked)
-        })
     }
 
     /// A new live session token, written down; `None` if the broker said no, which is written down as well.

@@ -13,12 +13,13 @@ const JITTER_PERCENT: i64 = 10;
 /// Over so long the connections are spread that wait for the end of one of the broker's windows.
 pub(crate) const SPREAD_AFTER_QUIET: SignedDuration = SignedDuration::from_mins(4);
 /// A session that nobody uses or keeps warm is taken to be over after this (IBKR Web API, lifetimes: five to six minutes).
-const IDLE_ENDS_AFTER: SignedDuration = SignedDuration::from_mins(6);
+pub const IDLE_ENDS_AFTER: SignedDuration = SignedDuration::from_mins(6);
 /// A session that another login has is looked at again after this, where it is to be kept open.
 const COMPETING_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// When anything of this connection is to be looked after next: its live session token, or its open session.
-pub(crate) fn next_due(connection: &Connection, now: Timestamp) -> Option<Timestamp> {
+#[must_use]
+pub fn next_due(connection: &Connection, now: Timestamp) -> Option<Timestamp> {
     let session = match connection.session {
         SessionState::Established { .. } if connection.is_kept_warm(now) => Some(KEEP_WARM_EVERY),
         SessionState::Established { .. } => Some(IDLE_ENDS_AFTER),

@@ -7,15 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use crate::failure::PENALTY;
 use crate::renewal::{next_due, spread};
 
+/// A session that the broker ended, and that its user wants kept open, is due again within this.
+const REOPENED_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 /// After a tickle that was not answered.
 const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Takes in what a tickle told; whether the session is still open. An answer of 200 can tell of a session that is gone.
-pub(crate) fn take_tickle(
-    connection: &mut Connection,
-    told: &Result<SessionStatus, CallError>,
-    now: Timestamp,
-) -> bool {
+pub fn take_tickle(connection: &mut Connection, told: &Result<SessionStatus, CallError>, now: Timestamp) -> bool {
     match told {
         Ok(status) if status.competing => {
             connection.turn_session(SessionState::Competing { since: now }, now);
@@ -47,5 +45,8 @@ pub(crate) fn take_tickle(
         }
     }
     connection.next_renewal_at = next_due(connection, now);
+    if connection.session == SessionState::Closed && connection.choices.keep_warm {
+        connection.next_renewal_at = Some(now + spread(connection, REOPENED_WITHIN));
+    }
     matches!(connection.session, SessionState::Established { .. })
 }

@@ -12,15 +12,15 @@ use crate::lane::{Lane, PENDING_MAX};
 /// Steps that one call takes at most: far more than any order's life has.
 const STEPS_MAX: u32 = 12;
 /// An order that waits is looked at again after this, if nothing wakes it before.
-pub(crate) const HELD_CHECK: SignedDuration = SignedDuration::from_secs(20);
+pub const HELD_CHECK: SignedDuration = SignedDuration::from_secs(20);
 /// An order whose outcome is unknown is looked for after this: the broker allows one look in 5 s.
 pub(crate) const UNKNOWN_CHECK: SignedDuration = SignedDuration::from_secs(6);
 /// An order at work is looked at again after this.
 pub(crate) const WORKING_CHECK: SignedDuration = SignedDuration::from_secs(60);
 /// How soon after news of an order the tracker looks, in seconds.
-const TRACK_AFTER_NEWS_SECONDS: u32 = 1;
+pub const TRACK_AFTER_NEWS_SECONDS: u32 = 1;
 /// How often an order is looked at while it is followed closely, in seconds (IBKR Web API, pacing: one look in 5 s).
-const TRACK_CLOSELY_SECONDS: u32 = 5;
+pub const TRACK_CLOSELY_SECONDS: u32 = 5;
 /// An order is followed closely for this long after the last news of it; then the schedule's looks are enough.
 const FOLLOWED_CLOSELY_FOR: SignedDuration = SignedDuration::from_mins(2);
 

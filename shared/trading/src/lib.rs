@@ -24,6 +24,7 @@ mod session;
 mod track;
 mod waits;
 
+pub use advance::{HELD_CHECK, TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};
 pub use authority::{Sender, is_forgery};
 pub use desk::{Desk, Intake};
 pub use dialogue::ANSWER_ROUNDS_MAX;
@@ -33,3 +34,4 @@ pub use modify::ChangeAsked;
 pub use questions::{QuestionPolicy, Verdict};
 pub use receive::{QueueMessage, Recorded, Request, differs};
 pub use review::{Decision, Review, ReviewRefused};
+pub use session::TOKEN_LIFE_NEEDED;

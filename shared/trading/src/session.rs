@@ -19,7 +19,7 @@ const OPENING_TIME: SignedDuration = SignedDuration::from_secs(35);
 /// A live session token is asked to be renewed once this part of its life is over, in per cent, if an order sees it.
 const RENEW_AHEAD_PERCENT: i64 = 80;
 /// A live session token must live this long for an order's dialogue, or a tenth of its life if that is shorter.
-const TOKEN_LIFE_NEEDED: SignedDuration = SignedDuration::from_secs(45);
+pub const TOKEN_LIFE_NEEDED: SignedDuration = SignedDuration::from_secs(45);
 /// How long the broker refuses an address that asked too much (IBKR Web API, pacing).
 const PENALTY: SignedDuration = SignedDuration::from_mins(10);
 
