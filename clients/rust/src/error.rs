@@ -77,9 +77,14 @@ impl InvalidMessage {
     }
 }
 
+/// Each fault on a line of its own.
+fn listed(faults: &[FieldFault]) -> String {
+    faults.iter().fold(String::new(), |listed, fault| listed + "\n  " + &fault.to_string())
+}
+
 /// A refusal of the API (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{status} ({code}): {detail}{}", .errors.iter().map(|fault| format!("\n  {fault}")).collect::<String>())]
+#[error("{status} ({code}): {detail}{}", listed(.errors))]
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,
