@@ -1,6 +1,11 @@
 //! The client against an API on this machine that gives the answers it was told.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::unused_async,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -107,7 +107,7 @@ impl Lane<'_> {
     async fn at_work(&self, request: &PlaceOrder, conid: Conid) -> Result<Decimal, StoreError> {
         let open = self.open_orders().await?;
         let left = open.iter().filter_map(|order| left_of(&order.value, request, conid));
-        Ok(left.fold(Decimal::ZERO, |sum, left| sum.saturating_add(left)))
+        Ok(left.fold(Decimal::ZERO, rust_decimal::Decimal::saturating_add))
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Milliseconds {
 
 /// The calls of one step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the words of day-costs.json")]
 pub(super) struct Calls {
     pub(super) broker_calls: u32,
     pub(super) database_reads: u32,

@@ -11,7 +11,7 @@ use super::users::{at, token};
 
 /// How often a message is delivered (infra/template.yaml, maxReceiveCount).
 const DELIVERIES_MAX: u32 = 5;
-/// How long the session queue keeps a message (infra/template.yaml, MessageRetentionPeriod), in milliseconds.
+/// How long the session queue keeps a message (infra/template.yaml, `MessageRetentionPeriod`), in milliseconds.
 pub(super) const KEPT: i64 = 3_600_000;
 
 /// What a worker did.
@@ -62,10 +62,9 @@ impl Model<'_> {
         let opens = self.users.read(ask.user).init_waits_until(at(now)).is_none();
         match did {
             Did::Busy => self.cost("busy"),
-            Did::Quiet | Did::Penalty | Did::Step(Step::Nothing | Step::Settle) => self.cost("settle"),
             Did::Step(Step::Tickle) => self.cost("tickle"),
             Did::Step(Step::Open) if opens => self.cost("open"),
-            Did::Step(Step::Open) => self.cost("settle"),
+            Did::Quiet | Did::Penalty | Did::Step(Step::Open | Step::Nothing | Step::Settle) => self.cost("settle"),
             Did::Step(Step::NewToken { and_open }) => {
                 let (calls, time) = self.cost("token");
                 if !(and_open && opens) {

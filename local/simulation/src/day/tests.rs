@@ -1,5 +1,7 @@
 //! The table of costs against the real functions.
 
+#![allow(clippy::large_futures, reason = "a test is one future of a whole life")]
+
 use std::time::Duration;
 
 use domain::{Clock, SessionState};

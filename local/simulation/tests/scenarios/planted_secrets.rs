@@ -134,7 +134,9 @@ async fn note_what_is_left(world: &World, written: &Written) {
     world.queues.dead_letters().iter().for_each(|letter| written.note(&letter.body));
     let events = world.tell_changes().await;
     assert!(events.len() > 20, "{} events", events.len());
-    events.iter().for_each(|event| written.note(&event.to_string()));
+    for event in &events {
+        written.note(&event.to_string());
+    }
     // What a panic in the middle of the work could show of the things at hand.
     written.note(&format!("{world:?} {:?} {:?}", world.desk(), world.connections().await));
 }

@@ -120,14 +120,13 @@ async fn orders_that_come_at_once_take_no_more_off_than_there_is() {
     only_reducing(&world).await;
     let commands: Vec<[Value; 1]> =
         (0..6).map(|number| [world.place_command(&format!("part-{number}"), &sell("3"))]).collect();
-    let [a, b, c, d, e, f] = commands.as_slice() else { panic!("six") };
     tokio::join!(
-        world.submit_now(a),
-        world.submit_now(b),
-        world.submit_now(c),
-        world.submit_now(d),
-        world.submit_now(e),
-        world.submit_now(f)
+        world.submit_now(&commands[0]),
+        world.submit_now(&commands[1]),
+        world.submit_now(&commands[2]),
+        world.submit_now(&commands[3]),
+        world.submit_now(&commands[4]),
+        world.submit_now(&commands[5])
     );
     world.settle().await;
     let mut statuses = Vec::new();

@@ -132,10 +132,10 @@ async fn every_asker_reaches_what_is_their_own() {
     let world = house::start().await;
     let mut cells = 0;
     for person in [&ADA, &BOB] {
-        let calls = calls_at(person, &connection_of(&world, person).await);
+        let reached = calls_at(person, &connection_of(&world, person).await);
         // An end comes last: what is ended cannot be looked at, or changed.
         let ends = |route: &str| route.starts_with("DELETE") || route == "PUT /halt";
-        let (last, first): (Vec<_>, Vec<_>) = calls.into_iter().partition(|(route, ..)| ends(route));
+        let (last, first): (Vec<_>, Vec<_>) = reached.into_iter().partition(|(route, ..)| ends(route));
         for (route, details, acts_on) in first.iter().chain(last.iter().rev()) {
             for asker in ASKERS.into_iter().filter(|asker| is_own(*asker, person, route, *acts_on)) {
                 let mut details = details.clone();
