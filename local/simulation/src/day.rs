@@ -9,6 +9,7 @@ mod limits;
 mod meters;
 mod model;
 mod orders;
+mod pool;
 mod report;
 mod sessions;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The events of the day, in time's order.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::ops::Range;
 
 use access::Calendar;
@@ -15,6 +15,7 @@ use store::{DUE_SHARDS, SessionAskReason};
 use super::costs::{Calls, Costs};
 use super::meters::Meters;
 use super::orders::Order;
+use super::pool::Pool;
 use super::report::DayReport;
 use super::users::{Users, at};
 use super::{Day, Limits};
@@ -57,49 +58,6 @@ pub(super) enum Event {
     Order { order: u32, try_number: u32, woken: bool },
     /// A worker is done with an order.
     Worked { order: u32, did: super::orders::Did, by_submit: bool },
-}
-
-/// Workers, and who waits for one.
-#[derive(Debug)]
-pub(super) struct Pool<T> {
-    free: u32,
-    line: VecDeque<(i64, T)>,
-    pub(super) longest_line: usize,
-    pub(super) longest_wait: i64,
-    /// When somebody first waited longer than a minute.
-    pub(super) waited_at: i64,
-}
-
-impl<T> Pool<T> {
-    fn new(workers: u32) -> Self {
-        Self { free: workers, line: VecDeque::new(), longest_line: 0, longest_wait: 0, waited_at: 0 }
-    }
-
-    /// The job, if a worker is free for it now; else it waits.
-    pub(super) fn take(&mut self, job: T, now: i64) -> Option<T> {
-        if self.free > 0 {
-            self.free -= 1;
-            return Some(job);
-        }
-        self.line.push_back((now, job));
-        self.longest_line = self.longest_line.max(self.line.len());
-        None
-    }
-
-    /// A worker is free: the next job, unless it is older than what the queue keeps.
-    pub(super) fn next(&mut self, now: i64, kept: i64) -> Option<T> {
-        while let Some((since, job)) = self.line.pop_front() {
-            if now - since <= kept {
-                if self.waited_at == 0 && now - since > MINUTE {
-                    self.waited_at = now;
-                }
-                self.longest_wait = self.longest_wait.max(now - since);
-                return Some(job);
-            }
-        }
-        self.free += 1;
-        None
-    }
 }
 
 /// The state of the day.
