@@ -19,7 +19,8 @@ const POLL: [&str; 3] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueu
 const STREAM: [&str; 4] =
     ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
 /// Every action that a role of the template may have. What is not here is no part of this house.
-const ACTIONS: [&str; 20] = [
+const ACTIONS: [&str; 21] = [
+    "dynamodb:BatchGetItem",
     "dynamodb:ConditionCheckItem",
     "dynamodb:DeleteItem",
     "dynamodb:GetItem",
@@ -107,6 +108,12 @@ impl FunctionRights {
     /// A call to the database.
     pub(crate) fn call_the_database(&self, operation: &str, body: &str) {
         let body: Json = serde_json::from_str(body).unwrap();
+        if operation == "BatchGetItem" {
+            for name in body["RequestItems"].as_object().into_iter().flat_map(|tables| tables.keys()) {
+                self.exercise("dynamodb:BatchGetItem", &table_of(name));
+            }
+            return;
+        }
         if operation != "TransactWriteItems" {
             let index = body["IndexName"].as_str().map(|index| format!("/index/{index}")).unwrap_or_default();
             return self.exercise(&format!("dynamodb:{operation}"), &format!("{}{index}", table(&body)));
@@ -121,9 +128,13 @@ impl FunctionRights {
     }
 }
 
-/// `OrdersTable` of the table `orders`.
+/// The table of a call.
 fn table(body: &Json) -> String {
-    let name = body["TableName"].as_str().unwrap_or_default();
+    table_of(body["TableName"].as_str().unwrap_or_default())
+}
+
+/// `OrdersTable` of the table `orders`.
+fn table_of(name: &str) -> String {
     let (first, rest) = name.split_at(1.min(name.len()));
     format!("{}{rest}Table", first.to_uppercase())
 }
