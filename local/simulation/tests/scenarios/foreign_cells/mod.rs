@@ -28,7 +28,7 @@ enum ActsOn {
 
 /// Every call of the API by which somebody may reach for what is this person's. Placing is a matrix of its own.
 fn calls_at(person: &Person, connection_id: &str) -> Vec<(&'static str, Value, ActsOn)> {
-    let query = json!({"user_id": person.user_id, "symbol": "AAPL"});
+    let query = json!({"user_id": person.user_id});
     let mut calls = vec![
         ("DELETE /connections/{connection_id}", json!({"path": {"connection_id": connection_id}}), ActsOn::Connection),
         ("GET /contracts", json!({}), ActsOn::Contracts),
@@ -57,8 +57,12 @@ fn calls_at(person: &Person, connection_id: &str) -> Vec<(&'static str, Value, A
             calls.push((route, json!({"path": {"order_id": order_id}, "body": body}), ActsOn::Order(algorithm_id)));
         }
     }
-    for (_, details, _) in &mut calls {
+    for (route, details, _) in &mut calls {
         details["query"] = query.clone();
+        // The other routes refuse what they do not know.
+        if *route == "GET /contracts" {
+            details["query"]["symbol"] = json!("AAPL");
+        }
         if let Some(object) = details.as_object_mut() {
             object.retain(|_, value| !value.is_null());
         }
