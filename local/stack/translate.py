@@ -2,8 +2,9 @@
 
 Reads JSON on standard input: {"template": path, "parameters": {...}, "code": {binary: s3 address}}. Writes the template as JSON.
 
-Three things differ from what `sam deploy` sends to AWS:
+Four things differ from what `sam deploy` sends to AWS:
 - the code of each function comes from the engine's own S3, by the name of its binary;
+- a number that is a parameter is spelled out where the engine counts with it;
 - a new version of a function takes over at once, since the engine has no CodeDeploy;
 - the HTTP API's OpenAPI body, which the engine does not read, becomes an authorizer, integrations, routes and what other origins may.
 """
@@ -34,6 +35,7 @@ def main():
     point_at_code(template, request["code"])
     translated = transform(template, request["parameters"], NoManagedPolicies())
     spell_out_http_apis(translated["Resources"])
+    spell_out_concurrency(translated, request["parameters"])
     json.dump(translated, sys.stdout)
 
 
@@ -45,6 +47,17 @@ def point_at_code(template, code):
             resource["Properties"]["CodeUri"] = code[binary]
             for gradual in ("AutoPublishAlias", "AutoPublishAliasAllProperties", "DeploymentPreference"):
                 resource["Properties"].pop(gradual, None)
+
+
+def spell_out_concurrency(translated, parameters):
+    """The engine counts with this number as it is given, and delivers nothing at all where it is a parameter's text."""
+    for resource in translated["Resources"].values():
+        scaling = resource.get("Properties", {}).get("ScalingConfig")
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping" and scaling:
+            most = scaling["MaximumConcurrency"]
+            if isinstance(most, dict):
+                most = parameters.get(most["Ref"], translated["Parameters"][most["Ref"]]["Default"])
+            scaling["MaximumConcurrency"] = int(most)
 
 
 def spell_out_http_apis(resources):

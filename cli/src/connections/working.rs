@@ -50,7 +50,7 @@ mod tests {
             order("u-7", "received"),
             unread("u-7", "unread"),
             needs_review("u-7", "given-up"),
-            unread("u-8", "another's"),
+            unread("u-8", "another"),
         ] {
             orders.insert(&order).await.unwrap();
         }

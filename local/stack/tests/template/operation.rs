@@ -100,7 +100,9 @@ fn every_queue_starts_only_so_many_functions_at_once() {
     for function in Template::read().functions() {
         for event in function.events().filter(|event| text(&event["Type"]) == "SQS") {
             let most = &event["Properties"]["ScalingConfig"]["MaximumConcurrency"];
-            assert!(most.is_u64() || text(most) == "OrderConcurrency", "{}", function.binary());
+            let by_parameter =
+                !most.is_u64() && ["OrderConcurrency", "SessionConcurrency"].contains(&text(most).as_str());
+            assert!(most.is_u64() || by_parameter, "{}", function.binary());
         }
     }
 }
