@@ -2,7 +2,7 @@
 
 use crate::amount::Amount;
 use crate::error::{FieldFault, InvalidMessage};
-use crate::messages::{Conid, Contract, OrderType, Symbol, Trail};
+use crate::ticket::{Conid, Contract, OrderType, Symbol, Trail};
 
 /// Collects every fault of a message, so that one reading names them all.
 #[derive(Default)]

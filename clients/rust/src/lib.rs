@@ -9,6 +9,7 @@ mod event_queue;
 mod events;
 mod messages;
 mod order_queue;
+mod ticket;
 mod views;
 
 pub use amount::Amount;
@@ -17,9 +18,7 @@ pub use client::{Client, OrdersWanted};
 pub use error::{Error, FieldFault, InvalidMessage, OrderEnded, Problem, WaitTimeout};
 pub use event_queue::EventQueue;
 pub use events::{Change, ConnectionChange, EventReader, OrderChange};
-pub use messages::{
-    Attached, Conid, Contract, ModifyOrder, OrderType, PlaceOrder, Side, StopLoss, Symbol, TakeProfit, TimeInForce,
-    Trail,
-};
+pub use messages::{ModifyOrder, PlaceOrder};
 pub use order_queue::OrderQueue;
+pub use ticket::{Attached, Conid, Contract, OrderType, Side, StopLoss, Symbol, TakeProfit, TimeInForce, Trail};
 pub use views::{ConnectionStatus, ConnectionView, HistoryEntry, OrderStatus, OrderView, Reason};

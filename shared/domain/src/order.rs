@@ -22,7 +22,6 @@ pub const MARKET_GOOD_FOR: SignedDuration = SignedDuration::from_mins(2);
 pub const OTHERS_GOOD_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// Entries of an order's history that are kept. A real one has fewer than ten; past this the middle is dropped.
 const HISTORY_ENTRIES_MAX: usize = 100;
-
 /// Late facts that are kept of one order.
 const LATE_FACTS_MAX: usize = 20;
 
