@@ -8,6 +8,7 @@ use store::{IntentGuards, StoreError, Versioned};
 use crate::advance::Next;
 use crate::lane::Lane;
 use crate::questions::Verdict;
+use crate::send::Way;
 
 /// Rounds of questions that are answered for one ticket. Real dialogues have one to three.
 pub const ANSWER_ROUNDS_MAX: u32 = 10;
@@ -17,8 +18,20 @@ pub(crate) const DIALOGUE_TIME: SignedDuration = SignedDuration::from_secs(20);
 pub(crate) const ANSWER_TIME: SignedDuration = SignedDuration::from_secs(16);
 
 impl Lane<'_> {
-    /// Puts the ticket on the wire and follows the dialogue to its end. The intent is on record.
+    /// Puts the ticket on the wire and follows the dialogue to its end. The intent is on record. The session is kept warm
+    /// afterwards: orders seldom come alone.
     pub(crate) async fn carry_out(
+        &mut self,
+        order: &mut Versioned<Order>,
+        way: &Way,
+        request: &PlaceOrder,
+    ) -> Result<Next, StoreError> {
+        let next = self.dialogue(order, &way.session, request, way.conid).await?;
+        self.keep_warm().await;
+        Ok(next)
+    }
+
+    async fn dialogue(
         &mut self,
         order: &mut Versioned<Order>,
         session: &Session,

@@ -51,11 +51,7 @@ impl Lane<'_> {
         };
         let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
         match self.intend(order, Act::Place, guards).await? {
-            Ok(()) => {
-                let next = self.carry_out(order, &way.session, &request, way.conid).await?;
-                self.keep_warm().await;
-                Ok(next)
-            }
+            Ok(()) => self.carry_out(order, &way, &request).await,
             Err(IntentRefused::OnlyReducing(halt)) => {
                 Box::pin(self.send_if_reducing(order, way, &request, &halt)).await
             }
@@ -86,7 +82,7 @@ impl Lane<'_> {
             match self.intend(order, Act::PlaceAgain, guards).await? {
                 Ok(()) => {
                     tracing::warn!(key = %order.value.key, sends = order.value.sends, "an order that never arrived is sent once more");
-                    return self.carry_out(order, &way.session, &request, way.conid).await;
+                    return self.carry_out(order, &way, &request).await;
                 }
                 Err(IntentRefused::Conflict | IntentRefused::LimitsChanged) => {
                     self.read_again(order).await?;
