@@ -126,14 +126,19 @@ fn store_failed(error: &StoreError) -> Problem {
     }
 }
 
-/// The body as JSON of this form.
+/// The body as a JSON object of this form. An array is none, though serde would take one for a struct.
 fn json_body<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
-    domain::parse_unique(&request.text()?).and_then(serde_json::from_value).map_err(|error| {
+    let unreadable = |error: &dyn std::fmt::Display| {
         Problem::bad_fields(vec![domain::FieldFault {
             field: String::new(),
             message: format!("the body cannot be read: {error}"),
         }])
-    })
+    };
+    let body = domain::parse_unique(&request.text()?).map_err(|error| unreadable(&error))?;
+    if !body.is_object() {
+        return Err(unreadable(&"it must be a JSON object"));
+    }
+    serde_json::from_value(body).map_err(|error| unreadable(&error))
 }
 
 /// A placeholder of the path, as the identifier that it must be. What is none names nothing.

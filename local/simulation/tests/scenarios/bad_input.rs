@@ -162,3 +162,27 @@ async fn the_api_refuses_what_the_queue_refuses_and_names_the_fields() {
     world.settle().await;
     assert!(world.broker().ledger().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_no_object_is_refused_and_changes_nothing() {
+    let world = World::with_a_connected_user().await;
+    let id = world.connections().await[0].connection_id.to_string();
+    for (route, body) in [
+        ("PUT /connections/{connection_id}", json!([true, true])),
+        ("PUT /halt", json!([true, null])),
+        ("PUT /grants/{algorithm_id}", json!([["DU0000001"]])),
+        ("PUT /limits", json!([])),
+        ("PUT /halt", json!("on")),
+    ] {
+        let path = json!({"connection_id": id, "algorithm_id": simulation::ALGORITHM});
+        let answered = world.api(route, &json!({"path": path, "body": body})).await;
+        assert_eq!(
+            (answered.status, &answered.json["code"]),
+            (400, &json!("bad_fields")),
+            "{route}: {}",
+            answered.text
+        );
+    }
+    assert_eq!(world.connections().await[0].choices, domain::Choices::default());
+    assert_eq!(world.api("GET /halt", &json!({})).await.json["halted"], false);
+}
