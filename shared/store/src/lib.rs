@@ -7,6 +7,8 @@
 //! [`StoreError::Unavailable`] may have happened or not: read again before deciding.
 
 mod attempts;
+mod batch;
+mod bearings;
 mod connections;
 mod consumer_health;
 mod cursor;
@@ -15,6 +17,7 @@ mod dead_letters;
 mod documents;
 mod error;
 mod give_back;
+mod insert_all;
 mod intent;
 mod lane_book;
 mod lanes;
@@ -40,6 +43,7 @@ use aws_sdk_dynamodb::Client;
 use domain::Entropy;
 
 pub use attempts::{Attempt, Attempts, SecretHash, Taken};
+pub use bearings::Bearings;
 pub use connections::{Connections, connection_from_image};
 pub use cursor::Page;
 pub use database::Database;

@@ -1,12 +1,12 @@
 //! A user's orders, the newest first, and only those that are asked for.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{AlgorithmId, Order, OrderStatus, UserId};
 use jiff::Timestamp;
 
+use crate::batch::read_many;
 use crate::cursor::{Page, cursor_of, parts_of};
 use crate::database::{Attributes, text, text_of};
 use crate::documents::{CREATED_AT, Document, PAGE_ROWS_MAX, RECENT_INDEX, page_rows};
@@ -17,10 +17,6 @@ use crate::versioned::Versioned;
 
 /// Pages of the index that one call reads at most. What is rare is found over several calls.
 const INDEX_PAGES_MAX: usize = 10;
-/// Tries of one reading of many rows, of which DynamoDB may leave some out each time (DynamoDB, `BatchGetItem`).
-const BATCH_TRIES_MAX: u32 = 5;
-/// The first pause before those are asked for again; it doubles.
-const BATCH_PAUSE: Duration = Duration::from_millis(20);
 
 /// Which of a user's orders are listed. What is left out does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -183,34 +179,14 @@ impl Orders {
     ) -> Result<HashMap<String, Versioned<Order>>, StoreError> {
         let mut found = HashMap::new();
         for some in order_ids.chunks(PAGE_ROWS_MAX as usize) {
-            for row in self.batch(some.iter().map(|order_id| key(user_id, order_id)).collect()).await? {
+            let keys = some.iter().map(|order_id| key(user_id, order_id)).collect();
+            let rows = read_many(&self.table.database, HashMap::from([(self.table.name.clone(), keys)])).await?;
+            for row in rows.into_values().flatten() {
                 let order: Versioned<Order> = self.table.read(row)?;
                 found.insert(order.value.key.order_id.to_string(), order);
             }
         }
         Ok(found)
-    }
-
-    async fn batch(&self, keys: Vec<HashMap<String, AttributeValue>>) -> Result<Vec<Attributes>, StoreError> {
-        let table = &self.table.name;
-        let unreadable = |error| StoreError::corrupt(table, "many rows", error);
-        let asked =
-            KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build().map_err(unreadable)?;
-        let mut left = HashMap::from([(table.clone(), asked)]);
-        let mut rows = Vec::new();
-        for attempt in 0..BATCH_TRIES_MAX {
-            if attempt > 0 {
-                tokio::time::sleep(BATCH_PAUSE * 2_u32.pow(attempt - 1)).await;
-            }
-            let request = self.table.database.client().batch_get_item().set_request_items(Some(left));
-            let answer = request.send().await.map_err(|error| StoreError::of_call(table, "read many rows", error))?;
-            rows.extend(answer.responses.unwrap_or_default().into_values().flatten());
-            left = answer.unprocessed_keys.unwrap_or_default();
-            if left.is_empty() {
-                return Ok(rows);
-            }
-        }
-        Err(StoreError::throttled(table, "read many rows", "rows were left out each time"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::database::text;
+use crate::database::{Attributes, text};
 use crate::documents::put_outcome;
 use crate::error::StoreError;
 use crate::lanes::{LANE, Lanes};
@@ -20,12 +20,20 @@ impl Lanes {
             .client()
             .get_item()
             .table_name(&self.table)
-            .key(LANE, text(PENALTY_BOX))
+            .set_key(Some(Self::penalty_key()))
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| StoreError::of_call(&self.table, "read the penalty box", error))?;
-        answer.item.map(|row| self.time_of(&row, PENALTY_BOX, PENALTY_UNTIL)).transpose()
+        answer.item.map(|row| self.penalty_of(&row)).transpose()
+    }
+
+    pub(crate) fn penalty_key() -> Attributes {
+        Attributes::from([(LANE.to_owned(), text(PENALTY_BOX))])
+    }
+
+    pub(crate) fn penalty_of(&self, row: &Attributes) -> Result<Timestamp, StoreError> {
+        self.time_of(row, PENALTY_BOX, PENALTY_UNTIL)
     }
 
     /// Tells all lanes to send nothing until then. A later time that stands already is kept.

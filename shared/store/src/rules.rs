@@ -121,11 +121,6 @@ impl Rules {
         self.get(&user_scope(user_id), &grant_item(id)).await
     }
 
-    /// A user's grant to an algorithm, for an intent that must find it unchanged.
-    pub async fn standing_grant(&self, user_id: &UserId, id: &AlgorithmId) -> Result<Standing<Grant>, StoreError> {
-        self.standing(&user_scope(user_id), &grant_item(id)).await
-    }
-
     /// Gives a grant, or replaces it.
     pub async fn put_grant(&self, grant: &Grant) -> Result<(), StoreError> {
         self.put(&user_scope(&grant.user_id), &grant_item(&grant.algorithm_id), grant).await
@@ -144,11 +139,6 @@ impl Rules {
     /// A user's own limits, over all algorithms.
     pub async fn limits(&self, user_id: &UserId) -> Result<Option<Limits>, StoreError> {
         self.get(&user_scope(user_id), LIMITS).await
-    }
-
-    /// A user's own limits, for an intent that must find them unchanged.
-    pub async fn standing_limits(&self, user_id: &UserId) -> Result<Standing<Limits>, StoreError> {
-        self.standing(&user_scope(user_id), LIMITS).await
     }
 
     /// Sets a user's own limits.
@@ -175,6 +165,10 @@ impl Rules {
         Ok(())
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     pub(crate) fn table(&self) -> &str {
         &self.table
     }
@@ -185,6 +179,10 @@ impl Rules {
 
     pub(crate) fn grant_key(user_id: &UserId, id: &AlgorithmId) -> Attributes {
         Self::key(&user_scope(user_id), &grant_item(id))
+    }
+
+    pub(crate) fn registration_key(id: &AlgorithmId) -> Attributes {
+        Self::key(&algorithm_scope(id), REGISTRATION)
     }
 
     pub(crate) fn limits_key(user_id: &UserId) -> Attributes {
@@ -207,10 +205,6 @@ impl Rules {
     }
 
     async fn get<R: DeserializeOwned>(&self, scope: &str, item: &str) -> Result<Option<R>, StoreError> {
-        self.standing(scope, item).await.map(|standing| standing.rule)
-    }
-
-    async fn standing<R: DeserializeOwned>(&self, scope: &str, item: &str) -> Result<Standing<R>, StoreError> {
         let answer = self
             .database
             .client()
@@ -221,8 +215,13 @@ impl Rules {
             .send()
             .await
             .map_err(|error| StoreError::of_call(&self.table, "read a rule", error))?;
-        let write_id = answer.item.as_ref().and_then(|row| text_of(row, WRITE_ID)).map(str::to_owned);
-        Ok(Standing::new(answer.item.map(|row| self.read(row)).transpose()?, write_id))
+        answer.item.map(|row| self.read(row)).transpose()
+    }
+
+    /// The rule of a row, and the write that made it.
+    pub(crate) fn standing_of<R: DeserializeOwned>(&self, row: Option<Attributes>) -> Result<Standing<R>, StoreError> {
+        let write_id = row.as_ref().and_then(|row| text_of(row, WRITE_ID)).map(str::to_owned);
+        Ok(Standing::new(row.map(|row| self.read(row)).transpose()?, write_id))
     }
 
     /// Puts a row. Intents that check it at this moment get in the way, so it is tried some times.

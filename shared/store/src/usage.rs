@@ -31,7 +31,7 @@ pub struct Claim {
     pub own: Standing<Limits>,
     /// The grant; `None` for the user's own hand.
     pub grant: Option<Standing<Grant>>,
-    /// What was used when the limits were read ([`Orders::usages`]). What is used when the intent is written decides.
+    /// What was used when the limits were read ([`Rules::bearings`](crate::Rules::bearings)). What is used when the intent is written decides.
     pub used: Usages,
     /// Whether the order is known to reduce a position: then it passes a halt that lets only those pass.
     pub reducing: bool,
@@ -67,15 +67,6 @@ pub(crate) struct Cost {
 }
 
 impl Orders {
-    /// What is used of the limits that bear on an order of this algorithm.
-    pub async fn usages(&self, user_id: &UserId, algorithm_id: &AlgorithmId) -> Result<Usages, StoreError> {
-        if algorithm_id.is_own_hand() {
-            return Ok(Usages { own: self.usage(user_id, None).await?, ..Usages::default() });
-        }
-        let (own, grant) = tokio::try_join!(self.usage(user_id, None), self.usage(user_id, Some(algorithm_id)))?;
-        Ok(Usages { own, grant })
-    }
-
     /// What is used of a user's own limits; of a grant's, where an algorithm is named.
     pub async fn usage(&self, user_id: &UserId, algorithm_id: Option<&AlgorithmId>) -> Result<Usage, StoreError> {
         let answer = self
@@ -84,7 +75,7 @@ impl Orders {
             .client()
             .get_item()
             .table_name(&self.table.name)
-            .set_key(Some(key(user_id, algorithm_id)))
+            .set_key(Some(usage_key(user_id, algorithm_id)))
             .consistent_read(true)
             .send()
             .await
@@ -154,15 +145,15 @@ impl Usage {
 /// The keys of the rows that count an order: its user's, and its algorithm's if it is not the user's own hand.
 pub(crate) fn keys_of(order: &Order) -> Vec<(Whose, Attributes)> {
     let user_id = &order.key.user_id;
-    let own = (Whose::User, key(user_id, None));
+    let own = (Whose::User, usage_key(user_id, None));
     if order.algorithm_id.is_own_hand() {
         vec![own]
     } else {
-        vec![own, (Whose::Grant, key(user_id, Some(&order.algorithm_id)))]
+        vec![own, (Whose::Grant, usage_key(user_id, Some(&order.algorithm_id)))]
     }
 }
 
-fn key(user_id: &UserId, algorithm_id: Option<&AlgorithmId>) -> Attributes {
+pub(crate) fn usage_key(user_id: &UserId, algorithm_id: Option<&AlgorithmId>) -> Attributes {
     let item = algorithm_id.map_or(TOTAL, AlgorithmId::as_str);
     Attributes::from([("user_id".to_owned(), text(format!("usage {user_id}"))), ("order_id".to_owned(), text(item))])
 }

@@ -1,8 +1,11 @@
 //! Who may ask for what (contract: Who is who). Identity comes from what cannot be forged: the JWT at the API, the
 //! `SenderId` that SQS sets on a message.
 
-use domain::{AccountId, AlgorithmId, PrincipalId, Reason, UserId};
+use domain::{AccountId, Algorithm, AlgorithmId, Grant, PrincipalId, Reason, UserId};
 use store::{Rules, StoreError};
+
+use crate::desk::Desk;
+use crate::readings::Readings;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,70 +40,107 @@ pub fn is_forgery(code: &str) -> bool {
     FORGERIES.contains(&code)
 }
 
-/// Whether the sender may speak for this algorithm at all.
-pub(crate) async fn speaks_for(
-    rules: &Rules,
-    sender: &Sender,
-    user_id: &UserId,
-    algorithm_id: &AlgorithmId,
-) -> Result<Result<(), Reason>, StoreError> {
-    Ok(match sender {
-        Sender::User(caller) if caller == user_id => Ok(()),
-        Sender::User(_) => Err(Reason::new("other_user", "The order names another user than the one who signed in.")),
-        Sender::Algorithm(caller) if caller == algorithm_id => Ok(()),
-        Sender::Algorithm(_) => {
-            Err(Reason::new("other_algorithm", "The order names another algorithm than the one that signed in."))
-        }
-        Sender::Principal(_) if algorithm_id.is_own_hand() => Err(Reason::new(
-            "own_hand_on_the_queue",
-            "A message on the queue cannot be a user's own hand (algorithm_id `self`): users place their own orders by POST /orders.",
-        )),
-        Sender::Principal(principal) => {
-            let algorithm = rules.algorithm(algorithm_id).await?;
-            match algorithm {
-                None => Err(Reason::new(
-                    "algorithm_unknown",
-                    format!(
-                        "The algorithm {algorithm_id} is not registered. The operator registers it with `courier algorithms add`."
-                    ),
-                )),
-                Some(algorithm) if algorithm.principals.contains(principal) => Ok(()),
-                Some(_) => Err(Reason::new(
-                    "sender_not_registered",
-                    format!(
-                        "The sender {principal} is not registered for the algorithm {algorithm_id}. The operator adds it with `courier algorithms add`."
-                    ),
-                )),
-            }
-        }
-    })
+/// Who asks for what, as far as authority goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) sender: &'a Sender,
+    pub(crate) user_id: &'a UserId,
+    pub(crate) algorithm_id: &'a AlgorithmId,
+    /// Whether it needs the user's grant: all but the end of an order does.
+    pub(crate) needs_grant: bool,
+    /// The account that the grant must list.
+    pub(crate) account_id: Option<&'a AccountId>,
 }
 
-/// Whether the user granted this algorithm the account. The intent's transaction checks it again.
-pub(crate) async fn granted(
-    rules: &Rules,
-    user_id: &UserId,
-    algorithm_id: &AlgorithmId,
-    account_id: Option<&AccountId>,
-) -> Result<Result<(), Reason>, StoreError> {
-    if algorithm_id.is_own_hand() {
-        return Ok(Ok(()));
+impl Asked<'_> {
+    /// Whether the algorithm's registration decides.
+    fn needs_registration(&self) -> bool {
+        matches!(self.sender, Sender::Principal(_)) && !self.algorithm_id.is_own_hand()
     }
-    let Some(grant) = rules.grant(user_id, algorithm_id).await? else {
-        return Ok(Err(Reason::new(
-            "no_grant",
-            format!(
-                "The user has not granted anything to the algorithm {algorithm_id}. The user does so by PUT /grants/{algorithm_id}."
-            ),
-        )));
-    };
-    let reached = account_id.is_none_or(|account_id| grant.account_ids.contains(account_id));
-    Ok(if reached {
-        Ok(())
-    } else {
+
+    /// Whether the sender may ask for this, by the rules as they are now.
+    pub(crate) async fn permitted_by(&self, rules: &Rules) -> Result<Result<(), Reason>, StoreError> {
+        let registered = if self.needs_registration() { rules.algorithm(self.algorithm_id).await? } else { None };
+        if let Err(reason) = self.speaks(registered.as_ref()) {
+            return Ok(Err(reason));
+        }
+        let needs_grant = self.needs_grant && !self.algorithm_id.is_own_hand();
+        let grant = if needs_grant { rules.grant(self.user_id, self.algorithm_id).await? } else { None };
+        Ok(self.is_granted(grant.as_ref()))
+    }
+
+    /// Whether the sender may ask for this, by what was read, or is read now.
+    pub(crate) async fn permitted(
+        &self,
+        desk: &Desk,
+        readings: &mut Readings,
+    ) -> Result<Result<(), Reason>, StoreError> {
+        // Nobody's row has to be read to refuse a user's own hand on the queue.
+        if self.algorithm_id.is_own_hand() {
+            return Ok(self.speaks(None).and_then(|()| self.is_granted(None)));
+        }
+        loop {
+            let bearings = readings.of(desk, self.user_id, self.algorithm_id).await?;
+            let grant = bearings.grant.as_ref().and_then(|grant| grant.rule.as_ref());
+            let verdict = self.speaks(bearings.algorithm.as_ref()).and_then(|()| self.is_granted(grant));
+            if verdict.is_ok() || !readings.forget_used(self.user_id, self.algorithm_id) {
+                return Ok(verdict);
+            }
+        }
+    }
+
+    /// Whether the sender may speak for this algorithm at all.
+    fn speaks(&self, registered: Option<&Algorithm>) -> Result<(), Reason> {
+        let (user_id, algorithm_id) = (self.user_id, self.algorithm_id);
+        match (self.sender, registered) {
+            (Sender::User(caller), _) if caller == user_id => Ok(()),
+            (Sender::User(_), _) => {
+                Err(Reason::new("other_user", "The order names another user than the one who signed in."))
+            }
+            (Sender::Algorithm(caller), _) if caller == algorithm_id => Ok(()),
+            (Sender::Algorithm(_), _) => {
+                Err(Reason::new("other_algorithm", "The order names another algorithm than the one that signed in."))
+            }
+            (Sender::Principal(_), _) if algorithm_id.is_own_hand() => Err(Reason::new(
+                "own_hand_on_the_queue",
+                "A message on the queue cannot be a user's own hand (algorithm_id `self`): users place their own orders by POST /orders.",
+            )),
+            (Sender::Principal(_), None) => Err(Reason::new(
+                "algorithm_unknown",
+                format!(
+                    "The algorithm {algorithm_id} is not registered. The operator registers it with `courier algorithms add`."
+                ),
+            )),
+            (Sender::Principal(principal), Some(algorithm)) if algorithm.principals.contains(principal) => Ok(()),
+            (Sender::Principal(principal), Some(_)) => Err(Reason::new(
+                "sender_not_registered",
+                format!(
+                    "The sender {principal} is not registered for the algorithm {algorithm_id}. The operator adds it with `courier algorithms add`."
+                ),
+            )),
+        }
+    }
+
+    /// Whether the user granted this algorithm the account. The intent's transaction checks it again.
+    fn is_granted(&self, grant: Option<&Grant>) -> Result<(), Reason> {
+        let algorithm_id = self.algorithm_id;
+        if !self.needs_grant || algorithm_id.is_own_hand() {
+            return Ok(());
+        }
+        let Some(grant) = grant else {
+            return Err(Reason::new(
+                "no_grant",
+                format!(
+                    "The user has not granted anything to the algorithm {algorithm_id}. The user does so by PUT /grants/{algorithm_id}."
+                ),
+            ));
+        };
+        if self.account_id.is_none_or(|account_id| grant.account_ids.contains(account_id)) {
+            return Ok(());
+        }
         Err(Reason::new(
             "account_not_granted",
             format!("The user's grant to the algorithm {algorithm_id} does not list this account."),
         ))
-    })
+    }
 }

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::{Acquired, GivenBack, LaneBook, LaneLease, Pending, StoreError, Versioned, Wake};
 
 use crate::desk::Desk;
+use crate::readings::Readings;
 use crate::session::LaneSession;
 
 /// How long to wait for a lane that another invocation holds, before its next holder is left to take the orders further.
@@ -32,6 +33,8 @@ pub struct Lane<'d> {
     /// The line, the looks at the broker, and what ended lately.
     pub(crate) book: LaneBook,
     pub(crate) session: LaneSession,
+    /// What bears on the user's orders.
+    pub(crate) readings: Readings,
     /// When this invocation must have ended.
     pub(crate) deadline: Timestamp,
     /// In how many seconds the tracker should look, if anything is to be looked at.
@@ -61,6 +64,7 @@ impl Desk {
                     lease,
                     book,
                     session: LaneSession::default(),
+                    readings: Readings::default(),
                     deadline,
                     track_in_seconds: None,
                     caught_up: false,
@@ -95,6 +99,11 @@ impl Lane<'_> {
     #[must_use]
     pub fn user_id(&self) -> &UserId {
         self.lease.user_id()
+    }
+
+    /// Brings along what was read before the lane was asked for.
+    pub fn bring(&mut self, readings: Readings) {
+        self.readings = readings;
     }
 
     /// Whether the lease is over, so that another may have the lane.
@@ -211,6 +220,13 @@ impl Lane<'_> {
         }
         if order.status().is_final() && order.sends > 0 {
             self.book.remember_ended(order, self.now());
+        }
+    }
+
+    /// Keeps orders in line that are on record and that nobody got to.
+    pub fn keep_all_in_line<'o>(&mut self, orders: impl IntoIterator<Item = &'o Order>) {
+        for order in orders {
+            self.keep_in_line(order);
         }
     }
 

@@ -7,10 +7,10 @@ mod checks;
 mod price;
 
 use broker::Session;
-use domain::{AlgorithmId, Beyond, Conid, Grant, Limits, PlaceOrder, Reason, Whose};
+use domain::{AlgorithmId, Beyond, Conid, Limits, PlaceOrder, Reason, Whose};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
-use store::{Claim, Standing, StoreError, Usages};
+use store::{Bearings, Claim, StoreError};
 
 use crate::lane::Lane;
 use crate::limits::checks::{beyond_collar, beyond_ticket, beyond_value, value_of_ticket};
@@ -29,14 +29,42 @@ struct Needs {
 }
 
 impl Lane<'_> {
-    /// What the order claims of its limits, to be reserved with its intent; or why they forbid it.
+    /// What the order claims of its limits, to be reserved with its intent; or why they forbid it. Limits that were read
+    /// for an earlier order may have been changed since: they are read anew before they forbid one.
     pub(crate) async fn within_limits(
         &mut self,
         session: &Session,
         request: &PlaceOrder,
         conid: Conid,
     ) -> Result<Result<Claim, NoSession>, StoreError> {
-        let (own, grant, used) = Box::pin(self.read_limits(&request.algorithm_id)).await?;
+        let (user_id, algorithm_id) = (self.lease.user_id(), &request.algorithm_id);
+        let mut read = Box::pin(self.readings.of(self.desk, user_id, algorithm_id)).await?.clone();
+        loop {
+            let verdict = self.claim(session, request, conid, &read).await?;
+            if !matches!(verdict, Err(NoSession::Deny(_))) || !self.forget_readings(algorithm_id) {
+                return Ok(verdict);
+            }
+            let anew = Box::pin(self.readings.of(self.desk, self.lease.user_id(), algorithm_id)).await?.clone();
+            if (&anew.own, &anew.grant) == (&read.own, &read.grant) {
+                return Ok(verdict);
+            }
+            read = anew;
+        }
+    }
+
+    /// Forgets what was read for an earlier order of this algorithm; whether there was anything.
+    pub(crate) fn forget_readings(&mut self, algorithm_id: &AlgorithmId) -> bool {
+        self.readings.forget_used(self.lease.user_id(), algorithm_id)
+    }
+
+    async fn claim(
+        &mut self,
+        session: &Session,
+        request: &PlaceOrder,
+        conid: Conid,
+        read: &Bearings,
+    ) -> Result<Result<Claim, NoSession>, StoreError> {
+        let (own, grant, used) = (read.own.clone(), read.grant.clone(), read.used.clone());
         let granted = grant.as_ref().and_then(|grant| grant.rule.as_ref());
         let bearing: Bearing<'_> =
             [own.rule.as_ref().map(|limits| (Whose::User, limits)), granted.map(|grant| (Whose::Grant, &grant.limits))]
@@ -49,22 +77,6 @@ impl Lane<'_> {
         };
         let day = TimeZone::UTC.to_datetime(self.desk.intake.clock.now()).date();
         Ok(Ok(Claim { day, notional, own, grant, used, reducing: false }))
-    }
-
-    /// Read anew for each order, so that a change counts for the next one.
-    async fn read_limits(
-        &self,
-        algorithm_id: &AlgorithmId,
-    ) -> Result<(Standing<Limits>, Option<Standing<Grant>>, Usages), StoreError> {
-        let (intake, user_id) = (&self.desk.intake, self.lease.user_id());
-        let own = intake.rules.standing_limits(user_id);
-        let used = intake.orders.usages(user_id, algorithm_id);
-        if algorithm_id.is_own_hand() {
-            let (own, used) = tokio::try_join!(own, used)?;
-            return Ok((own, None, used));
-        }
-        let (own, used, grant) = tokio::try_join!(own, used, intake.rules.standing_grant(user_id, algorithm_id))?;
-        Ok((own, Some(grant), used))
     }
 
     /// The order's value, if nothing in the ticket is beyond the limits. The broker is asked only for what a limit needs

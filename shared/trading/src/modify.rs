@@ -70,7 +70,7 @@ impl Lane<'_> {
         let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &claim);
         match self.intend_change(order, guards).await? {
             Ok(()) => {}
-            Err(IntentRefused::Conflict | IntentRefused::LimitsChanged) => {
+            Err(refused) if self.may_pass_anew(order, &refused) => {
                 self.read_again(order).await?;
                 return Ok(Next::Again);
             }

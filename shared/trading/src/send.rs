@@ -84,7 +84,7 @@ impl Lane<'_> {
                     tracing::warn!(key = %order.value.key, sends = order.value.sends, "an order that never arrived is sent once more");
                     return self.carry_out(order, &way, &request).await;
                 }
-                Err(IntentRefused::Conflict | IntentRefused::LimitsChanged) => {
+                Err(refused) if self.may_pass_anew(order, &refused) => {
                     self.read_again(order).await?;
                     return Ok(Next::Again);
                 }
@@ -194,25 +194,43 @@ impl Lane<'_> {
         }
     }
 
+    /// Whether an intent that was refused may pass once the order, or what bears on it, is read anew.
+    pub(crate) fn may_pass_anew(&mut self, order: &Versioned<Order>, refused: &IntentRefused) -> bool {
+        match refused {
+            IntentRefused::Conflict => true,
+            IntentRefused::LimitsChanged => {
+                self.forget_readings(&order.value.algorithm_id);
+                true
+            }
+            IntentRefused::BeyondLimits(_) | IntentRefused::NoGrant(_) => {
+                self.forget_readings(&order.value.algorithm_id)
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) async fn refused_intent(
         &mut self,
         order: &mut Versioned<Order>,
         refused: IntentRefused,
     ) -> Result<Next, StoreError> {
+        if self.may_pass_anew(order, &refused) {
+            self.read_again(order).await?;
+            return Ok(Next::Again);
+        }
         match refused {
             IntentRefused::Halted(_)
             | IntentRefused::OnlyReducing(_)
             | IntentRefused::NoGrant(_)
             | IntentRefused::BeyondLimits(_) => self.deny(order, by_rule(&refused)).await,
-            IntentRefused::Conflict | IntentRefused::LimitsChanged => {
-                self.read_again(order).await?;
-                Ok(Next::Again)
-            }
             IntentRefused::LaneLost => {
                 tracing::warn!(key = %order.value.key, "the lane was lost; its present holder takes the order further");
                 Ok(Next::Rest)
             }
-            IntentRefused::Contention | IntentRefused::Store(_) => {
+            IntentRefused::Conflict
+            | IntentRefused::LimitsChanged
+            | IntentRefused::Contention
+            | IntentRefused::Store(_) => {
                 self.hold(
                     order,
                     Reason::new("busy", "The order waits a moment: its limits are being checked for another one."),

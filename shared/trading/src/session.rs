@@ -83,7 +83,7 @@ impl Lane<'_> {
     }
 
     async fn load(&mut self, account_id: &AccountId) -> Result<Result<(), NoSession>, StoreError> {
-        if let Some(until) = self.desk.lanes.penalty_until().await?.filter(|until| *until > self.now()) {
+        if let Some(until) = self.readings.penalty_until(self.desk).await?.filter(|until| *until > self.now()) {
             return Ok(Err(NoSession::Hold(Reason::new(
                 "pacing",
                 format!("The broker refuses our address until {until}, after too many requests. The order waits."),

@@ -13,14 +13,18 @@ use super::costs::{Calls, Costs};
 use crate::World;
 use crate::driver::{Deletes, Function};
 use crate::effects::Door;
-use crate::message::QueueName;
+use crate::message::{Message, QueueName};
 
 /// The calls of the next message of this queue.
 async fn counted(world: &World, queue: QueueName, function: Function) -> Calls {
-    world.effects.record();
     let batch = world.queues.receive(queue);
     assert_eq!(batch.len(), 1, "{batch:?}");
-    world.hand_over(&batch, function, Deletes::Arrive).await;
+    handed_over(world, &batch, function).await
+}
+
+async fn handed_over(world: &World, batch: &[Message], function: Function) -> Calls {
+    world.effects.record();
+    world.hand_over(batch, function, Deletes::Arrive).await;
     tally(world)
 }
 
@@ -80,6 +84,26 @@ async fn an_order_and_a_look_cost_what_the_table_says() {
         tokio::time::sleep(Duration::from_secs(6)).await;
         assert_eq!(counted(&world, QueueName::Tracks, Function::Track).await, costs.calls("look"), "look {look}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_orders_of_a_user_that_come_together_cost_what_the_table_says_and_nothing_when_they_come_again() {
+    let costs = Costs::standard();
+    let world = World::with_a_connected_user().await;
+    world.place("first", &json!({"type": "limit", "limit_price": "186.00"}));
+    world.run_until_idle().await;
+    for number in 1..=10 {
+        world.place(&format!("of-ten-{number}"), &json!({"type": "limit", "limit_price": "188.00"}));
+    }
+    let mut batch = world.queues.receive(QueueName::Orders);
+    assert_eq!(batch.len(), 10);
+    assert_eq!(handed_over(&world, &batch, Function::Submit).await, costs.calls("batch_of_ten"), "batch");
+    world.run_until_idle().await;
+    assert_eq!(world.status("of-ten-10").await, "filled");
+    batch.iter_mut().for_each(|message| message.deliveries = 2);
+    let again = handed_over(&world, &batch, Function::Submit).await;
+    assert_eq!(again, costs.calls("redelivered_batch_of_ten"), "again");
+    assert_eq!(world.tickets("of-ten-10").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

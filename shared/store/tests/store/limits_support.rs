@@ -3,7 +3,7 @@
 use domain::{Act, BrokerStatus, Fact, Grant, GrantStatus, Intent, Limits, Order, Reason, Sight, Whose};
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
-use store::{Claim, IntentGuards, IntentRefused, LaneLease, Store, Usage, Versioned};
+use store::{Bearings, Claim, IntentGuards, IntentRefused, LaneLease, Store, Usage, Versioned};
 
 use crate::support::{World, algorithm, at, grant, order, user};
 
@@ -31,11 +31,9 @@ pub(crate) async fn ready() -> (World, LaneLease) {
 }
 
 pub(crate) async fn claim(store: &Store, order: &Order, day: Date, notional: &str) -> Claim {
-    let own = store.rules.standing_limits(&order.key.user_id).await.unwrap();
     let (user_id, algorithm_id) = (&order.key.user_id, &order.algorithm_id);
-    let grant = store.rules.standing_grant(user_id, algorithm_id).await.unwrap();
-    let grant = (!algorithm_id.is_own_hand()).then_some(grant);
-    let used = store.orders.usages(user_id, algorithm_id).await.unwrap();
+    let read = store.rules.bearings(&store.orders, &store.lanes, user_id, algorithm_id).await.unwrap();
+    let Bearings { own, grant, used, .. } = read;
     Claim { day, notional: decimal(notional), own, grant, used, reducing: false }
 }
 

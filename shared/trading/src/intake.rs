@@ -1,0 +1,115 @@
+//! Intake: new orders, and refusals, are put on record.
+
+use domain::{EXCERPT_CHARACTERS_MAX, Fact, Order, OrderKey, PlaceOrder, QueuePlace, Reason, Refusal};
+use store::{Inserted, StoreError, Versioned};
+
+use crate::authority::is_forgery;
+use crate::desk::Intake;
+use crate::receive::{QueueMessage, Request};
+
+/// What became of a new order when it was put on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is new.
+    New(Versioned<Order>),
+    /// The same order was on record.
+    Same(Versioned<Order>),
+    /// Another order is on record under this id; it was left as it is.
+    Differs(Versioned<Order>),
+}
+
+impl Intake {
+    /// Puts new orders that came over the queue on record, each once and in their order.
+    pub async fn record_all(
+        &self,
+        requests: Vec<(PlaceOrder, Option<QueuePlace>)>,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let now = self.clock.now();
+        let received = |(request, place)| {
+            let mut order = Order::receive(request, now);
+            order.queue_place = place;
+            order
+        };
+        let orders: Vec<Order> = requests.into_iter().map(received).collect();
+        let inserted = self.orders.insert_all(&orders).await?;
+        Ok(inserted.into_iter().zip(&orders).map(|(inserted, order)| recorded(inserted, order)).collect())
+    }
+
+    /// Puts a new order on record, once; with its place in the queue, if it came over one.
+    pub async fn record(&self, request: PlaceOrder, place: Option<QueuePlace>) -> Result<Recorded, StoreError> {
+        let mut order = Order::receive(request, self.clock.now());
+        order.queue_place = place;
+        Ok(recorded(self.orders.insert(&order).await?, &order))
+    }
+
+    /// Puts an order of the dead-letter queue on record. A message's age does not survive that queue (SQS gives it a
+    /// new one there), so only an order that says itself until when it is good is still sent.
+    pub async fn record_dead_letter(&self, request: PlaceOrder) -> Result<Recorded, StoreError> {
+        if request.good_until.is_some_and(|good_until| good_until > self.clock.now()) {
+            return self.record(request, None).await;
+        }
+        let now = self.clock.now();
+        let mut order = Order::receive(request, now);
+        // From `received` an expiry is always in place.
+        let _ = order.apply(Fact::Expire(dead_letter("sent")), now);
+        Ok(recorded(self.orders.insert(&order).await?, &order))
+    }
+
+    /// Puts a refusal on record.
+    pub async fn refuse(
+        &self,
+        message: &QueueMessage,
+        key: Option<&OrderKey>,
+        reason: Reason,
+    ) -> Result<Option<Request>, StoreError> {
+        tracing::warn!(
+            message_id = message.message_id,
+            sender_id = message.sender_id,
+            code = reason.code,
+            reason = reason.message,
+            metric.orders_for_a_person = message.is_dead_letter.then_some(1),
+            metric.forgeries_refused = is_forgery(&reason.code).then_some(1),
+            "a message was refused"
+        );
+        let refusal = Refusal {
+            message_id: message.message_id.clone(),
+            sender_id: message.sender_id.clone(),
+            group_id: message.group_id.clone(),
+            reason,
+            order_id: key.map(|key| key.order_id.to_string()),
+            excerpt: message.body.chars().take(EXCERPT_CHARACTERS_MAX).collect(),
+            at: self.clock.now(),
+        };
+        self.orders.record_refusal(&refusal).await?;
+        Ok(None)
+    }
+}
+
+fn recorded(inserted: Inserted, order: &Order) -> Recorded {
+    match inserted {
+        Inserted::New(order) => Recorded::New(order),
+        Inserted::Existing(existing) if existing.value.fingerprint == order.fingerprint => Recorded::Same(existing),
+        Inserted::Existing(existing) => Recorded::Differs(existing),
+    }
+}
+
+pub(crate) fn dead_letter(done: &str) -> Reason {
+    Reason::new(
+        "dead_letter",
+        format!(
+            "The message could not be worked on for so long that it became a dead letter, and nobody knows how old it is, so nothing was {done}. If it is still wanted, send it again under a new id."
+        ),
+    )
+}
+
+/// What is said of a second order under an id that is taken.
+#[must_use]
+pub fn differs(key: &OrderKey) -> Reason {
+    Reason::new(
+        "order_differs",
+        format!(
+            "Another order is on record under the id {}, and was left as it is. An id is one order's for ever: take a new one.",
+            key.order_id
+        ),
+    )
+}

@@ -1,0 +1,63 @@
+//! Readings: what bears on a user's orders, read once for many of them.
+//!
+//! A yes that rests on a reading is checked again where it is written: the intent's transaction holds the grant and the
+//! limits as they were read, and the room that they leave. A no is given only on a reading that was made for it.
+
+use domain::{AlgorithmId, UserId};
+use jiff::Timestamp;
+use store::{Bearings, StoreError};
+
+use crate::desk::Desk;
+
+/// What was read while one batch is worked on.
+#[derive(Debug, Default)]
+pub struct Readings {
+    known: Vec<Reading>,
+}
+
+#[derive(Debug)]
+struct Reading {
+    user_id: UserId,
+    algorithm_id: AlgorithmId,
+    bearings: Bearings,
+    /// Whether something was decided by it already.
+    used: bool,
+}
+
+impl Readings {
+    /// What bears on this algorithm's orders for this user: read now, if it was not before.
+    pub(crate) async fn of(
+        &mut self,
+        desk: &Desk,
+        user_id: &UserId,
+        algorithm_id: &AlgorithmId,
+    ) -> Result<&Bearings, StoreError> {
+        if let Some(position) = self.position(user_id, algorithm_id) {
+            self.known[position].used = true;
+            return Ok(&self.known[position].bearings);
+        }
+        let intake = &desk.intake;
+        let bearings = intake.rules.bearings(&intake.orders, &desk.lanes, user_id, algorithm_id).await?;
+        let (user_id, algorithm_id) = (user_id.clone(), algorithm_id.clone());
+        self.known.push(Reading { user_id, algorithm_id, bearings, used: false });
+        Ok(&self.known[self.known.len() - 1].bearings)
+    }
+
+    /// Forgets a reading by which something was decided before, so that it is read anew; whether there was one.
+    pub(crate) fn forget_used(&mut self, user_id: &UserId, algorithm_id: &AlgorithmId) -> bool {
+        let used = self.position(user_id, algorithm_id).filter(|position| self.known[*position].used);
+        used.map(|position| self.known.swap_remove(position)).is_some()
+    }
+
+    /// Until when the broker refuses our address; read now, if nothing was before.
+    pub(crate) async fn penalty_until(&self, desk: &Desk) -> Result<Option<Timestamp>, StoreError> {
+        match self.known.last() {
+            Some(reading) => Ok(reading.bearings.penalty_until),
+            None => desk.lanes.penalty_until().await,
+        }
+    }
+
+    fn position(&self, user_id: &UserId, algorithm_id: &AlgorithmId) -> Option<usize> {
+        self.known.iter().position(|known| known.user_id == *user_id && known.algorithm_id == *algorithm_id)
+    }
+}
