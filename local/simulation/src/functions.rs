@@ -17,7 +17,7 @@ use platform::{ConsumerSource, Keyring};
 use session_refresh::SessionRefresh;
 use sessions::{Begin, Complete, End, Renew};
 use store::{OrderQueue, SessionQueue, Store, TrackQueue};
-use trading::{Desk, Intake, KnownContracts, QuestionPolicy};
+use trading::{Desk, Intake, KnownConnections, KnownContracts, QuestionPolicy};
 
 use crate::bus::{BUS, Bus};
 use crate::message::QueueName;
@@ -198,6 +198,7 @@ impl<'g> Worker<'g> {
             api: self.broker.clone(),
             questions: QuestionPolicy::standard().unwrap(),
             contracts: KnownContracts::default(),
+            known_connections: KnownConnections::default(),
             calendar: Calendar::of(Region::Americas).unwrap(),
             market_orders_again: false,
         }

@@ -165,6 +165,7 @@ impl Parts {
             api: self.api()?,
             questions: trading::QuestionPolicy::standard()?,
             contracts: trading::KnownContracts::default(),
+            known_connections: trading::KnownConnections::default(),
             calendar: self.calendar()?,
             market_orders_again: yes("COURIER_MARKET_ORDERS_AGAIN")?,
         })

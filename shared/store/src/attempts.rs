@@ -6,9 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::database::{Attributes, Database, WRITE_ID, number, text, text_of};
+use crate::database::{Attributes, Database, WRITE_ID, number, text, text_of, update_outcome};
 use crate::error::StoreError;
-use crate::lanes::update_outcome;
 use crate::times::sortable;
 use crate::transaction::{commit_unconditionally, put};
 

@@ -4,8 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Entropy;
+
+use crate::error::StoreError;
 
 /// Bytes of the id of a write: no two writes share one.
 const WRITE_ID_BYTES: usize = 16;
@@ -85,3 +90,35 @@ impl Written {
 
 /// The attribute that holds the id of the row's last write.
 pub(crate) const WRITE_ID: &str = "write_id";
+
+/// How a conditional put ended.
+pub(crate) fn put_outcome<T>(table: &str, result: Result<T, SdkError<PutItemError>>) -> Result<Written, StoreError> {
+    match result {
+        Ok(_) => Ok(Written::Done),
+        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+            let PutItemError::ConditionalCheckFailedException(failure) = error.into_err() else {
+                return Ok(Written::Stands(Attributes::new()));
+            };
+            Ok(Written::Stands(failure.item.unwrap_or_default()))
+        }
+        Err(error) => Err(StoreError::of_call(table, "write a row", error)),
+    }
+}
+
+/// How a conditional update ended: the row after it, or the row that stood in its way (empty: there is none).
+pub(crate) fn update_outcome(
+    table: &str,
+    doing: &'static str,
+    result: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
+) -> Result<Result<Attributes, Attributes>, StoreError> {
+    match result {
+        Ok(output) => Ok(Ok(output.attributes.unwrap_or_default())),
+        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+            match error.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(failure) => Ok(Err(failure.item.unwrap_or_default())),
+                other => Err(StoreError::refused(table, doing, other)),
+            }
+        }
+        Err(error) => Err(StoreError::of_call(table, doing, error)),
+    }
+}

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::cursor::{Page, cursor_after, sort_part_of};
-use crate::database::{Attributes, Database, WRITE_ID, Written, number, number_of, text, text_of};
+use crate::database::{Attributes, Database, WRITE_ID, Written, number, number_of, put_outcome, text, text_of};
 use crate::error::StoreError;
 use crate::times::sortable;
 use crate::versioned::Versioned;
@@ -110,13 +110,17 @@ impl DocumentTable {
             .client()
             .get_item()
             .table_name(&self.name)
-            .key(D::KEY[0], text(key[0]))
-            .key(D::KEY[1], text(key[1]))
+            .set_key(Some(Self::key::<D>(key)))
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| StoreError::of_call(&self.name, "read a row", error))?;
         answer.item.map(|row| self.read(row)).transpose()
+    }
+
+    /// The key of a row.
+    pub(crate) fn key<D: Document>(key: [&str; 2]) -> Attributes {
+        Attributes::from([(D::KEY[0].to_owned(), text(key[0])), (D::KEY[1].to_owned(), text(key[1]))])
     }
 
     /// A part of a user's rows, by the key's second part, from the last to the first.
@@ -238,20 +242,6 @@ pub(crate) fn from_image<D: Document>(mut image: serde_dynamo::Item) -> Result<O
     serde_dynamo::from_attribute_value(body)
         .map(Some)
         .map_err(|error| StoreError::corrupt("the stream", D::ATTRIBUTE, error))
-}
-
-/// How a conditional put ended.
-pub(crate) fn put_outcome<T>(table: &str, result: Result<T, SdkError<PutItemError>>) -> Result<Written, StoreError> {
-    match result {
-        Ok(_) => Ok(Written::Done),
-        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-            let PutItemError::ConditionalCheckFailedException(failure) = error.into_err() else {
-                return Ok(Written::Stands(Attributes::new()));
-            };
-            Ok(Written::Stands(failure.item.unwrap_or_default()))
-        }
-        Err(error) => Err(StoreError::of_call(table, "write a row", error)),
-    }
 }
 
 /// A part of a partition's rows, by the key's second part, from the last to the first.

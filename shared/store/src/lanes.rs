@@ -1,13 +1,11 @@
 //! Lanes: who may talk to the broker for a user.
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::UserId;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use crate::database::{Attributes, Database, WRITE_ID, number, number_of, text, text_of};
+use crate::database::{Attributes, Database, WRITE_ID, number, number_of, text, text_of, update_outcome};
 use crate::error::StoreError;
 use crate::lane_book::{LaneBook, Looks, Pending};
 use crate::times::sortable;
@@ -133,7 +131,7 @@ impl Lanes {
             .client()
             .update_item()
             .table_name(&self.table)
-            .key(LANE, text(lane_of(user_id)))
+            .set_key(Some(Self::key(user_id)))
             .update_expression(
                 "SET epoch = if_not_exists(epoch, :none) + :one, holder = :holder, leased_until = :until, write_id = :write, unclean = :unclean",
             )
@@ -162,6 +160,15 @@ impl Lanes {
             arrivals: before.get(ARRIVALS).and_then(|list| list.as_l().ok()).map_or(0, Vec::len),
             book: self.book_of(before, user_id)?,
         }))
+    }
+
+    pub(crate) fn key(user_id: &UserId) -> Attributes {
+        Attributes::from([(LANE.to_owned(), text(lane_of(user_id)))])
+    }
+
+    /// The epoch of a lane's row (empty: nobody ever had it), if nobody has it.
+    pub(crate) fn free_epoch(row: &Attributes) -> Option<u64> {
+        (!row.contains_key(LEASED_UNTIL)).then(|| number_of(row, EPOCH).unwrap_or_default())
     }
 
     fn book_of(&self, mut row: Attributes, user_id: &UserId) -> Result<LaneBook, StoreError> {
@@ -201,7 +208,7 @@ impl Lanes {
             .client()
             .update_item()
             .table_name(&self.table)
-            .key(LANE, text(lane_of(user_id)))
+            .set_key(Some(Self::key(user_id)))
             .update_expression("SET arrivals = list_append(if_not_exists(arrivals, :none), :arrival)")
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
             .expression_attribute_values(":arrival", AttributeValue::L(vec![arrival]));
@@ -268,24 +275,6 @@ impl Lanes {
     pub(crate) fn time_of(&self, row: &Attributes, key: &str, name: &str) -> Result<Timestamp, StoreError> {
         let time = text_of(row, name).unwrap_or_default();
         time.parse().map_err(|error: jiff::Error| StoreError::corrupt(&self.table, key, error))
-    }
-}
-
-/// How a conditional update ended: the row after it, or the row that stood in its way (empty: there is none).
-pub(crate) fn update_outcome(
-    table: &str,
-    doing: &'static str,
-    result: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
-) -> Result<Result<Attributes, Attributes>, StoreError> {
-    match result {
-        Ok(output) => Ok(Ok(output.attributes.unwrap_or_default())),
-        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-            match error.into_err() {
-                UpdateItemError::ConditionalCheckFailedException(failure) => Ok(Err(failure.item.unwrap_or_default())),
-                other => Err(StoreError::refused(table, doing, other)),
-            }
-        }
-        Err(error) => Err(StoreError::of_call(table, doing, error)),
     }
 }
 

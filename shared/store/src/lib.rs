@@ -43,7 +43,7 @@ use aws_sdk_dynamodb::Client;
 use domain::Entropy;
 
 pub use attempts::{Attempt, Attempts, SecretHash, Taken};
-pub use bearings::Bearings;
+pub use bearings::{BearingTables, Bearings};
 pub use connections::{Connections, connection_from_image};
 pub use cursor::Page;
 pub use database::Database;
@@ -109,5 +109,12 @@ impl Store {
             rules: Rules::new(&database, tables.rules),
             lanes: Lanes::new(&database, tables.lanes),
         }
+    }
+
+    /// The tables of what bears on orders.
+    #[must_use]
+    pub fn bearings(&self) -> BearingTables<'_> {
+        let Self { rules, orders, lanes, connections, .. } = self;
+        BearingTables { rules, orders, lanes, connections }
     }
 }

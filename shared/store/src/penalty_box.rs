@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::database::{Attributes, text};
-use crate::documents::put_outcome;
+use crate::database::{Attributes, put_outcome, text};
 use crate::error::StoreError;
 use crate::lanes::{LANE, Lanes};
 use crate::times::sortable;

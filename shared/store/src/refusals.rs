@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::cursor::Page;
-use crate::database::{Attributes, text, text_of};
-use crate::documents::{list_rows, put_outcome};
+use crate::database::{Attributes, put_outcome, text, text_of};
+use crate::documents::list_rows;
 use crate::error::StoreError;
 use crate::orders::Orders;
 

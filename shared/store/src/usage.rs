@@ -31,7 +31,7 @@ pub struct Claim {
     pub own: Standing<Limits>,
     /// The grant; `None` for the user's own hand.
     pub grant: Option<Standing<Grant>>,
-    /// What was used when the limits were read ([`Rules::bearings`](crate::Rules::bearings)). What is used when the intent is written decides.
+    /// What was used when the limits were read ([`Bearings`](crate::Bearings)). What is used when the intent is written decides.
     pub used: Usages,
     /// Whether the order is known to reduce a position: then it passes a halt that lets only those pass.
     pub reducing: bool,

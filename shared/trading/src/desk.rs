@@ -7,6 +7,7 @@ use broker::Api;
 use domain::Clock;
 use store::{Connections, Lanes, Orders, Rules, SessionQueue, TrackQueue};
 
+use crate::known_connections::KnownConnections;
 use crate::known_contracts::KnownContracts;
 use crate::questions::QuestionPolicy;
 
@@ -42,6 +43,8 @@ pub struct Desk {
     pub questions: QuestionPolicy,
     /// Contracts that were looked up before.
     pub contracts: KnownContracts,
+    /// Which connections carried orders before.
+    pub known_connections: KnownConnections,
     /// When nothing is sent.
     pub calendar: Calendar,
     /// Whether a market order that never arrived may be sent once more, at whatever the price is then.

@@ -10,9 +10,10 @@ use store::{IntentGuards, IntentRefused, StoreError, Versioned};
 use crate::advance::Next;
 use crate::desk::Intake;
 use crate::dialogue::{ANSWER_ROUNDS_MAX, ANSWER_TIME, declined};
+use crate::intend::by_rule;
 use crate::lane::Lane;
 use crate::questions::Verdict;
-use crate::send::{Way, by_rule};
+use crate::send::Way;
 use crate::session::NoSession;
 
 /// Tries to write a change when others write the order as well.

@@ -3,9 +3,9 @@
 //! A yes that rests on a reading is checked again where it is written: the intent's transaction holds the grant and the
 //! limits as they were read, and the room that they leave. A no is given only on a reading that was made for it.
 
-use domain::{AlgorithmId, UserId};
+use domain::{AlgorithmId, Connection, UserId};
 use jiff::Timestamp;
-use store::{Bearings, StoreError};
+use store::{BearingTables, Bearings, StoreError, Versioned};
 
 use crate::desk::Desk;
 
@@ -36,8 +36,10 @@ impl Readings {
             self.known[position].used = true;
             return Ok(&self.known[position].bearings);
         }
-        let intake = &desk.intake;
-        let bearings = intake.rules.bearings(&intake.orders, &desk.lanes, user_id, algorithm_id).await?;
+        let (intake, connections) = (&desk.intake, &desk.connections);
+        let tables = BearingTables { rules: &intake.rules, orders: &intake.orders, lanes: &desk.lanes, connections };
+        let connection_id = desk.known_connections.of(user_id);
+        let bearings = tables.read(user_id, algorithm_id, connection_id.as_ref()).await?;
         let (user_id, algorithm_id) = (user_id.clone(), algorithm_id.clone());
         self.known.push(Reading { user_id, algorithm_id, bearings, used: false });
         Ok(&self.known[self.known.len() - 1].bearings)
@@ -55,6 +57,13 @@ impl Readings {
             Some(reading) => Ok(reading.bearings.penalty_until),
             None => desk.lanes.penalty_until().await,
         }
+    }
+
+    /// The user's connection, if it was read too, and nobody had the lane between that and this epoch of it. Once:
+    /// whoever found it to be out of date looks for the one that is not.
+    pub(crate) fn take_connection(&mut self, epoch: u64) -> Option<Versioned<Connection>> {
+        let in_time = |reading: &&mut Reading| reading.bearings.free_lane_epoch.is_some_and(|free| free + 1 == epoch);
+        self.known.iter_mut().filter(in_time).find_map(|reading| reading.bearings.connection.take())
     }
 
     fn position(&self, user_id: &UserId, algorithm_id: &AlgorithmId) -> Option<usize> {

@@ -89,11 +89,7 @@ impl Lane<'_> {
                 format!("The broker refuses our address until {until}, after too many requests. The order waits."),
             ))));
         }
-        let connections = self.desk.connections.list(self.lease.user_id()).await?;
-        let connected: Vec<_> = connections
-            .into_iter()
-            .filter(|connection| connection.value.status == ConnectionStatus::Connected)
-            .collect();
+        let connected = self.connected(account_id).await?;
         let mut reaching = connected.iter().filter(|connection| connection.value.accounts.contains(account_id));
         let Some(connection) = reaching.next().cloned() else {
             // Before the first brokerage session a connection's accounts are not known.
@@ -107,6 +103,7 @@ impl Lane<'_> {
         match self.desk.tokens.session(&connection.value, &self.desk.api, needed_until) {
             Ok(session) => {
                 self.renew_ahead(&connection.value).await?;
+                self.desk.known_connections.remember(self.lease.user_id(), &connection.value.connection_id);
                 self.session.open = Some(OpenSession { connection, session: Arc::new(session) });
                 Ok(Ok(()))
             }
@@ -118,6 +115,19 @@ impl Lane<'_> {
                 Ok(Err(NoSession::Hold(Reason::new("tokens_unusable", error.to_string()))))
             }
         }
+    }
+
+    /// The user's connections that are connected: the one that carried orders before, if it was read with them and
+    /// reaches the account, else all.
+    async fn connected(&mut self, account_id: &AccountId) -> Result<Vec<Versioned<Connection>>, StoreError> {
+        let is_connected = |connection: &Versioned<Connection>| connection.value.status == ConnectionStatus::Connected;
+        let read = self.readings.take_connection(self.lease.epoch());
+        if let Some(read) = read.filter(|read| is_connected(read) && read.value.accounts.contains(account_id)) {
+            return Ok(vec![read]);
+        }
+        let mut connections = self.desk.connections.list(self.lease.user_id()).await?;
+        connections.retain(is_connected);
+        Ok(connections)
     }
 
     /// Opens the brokerage session if the row says that there is none, or a call just showed it.

@@ -100,7 +100,9 @@ async fn ten_orders_of_a_user_that_come_together_cost_what_the_table_says_and_no
     assert_eq!(handed_over(&world, &batch, Function::Submit).await, costs.calls("batch_of_ten"), "batch");
     world.run_until_idle().await;
     assert_eq!(world.status("of-ten-10").await, "filled");
-    batch.iter_mut().for_each(|message| message.deliveries = 2);
+    for message in &mut batch {
+        message.deliveries = 2;
+    }
     let again = handed_over(&world, &batch, Function::Submit).await;
     assert_eq!(again, costs.calls("redelivered_batch_of_ten"), "again");
     assert_eq!(world.tickets("of-ten-10").len(), 1);

@@ -32,7 +32,7 @@ pub(crate) async fn ready() -> (World, LaneLease) {
 
 pub(crate) async fn claim(store: &Store, order: &Order, day: Date, notional: &str) -> Claim {
     let (user_id, algorithm_id) = (&order.key.user_id, &order.algorithm_id);
-    let read = store.rules.bearings(&store.orders, &store.lanes, user_id, algorithm_id).await.unwrap();
+    let read = store.bearings().read(user_id, algorithm_id, None).await.unwrap();
     let Bearings { own, grant, used, .. } = read;
     Claim { day, notional: decimal(notional), own, grant, used, reducing: false }
 }

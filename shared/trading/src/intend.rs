@@ -1,0 +1,124 @@
+//! Intend: an intent is written down before a byte leaves; or why it was not, and what follows.
+
+use domain::{Act, Fact, Intent, Order, Reason};
+use jiff::SignedDuration;
+use store::{IntentGuards, IntentRefused, StoreError, Versioned};
+
+use crate::advance::Next;
+use crate::lane::Lane;
+use crate::limits;
+
+/// An order whose sender vanished is found after this: longer than an invocation lives.
+const SENDING_CHECK: SignedDuration = SignedDuration::from_secs(75);
+
+impl Lane<'_> {
+    /// Writes an intent down, with everything that must hold for it, in one transaction. Only after it may a byte
+    /// leave.
+    pub(crate) async fn intend(
+        &self,
+        order: &mut Versioned<Order>,
+        act: Act,
+        guards: IntentGuards<'_>,
+    ) -> Result<Result<(), IntentRefused>, StoreError> {
+        let now = self.now();
+        // The way to the broker may have taken long: whoever decides anew finds the order expired.
+        if act.is_ticket() && now >= order.value.good_until {
+            return Ok(Err(IntentRefused::Conflict));
+        }
+        let mut intended = order.clone();
+        let intent = Intent { at: now, epoch: self.lease.epoch(), act };
+        if let Err(out_of_place) = intended.value.apply(Fact::Intend(intent), now) {
+            tracing::error!(key = %order.value.key, %out_of_place, "an intent has no place in the order's state");
+            return Ok(Err(IntentRefused::Conflict));
+        }
+        self.write_intent(order, intended, guards).await
+    }
+
+    /// Writes down an order with an intent in it.
+    pub(crate) async fn write_intent(
+        &self,
+        order: &mut Versioned<Order>,
+        mut intended: Versioned<Order>,
+        guards: IntentGuards<'_>,
+    ) -> Result<Result<(), IntentRefused>, StoreError> {
+        intended.value.check_again_at(self.now() + SENDING_CHECK);
+        match self.desk.intake.orders.save_intent(&mut intended, &self.lease, guards).await {
+            Ok(()) => {
+                *order = intended;
+                Ok(Ok(()))
+            }
+            Err(IntentRefused::Store(error)) => Err(error),
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+
+    /// Whether an intent that was refused may pass once the order, or what bears on it, is read anew.
+    pub(crate) fn may_pass_anew(&mut self, order: &Versioned<Order>, refused: &IntentRefused) -> bool {
+        match refused {
+            IntentRefused::Conflict => true,
+            IntentRefused::LimitsChanged => {
+                self.forget_readings(&order.value.algorithm_id);
+                true
+            }
+            IntentRefused::BeyondLimits(_) | IntentRefused::NoGrant(_) => {
+                self.forget_readings(&order.value.algorithm_id)
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) async fn refused_intent(
+        &mut self,
+        order: &mut Versioned<Order>,
+        refused: IntentRefused,
+    ) -> Result<Next, StoreError> {
+        if self.may_pass_anew(order, &refused) {
+            self.read_again(order).await?;
+            return Ok(Next::Again);
+        }
+        match refused {
+            IntentRefused::Halted(_)
+            | IntentRefused::OnlyReducing(_)
+            | IntentRefused::NoGrant(_)
+            | IntentRefused::BeyondLimits(_) => self.deny(order, by_rule(&refused)).await,
+            IntentRefused::LaneLost => {
+                tracing::warn!(key = %order.value.key, "the lane was lost; its present holder takes the order further");
+                Ok(Next::Rest)
+            }
+            IntentRefused::Conflict
+            | IntentRefused::LimitsChanged
+            | IntentRefused::Contention
+            | IntentRefused::Store(_) => {
+                self.hold(
+                    order,
+                    Reason::new("busy", "The order waits a moment: its limits are being checked for another one."),
+                )
+                .await
+            }
+        }
+    }
+}
+
+/// What is said of an intent that a rule forbade.
+pub(crate) fn by_rule(refused: &IntentRefused) -> Reason {
+    match refused {
+        IntentRefused::Halted(scope) => Reason::new(
+            "halted",
+            format!(
+                "Trading is halted for {scope}; the order was not sent. Lift the halt, and send it again under a new id."
+            ),
+        ),
+        IntentRefused::OnlyReducing(halt) => Reason::new(
+            "only_reducing",
+            format!("Only orders that reduce a position pass for {halt}, so this was not sent."),
+        ),
+        IntentRefused::NoGrant(algorithm_id) => Reason::new(
+            "no_grant",
+            format!(
+                "The user's grant to the algorithm {algorithm_id} is halted, gone, or does not list the account; the order was not sent."
+            ),
+        ),
+        IntentRefused::BeyondLimits(beyond) => limits::reason(beyond),
+        other => Reason::new("not_allowed", format!("The order was not sent: {other}.")),
+    }
+}
