@@ -130,6 +130,9 @@ pub(crate) struct LocalArguments {
     /// The user that is connected.
     #[arg(long, default_value = crate::local::DEMO_USER)]
     pub(crate) user: UserId,
+    /// Print the addresses as one JSON object, for a program that waits for them: it comes when everything stands.
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) house: HouseArguments,
 }
@@ -212,6 +215,27 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    /// The words of every command that does something.
+    fn leaves(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
+        let path = format!("{path}{} ", command.get_name());
+        if command.has_subcommands() {
+            return command.get_subcommands().flat_map(|command| leaves(command, &path)).collect();
+        }
+        vec![(path, command.clone())]
+    }
+
+    #[test]
+    fn every_command_that_prints_data_prints_json_and_says_what_it_does() {
+        let leaves = leaves(&Arguments::command(), "");
+        assert!(leaves.len() > 20, "{}", leaves.len());
+        for (path, command) in leaves {
+            // A shell reads what `completions` prints.
+            let speaks_json = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
+            assert_eq!(speaks_json, path != "courier completions ", "{path}");
+            assert!(command.get_about().is_some_and(|about| !about.to_string().is_empty()), "{path}");
+        }
     }
 
     #[test]

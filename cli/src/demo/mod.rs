@@ -43,7 +43,7 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<ExitCode, CourierEr
         }
     };
     if arguments.keep {
-        local::keep_open(house, &user_id).await?;
+        local::keep_open(house, &user_id, arguments.json).await?;
     } else {
         house.stop().await;
     }

@@ -1,5 +1,6 @@
 //! Keeps a local stack open, and tells how to use it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -10,21 +11,26 @@ use axum::routing::get;
 use domain::{AlgorithmId, Clock, UserId};
 use platform::SystemClock;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::house::{ACCOUNT, House};
 use super::{DEMO_ALGORITHM, USERNAME};
 use crate::error::CourierError;
-use crate::output::{print, tell};
+use crate::output::{print, print_json, tell};
 use crate::resources::variable_of;
 
 /// Prints the addresses, gives out JWTs, and ends everything on Ctrl-C.
-pub(crate) async fn keep_open(house: House, user_id: &UserId) -> Result<(), CourierError> {
+pub(crate) async fn keep_open(house: House, user_id: &UserId, json: bool) -> Result<(), CourierError> {
     let failed = CourierError::machine("listening on 127.0.0.1 for askers of tokens");
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| failed(error.into()))?;
     let token_url = format!("http://{}/token", listener.local_addr().map_err(|error| failed(error.into()))?);
     let users_own = house.stack.user_token(user_id.as_str(), None, SystemClock.now())?;
-    print(&addresses(&house, user_id, &token_url, &users_own));
+    if json {
+        print_json(&as_json(&house, user_id, &token_url, &users_own));
+    } else {
+        print(&addresses(&house, user_id, &token_url, &users_own));
+    }
     let house = Arc::new(house);
     let door = Router::new().route("/token", get(token)).with_state(Arc::clone(&house));
     // Whether a signal came or could not be waited for: either way everything ends.
@@ -52,6 +58,30 @@ async fn token(
     let algorithm = query.algorithm.as_ref().map(AlgorithmId::as_str);
     let token = house.stack.user_token(query.user.as_str(), algorithm, SystemClock.now());
     token.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+/// The same for a program: what `addresses` tells as exports stands under `environment`.
+fn as_json(house: &House, user_id: &UserId, token_url: &str, token: &str) -> Value {
+    let outputs = house.stack.outputs().iter().map(|(name, value)| (variable_of(name), value.clone()));
+    let token_variable = ("COURIER_TOKEN".to_owned(), token.to_owned());
+    let environment: BTreeMap<String, String> = house
+        .stack
+        .environment()
+        .into_iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .chain(outputs)
+        .chain([token_variable])
+        .collect();
+    json!({
+        "user_id": user_id,
+        "account_id": ACCOUNT,
+        "algorithm_id": DEMO_ALGORITHM,
+        "api_url": house.stack.api_url(),
+        "token_url": token_url,
+        "paper_broker_url": house.broker_url,
+        "engine_log": house.stack.engine_log(),
+        "environment": environment,
+    })
 }
 
 /// `token` is the user's own, and good for this stack alone.

@@ -33,5 +33,5 @@ pub(crate) async fn run(arguments: &LocalArguments) -> Result<(), CourierError> 
         Ok(_) => tell(&format!("{} is connected.", arguments.user)),
         Err(error) => tell(&format!("{} is not connected: {}", arguments.user, error.with_causes())),
     }
-    keep_open(house, &arguments.user).await
+    keep_open(house, &arguments.user, arguments.json).await
 }
