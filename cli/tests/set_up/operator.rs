@@ -1,7 +1,4 @@
-//! docs/operations.md, followed once, command by command, against the local stack: a first party from its keys to an order, then
-//! the kill switch, a rotation, and a dead letter that goes out and comes back in.
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops, its helpers too")]
+//! An operator at the local stack, who does what docs/operations.md says, with the `courier` command.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +11,6 @@ use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use jiff::SignedDuration;
 use paper_broker::{ConsumerRegistration, MachineClock, MachineEntropy, Options, PaperBroker, User};
 use serde_json::{Value, json};
 use stack::{Stack, StackOptions};
@@ -24,39 +20,32 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 const CONSUMER: &str = "FIRSTPART";
-const USERNAME: &str = "ada-paper";
-const ACCOUNT: &str = "DU0000001";
-const USER: &str = "ada";
-const ALGORITHM: &str = "mean-reversion-7";
+pub(crate) const USERNAME: &str = "ada-paper";
+pub(crate) const ACCOUNT: &str = "DU0000001";
+pub(crate) const USER: &str = "ada";
+pub(crate) const ALGORITHM: &str = "mean-reversion-7";
 /// `SenderId` of whoever sends on the local engine's queues.
-const PRINCIPAL: &str = "000000000000";
-const DHPARAM: &str = include_str!("../src/local/dhparam.pem");
+pub(crate) const PRINCIPAL: &str = "000000000000";
+const DHPARAM: &str = include_str!("../../src/local/dhparam.pem");
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn stack_a_first_party_is_set_up_and_looked_after_by_the_commands_of_the_operations_page() {
-    let operator = Operator::with_an_empty_stack().await;
-    operator.makes_keys_and_introduces_them().await;
-    operator.is_told_by_the_doctor_before_the_night_and_after().await;
-    let connection = operator.imports_the_token().await;
-    operator.lets_an_algorithm_trade().await;
-    operator.stops_everything_and_goes_on().await;
-    operator.sees_that_a_dead_letter_is_not_placed_late().await;
-    operator.replays_a_dead_letter().await;
-    operator.rotates_the_sealing_key(&connection).await;
-    operator.stack.stop().await;
+/// What IBKR takes the operator for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Party {
+    First,
+    Third,
 }
 
-struct Operator {
-    stack: Stack,
-    broker: PaperBroker,
+pub(crate) struct Operator {
+    pub(crate) stack: Stack,
+    pub(crate) broker: PaperBroker,
     folder: TempDir,
     sqs: Sqs,
 }
 
 impl Operator {
-    async fn with_an_empty_stack() -> Self {
+    pub(crate) async fn with_an_empty_stack() -> Self {
         let broker = PaperBroker::new(Arc::new(MachineClock), Arc::new(MachineEntropy), Options::default());
         let user = User { username: USERNAME.to_owned(), paper: true, accounts: vec![ACCOUNT.to_owned()] };
         broker.register_user(user).unwrap();
@@ -66,12 +55,14 @@ impl Operator {
         tokio::spawn(async move { served.serve(listener).await });
         let mut options = StackOptions::new(workspace());
         options.parameters.insert("BrokerApiUrl".to_owned(), format!("{origin}/v1/api"));
+        options.parameters.insert("BrokerAuthorizeUrl".to_owned(), format!("{origin}/authorize"));
         let stack = Stack::start(options).await.unwrap_or_else(|error| panic!("{error}"));
         let sqs = Sqs::new(&stack.sdk_config());
         Self { stack, broker, folder: TempDir::new().unwrap(), sqs }
     }
 
-    async fn makes_keys_and_introduces_them(&self) {
+    /// Makes the keys, brings the public files to the broker, and keeps the consumer key that comes back.
+    pub(crate) async fn makes_keys_and_introduces_them(&self, party: Party) {
         let (made, public) = (self.file("made.pem", DHPARAM), self.path("to-ibkr"));
         self.does(&["keys", "generate", "--public-files", &public, "--dhparam", &made]).await;
         let read = |name: &str| std::fs::read_to_string(Path::new(&public).join(name)).unwrap();
@@ -80,8 +71,11 @@ impl Operator {
             public_signature_pem: read("public_signature.pem"),
             public_encryption_pem: read("public_encryption.pem"),
             dhparam_pem: read("dhparam.pem"),
-            callback_url: String::new(),
-            first_party: true,
+            callback_url: match party {
+                Party::First => String::new(),
+                Party::Third => format!("{}/oauth/callback", self.stack.outputs()["ApiUrl"]),
+            },
+            first_party: party == Party::First,
             active: false,
         };
         self.broker.register_consumer(&registration).unwrap();
@@ -90,32 +84,27 @@ impl Operator {
         assert_eq!((&shown["consumer_key"], &shown["realm"]), (&json!(CONSUMER), &json!("limited_poa")));
     }
 
-    async fn is_told_by_the_doctor_before_the_night_and_after(&self) {
-        let token = self.access_token();
+    /// Asks the doctor with these words on top of the files that the broker was sent.
+    pub(crate) async fn asks_the_doctor(&self, more: &[&str]) -> (Option<i32>, Value) {
         let public = |name: &str| format!("{}/{name}", self.path("to-ibkr"));
         let files = ["public_signature.pem", "public_encryption.pem", "dhparam.pem"].map(public);
-        let doctor = [
-            ["doctor", "--first-party", "--access-token", &token, "--public-signature", &files[0]],
-            ["--public-encryption", &files[1], "--dhparam", &files[2], "--stack", "courier"],
-        ]
-        .concat();
-        let (code, report) = self.asks(&doctor).await;
+        let with_files =
+            ["doctor", "--public-signature", &files[0], "--public-encryption", &files[1], "--dhparam", &files[2]];
+        self.asks(&[&with_files, more, &["--stack", "courier"]].concat()).await
+    }
+
+    /// The doctor names the night that is not over, and then nothing.
+    pub(crate) async fn waits_for_the_night(&self, more: &[&str]) {
+        let (code, report) = self.asks_the_doctor(more).await;
         let causes = report["causes"].as_array().unwrap_or_else(|| panic!("{report:#}"));
         assert_eq!(code, Some(1), "{report:#}");
         assert!(causes.iter().any(|cause| cause["code"] == "consumer_not_active"), "{report:#}");
         assert!(self.broker.set_consumer_active(CONSUMER, true));
-        let (code, report) = self.asks(&doctor).await;
+        let (code, report) = self.asks_the_doctor(more).await;
         assert_eq!((code, &report["well"]), (Some(0), &json!(true)), "{report:#}");
     }
 
-    async fn imports_the_token(&self) -> String {
-        let token = self.access_token();
-        let imported = self.does(&["connections", "import", "--user", USER, "--access-token", &token]).await;
-        assert_eq!((&imported["status"], &imported["accounts"]), (&json!("connected"), &json!([ACCOUNT])));
-        imported["connection_id"].as_str().unwrap().to_owned()
-    }
-
-    async fn lets_an_algorithm_trade(&self) {
+    pub(crate) async fn lets_an_algorithm_trade(&self) {
         self.does(&["algorithms", "add", ALGORITHM, "--principal", PRINCIPAL]).await;
         let listed = self.does(&["algorithms", "list"]).await;
         assert_eq!(listed[0]["algorithm_id"], ALGORITHM);
@@ -125,61 +114,14 @@ impl Operator {
         assert_eq!(self.tickets(), 1);
     }
 
-    async fn stops_everything_and_goes_on(&self) {
-        self.does(&["halt", "all", "--reason", "drill"]).await;
-        self.sends("OrderQueueUrl", "halted", None).await;
-        let denied = self.sees("halted", "denied").await;
-        assert_eq!(denied["reason"]["code"], "halted");
-        self.does(&["resume", "all"]).await;
-        assert_eq!(self.tickets(), 1);
-    }
-
-    async fn sees_that_a_dead_letter_is_not_placed_late(&self) {
-        self.sends("OrderDeadLetterQueueUrl", "too-late", None).await;
-        self.sees("too-late", "expired").await;
-        assert_eq!(self.tickets(), 1);
-    }
-
-    /// Nobody takes the letter up by itself here, as when the function is broken.
-    async fn replays_a_dead_letter(&self) {
-        self.stack.turn_event_sources_off().await.unwrap();
-        let good_until = MachineClock.now() + SignedDuration::from_hours(1);
-        self.sends("OrderDeadLetterQueueUrl", "in-time", Some(good_until.to_string())).await;
-        let listed = self.does(&["dead-letters", "list"]).await;
-        assert_eq!(listed[0]["order_id"], "in-time", "{listed:#}");
-        let (code, _) = self.asks(&["orders", "show", USER, "in-time"]).await;
-        assert_eq!(code, Some(1), "looking does nothing");
-        self.does(&["dead-letters", "replay", "--yes"]).await;
-        assert_eq!(self.does(&["orders", "show", USER, "in-time"]).await["status"], "received");
-        assert_eq!(self.does(&["dead-letters", "list"]).await, json!([]));
-        let ask = json!({"schema": "courier.track/1", "user_id": USER}).to_string();
-        let tick = json!({"Records": [{"messageId": "by-hand", "body": ask, "attributes": {}}]});
-        self.stack.invoke("order-track", &tick).await.unwrap();
-        self.sees("in-time", "working").await;
-        assert_eq!(self.tickets(), 2);
-    }
-
-    async fn rotates_the_sealing_key(&self, connection: &str) {
-        let looked = self.does(&["rotate", "sealing-key"]).await;
-        assert_eq!((&looked["rotation"], &looked["connections"]), (&json!("none"), &json!(1)));
-        // No function of this stack runs any more.
-        let rotated = self.does(&["rotate", "sealing-key", "--yes", "--pause", "0"]).await;
-        assert_eq!((&rotated["done"], &rotated["sealed_anew"]), (&json!(true), &json!(1)));
-        let shown = self.does(&["connections", "show", USER, connection]).await;
-        assert_eq!(shown["status"], "connected");
-        // Only who opens the tokens can log out at the broker.
-        self.does(&["connections", "disconnect", USER, connection, "--yes"]).await;
-        assert!(self.broker.calls().iter().any(|call| call.path.ends_with("/logout") && call.status == Some(200)));
-    }
-
     /// A command that must succeed, and what it prints.
-    async fn does(&self, arguments: &[&str]) -> Value {
+    pub(crate) async fn does(&self, arguments: &[&str]) -> Value {
         let (code, answer) = self.asks(arguments).await;
         assert_eq!(code, Some(0), "courier {}: {answer:#}", arguments.join(" "));
         answer
     }
 
-    async fn asks(&self, arguments: &[&str]) -> (Option<i32>, Value) {
+    pub(crate) async fn asks(&self, arguments: &[&str]) -> (Option<i32>, Value) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_courier"));
         let output = command.args(arguments).arg("--json").envs(self.stack.environment()).output().await.unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
@@ -188,7 +130,7 @@ impl Operator {
     }
 
     /// The user lets the algorithm trade, as the console does for them.
-    async fn grants(&self) {
+    pub(crate) async fn grants(&self) {
         let token = self.stack.user_token(USER, None, MachineClock.now()).unwrap();
         let body = json!({"account_ids": [ACCOUNT], "limits": {}, "status": "active"}).to_string();
         let request = Request::put(format!("{}/grants/{ALGORITHM}", self.stack.api_url()))
@@ -203,7 +145,7 @@ impl Operator {
     }
 
     /// An order a little below the market, into one of the stack's queues.
-    async fn sends(&self, queue: &str, order_id: &str, good_until: Option<String>) {
+    pub(crate) async fn sends(&self, queue: &str, order_id: &str, good_until: Option<String>) {
         let mut order = json!({"schema": "courier.order/1", "command": "place", "user_id": USER, "order_id": order_id,
             "algorithm_id": ALGORITHM, "account_id": ACCOUNT, "contract": {"conid": 265_598}, "side": "buy", "quantity": "1",
             "type": "limit", "limit_price": "186", "time_in_force": "day"});
@@ -215,7 +157,7 @@ impl Operator {
     }
 
     /// The order, once it has this status.
-    async fn sees(&self, order_id: &str, status: &str) -> Value {
+    pub(crate) async fn sees(&self, order_id: &str, status: &str) -> Value {
         let deadline = Instant::now() + SEEN_WITHIN;
         loop {
             let (code, order) = self.asks(&["orders", "show", USER, order_id]).await;
@@ -227,12 +169,12 @@ impl Operator {
         }
     }
 
-    fn tickets(&self) -> usize {
+    pub(crate) fn tickets(&self) -> usize {
         self.broker.ledger().len()
     }
 
     /// As the portal shows it to a first party.
-    fn access_token(&self) -> String {
+    pub(crate) fn access_token(&self) -> String {
         let grant = self.broker.grant(CONSUMER, USERNAME).unwrap();
         let token = json!({"access_token": grant.access_token, "access_token_secret": grant.access_token_secret});
         self.file("access_token.json", &token.to_string())

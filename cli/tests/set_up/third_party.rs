@@ -1,0 +1,68 @@
+//! A third party: IBKR's consumer, and a user who consents in a browser.
+
+use bytes::Bytes;
+use domain::Clock;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use paper_broker::MachineClock;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::operator::{ACCOUNT, Operator, Party, USER, USERNAME};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stack_a_third_party_is_set_up_by_the_commands_of_the_operations_page_and_its_user_connects() {
+    let operator = Operator::with_an_empty_stack().await;
+    operator.makes_keys_and_introduces_them(Party::Third).await;
+    operator.waits_for_the_night(&[]).await;
+    operator.sees_a_user_connect().await;
+    operator.lets_an_algorithm_trade().await;
+    operator.stack.stop().await;
+}
+
+impl Operator {
+    /// The user's browser: begins at the API, consents at the broker, and comes back.
+    async fn sees_a_user_connect(&self) {
+        let token = self.stack.user_token(USER, None, MachineClock.now()).unwrap();
+        let begun = asked(
+            Request::post(format!("{}/connections", self.stack.api_url()))
+                .header(AUTHORIZATION, format!("Bearer {token}")),
+            "",
+        )
+        .await;
+        assert_eq!(begun.status(), 201, "{}", begun.body());
+        let cookie = header(&begun, SET_COOKIE.as_str()).split(';').next().unwrap().to_owned();
+        let page = serde_json::from_str::<Value>(begun.body()).unwrap()["authorize_url"].as_str().unwrap().to_owned();
+        let consented = asked(
+            Request::builder()
+                .method(Method::POST)
+                .uri(&page)
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded"),
+            &format!("username={USERNAME}&decision=approve"),
+        )
+        .await;
+        let back = Url::parse(&page).unwrap().join(&header(&consented, LOCATION.as_str())).unwrap();
+        let arrived = asked(Request::get(back.as_str()).header(COOKIE, cookie), "").await;
+        assert_eq!(arrived.status(), 303, "{}", arrived.body());
+        let listed = self.does(&["connections", "list", "--user", USER]).await;
+        let shown = &listed["connections"][0];
+        assert_eq!((&shown["status"], &shown["accounts"]), (&json!("connected"), &json!([ACCOUNT])), "{listed:#}");
+    }
+}
+
+async fn asked(request: http::request::Builder, body: &str) -> Response<String> {
+    let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+    let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+    let (parts, body) = answer.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    Response::from_parts(parts, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+fn header(answer: &Response<String>, name: &str) -> String {
+    let value =
+        answer.headers().get(name).unwrap_or_else(|| panic!("no {name}: {} {}", answer.status(), answer.body()));
+    value.to_str().unwrap().to_owned()
+}
