@@ -33,7 +33,8 @@ pub use change::{CHANGE_SENDS_MAX, Change, ChangeStage, ChangeTaken};
 pub use clock::{Clock, Entropy};
 pub use condition::Condition;
 pub use connection::{
-    Connection, ConnectionStatus, Environment, Sealed, SealedLiveSessionToken, SealedTokens, SessionState,
+    AccountSharing, Connection, ConnectionStatus, Environment, Sealed, SealedLiveSessionToken, SealedTokens,
+    SessionState,
 };
 pub use fields::FieldFault;
 pub use ids::{

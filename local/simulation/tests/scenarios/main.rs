@@ -28,6 +28,7 @@ mod rules;
 mod session_care;
 mod sessions;
 mod settling;
+mod usernames;
 
 use paper_broker::{Fault, FaultKind};
 use serde_json::json;
