@@ -18,6 +18,7 @@ mod intake;
 mod limit_prices;
 mod limits;
 mod limits_kept;
+mod multipliers;
 mod orders;
 mod planted_secrets;
 mod price_steps;
