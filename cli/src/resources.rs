@@ -7,7 +7,7 @@ use access::Tokens;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::Stack;
 use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
-use domain::Secret;
+use domain::{AccountSharing, Secret};
 use platform::environment::optional;
 use platform::{SystemClock, SystemEntropy};
 use store::{Connections, Database, DeadLetters, OrderQueue, Orders, Rules, Sealer, SealingSecret};
@@ -96,14 +96,25 @@ impl Resources {
     /// The base of every call to the broker: `COURIER_BROKER_API_URL`, else the stack's parameter.
     pub(crate) async fn broker_api_url(&self) -> Result<String, CourierError> {
         const PARAMETER: &str = "BrokerApiUrl";
-        let variable = variable_of(PARAMETER);
-        if let Some(value) = optional(&variable) {
-            return Ok(value);
+        let (stack, variable) = (self.stack.clone(), variable_of(PARAMETER));
+        let missing = CourierError::NoOutput { stack, output: PARAMETER, variable };
+        self.parameter(PARAMETER).await?.ok_or(missing)
+    }
+
+    /// Whether usernames of several users may reach one account: `COURIER_SHARED_ACCOUNTS`, else the stack's parameter.
+    pub(crate) async fn account_sharing(&self) -> Result<AccountSharing, CourierError> {
+        let shared = self.parameter("SharedAccounts").await?;
+        Ok(if shared.as_deref() == Some("yes") { AccountSharing::Allowed } else { AccountSharing::Refused })
+    }
+
+    /// One of the stack's parameters; `None` for a stack that was deployed before there was such a one.
+    async fn parameter(&self, name: &str) -> Result<Option<String>, CourierError> {
+        if let Some(value) = optional(&variable_of(name)) {
+            return Ok(Some(value));
         }
-        let missing = CourierError::NoOutput { stack: self.stack.clone(), output: PARAMETER, variable };
         let parameters = self.description().await?.parameters.unwrap_or_default();
-        let named = parameters.into_iter().find(|parameter| parameter.parameter_key() == Some(PARAMETER));
-        named.and_then(|parameter| parameter.parameter_value).ok_or(missing)
+        let named = parameters.into_iter().find(|parameter| parameter.parameter_key() == Some(name));
+        Ok(named.and_then(|parameter| parameter.parameter_value))
     }
 
     /// The client of Secrets Manager.

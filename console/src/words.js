@@ -107,6 +107,9 @@ export function standing(connection) {
     case "needs_consent":
       return ["bad", "The broker does not accept our access any more.", "Connect again; until then its orders wait, and expire."];
     case "disconnected":
+      if (connection.last_error?.code === "username_taken") {
+        return ["bad", "This username is another user's here.", session.remedy ?? "Connect with a username of your own."];
+      }
       return ["done", "Ended.", "Connect again whenever you like."];
   }
   switch (session.state) {

@@ -21,6 +21,7 @@ pub(crate) async fn run(arguments: &ImportArguments) -> Result<(), CourierError>
     let import = Import {
         connections: resources.connections().await?,
         tokens: resources.tokens().await?,
+        sharing: resources.account_sharing().await?,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };

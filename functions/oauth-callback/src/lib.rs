@@ -112,6 +112,7 @@ fn failure(error: &CompleteError) -> Failure {
             tracing::warn!(%error, "a return from the broker was not accepted");
             Failure::new(StatusCode::BAD_REQUEST, *why)
         }
+        CompleteError::UsernameTaken => Failure::new(StatusCode::CONFLICT, error.to_string()),
         CompleteError::Broker(_) | CompleteError::Secret(_) => {
             tracing::error!(%error, "the broker gave no session");
             Failure::new(StatusCode::BAD_GATEWAY, error.to_string())

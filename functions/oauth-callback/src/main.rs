@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
             connections: parts.connections()?,
             attempts: parts.attempts()?,
             tokens: keyring.tokens(),
+            sharing: environment::account_sharing()?,
             clock: Arc::clone(&parts.clock),
         },
         return_url: environment::optional("COURIER_RETURN_URL"),

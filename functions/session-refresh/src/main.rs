@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
             connections: parts.connections()?,
             lanes: parts.lanes()?,
             tokens: keyring.tokens(),
+            sharing: platform::environment::account_sharing()?,
             order_queue: parts.order_queue()?,
             session_queue: parts.session_queue()?,
             calendar: parts.calendar()?,

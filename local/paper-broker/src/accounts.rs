@@ -101,7 +101,7 @@ pub(crate) fn positions(desk: &mut Desk<'_>, caller: &Caller, account: &str, pag
         .into_iter()
         .map(|(conid, position)| {
             json!({"acctId": account, "conid": conid, "contractDesc": Market::symbol(conid),
-                   "position": crate::orders::number(position), "currency": "USD", "assetClass": "STK"})
+                   "position": crate::orders::number(position), "currency": "USD", "assetClass": Market::security_type(conid)})
         })
         .collect();
     Answer::json(&Value::Array(rows))

@@ -19,6 +19,9 @@ pub(crate) struct Contract {
     exchange: &'static str,
     is_us: bool,
     currency: &'static str,
+    security_type: &'static str,
+    /// How many units of its price one contract is worth; stocks have none.
+    multiplier: Option<&'static str>,
     /// In cents, at the start; nothing: there are no market data.
     start_cents: Option<i64>,
 }
@@ -30,11 +33,20 @@ const fn stock(
     exchange: &'static str,
     start_cents: Option<i64>,
 ) -> Contract {
-    Contract { conid, symbol, name, exchange, is_us: true, currency: "USD", start_cents }
+    let (currency, security_type) = ("USD", "STK");
+    Contract { conid, symbol, name, exchange, is_us: true, currency, security_type, multiplier: None, start_cents }
 }
 
-/// BHP has two listings; DARK has no market data; NOPE may not be traded.
-const CONTRACTS: [Contract; 8] = [
+const fn derivative(
+    stock: Contract,
+    security_type: &'static str,
+    multiplier: Option<&'static str>,
+) -> Contract {
+    Contract { security_type, multiplier, ..stock }
+}
+
+/// BHP has two listings; DARK has no market data; NOPE may not be traded. Of ODD the broker does not tell the multiplier.
+const CONTRACTS: [Contract; 11] = [
     stock(265_598, "AAPL", "APPLE INC", "NASDAQ", Some(18_750)),
     stock(272_093, "MSFT", "MICROSOFT CORP", "NASDAQ", Some(42_000)),
     stock(756_733, "SPY", "SPDR S&P 500 ETF TRUST", "ARCA", Some(60_000)),
@@ -43,6 +55,9 @@ const CONTRACTS: [Contract; 8] = [
     Contract { is_us: false, currency: "AUD", ..stock(4_036_812, "BHP", "BHP GROUP LTD", "ASX", Some(4_100)) },
     stock(9_998, "DARK", "DARK HOLDINGS", "NYSE", None),
     stock(9_999, "NOPE", "NO PERMISSION INC", "NYSE", Some(1_000)),
+    derivative(stock(649_180_695, "MES", "MICRO E-MINI S&P 500", "CME", Some(600_000)), "FUT", Some("5")),
+    derivative(stock(712_345_678, "AAPL", "APPLE INC", "CBOE", Some(500)), "OPT", Some("100")),
+    derivative(stock(9_997, "ODD", "ODD FUTURE", "CME", Some(10_000)), "FUT", None),
 ];
 
 /// Decimal places of a price.
@@ -68,6 +83,16 @@ impl Market {
         CONTRACTS.iter().find(|row| row.conid == conid)
     }
 
+    /// How many units of its price one contract is worth.
+    pub(crate) fn multiplier(conid: i64) -> Decimal {
+        Self::contract(conid).and_then(|row| row.multiplier?.parse().ok()).unwrap_or(Decimal::ONE)
+    }
+
+    /// Such as `STK`.
+    pub(crate) fn security_type(conid: i64) -> &'static str {
+        Self::contract(conid).map_or("STK", |row| row.security_type)
+    }
+
     pub(crate) fn symbol(conid: i64) -> &'static str {
         Self::contract(conid).map_or("", |row| row.symbol)
     }
@@ -88,7 +113,7 @@ pub(crate) fn stocks(call: &Call) -> Answer {
 }
 
 fn stock_rows(symbol: &str) -> Value {
-    let rows = CONTRACTS.iter().filter(|row| row.symbol == symbol);
+    let rows = CONTRACTS.iter().filter(|row| row.symbol == symbol && row.security_type == "STK");
     rows.map(|row| {
         json!({"name": row.name, "chineseName": null, "assetClass": "STK",
                "contracts": [{"conid": row.conid, "exchange": row.exchange, "isUS": row.is_us}]})
@@ -108,7 +133,7 @@ pub(crate) fn search(call: &Call) -> Answer {
         .filter(|row| row.symbol.eq_ignore_ascii_case(symbol))
         .map(|row| {
             json!({"conid": row.conid.to_string(), "companyHeader": format!("{} - {}", row.name, row.exchange), "companyName": row.name,
-                   "symbol": row.symbol, "description": row.exchange, "restricted": null, "sections": [{"secType": "STK"}]})
+                   "symbol": row.symbol, "description": row.exchange, "restricted": null, "sections": [{"secType": row.security_type}]})
         })
         .collect();
     Answer::json(&Value::Array(rows))
@@ -121,10 +146,28 @@ pub(crate) fn info(call: &Call) -> Answer {
         return Answer::error(500, "Contract not found");
     };
     Answer::json(&json!([{
-        "conid": row.conid, "ticker": row.symbol, "secType": "STK", "listingExchange": row.exchange, "exchange": "SMART",
-        "companyName": row.name, "currency": row.currency, "validExchanges": format!("SMART,{}", row.exchange), "multiplier": null,
+        "conid": row.conid, "ticker": row.symbol, "secType": row.security_type, "listingExchange": row.exchange, "exchange": "SMART",
+        "companyName": row.name, "currency": row.currency, "validExchanges": format!("SMART,{}", row.exchange), "multiplier": row.multiplier,
         "maturityDate": null, "tradingClass": row.symbol,
     }]))
+}
+
+/// `GET /trsrv/secdef?conids=…`.
+pub(crate) fn definitions(call: &Call) -> Answer {
+    let query = call.query_values();
+    let Some(conids) = query.get("conids").filter(|conids| !conids.is_empty()) else {
+        return Answer::error(400, "Bad Request: conids is missing");
+    };
+    let rows: Vec<Value> = conids
+        .split(',')
+        .filter_map(|conid| Market::contract(conid.parse().ok()?))
+        .map(|row| {
+            json!({"conid": row.conid, "currency": row.currency, "name": row.name, "assetClass": row.security_type,
+                   "ticker": row.symbol, "listingExchange": row.exchange, "allExchanges": row.exchange, "isUS": row.is_us,
+                   "multiplier": row.multiplier.map_or(json!(0.0), |multiplier| json!(multiplier.parse::<f64>().unwrap_or(0.0)))})
+        })
+        .collect();
+    Answer::json(&json!({"secdef": rows}))
 }
 
 /// `POST /iserver/contract/rules`.
@@ -145,7 +188,7 @@ pub(crate) fn info_and_rules(desk: &mut Desk<'_>, caller: &Caller, conid: &str) 
     };
     Answer::json(&json!({
         "con_id": row.conid, "symbol": row.symbol, "company_name": row.name, "exchange": row.exchange, "currency": row.currency,
-        "instrument_type": "STK", "valid_exchanges": format!("SMART,{}", row.exchange), "allow_sell_long": false,
+        "instrument_type": row.security_type, "multiplier": row.multiplier, "valid_exchanges": format!("SMART,{}", row.exchange), "allow_sell_long": false,
         "is_zero_commission_security": false, "local_symbol": row.symbol, "rules": rules_value(&desk.accounts(caller)),
     }))
 }

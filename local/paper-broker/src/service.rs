@@ -84,6 +84,7 @@ fn read_only(desk: &mut Desk<'_>, caller: &Caller, call: &Call, segments: &[&str
             accounts::invalidate_positions(desk, caller, account)
         }
         (&Method::GET, ["trsrv", "stocks"]) => contracts::stocks(call),
+        (&Method::GET, ["trsrv", "secdef"]) => contracts::definitions(call),
         _ => Answer::error(404, "Not Found"),
     }
 }

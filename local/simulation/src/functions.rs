@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use access::{Calendar, Tokens};
 use api::{Api, Console, ConsoleSettings};
 use broker::BrokerAddress;
-use domain::{Clock, Entropy, Region};
+use domain::{AccountSharing, Clock, Entropy, Region};
 use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
 use oauth_callback::OauthCallback;
 use oauth_start::OauthStart;
@@ -148,6 +148,7 @@ impl<'g> Worker<'g> {
                 connections: self.store.connections.clone(),
                 attempts: self.store.attempts.clone(),
                 tokens,
+                sharing: AccountSharing::Refused,
                 clock: self.clock(),
             },
             return_url: None,
@@ -161,6 +162,7 @@ impl<'g> Worker<'g> {
                 connections: self.store.connections.clone(),
                 lanes: self.store.lanes.clone(),
                 tokens,
+                sharing: AccountSharing::Refused,
                 order_queue: self.order_queue(),
                 session_queue: self.session_queue(),
                 calendar: Calendar::of(Region::Americas).unwrap(),

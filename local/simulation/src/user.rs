@@ -34,7 +34,7 @@ impl World {
 
     /// As [`World::connect_user`], for any user and their username at the broker.
     pub async fn connect(&self, user_id: &str, username: &str) -> ConnectionId {
-        let begun = begun(&self.try_to_begin_as(user_id).await);
+        let begun = self.begin_as(user_id).await;
         let address = self.broker().approve(&begun.request_token(), username).unwrap().parse().unwrap();
         let answered = self.come_back(&address, Some(&begun.cookie)).await;
         assert_eq!(answered.status, 303, "{}", answered.text);
@@ -43,7 +43,12 @@ impl World {
 
     /// `POST /connections`, as the user. It must succeed.
     pub async fn begin(&self) -> Begun {
-        begun(&self.try_to_begin().await)
+        self.begin_as(USER).await
+    }
+
+    /// As [`World::begin`], for any user.
+    pub async fn begin_as(&self, user_id: &str) -> Begun {
+        begun(&self.try_to_begin_as(user_id).await)
     }
 
     /// `POST /connections`, as the user.

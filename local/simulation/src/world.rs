@@ -189,7 +189,12 @@ impl World {
 
     /// The user's connections, newest first.
     pub async fn connections(&self) -> Vec<Connection> {
-        let connections = self.store().connections.list(&USER.parse().unwrap()).await.unwrap();
+        self.connections_of(USER).await
+    }
+
+    /// As [`World::connections`], of any user.
+    pub async fn connections_of(&self, user_id: &str) -> Vec<Connection> {
+        let connections = self.store().connections.list(&user_id.parse().unwrap()).await.unwrap();
         let mut connections: Vec<_> = connections.into_iter().map(|connection| connection.value).collect();
         connections.sort_by_key(|connection| std::cmp::Reverse(connection.created_at));
         connections

@@ -10,6 +10,7 @@
 
 mod api;
 mod consumer;
+mod contract_details;
 mod contracts;
 mod cookies;
 mod error;
@@ -31,6 +32,7 @@ mod words;
 
 pub use api::{Api, BrokerAddress, CALL_TIMEOUT};
 pub use consumer::{AccessTokenAnswer, Consumer};
+pub use contract_details::ContractDetails;
 pub use contracts::{ContractRules, FoundContract, PriceStep, Stock};
 pub use error::CallError;
 pub use grant::{Grant, ProvedLiveSessionToken};

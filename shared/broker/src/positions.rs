@@ -3,7 +3,6 @@
 use domain::{AccountId, Conid};
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::api::Question;
@@ -32,12 +31,28 @@ struct PositionRow {
     position: Loose,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PortfolioAccountRow {
+    #[serde(default)]
+    account_id: Loose,
+    #[serde(default)]
+    id: Loose,
+}
+
+impl PortfolioAccountRow {
+    fn account_id(&self) -> Option<AccountId> {
+        self.account_id.text().or_else(|| self.id.text())?.parse().ok()
+    }
+}
+
 impl Session {
-    /// Asks which accounts there are, in the read-only tier. Before it the broker shows no positions, without an error.
-    /// At most once in 5 s (IBKR Web API, pacing).
-    pub async fn portfolio_accounts(&self) -> Result<(), CallError> {
+    /// Asks which accounts there are, in the read-only tier: it needs no brokerage session, and stands in no other
+    /// login's way. Before it the broker shows no positions, without an error. At most once in 5 s (IBKR Web API, pacing).
+    pub async fn portfolio_accounts(&self) -> Result<Vec<AccountId>, CallError> {
         let response = self.call(Question::get("/portfolio/accounts")).await?;
-        read::<Vec<Value>>(&response).map(|_| ())
+        let rows: Vec<PortfolioAccountRow> = read(&response)?;
+        Ok(rows.iter().filter_map(PortfolioAccountRow::account_id).collect())
     }
 
     /// What an account holds now: the broker's own cache is emptied first. An empty list may mean that the accounts were

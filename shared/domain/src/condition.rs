@@ -24,6 +24,8 @@ pub enum Condition {
     Paced,
     /// The broker was not reached, or did not answer as it should; it is tried again.
     Failing,
+    /// The username at the broker, or an account of it, is another user's here.
+    UsernameTaken,
     /// The user must consent again.
     NeedsConsent,
     /// The user ended it.
@@ -45,6 +47,9 @@ impl Condition {
             }
             Self::InMaintenance => "Wait: it goes on by itself after the broker's maintenance.",
             Self::Paced | Self::Failing => "Wait: it is tried again by itself.",
+            Self::UsernameTaken => {
+                "Connect with a username of your own. If that user of this platform is you as well, disconnect there first; else ask the operator of this platform."
+            }
             Self::NeedsConsent => "Connect again. The broker has this platform's access no more.",
             Self::Disconnected => "Connect again if you want to trade here.",
         }
@@ -58,13 +63,16 @@ impl Connection {
         match self.status {
             ConnectionStatus::Pending => Condition::WaitingForConsent,
             ConnectionStatus::NeedsConsent => Condition::NeedsConsent,
-            ConnectionStatus::Disconnected => Condition::Disconnected,
+            ConnectionStatus::Disconnected => match self.error_code() {
+                Some("username_taken") => Condition::UsernameTaken,
+                _ => Condition::Disconnected,
+            },
             ConnectionStatus::Connected => self.condition_of_session(),
         }
     }
 
     fn condition_of_session(&self) -> Condition {
-        match (&self.session, self.last_error.as_ref().map(|error| error.code.as_str())) {
+        match (&self.session, self.error_code()) {
             (_, Some("consumer_refused" | "operator_needed")) => Condition::WaitingForActivation,
             (_, Some("maintenance")) => Condition::InMaintenance,
             (_, Some("penalty")) => Condition::Paced,
@@ -73,5 +81,8 @@ impl Connection {
             (SessionState::Established { .. }, None) => Condition::Ready,
             (SessionState::Closed, None) => Condition::Resting,
         }
+    }
+    fn error_code(&self) -> Option<&str> {
+        self.last_error.as_ref().map(|error| error.code.as_str())
     }
 }

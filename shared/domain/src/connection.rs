@@ -20,6 +20,9 @@ pub struct Connection {
     pub environment: Option<Environment>,
     /// The accounts that it reaches.
     pub accounts: Vec<AccountId>,
+    /// By which rule its user claimed the accounts; `None`: they did not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<AccountSharing>,
     /// The brokerage session.
     pub session: SessionState,
     /// What last went wrong; gone after the next success.
@@ -90,6 +93,7 @@ impl Connection {
             status: ConnectionStatus::Pending,
             environment: None,
             accounts: Vec::new(),
+            claimed: None,
             session: SessionState::Closed,
             last_error: None,
             refused_since: None,
@@ -133,6 +137,17 @@ impl Connection {
         }
     }
 
+    /// Ends it: the tokens are forgotten.
+    pub fn end(&mut self, why: Reason, now: Timestamp) {
+        self.tokens = None;
+        self.turn(ConnectionStatus::Disconnected);
+        self.session = SessionState::Closed;
+        self.session_lost_at = None;
+        self.next_renewal_at = None;
+        self.last_error = Some(why);
+        self.updated_at = now;
+    }
+
     /// Changes its session. When a lost session is back: how long it was away.
     pub fn turn_session(&mut self, session: SessionState, now: Timestamp) -> Option<SignedDuration> {
         let established = |session: &SessionState| matches!(session, SessionState::Established { .. });
@@ -159,6 +174,16 @@ impl ConnectionStatus {
             Self::Disconnected => "disconnected",
         }
     }
+}
+
+/// Whether the usernames of several users may reach one account: an advisor's and the client's own, for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountSharing {
+    /// Each account is one user's.
+    Refused,
+    /// Only who reaches the very same accounts as another user is taken for the same username.
+    Allowed,
 }
 
 /// Paper money or real money: never mixed.

@@ -33,7 +33,8 @@ pub use change::{CHANGE_SENDS_MAX, Change, ChangeStage, ChangeTaken};
 pub use clock::{Clock, Entropy};
 pub use condition::Condition;
 pub use connection::{
-    Connection, ConnectionStatus, Environment, Sealed, SealedLiveSessionToken, SealedTokens, SessionState,
+    AccountSharing, Connection, ConnectionStatus, Environment, Sealed, SealedLiveSessionToken, SealedTokens,
+    SessionState,
 };
 pub use fields::FieldFault;
 pub use ids::{
@@ -56,6 +57,7 @@ pub use status::OrderStatus;
 pub use ticket::{
     Attached, Contract, OrderType, Side, Size, StopLoss, SymbolContract, TakeProfit, Ticket, TimeInForce, Trail,
 };
+pub use ticket_change::NotSmaller;
 pub use unknown::{
     Circumstances, Doubt, LOOKED_FOR_MAX, NEGATIVE_COUNTS_AFTER, NEGATIVES_NEEDED, NOT_PLACED_AFTER,
     SENDS_AFTER_QUESTIONS_MAX, SENDS_MAX, Settlement,

@@ -44,6 +44,40 @@ impl Ticket {
     }
 }
 
+/// Why a change is not known to make an order smaller and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotSmaller {
+    /// The quantity stays as it was, or grows.
+    #[error("it does not lower the quantity")]
+    Quantity,
+    /// An order by cash names no quantity.
+    #[error("an order by cash names no quantity")]
+    Cash,
+    /// It changes more than the quantity.
+    #[error("it changes more than the quantity")]
+    More,
+    /// The exits stay as large as they are, and could open a position the other way.
+    #[error("the exits that are attached to the order stay as large as they are")]
+    Exits,
+}
+
+impl Ticket {
+    /// Whether this ticket, in place of `before`, makes the order smaller and changes nothing else: a step that brings no
+    /// risk, whatever the position is.
+    pub fn is_only_smaller_than(&self, before: &Self) -> Result<(), NotSmaller> {
+        let (Size::Quantity(now), Size::Quantity(was)) = (self.size, before.size) else {
+            return Err(NotSmaller::Cash);
+        };
+        if now >= was {
+            return Err(NotSmaller::Quantity);
+        }
+        if (Self { size: before.size, ..self.clone() }) != *before {
+            return Err(NotSmaller::More);
+        }
+        if self.attached.is_some() { Err(NotSmaller::Exits) } else { Ok(()) }
+    }
+}
+
 fn no_place(field: &str, kind: &str) -> FieldFault {
     FieldFault { field: field.to_owned(), message: format!("has no place in {kind}") }
 }

@@ -1,5 +1,6 @@
 //! The environment of a function: what the template sets, read once, in `main`.
 
+use domain::AccountSharing;
 use url::Url;
 
 /// A setting that is missing or cannot be used.
@@ -35,4 +36,19 @@ pub fn optional(name: &str) -> Option<String> {
 pub fn required_url(name: &str) -> Result<Url, BadSetting> {
     let text = required(name)?;
     Url::parse(&text).map_err(|error| BadSetting::new(name, format!("is {text:?}, which is not a URL: {error}")))
+}
+
+/// Whether usernames of several users may reach one account; the template's default where it is not set.
+pub fn account_sharing() -> Result<AccountSharing, BadSetting> {
+    let shared = yes("COURIER_SHARED_ACCOUNTS")?;
+    Ok(if shared { AccountSharing::Allowed } else { AccountSharing::Refused })
+}
+
+/// A setting that is `yes`, or `no` where it is not set.
+pub fn yes(name: &str) -> Result<bool, BadSetting> {
+    match optional(name).as_deref() {
+        None | Some("no") => Ok(false),
+        Some("yes") => Ok(true),
+        Some(other) => Err(BadSetting::new(name, format!("is {other:?}; it must be yes or no"))),
+    }
 }

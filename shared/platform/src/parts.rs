@@ -10,7 +10,7 @@ use domain::{Clock, Entropy, Region};
 use store::{Attempts, Connections, Database, Lanes, OrderQueue, Orders, Rules, SessionQueue, TrackQueue};
 
 use crate::consumer::ConsumerSource;
-use crate::environment::{BadSetting, optional, required, required_url};
+use crate::environment::{BadSetting, optional, required, required_url, yes};
 use crate::keyring::Keyring;
 use crate::system::{SystemClock, SystemEntropy};
 
@@ -188,16 +188,6 @@ fn calls_per_second_max() -> Result<Option<NonZeroU32>, BadSetting> {
         problem: format!("is {text:?}; it must be a whole number, 0 for no limit"),
     })?;
     Ok(NonZeroU32::new(number))
-}
-
-fn yes(name: &str) -> Result<bool, BadSetting> {
-    match optional(name).as_deref() {
-        None | Some("no") => Ok(false),
-        Some("yes") => Ok(true),
-        Some(other) => {
-            Err(BadSetting { name: name.to_owned(), problem: format!("is {other:?}; it must be yes or no") })
-        }
-    }
 }
 
 fn query_signing() -> Result<QuerySigning, BadSetting> {

@@ -8,9 +8,13 @@ use broker::{
     AccessTokenAnswer, Accounts, CallError, Consumer, EncryptionKey, OAuthError, RequestToken, Session, SigningError,
     Verifier,
 };
-use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Environment, Reason, Secret, SessionState, UserId};
+use domain::{
+    AccountId, AccountSharing, Clock, Connection, ConnectionId, ConnectionStatus, Environment, Reason, SealedTokens,
+    Secret, SessionState, UserId,
+};
 use store::{Attempt, Attempts, Connections, SealError, StoreError, Taken, Versioned};
 
+use crate::ownership::{Owned, Ownership, TAKEN, accounts_of};
 use crate::renewal::{next_due, next_renewal};
 
 /// How long the user's browser waits for the brokerage session. The HTTP API gives up after 30 s.
@@ -25,6 +29,8 @@ pub struct Complete {
     pub attempts: Attempts,
     /// What seals tokens.
     pub tokens: Tokens,
+    /// Whether usernames of several users may reach one account.
+    pub sharing: AccountSharing,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -61,6 +67,9 @@ pub enum CompleteError {
     /// The access token secret was not opened.
     #[error("the broker's access token secret was not opened: {0}")]
     Secret(#[from] SigningError),
+    /// The username at the broker is another user's here.
+    #[error("{TAKEN}")]
+    UsernameTaken,
     /// A table did not do what it should.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -109,41 +118,44 @@ impl Complete {
         // A wrong encryption key opens to other bytes without an error; only this proof tells. Nothing is believed
         // or kept before it.
         let proved = grant.live_session_token().await?;
-        self.keep(connection, &answer, |connection| {
-            let (user_id, connection_id) = (&connection.user_id, &connection.connection_id);
-            let mut tokens = self.tokens.seal_consent(user_id, connection_id, &answer.token, &secret)?;
-            tokens.live_session_token =
-                Some(self.tokens.seal_live_session_token(connection, &proved, self.clock.now())?);
-            Ok(tokens)
-        })
-        .await?;
-        self.open(connection, &grant.session(proved)).await
+        let (user_id, connection_id) = (&connection.value.user_id, &connection.value.connection_id);
+        let mut tokens = self.tokens.seal_consent(user_id, connection_id, &answer.token, &secret)?;
+        let now = self.clock.now();
+        tokens.live_session_token = Some(self.tokens.seal_live_session_token(&connection.value, &proved, now)?);
+        let session = grant.session(proved);
+        let accounts = accounts_of(&session).await;
+        self.keep(connection, &answer, tokens, accounts).await?;
+        self.open(connection, &session).await
     }
 
-    /// Writes the consent down before anything else is tried with it: the broker gives it once.
+    /// Writes the consent down, which the broker gives once, before anything is opened with it; unless the username is
+    /// another user's.
     async fn keep(
         &self,
         connection: &mut Versioned<Connection>,
         answer: &AccessTokenAnswer,
-        seal: impl FnOnce(&Connection) -> Result<domain::SealedTokens, SealError>,
+        tokens: SealedTokens,
+        accounts: Vec<AccountId>,
     ) -> Result<(), CompleteError> {
-        let now = self.clock.now();
-        let tokens = seal(&connection.value)?;
+        let (before, now) = (connection.value.clone(), self.clock.now());
         connection.value.tokens = Some(tokens);
         connection.value.turn(ConnectionStatus::Connected);
+        connection.value.reach(accounts);
         connection.value.environment = answer.is_paper.map(environment);
         connection.value.next_renewal_at = next_renewal(&connection.value);
         connection.value.updated_at = now;
-        Ok(self.connections.save(connection).await?)
+        owned(self.ownership().keep(connection, &before, now).await?)
+    }
+
+    fn ownership(&self) -> Ownership<'_> {
+        Ownership { connections: &self.connections, sharing: self.sharing }
     }
 
     /// Opens the brokerage session for the first time: it tells the accounts. What goes wrong here leaves a
     /// connection that the schedule takes further.
     async fn open(&self, connection: &mut Versioned<Connection>, session: &Session) -> Result<(), CompleteError> {
         let opened = open_brokerage_session(session, connection.value.choices.take_session, SESSION_WAIT).await;
-        let now = self.clock.now();
-        record_opening(&mut connection.value, opened, now);
-        Ok(self.connections.save(connection).await?)
+        owned(self.ownership().keep_opened(connection, session, opened, self.clock.now()).await?)
     }
 
     async fn cancelled(&self, cookie: Option<&Secret>) -> Result<Completed, CompleteError> {
@@ -160,6 +172,10 @@ impl Complete {
     }
 
     async fn record_failure(&self, attempt: &Attempt, error: &CompleteError) {
+        if matches!(error, CompleteError::UsernameTaken) {
+            // It is on record: whoever found it out wrote it down.
+            return;
+        }
         let reason = Reason::new("not_connected", error.to_string());
         if let Err(error) = self.end(attempt, reason).await {
             tracing::error!(%error, connection_id = %attempt.connection_id, "a failed connection could not be recorded");
@@ -183,6 +199,14 @@ impl Complete {
     ) -> Result<Versioned<Connection>, CompleteError> {
         let connection = self.connections.get(user_id, connection_id).await?;
         connection.ok_or(CompleteError::NotAccepted("The connection that you began is gone. Connect again."))
+    }
+}
+
+/// That a username is another user's ends the user's return.
+pub(crate) fn owned(owned: Owned) -> Result<(), CompleteError> {
+    match owned {
+        Owned::Yes => Ok(()),
+        Owned::ByAnother => Err(CompleteError::UsernameTaken),
     }
 }
 

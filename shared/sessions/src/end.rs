@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::Tokens;
 use broker::Api;
-use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Reason, SessionState, UserId};
+use domain::{Clock, Connection, ConnectionId, Reason, UserId};
 use store::{Connections, StoreError, Versioned};
 
 /// How often an end is begun anew when somebody else writes the connection at the same time.
@@ -74,13 +74,7 @@ impl End {
     }
 
     async fn forget(&self, connection: &mut Versioned<Connection>, by: EndedBy) -> Result<(), StoreError> {
-        connection.value.tokens = None;
-        connection.value.turn(ConnectionStatus::Disconnected);
-        connection.value.session = SessionState::Closed;
-        connection.value.session_lost_at = None;
-        connection.value.next_renewal_at = None;
-        connection.value.last_error = Some(by.reason());
-        connection.value.updated_at = self.clock.now();
+        connection.value.end(by.reason(), self.clock.now());
         self.connections.save(connection).await
     }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use access::{Tokens, open_brokerage_session};
 use broker::{AccessToken, Consumer, EncryptionKey};
-use domain::{Clock, Connection, ConnectionStatus, Entropy, Secret, UserId};
+use domain::{AccountSharing, Clock, Connection, ConnectionStatus, Entropy, Secret, UserId};
 use store::Connections;
 
 use crate::begin::new_connection;
-use crate::complete::{CompleteError, record_opening};
+use crate::complete::{CompleteError, owned};
+use crate::ownership::{Ownership, accounts_of};
 use crate::renewal::next_renewal;
 
 /// How long a person at a terminal waits for the brokerage session.
@@ -22,6 +23,8 @@ pub struct Import {
     pub connections: Connections,
     /// What seals tokens.
     pub tokens: Tokens,
+    /// Whether usernames of several users may reach one account.
+    pub sharing: AccountSharing,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Randomness for ids.
@@ -43,18 +46,22 @@ impl Import {
         let secret = encryption_key.open(sealed_secret.expose())?;
         let grant = consumer.grant(token.clone(), secret.clone());
         let proved = grant.live_session_token().await?;
-        let mut connection = new_connection(consumer, user_id, self.entropy.as_ref(), self.clock.now());
-        connection.status = ConnectionStatus::Connected;
+        let connection = new_connection(consumer, user_id, self.entropy.as_ref(), self.clock.now());
         let mut tokens = self.tokens.seal_consent(user_id, &connection.connection_id, &token, &secret)?;
         tokens.live_session_token =
             Some(self.tokens.seal_live_session_token(&connection, &proved, self.clock.now())?);
-        connection.tokens = Some(tokens);
-        connection.next_renewal_at = next_renewal(&connection);
+        let session = grant.session(proved);
+        let accounts = accounts_of(&session).await;
         let mut connection = self.connections.put_new(&connection).await?;
-        let opened = open_brokerage_session(&grant.session(proved), false, SESSION_WAIT).await;
-        let now = self.clock.now();
-        record_opening(&mut connection.value, opened, now);
-        self.connections.save(&mut connection).await?;
+        let before = connection.value.clone();
+        connection.value.tokens = Some(tokens);
+        connection.value.turn(ConnectionStatus::Connected);
+        connection.value.reach(accounts);
+        connection.value.next_renewal_at = next_renewal(&connection.value);
+        let ownership = Ownership { connections: &self.connections, sharing: self.sharing };
+        owned(ownership.keep(&mut connection, &before, self.clock.now()).await?)?;
+        let opened = open_brokerage_session(&session, false, SESSION_WAIT).await;
+        owned(ownership.keep_opened(&mut connection, &session, opened, self.clock.now()).await?)?;
         Ok(connection.value)
     }
 }

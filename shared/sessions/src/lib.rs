@@ -6,6 +6,7 @@ mod complete;
 mod end;
 mod failure;
 mod import;
+mod ownership;
 mod renew;
 mod renewal;
 mod warm;

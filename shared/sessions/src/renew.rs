@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access::{Calendar, Tokens, TokensUnusable, open_brokerage_session};
 use broker::{CallError, Consumer, Grant, Session};
-use domain::{Clock, Connection, ConnectionId, SessionState, UserId};
+use domain::{AccountSharing, Clock, Connection, ConnectionId, SessionState, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::{
     Acquired, Connections, DUE_SHARDS, LaneLease, Lanes, OrderQueue, SealError, SessionAsk, SessionAskReason,
@@ -13,8 +13,8 @@ use store::{
 };
 
 use crate::care::{Step, next_step, settle_due, wait_out_penalty, wait_out_quiet};
-use crate::complete::record_opening;
 use crate::failure::PENALTY;
+use crate::ownership::Ownership;
 use crate::renewal::next_due;
 use crate::warm::take_tickle;
 
@@ -38,6 +38,8 @@ pub struct Renew {
     pub order_queue: OrderQueue,
     /// When the broker is away.
     pub calendar: Calendar,
+    /// Whether usernames of several users may reach one account.
+    pub sharing: AccountSharing,
     /// Over which due connections are fanned out.
     pub session_queue: SessionQueue,
     /// What time it is.
@@ -223,10 +225,11 @@ impl Renew {
             self.connections.save(connection).await?;
             return Ok(Renewed::Failed);
         }
-        let opened = open_brokerage_session(session, connection.value.choices.take_session, SESSION_WAIT).await;
-        let now = self.clock.now();
-        record_opening(&mut connection.value, opened, now);
-        self.connections.save(connection).await?;
+        // Whose session it would be is not known before the accounts are: then nobody is pushed out of it.
+        let compete = connection.value.choices.take_session && connection.value.claimed.is_some();
+        let opened = open_brokerage_session(session, compete, SESSION_WAIT).await;
+        let ownership = Ownership { connections: &self.connections, sharing: self.sharing };
+        ownership.keep_opened(connection, session, opened, self.clock.now()).await?;
         let established = matches!(connection.value.session, SessionState::Established { .. });
         Ok(if established { Renewed::Done } else { Renewed::Failed })
     }

@@ -1,5 +1,5 @@
-//! Connections. A claim of a broker account for one user has room in the same table, in partitions whose names
-//! hold a space (`claim DU…`), which no user id can.
+//! Connections. The claims to their accounts are beside them ([`crate::account_claims`]), in partitions whose names hold a
+//! space, which no user id can.
 
 use domain::{AccountId, Connection, ConnectionId, UserId};
 use jiff::Timestamp;

@@ -6,6 +6,7 @@
 //! of its own, so a try of the SDK that meets the row of an earlier try knows it. A call that ends in
 //! [`StoreError::Unavailable`] may have happened or not: read again before deciding.
 
+mod account_claims;
 mod attempts;
 mod batch;
 mod bearings;
@@ -42,6 +43,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use domain::Entropy;
 
+pub use account_claims::CLAIMS_MAX;
 pub use attempts::{Attempt, Attempts, SecretHash, Taken};
 pub use bearings::{BearingTables, Bearings};
 pub use connections::{Connections, connection_from_image};

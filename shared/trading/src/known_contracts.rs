@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use broker::PriceStep;
 use domain::{Conid, SymbolContract};
+use rust_decimal::Decimal;
 
 /// Contracts that are remembered. Past this all are forgotten, and asked for again.
 const KNOWN_MAX: usize = 5_000;
@@ -18,6 +19,7 @@ pub struct KnownContracts(Arc<Mutex<Known>>);
 struct Known {
     conids: BTreeMap<SymbolContract, Conid>,
     price_steps: BTreeMap<Conid, Arc<[PriceStep]>>,
+    multipliers: BTreeMap<Conid, Decimal>,
 }
 
 impl KnownContracts {
@@ -35,6 +37,14 @@ impl KnownContracts {
 
     pub(crate) fn remember_price_steps(&self, conid: Conid, steps: Arc<[PriceStep]>) {
         remember(&mut self.lock().price_steps, conid, steps);
+    }
+
+    pub(crate) fn multiplier(&self, conid: Conid) -> Option<Decimal> {
+        self.lock().multipliers.get(&conid).copied()
+    }
+
+    pub(crate) fn remember_multiplier(&self, conid: Conid, multiplier: Decimal) {
+        remember(&mut self.lock().multipliers, conid, multiplier);
     }
 
     /// Nothing can be left half done under this lock, so one that a panic poisoned is as good.

@@ -4,16 +4,18 @@
 //! checks that the limits are still the ones that were read here.
 
 mod checks;
+mod multiplier;
 mod price;
 
 use broker::Session;
-use domain::{AlgorithmId, Beyond, Conid, Limits, PlaceOrder, Reason, Whose};
+use domain::{AlgorithmId, Beyond, Conid, Limits, PlaceOrder, Reason, Size, Whose};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use store::{Bearings, Claim, StoreError};
 
 use crate::lane::Lane;
 use crate::limits::checks::{beyond_collar, beyond_ticket, beyond_value, value_of_ticket};
+use crate::limits::multiplier::beyond_unknown;
 use crate::session::NoSession;
 
 /// The limits that bear on an order, and whose they are.
@@ -26,6 +28,8 @@ struct Needs {
     value: bool,
     /// The market's price, for the collar.
     collar: bool,
+    /// How many units of its price one contract is worth; 1 where no limit needs the value.
+    multiplier: Decimal,
 }
 
 impl Lane<'_> {
@@ -98,12 +102,20 @@ impl Lane<'_> {
         if let Some(denied) = first(&|whose, limits| beyond_ticket(whose, limits, ticket, conid)) {
             return Ok(Err(denied));
         }
-        let needs = Needs {
-            value: bearing
-                .iter()
-                .any(|(_, limits)| limits.max_order_notional.is_some() || limits.max_daily_notional.is_some()),
-            collar: bearing.iter().any(|(_, limits)| limits.price_collar_percent.is_some()),
+        let needs_value = bearing
+            .iter()
+            .any(|(_, limits)| limits.max_order_notional.is_some() || limits.max_daily_notional.is_some());
+        let multiplier = if needs_value && matches!(ticket.size, Size::Quantity(_)) {
+            match self.multiplier(session, request, conid).await? {
+                Ok(multiplier) => multiplier,
+                Err(no_session) => return Ok(Err(no_session)),
+            }
+        } else {
+            Some(self.known_multiplier(request, conid).unwrap_or(Decimal::ONE))
         };
+        let Some(multiplier) = multiplier else { return Ok(first(&beyond_unknown).map_or(Ok(Decimal::ZERO), Err)) };
+        let collar = bearing.iter().any(|(_, limits)| limits.price_collar_percent.is_some());
+        let needs = Needs { value: needs_value, collar, multiplier };
         let prices = match self.prices(session, request, conid, needs).await? {
             Ok(prices) => prices,
             Err(no_session) => return Ok(Err(no_session)),
@@ -112,7 +124,7 @@ impl Lane<'_> {
         let value = first(&|whose, limits| beyond_value(whose, limits, prices.value));
         Ok(match collar.or(value) {
             Some(denied) => Err(denied),
-            None => Ok(prices.value.or_else(|| value_of_ticket(ticket, None)).unwrap_or_default()),
+            None => Ok(prices.value.or_else(|| value_of_ticket(ticket, None, multiplier)).unwrap_or_default()),
         })
     }
 }

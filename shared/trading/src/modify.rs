@@ -4,7 +4,7 @@
 //! of a change whose answer was lost is settled by looking, and where that shows the old ticket, by sending it again.
 
 use broker::{Answer, CallError, OrderRequest, Question, Session};
-use domain::{Change, ChangeTaken, Conid, ModifyOrder, Order, PlaceOrder, Reason};
+use domain::{Change, ChangeTaken, Conid, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason};
 use store::{IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::advance::Next;
@@ -58,8 +58,9 @@ impl Lane<'_> {
             return Ok(Next::Rest);
         };
         let Some(broker_order_id) = order.value.broker_order_ids.first().copied() else { return Ok(Next::Rest) };
+        let in_force = request.ticket.clone();
         let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
-        let Way { session, conid, claim } = match self.way_to_the_broker(&wanted).await? {
+        let Way { session, conid, mut claim } = match self.way_to_the_broker(&wanted).await? {
             Ok(way) => way,
             Err(NoSession::Hold(reason) | NoSession::Reopen(reason)) => {
                 tracing::warn!(key = %order.value.key, code = reason.code, "a change waits");
@@ -68,8 +69,16 @@ impl Lane<'_> {
             }
             Err(NoSession::Deny(reason)) => return self.refuse_change(order, &change, reason).await,
         };
-        let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &claim);
-        match self.intend_change(order, guards).await? {
+        let rules = &self.desk.intake.rules;
+        let mut intended = self.intend_change(order, IntentGuards::WithinLimits(rules, &claim)).await?;
+        if let Err(IntentRefused::OnlyReducing(halt)) = &intended {
+            if let Err(why) = change.ticket.is_only_smaller_than(&in_force) {
+                return self.refuse_change(order, &change, only_smaller(halt, why)).await;
+            }
+            claim.reducing = true;
+            intended = self.intend_change(order, IntentGuards::WithinLimits(rules, &claim)).await?;
+        }
+        match intended {
             Ok(()) => {}
             Err(refused) if self.may_pass_anew(order, &refused) => {
                 self.read_again(order).await?;
@@ -205,6 +214,11 @@ impl Lane<'_> {
         .await?;
         Ok(Next::Rest)
     }
+}
+
+fn only_smaller(halt: &str, why: NotSmaller) -> Reason {
+    let rest = format!("Of changes only one that makes its order smaller passes for {halt}: {why}. It was not sent.");
+    Reason::new("only_reducing", rest)
 }
 
 fn request_of<'r>(order: &'r Order, wanted: &'r PlaceOrder, conid: Conid) -> OrderRequest<'r> {

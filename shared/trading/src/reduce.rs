@@ -84,7 +84,7 @@ impl Lane<'_> {
             }
             self.book.looks.last_at = Some(self.now());
             shown = match session.portfolio_accounts().await {
-                Ok(()) => session.positions(&request.account_id).await,
+                Ok(_) => session.positions(&request.account_id).await,
                 Err(error) => Err(error),
             };
         }

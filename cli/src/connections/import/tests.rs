@@ -51,7 +51,8 @@ async fn a_first_partys_token_becomes_a_connection_and_is_ended_by_the_operator(
     let tokens = access::Tokens::new(sealer, Arc::new(SystemEntropy));
     let connections = store.connections.clone();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let import = Import { connections, tokens: tokens.clone(), clock: clock.clone(), entropy };
+    let sharing = domain::AccountSharing::Refused;
+    let import = Import { connections, tokens: tokens.clone(), sharing, clock: clock.clone(), entropy };
     let consumer = Consumer::new(
         api.clone(),
         ConsumerIdentity::new(CONSUMER, None).unwrap(),

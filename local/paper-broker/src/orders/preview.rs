@@ -7,6 +7,7 @@ use super::place::read_tickets;
 use super::questions::questions_for;
 use crate::answer::Answer;
 use crate::call::Call;
+use crate::contracts::Market;
 use crate::oauth::Caller;
 use crate::state::Desk;
 
@@ -26,7 +27,7 @@ pub(crate) fn preview(desk: &mut Desk<'_>, caller: &Caller, call: &Call, account
         return Answer::error(400, "Bad Request: no orders");
     };
     let price = ticket.price.or_else(|| desk.state.market.price(ticket.conid)).unwrap_or_default();
-    let (amount, commission) = (price * ticket.quantity, desk.state.options.commission);
+    let (amount, commission) = (price * ticket.quantity * Market::multiplier(ticket.conid), desk.state.options.commission);
     let warning = questions_for(desk, caller, &tickets).first().map(|question| question.message_id.clone());
     let equity = Decimal::from(EQUITY);
     Answer::json(&json!({

@@ -95,7 +95,7 @@ fn order_row(order: &Order, as_text: bool) -> Value {
         "orderId": order.id,
         "parentId": order.parent_id,
         "ticker": Market::symbol(ticket.conid),
-        "secType": "STK",
+        "secType": Market::security_type(ticket.conid),
         "listingExchange": "SMART",
         "side": ticket.side.wire(),
         "orderType": ticket.order_type.label(),
@@ -169,7 +169,7 @@ fn trade_row(trade: &Trade) -> Value {
         "exchange": "NASDAQ",
         "account": trade.account,
         "accountCode": trade.account,
-        "sec_type": "STK",
+        "sec_type": Market::security_type(trade.conid),
         "conid": trade.conid,
         "conidEx": trade.conid.to_string(),
     })

@@ -18,6 +18,7 @@ mod intake;
 mod limit_prices;
 mod limits;
 mod limits_kept;
+mod multipliers;
 mod orders;
 mod planted_secrets;
 mod price_steps;
@@ -28,6 +29,7 @@ mod rules;
 mod session_care;
 mod sessions;
 mod settling;
+mod usernames;
 
 use paper_broker::{Fault, FaultKind};
 use serde_json::json;

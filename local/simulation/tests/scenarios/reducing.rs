@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{GrantStatus, Halt, HaltMode};
-use paper_broker::{Fault, FaultKind};
+use paper_broker::{Fault, FaultKind, QuestionRules};
 use serde_json::{Value, json};
 use simulation::{ALGORITHM, USER, World};
 use store::HaltScope;
@@ -139,14 +139,47 @@ async fn orders_that_come_at_once_take_no_more_off_than_there_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_is_refused_while_only_reducing_orders_pass() {
-    let world = world_with_a_position("buy").await;
+async fn of_changes_only_one_that_makes_its_order_smaller_passes_while_only_reducing_orders_do() {
+    let world = world().await;
+    assert_eq!(send(&world, "opens", buy("10")).await, "working");
     only_reducing(&world).await;
-    assert_eq!(send(&world, "less", sell("5")).await, "working");
-    world.modify("less", 2, &json!({"quantity": "10"}));
+    let cases = [
+        (json!({"quantity": "11"}), "it does not lower the quantity"),
+        (json!({"quantity": "5", "limit_price": "186.50"}), "it changes more than the quantity"),
+        (json!({"limit_price": "185"}), "it does not lower the quantity"),
+    ];
+    for (revision, (fields, why)) in (2..).zip(cases) {
+        world.modify("opens", revision, &fields);
+        world.settle().await;
+        let order = world.order("opens").await;
+        let stage = &order.change().unwrap().stage;
+        let reason = stage.reason().unwrap();
+        assert_eq!((stage.as_str(), reason.code.as_str()), ("refused", "only_reducing"), "{fields}");
+        assert!(reason.message.contains(why), "{}", reason.message);
+    }
+    assert_eq!(world.tickets("opens")[0].quantity, decimal("10"));
+    world.modify("opens", 5, &json!({"quantity": "4"}));
     world.settle().await;
-    assert_eq!(world.order("less").await.change().unwrap().stage.as_str(), "refused");
-    assert_eq!(world.tickets("less")[0].quantity, decimal("5"));
+    assert_eq!(world.order("opens").await.change().unwrap().stage.as_str(), "applied");
+    assert_eq!(world.tickets("opens")[0].quantity, decimal("4"));
+    put(&world, "PUT /halt", json!({"halted": true})).await;
+    world.modify("opens", 6, &json!({"quantity": "3"}));
+    world.settle().await;
+    assert_eq!(world.order("opens").await.change().unwrap().stage.reason().unwrap().code, "halted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_about_a_change_that_makes_its_order_smaller_is_answered_while_only_reducing_orders_pass() {
+    let world = world().await;
+    assert_eq!(send(&world, "opens", buy("10")).await, "working");
+    only_reducing(&world).await;
+    world.broker().set_questions(QuestionRules { always: vec!["o403".to_owned()], ..QuestionRules::none() });
+    world.modify("opens", 2, &json!({"quantity": "4"}));
+    world.settle().await;
+    let order = world.order("opens").await;
+    let change = order.change().unwrap();
+    assert_eq!(change.stage.as_str(), "applied", "{:?}", change.stage);
+    assert_eq!(world.calls("POST /iserver/reply").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,6 +36,24 @@ async fn of_connections() -> BTreeSet<Right> {
     world.rights_used()
 }
 
+/// A username that two users connect: the second is refused at once, or with the first session.
+async fn of_one_username() -> BTreeSet<Right> {
+    let world = World::with_a_connected_user().await;
+    for told_late in [false, true] {
+        if told_late {
+            let fault = FaultKind::Unavailable { executed: false, delay_ms: 0 };
+            world.broker().add_fault(Fault::next("GET", "/portfolio/accounts", fault));
+        }
+        let begun = world.begin_as("u-8").await;
+        world.come_back(&world.consent(&begun), Some(&begun.cookie)).await;
+        let id = json!({"connection_id": begun.connection_id.as_str()});
+        let details = json!({"path": id, "body": {"keep_warm": true}});
+        world.api_as(&json!({"sub": "u-8"}), "PUT /connections/{connection_id}", &details).await;
+    }
+    world.run_for(Duration::from_hours(2)).await;
+    world.rights_used()
+}
+
 /// Orders that are placed, changed, cancelled, refused, and lost on the way; and every rule.
 async fn of_orders() -> BTreeSet<Right> {
     let world = World::with_a_connected_user().await;
@@ -100,6 +118,7 @@ async fn of_a_vanished_worker() -> BTreeSet<Right> {
 #[tokio::test(start_paused = true)]
 async fn no_right_of_the_template_goes_unused() {
     let mut used = of_connections().await;
+    used.extend(of_one_username().await);
     used.extend(of_orders().await);
     used.extend(of_sessions().await);
     used.extend(of_a_vanished_worker().await);

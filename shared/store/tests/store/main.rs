@@ -1,6 +1,7 @@
 //! The store over an embedded DynamoDB, through the real SDK.
 #![cfg(test)]
 
+mod account_claims;
 mod attempts;
 mod connections;
 mod failures;

@@ -61,7 +61,7 @@ pub(super) fn beyond_collar(whose: Whose, limits: &Limits, ticket: &Ticket, mark
 /// The order's value as far as the ticket and the market's price tell: the most that a purchase can cost at its limit,
 /// what a sale would bring at its limit or at the market's price, the higher of the two; without a limit, what it is at
 /// the stop.
-pub(super) fn value_of_ticket(ticket: &Ticket, market: Option<Decimal>) -> Option<Decimal> {
+pub(super) fn value_of_ticket(ticket: &Ticket, market: Option<Decimal>, multiplier: Decimal) -> Option<Decimal> {
     let quantity = match ticket.size {
         Size::CashQuantity(cash) => return Some(cash.get()),
         Size::Quantity(quantity) => quantity.get(),
@@ -71,7 +71,12 @@ pub(super) fn value_of_ticket(ticket: &Ticket, market: Option<Decimal>) -> Optio
         Side::Buy => named,
         Side::Sell => market.map_or(named, |market| market.max(named)),
     };
-    quantity.checked_mul(price).map(rounded_up)
+    value(quantity, price, multiplier)
+}
+
+/// The value of a quantity at a price.
+pub(super) fn value(quantity: Decimal, price: Decimal, multiplier: Decimal) -> Option<Decimal> {
+    quantity.checked_mul(price)?.checked_mul(multiplier).map(rounded_up)
 }
 
 /// An order's value with as many digits as a limit has, never less than it is.

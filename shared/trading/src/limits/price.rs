@@ -10,7 +10,7 @@ use store::StoreError;
 use crate::dialogue::DIALOGUE_TIME;
 use crate::lane::Lane;
 use crate::limits::Needs;
-use crate::limits::checks::{names_a_price, rounded_up, value_of_ticket};
+use crate::limits::checks::{names_a_price, rounded_up, value, value_of_ticket};
 use crate::send::out_of_time;
 use crate::session::NoSession;
 
@@ -49,9 +49,9 @@ impl Lane<'_> {
                 Err(no_session) => return Ok(Err(no_session)),
             }
         }
-        prices.value = value_of_ticket(ticket, prices.market);
+        prices.value = value_of_ticket(ticket, prices.market, needs.multiplier);
         if needs.value && by_quantity && !has_limit {
-            match self.value_at_market(session, request, conid).await? {
+            match self.value_at_market(session, request, conid, needs.multiplier).await? {
                 // A stop may lie beyond what the order would cost now.
                 Ok(value) => prices.value = value.map(|value| prices.value.map_or(value, |at_stop| at_stop.max(value))),
                 Err(no_session) => return Ok(Err(no_session)),
@@ -60,27 +60,31 @@ impl Lane<'_> {
         Ok(Ok(prices))
     }
 
-    /// The value of an order that has no limit: the broker's preview tells, else the market's price.
+    /// The value of an order that has no limit: the broker's preview tells, else the market's price. Of a contract with a
+    /// multiplier a preview may tell something else than its whole value (a future's margin), so there the market's price
+    /// must tell, and the higher of the two counts.
     async fn value_at_market(
         &mut self,
         session: &Session,
         request: &PlaceOrder,
         conid: Conid,
+        multiplier: Decimal,
     ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
         // A preview wants the price to be asked for first (IBKR Web API, preview).
         if let Err(no_session) = self.market_price(session, conid, 1).await? {
             return Ok(Err(no_session));
         }
-        match self.preview(session, request, conid).await? {
-            Ok(None) => {}
-            told => return Ok(told),
-        }
+        let told = match self.preview(session, request, conid).await? {
+            Ok(Some(told)) if multiplier == Decimal::ONE => return Ok(Ok(Some(told))),
+            Ok(told) => told,
+            Err(no_session) => return Ok(Err(no_session)),
+        };
         let market = self.market_price(session, conid, PRICE_LOOKS_MAX).await?;
-        let value = |market: Decimal| match request.ticket.size {
-            Size::Quantity(quantity) => quantity.get().checked_mul(market).map(rounded_up),
+        let at_market = |market: Decimal| match request.ticket.size {
+            Size::Quantity(quantity) => value(quantity.get(), market, multiplier),
             Size::CashQuantity(cash) => Some(cash.get()),
         };
-        Ok(market.map(|market| market.and_then(value)))
+        Ok(market.map(|market| market.and_then(at_market).map(|value| told.map_or(value, |told| told.max(value)))))
     }
 
     /// The value that the broker's preview tells, if it does.
