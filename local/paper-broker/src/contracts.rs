@@ -37,11 +37,7 @@ const fn stock(
     Contract { conid, symbol, name, exchange, is_us: true, currency, security_type, multiplier: None, start_cents }
 }
 
-const fn derivative(
-    stock: Contract,
-    security_type: &'static str,
-    multiplier: Option<&'static str>,
-) -> Contract {
+const fn derivative(stock: Contract, security_type: &'static str, multiplier: Option<&'static str>) -> Contract {
     Contract { security_type, multiplier, ..stock }
 }
 

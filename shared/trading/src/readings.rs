@@ -59,8 +59,9 @@ impl Readings {
         }
     }
 
-    /// The user's connection, if it was read too, and nobody had the lane between that and this epoch of it. Once:
-    /// whoever found it to be out of date looks for the one that is not.
+    /// The user's connection, if it was read too, and nobody had the lane between that and this epoch of it. A user who
+    /// disconnects needs no lane: then the broker, where they are logged out, refuses what is sent. Once: whoever found it
+    /// to be out of date looks for the one that is not.
     pub(crate) fn take_connection(&mut self, epoch: u64) -> Option<Versioned<Connection>> {
         let in_time = |reading: &&mut Reading| reading.bearings.free_lane_epoch.is_some_and(|free| free + 1 == epoch);
         self.known.iter_mut().filter(in_time).find_map(|reading| reading.bearings.connection.take())

@@ -27,7 +27,8 @@ pub(crate) fn preview(desk: &mut Desk<'_>, caller: &Caller, call: &Call, account
         return Answer::error(400, "Bad Request: no orders");
     };
     let price = ticket.price.or_else(|| desk.state.market.price(ticket.conid)).unwrap_or_default();
-    let (amount, commission) = (price * ticket.quantity * Market::multiplier(ticket.conid), desk.state.options.commission);
+    let (amount, commission) =
+        (price * ticket.quantity * Market::multiplier(ticket.conid), desk.state.options.commission);
     let warning = questions_for(desk, caller, &tickets).first().map(|question| question.message_id.clone());
     let equity = Decimal::from(EQUITY);
     Answer::json(&json!({

@@ -22,6 +22,7 @@ mod multipliers;
 mod orders;
 mod planted_secrets;
 mod price_steps;
+mod readings;
 mod reducing;
 mod rights;
 mod rotation;
