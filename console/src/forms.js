@@ -92,9 +92,10 @@ const LIMITS = [
   ["max_open_orders", "Open orders at the broker", "count", "A bracket is one order. 0 lets none through."],
   ["allowed_conids", "Only these contracts", "conids", "The broker's numbers (conids), with commas between them."],
   ["price_collar_percent", "Prices at most so far from the market, in per cent", "amount", "For each price of an order; a market order names none."],
+  ["duplicate_window_seconds", "No second order that looks the same within, in seconds", "count", "Same account, contract, side, type, quantity and prices. The second one is not sent."],
 ];
 
-/** The seven limits as fields; `path` stands before their names in the API's faults. */
+/** The limits as fields; `path` stands before their names in the API's faults. */
 export function limitFields(limits, path) {
   return make("div", { class: "grid" }, LIMITS.map(([name, label, kind, hint]) => {
     const value = kind === "conids" ? limits[name]?.join(", ") : limits[name];

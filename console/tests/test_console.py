@@ -231,14 +231,16 @@ def test_limits_are_set_and_an_order_beyond_one_says_which(ada, stack):
     expect(page.locator("[data-of=max_daily_orders]")).to_contain_text("no whole number")
     every = {"Largest order, in money": "10000", "All orders of a day, in money": "50000.50", "Orders in a day": "400",
              "Open orders at the broker": "30", "Only these contracts": f"{APPLE}, 272093",
-             "Prices at most so far from the market, in per cent": "60"}
+             "Prices at most so far from the market, in per cent": "60",
+             "No second order that looks the same within, in seconds": "2"}
     for label, value in every.items():
         page.get_by_label(label).fill(value)
     page.get_by_role("button", name="Save the limits").click()
     expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
     assert stack.api("ada", "GET", "limits") == {
         "max_order_quantity": "5", "max_order_notional": "10000", "max_daily_notional": "50000.5", "max_daily_orders": 400,
-        "max_open_orders": 30, "allowed_conids": [APPLE, 272093], "price_collar_percent": "60"}
+        "max_open_orders": 30, "allowed_conids": [APPLE, 272093], "price_collar_percent": "60",
+        "duplicate_window_seconds": 2}
     place(ada, "DU0000002", Quantity="6", Limit_price="147.00")
     expect(status(page)).to_contain_text("Not sent: not allowed")
     expect(page.locator("main .notice").get_by_text("max_order_quantity")).to_be_visible()

@@ -1,6 +1,6 @@
 //! Limits as a body holds them, read with every fault named.
 
-use domain::{FieldFault, Limits};
+use domain::{DUPLICATE_WINDOW_SECONDS_MAX, FieldFault, Limits};
 use platform::Problem;
 use serde_json::{Map, Value};
 
@@ -27,6 +27,13 @@ fn fault_of(path: &str, name: &str, value: &Value) -> Option<FieldFault> {
     let alone = Map::from_iter([(name.to_owned(), value.clone())]);
     let message = match serde_json::from_value::<Limits>(Value::Object(alone)) {
         Ok(limits) => {
+            if limits
+                .duplicate_window_seconds
+                .is_some_and(|seconds| !(1..=DUPLICATE_WINDOW_SECONDS_MAX).contains(&seconds))
+            {
+                let message = format!("must be from 1 to {DUPLICATE_WINDOW_SECONDS_MAX}");
+                return Some(FieldFault { field: format!("{path}{name}"), message });
+            }
             let contracts = limits.allowed_conids.map_or(0, |conids| conids.len());
             (contracts > ALLOWED_CONIDS_MAX).then(|| format!("must list at most {ALLOWED_CONIDS_MAX} contracts"))?
         }

@@ -11,6 +11,7 @@ mod fields;
 mod ids;
 mod intent;
 mod json;
+mod likeness;
 pub mod message;
 mod order;
 mod refusal;
@@ -43,6 +44,7 @@ pub use ids::{
 };
 pub use intent::{Act, Intent, Reason};
 pub use json::parse_unique;
+pub use likeness::DUPLICATE_WINDOW_SECONDS_MAX;
 pub use message::{CancelOrder, Command, Malformed, ModifyOrder, PlaceOrder};
 pub use order::{HistoryEntry, LateFact, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
 pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal};

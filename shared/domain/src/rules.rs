@@ -67,6 +67,8 @@ pub struct Limits {
     pub allowed_conids: Option<BTreeSet<Conid>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_collar_percent: Option<Amount>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_window_seconds: Option<u32>,
 }
 
 /// Whose limits they are.

@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::{
 };
 use domain::{AlgorithmId, Beyond, Grant, Order};
 
+use crate::alike::{self, Window};
 use crate::database::{Attributes, WRITE_ID, number, text, text_of};
 use crate::documents::{DocumentTable, VERSION};
 use crate::error::StoreError;
@@ -84,6 +85,8 @@ enum Refusal {
         reducing: bool,
     },
     LimitsChanged,
+    /// That it looks like another order: the row names it.
+    Alike(Window),
 }
 
 pub(crate) async fn save_intent(
@@ -152,6 +155,7 @@ fn refuse(rows: &[Option<Attributes>], refusals: Vec<Refusal>, order: &Order) ->
         }
         Some((_, Refusal::Halted(scope))) => Err(IntentRefused::Halted(scope)),
         Some((_, Refusal::LimitsChanged)) => Err(IntentRefused::LimitsChanged),
+        Some((row, Refusal::Alike(window))) => Err(IntentRefused::BeyondLimits(alike::beyond(row, window))),
         Some((row, Refusal::Grant { reducing })) if grants(row, order) => {
             if is_reducing(row, "status") && !reducing {
                 return Err(IntentRefused::OnlyReducing(format!("the grant to {}", order.algorithm_id)));
@@ -180,7 +184,7 @@ pub(crate) fn put(
     Ok(TransactWriteItem::builder().put(built(&table.name, put)?).build())
 }
 
-/// All that is looked at and not written.
+/// All that is looked at, and the rows of what the order looks like.
 fn checks(order: &Order, lease: &LaneLease, guards: IntentGuards<'_>) -> Result<Vec<Guard>, StoreError> {
     let mut checks = vec![Guard { part: lane_check(lease)?, refusal: Refusal::LaneLost }];
     let (rules, claim) = match guards {
@@ -198,6 +202,8 @@ fn checks(order: &Order, lease: &LaneLease, guards: IntentGuards<'_>) -> Result<
         let check = claim.own.check(check, "").build();
         let part = TransactWriteItem::builder().condition_check(built(rules.table(), check)?).build();
         checks.push(Guard { part, refusal: Refusal::LimitsChanged });
+        let alike = alike::parts(order, lease, claim)?.into_iter();
+        checks.extend(alike.map(|(part, window)| Guard { part, refusal: Refusal::Alike(window) }));
     }
     Ok(checks)
 }

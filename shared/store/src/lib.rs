@@ -7,6 +7,7 @@
 //! [`StoreError::Unavailable`] may have happened or not: read again before deciding.
 
 mod account_claims;
+mod alike;
 mod attempts;
 mod batch;
 mod bearings;
@@ -44,6 +45,7 @@ use aws_sdk_dynamodb::Client;
 use domain::Entropy;
 
 pub use account_claims::CLAIMS_MAX;
+pub use alike::Alike;
 pub use attempts::{Attempt, Attempts, SecretHash, Taken};
 pub use bearings::{BearingTables, Bearings};
 pub use connections::{Connections, connection_from_image};

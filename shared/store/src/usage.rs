@@ -7,6 +7,7 @@ use domain::{AlgorithmId, Beyond, Grant, Limits, Order, UserId, Whose};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use crate::alike::Alike;
 use crate::database::{Attributes, number_of, text, text_of};
 use crate::error::StoreError;
 use crate::orders::Orders;
@@ -35,6 +36,8 @@ pub struct Claim {
     pub used: Usages,
     /// Whether the order is known to reduce a position: then it passes a halt that lets only those pass.
     pub reducing: bool,
+    /// What it looks like, where a limit refuses what looks like an order before it.
+    pub alike: Alike,
 }
 
 /// What is used of the limits that bear on one order.

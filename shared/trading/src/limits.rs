@@ -11,7 +11,7 @@ use broker::Session;
 use domain::{AlgorithmId, Beyond, Conid, Limits, PlaceOrder, Reason, Size, Whose};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
-use store::{Bearings, Claim, StoreError};
+use store::{Alike, Bearings, Claim, StoreError};
 
 use crate::lane::Lane;
 use crate::limits::checks::{beyond_collar, beyond_ticket, beyond_value, value_of_ticket};
@@ -79,8 +79,10 @@ impl Lane<'_> {
             Ok(notional) => notional,
             Err(no_session) => return Ok(Err(no_session)),
         };
-        let day = TimeZone::UTC.to_datetime(self.desk.intake.clock.now()).date();
-        Ok(Ok(Claim { day, notional, own, grant, used, reducing: false }))
+        let at = self.now();
+        let day = TimeZone::UTC.to_datetime(at).date();
+        let alike = Alike { likeness: request.ticket.likeness(&request.account_id, conid), at };
+        Ok(Ok(Claim { day, notional, own, grant, used, reducing: false, alike }))
     }
 
     /// The order's value, if nothing in the ticket is beyond the limits. The broker is asked only for what a limit needs

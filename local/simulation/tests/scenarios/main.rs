@@ -10,6 +10,7 @@ mod bad_input;
 mod brackets;
 mod changes;
 mod connecting;
+mod duplicates;
 mod exactly_once;
 mod foreign_cells;
 mod halting;

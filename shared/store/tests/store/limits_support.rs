@@ -3,7 +3,7 @@
 use domain::{Act, BrokerStatus, Fact, Grant, GrantStatus, Intent, Limits, Order, Reason, Sight, Whose};
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
-use store::{Bearings, Claim, IntentGuards, IntentRefused, LaneLease, Store, Usage, Versioned};
+use store::{Alike, Bearings, Claim, IntentGuards, IntentRefused, LaneLease, Store, Usage, Versioned};
 
 use crate::support::{World, algorithm, at, grant, order, user};
 
@@ -34,7 +34,8 @@ pub(crate) async fn claim(store: &Store, order: &Order, day: Date, notional: &st
     let (user_id, algorithm_id) = (&order.key.user_id, &order.algorithm_id);
     let read = store.bearings().read(user_id, algorithm_id, None).await.unwrap();
     let Bearings { own, grant, used, .. } = read;
-    Claim { day, notional: decimal(notional), own, grant, used, reducing: false }
+    let alike = Alike { likeness: order.key.order_id.to_string(), at: at(1) };
+    Claim { day, notional: decimal(notional), own, grant, used, reducing: false, alike }
 }
 
 pub(crate) async fn intend_with(

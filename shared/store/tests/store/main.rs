@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod account_claims;
+mod alike;
 mod attempts;
 mod connections;
 mod failures;
