@@ -25,14 +25,18 @@ function showHalt() {
   place.dataset.print = print;
   button.textContent = now.halted ? "Resume trading" : "Stop all trading";
   button.className = now.halted ? "" : "danger";
+  const reducing = now.mode === "reducing";
   place.replaceChildren(now.halted
-    ? notice("alarm", make("p", null, make("strong", null, "All trading is stopped"), now.since ? [" since ", moment(now.since)] : "", now.reason ? `: ${now.reason}` : "", "."),
-      make("p", null, "Nothing new is sent, by you or by any algorithm. Orders that the broker has already stay there; cancels still pass."))
+    ? notice("alarm", make("p", null, make("strong", null, reducing ? "Only orders that reduce a position are sent" : "All trading is stopped"), now.since ? [" since ", moment(now.since)] : "", now.reason ? `: ${now.reason}` : "", "."),
+      make("p", null, reducing ? "Nothing else that is new is sent, by you or by any algorithm; of changes only those that make an order smaller. " : "Nothing new is sent, by you or by any algorithm. ",
+        "Orders that the broker has already stay there unless they were cancelled; cancels still pass."))
     : "");
 }
 
 async function turnHalt() {
   const reason = make("input", { type: "text", id: "halt-reason", maxlength: REASON_CHARACTERS_MAX, autocomplete: "off" });
+  const reducing = make("input", { type: "checkbox" });
+  const cancelling = make("input", { type: "checkbox" });
   const sure = await confirmed(now.halted ? {
     title: "Resume trading?",
     text: make("p", null, "New orders are sent again from now on: yours, and those of algorithms that you allowed. Orders that were refused meanwhile are not sent after all."),
@@ -41,16 +45,25 @@ async function turnHalt() {
     title: "Stop all trading?",
     text: [
       make("p", null, "From the next moment on no new order is sent: not yours, and not of any algorithm. What is on record and not sent yet is refused, and must be sent again under a new id."),
-      make("p", null, "Orders that the broker has already stay there, and may still trade. Cancel those one by one; cancels still pass."),
+      make("p", null, "Orders that the broker has already stay there, and may still trade, unless you cancel them; cancels still pass."),
     ],
-    extra: make("div", { class: "field" }, make("label", { for: "halt-reason" }, "Why (optional)"), reason),
+    extra: [
+      make("label", { class: "tick" }, reducing, " Let orders pass that reduce a position"),
+      make("label", { class: "tick" }, cancelling, " Cancel the orders that the broker has"),
+      make("div", { class: "field" }, make("label", { for: "halt-reason" }, "Why (optional)"), reason),
+    ],
     yes: "Stop all trading",
   });
   if (!sure) return;
   try {
-    now = await put("halt", { halted: !now.halted, reason: now.halted ? null : reason.value.trim() || null });
+    const { cancels_asked: asked, ...halt } = await put("halt", now.halted ? { halted: false, reason: null } : {
+      halted: true, reason: reason.value.trim() || null,
+      ...(reducing.checked ? { mode: "reducing" } : {}), ...(cancelling.checked ? { cancel_working: true } : {}),
+    });
+    now = halt;
     showHalt();
-    announce(now.halted ? "All trading is stopped." : "Trading goes on.");
+    announce(now.halted ? `${now.mode === "reducing" ? "Only orders that reduce a position are sent." : "All trading is stopped."}${asked ? ` ${asked} orders are being cancelled.` : ""}`
+      : "Trading goes on.");
   } catch (error) {
     await tellFailure(now.halted ? "Not resumed" : "NOT stopped: try again", error);
   }

@@ -21,21 +21,38 @@ export async function algorithmsView(root, signal) {
   await renew();
 }
 
+/** What a grant lets its algorithm do: its tone, in words, and what is said once it is so. */
+const STANDINGS = {
+  active: ["good", "May trade", "may trade again."],
+  reducing: ["alarm", "Only reduces positions", "may only reduce positions."],
+  halted: ["bad", "Stopped", "is stopped."],
+};
+
 function grantCard(grant, renew) {
-  const active = grant.status === "active";
-  const turn = async () => {
-    await put(`grants/${segment(grant.algorithm_id)}`, bodyOf({ ...grant, status: active ? "halted" : "active" }));
-    announce(active ? `${grant.algorithm_id} is stopped.` : `${grant.algorithm_id} may trade again.`);
+  const [tone, words] = STANDINGS[grant.status];
+  const active = grant.status !== "halted";
+  const turnTo = async (status) => {
+    await put(`grants/${segment(grant.algorithm_id)}`, bodyOf({ ...grant, status }));
+    announce(`${grant.algorithm_id} ${STANDINGS[status][2]}`);
     await renew();
+  };
+  const other = grant.status === "reducing" ? "active" : "reducing";
+  const turnToOther = async () => {
+    try {
+      await turnTo(other);
+    } catch (error) {
+      await tellFailure("Not changed", error);
+    }
   };
   const limits = limitFacts(grant.limits);
   return [
     make("div", { class: "card-head" }, make("h2", null, grant.algorithm_id),
-      make("span", { class: `badge ${active ? "good" : "bad"}` }, active ? "May trade" : "Stopped")),
+      make("span", { class: `badge ${tone}` }, words)),
     make("p", null, grant.account_ids.map((account) => [accountShown(account), " "])),
     limits.length ? facts(...limits) : make("p", { class: "hint" }, "No limits of its own."),
-    form({ class: "actions" }, turn,
+    form({ class: "actions" }, () => turnTo(active ? "halted" : "active"),
       make("button", { type: "submit", class: active ? "danger" : "main" }, active ? "Stop this algorithm" : "Let it trade again"),
+      make("button", { type: "button", onclick: turnToOther }, other === "active" ? "Let it trade again" : "Let it only reduce positions"),
       make("button", { type: "button", onclick: () => takeBack(grant, renew) }, "Take the permission back")),
     make("details", null, make("summary", null, `Change what ${grant.algorithm_id} may do`), grantForm(grant, renew)),
   ];

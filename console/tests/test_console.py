@@ -223,6 +223,23 @@ def test_after_a_halt_an_order_is_refused_and_after_resuming_one_is_sent(ada):
     expect(status(page)).to_contain_text("Working")
 
 
+def test_a_halt_can_let_reducing_orders_pass_and_cancel_what_works(ada, stack):
+    page = ada.page
+    place(ada, "DU0000002", Quantity="1", Limit_price="147.00")
+    expect(status(page)).to_contain_text("Working")
+    page.get_by_role("button", name="Stop all trading").click()
+    page.get_by_label("Let orders pass that reduce a position").check()
+    page.get_by_label("Cancel the orders that the broker has").check()
+    answer_dialog(page, "Stop all trading")
+    expect(page.get_by_text("Only orders that reduce a position are sent since")).to_be_visible()
+    assert stack.api("ada", "GET", "halt")["mode"] == "reducing"
+    expect(status(page)).to_contain_text("Cancelled")
+    page.get_by_role("button", name="Resume trading").click()
+    answer_dialog(page, "Resume trading")
+    expect(page.get_by_text("Only orders that reduce a position are sent since")).to_have_count(0)
+    assert stack.api("ada", "GET", "halt")["halted"] is False
+
+
 def test_limits_are_set_and_an_order_beyond_one_says_which(ada, stack):
     page = ada.go("Limits")
     page.get_by_label("Largest order, in shares").fill("5")
@@ -263,6 +280,9 @@ def test_an_algorithm_is_allowed_stopped_and_its_permission_taken_back(ada, stac
     card.get_by_role("button", name="Stop this algorithm").click()
     expect(card.get_by_text("Stopped", exact=True)).to_be_visible()
     assert stack.api("ada", "GET", "grants")["grants"][0] == {**grant, "status": "halted"}
+    card.get_by_role("button", name="Let it only reduce positions").click()
+    expect(card.get_by_text("Only reduces positions", exact=True)).to_be_visible()
+    assert stack.api("ada", "GET", "grants")["grants"][0] == {**grant, "status": "reducing"}
     card.get_by_role("button", name="Take the permission back").click()
     answer_dialog(page, "Take it back")
     expect(page.get_by_text("No algorithm may trade for you.")).to_be_visible()
