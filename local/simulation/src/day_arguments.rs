@@ -36,9 +36,9 @@ pub(crate) struct DayArguments {
     /// Users whose orders are looked at at once.
     #[arg(long)]
     track_concurrency: Option<u32>,
-    /// Due connections that a run of the schedule takes from one shard.
+    /// Asks in the session queue above which a run of the schedule adds none.
     #[arg(long)]
-    due_of_shard_max: Option<u32>,
+    waiting_max: Option<u64>,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -60,7 +60,7 @@ impl DayArguments {
             session_concurrency: self.session_concurrency.unwrap_or(template.session_concurrency),
             order_concurrency: self.order_concurrency.unwrap_or(template.order_concurrency),
             track_concurrency: self.track_concurrency.unwrap_or(template.track_concurrency),
-            due_of_shard_max: self.due_of_shard_max.unwrap_or(template.due_of_shard_max),
+            waiting_max: self.waiting_max.unwrap_or(template.waiting_max),
             ..template
         };
         Day {

@@ -61,7 +61,8 @@ impl Queues {
             // Retries cost tokens that all clients of a process share: worlds must not feel each other.
             .retry_partition(RetryPartition::custom("simulated").token_bucket(TokenBucket::default()).build())
             .http_client(aws_door::http_client(move |operation, body| {
-                rights.exercise(&format!("sqs:{operation}"), resource(body));
+                // A batch needs the right to one (SQS, permissions).
+                rights.exercise(&format!("sqs:{}", operation.trim_end_matches("Batch")), resource(body));
                 queues.take(operation, body)
             }))
             .build();
@@ -129,7 +130,7 @@ impl Queues {
     }
 
     /// Deletes what is done with.
-    pub(crate) fn delete(&self, ids: &[&str]) {
+    pub fn delete(&self, ids: &[&str]) {
         self.state.lock().unwrap().messages.retain(|message| !ids.contains(&message.id.as_str()));
     }
 
@@ -213,10 +214,16 @@ impl Queues {
 
     fn answer(&self, operation: &str, body: &Value) -> Result<Value, &'static str> {
         let text = |field: &str| body.get(field).and_then(Value::as_str);
-        if operation != "SendMessage" {
-            return Err("com.amazonaws.sqs#UnsupportedOperation");
-        }
         let queue = text("QueueUrl").and_then(QueueName::of_url).ok_or("com.amazonaws.sqs#QueueDoesNotExist")?;
+        match operation {
+            "SendMessage" => {}
+            "SendMessageBatch" => return self.answer_batch(queue, body),
+            "GetQueueAttributes" => {
+                let waiting = self.waiting(queue).to_string();
+                return Ok(json!({"Attributes": {"ApproximateNumberOfMessages": waiting}}));
+            }
+            _ => return Err("com.amazonaws.sqs#UnsupportedOperation"),
+        }
         let message = text("MessageBody").filter(|body| (1..=MESSAGE_BYTES_MAX).contains(&body.len()));
         let message = message.ok_or("com.amazonaws.sqs#InvalidMessageContents")?;
         let delay = body.get("DelaySeconds").and_then(Value::as_i64);
@@ -227,6 +234,31 @@ impl Queues {
         }
         let id = self.send(queue, message, FUNCTIONS, fifo, SignedDuration::from_secs(delay.unwrap_or(0)));
         Ok(json!({"MessageId": id}))
+    }
+
+    /// Takes up to ten messages at once, into a queue that is not FIFO.
+    fn answer_batch(&self, queue: QueueName, body: &Value) -> Result<Value, &'static str> {
+        let entries = body["Entries"].as_array().filter(|entries| (1..=10).contains(&entries.len()));
+        let entries = entries.ok_or("com.amazonaws.sqs#TooManyEntriesInBatchRequest")?;
+        if queue.is_fifo() {
+            return Err("com.amazonaws.sqs#InvalidParameterValue");
+        }
+        let taken: Vec<Value> = entries
+            .iter()
+            .map(|entry| {
+                let text = entry["MessageBody"].as_str().unwrap_or_default();
+                let id = self.send(queue, text, FUNCTIONS, None, SignedDuration::ZERO);
+                json!({"Id": entry["Id"], "MessageId": id, "MD5OfMessageBody": "0"})
+            })
+            .collect();
+        Ok(json!({"Successful": taken, "Failed": []}))
+    }
+
+    /// Messages that somebody could take now.
+    fn waiting(&self, queue: QueueName) -> usize {
+        let now = self.clock.now();
+        let state = self.state.lock().unwrap();
+        state.messages.iter().filter(|message| message.queue == queue && message.visible_at <= now).count()
     }
 }
 

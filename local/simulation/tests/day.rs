@@ -27,8 +27,8 @@ fn a_day_is_the_same_for_the_same_seed() {
 fn a_day_that_is_too_large_shows_what_breaks_first() {
     let mut day = Day { outage_minutes: 0, ..Day::of(5_000) };
     assert_eq!(day.run().breaks_first, None);
-    day.limits.due_of_shard_max = 1;
-    assert_eq!(day.run().breaks_first, Some("DUE_OF_SHARD_MAX"));
+    day.limits.run_seconds = 5;
+    assert_eq!(day.run().breaks_first, Some("time of a run of the schedule"));
 }
 
 #[test]

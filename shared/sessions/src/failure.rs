@@ -1,6 +1,6 @@
 //! What follows from a live session token that the broker did not give: whose turn it is, and when it is tried again.
 
-use broker::{NextStep, OAuthError};
+use broker::{Consumer, NextStep, OAuthError};
 use domain::{Connection, ConnectionStatus, Reason};
 use jiff::{SignedDuration, Timestamp};
 use store::Versioned;
@@ -34,12 +34,13 @@ impl Renew {
     /// Writes down that no live session token was made, and when it is tried again.
     pub(crate) async fn record_failure(
         &self,
+        consumer: &Consumer,
         connection: &mut Versioned<Connection>,
         error: &OAuthError,
     ) -> Result<(), RenewError> {
         let now = self.clock.now();
         connection.value.failures = connection.value.failures.saturating_add(1);
-        let verdict = self.verdict(&mut connection.value, error, now).await?;
+        let verdict = self.verdict(consumer, &mut connection.value, error, now).await?;
         tracing::warn!(
             user_id = %connection.value.user_id,
             connection_id = %connection.value.connection_id,
@@ -62,6 +63,7 @@ impl Renew {
 
     async fn verdict(
         &self,
+        consumer: &Consumer,
         connection: &mut Connection,
         error: &OAuthError,
         now: Timestamp,
@@ -74,7 +76,7 @@ impl Renew {
             }
             NextStep::AskUser => refused(connection, now),
             NextStep::AskOperator if matches!(error, OAuthError::ConsumerInvalid { .. }) => {
-                self.consumer_refused(connection, now).await?
+                self.consumer_refused(consumer, connection, now).await?
             }
             NextStep::AskOperator => {
                 Verdict { code: "operator_needed", again_after: Some(growing(OPERATOR_AFTER, PAUSE_MAX, connection)) }
@@ -84,19 +86,47 @@ impl Renew {
 
     /// "Invalid consumer" for one user while others get their tokens: this user revoked, or the broker forgot the token.
     /// For everybody: the consumer is not active, or not any more (IBKR Web API, recovery ladder).
-    async fn consumer_refused(&self, connection: &mut Connection, now: Timestamp) -> Result<Verdict, RenewError> {
+    async fn consumer_refused(
+        &self,
+        consumer: &Consumer,
+        connection: &mut Connection,
+        now: Timestamp,
+    ) -> Result<Verdict, RenewError> {
         let since = *connection.refused_since.get_or_insert(now);
         let good_at = self.lanes.consumer_good_at(&connection.consumer_key).await?;
         let others_are_fine =
             good_at.is_some_and(|good_at| good_at >= since && now.duration_since(good_at) < CONSUMER_GOOD_WITHIN);
+        let consumer_is_fine = others_are_fine || self.works_without_a_user(consumer, now).await?;
         let told_before = connection.last_error.as_ref().is_some_and(|error| error.code == "tokens_refused");
-        Ok(match (others_are_fine, told_before) {
+        Ok(match (consumer_is_fine, told_before) {
             (true, true) => Verdict { code: "consent_gone", again_after: None },
             (true, false) => Verdict { code: "tokens_refused", again_after: Some(REFUSED_FOR) },
             (false, _) => {
                 Verdict { code: "consumer_refused", again_after: Some(growing(OPERATOR_AFTER, PAUSE_MAX, connection)) }
             }
         })
+    }
+    /// Whether the broker takes the consumer for something that no user is needed for: a request token, which is not used.
+    /// Asked once a minute at most, for all users together. A first party's consumer gets none there in any case (IBKR Web
+    /// API, endpoints), so of it only another user's success tells.
+    async fn works_without_a_user(&self, consumer: &Consumer, now: Timestamp) -> Result<bool, RenewError> {
+        let key = consumer.identity().key();
+        if !self.lanes.may_probe_consumer(key, now).await? {
+            return Ok(false);
+        }
+        match consumer.request_token().await {
+            Ok(_) => {
+                self.lanes.note_consumer_good(key, now).await?;
+                Ok(true)
+            }
+            Err(error) => {
+                if error.next_step() == NextStep::WaitOutPenalty {
+                    self.lanes.set_penalty(now + PENALTY).await?;
+                }
+                tracing::info!(%error, "the broker gives the consumer no request token either");
+                Ok(false)
+            }
+        }
     }
 }
 

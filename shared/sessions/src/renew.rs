@@ -8,8 +8,8 @@ use broker::{CallError, Consumer, Grant, Session};
 use domain::{AccountSharing, Clock, Connection, ConnectionId, SessionState, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::{
-    Acquired, Connections, DUE_SHARDS, LaneLease, Lanes, OrderQueue, SealError, SessionAsk, SessionAskReason,
-    SessionQueue, StoreError, Versioned, Wake,
+    Acquired, Connections, LaneLease, Lanes, OrderQueue, SealError, SessionAsk, SessionAskReason, SessionQueue,
+    StoreError, Versioned, Wake,
 };
 
 use crate::care::{Step, next_step, settle_due, wait_out_penalty, wait_out_quiet};
@@ -22,8 +22,6 @@ use crate::warm::take_tickle;
 const SESSION_WAIT: Duration = Duration::from_secs(15);
 /// What one renewal may take: two calls, the wait, and the tables. A run begins none that it could not finish.
 const RENEWAL_TIME_MAX: SignedDuration = SignedDuration::from_secs(40);
-/// Due connections that a run takes from one shard; the rest is the next run's.
-pub const DUE_OF_SHARD_MAX: u32 = 50;
 
 /// The use case, with what it needs.
 #[derive(Debug, Clone)]
@@ -74,25 +72,6 @@ pub enum RenewError {
 }
 
 impl Renew {
-    /// Finds the connections that are due and asks for each over the queue, so that one that fails stops no other.
-    /// Returns how many were asked for. An ask that comes twice is harmless.
-    pub async fn fan_out_due(&self, deadline: Timestamp) -> Result<usize, StoreError> {
-        let mut asked = 0;
-        for shard in 0..DUE_SHARDS {
-            let now = self.clock.now();
-            if now >= deadline {
-                tracing::warn!(shard, "the run ended before all due connections were asked for; the next run goes on");
-                break;
-            }
-            for (user_id, connection_id) in self.connections.due_for_renewal(shard, now, DUE_OF_SHARD_MAX).await? {
-                let ask = SessionAsk { user_id, connection_id, reason: SessionAskReason::RenewalDue };
-                self.session_queue.ask(&ask).await?;
-                asked += 1;
-            }
-        }
-        Ok(asked)
-    }
-
     /// Renews one connection, under its user's lane.
     pub async fn renew(
         &self,
@@ -151,7 +130,9 @@ impl Renew {
             Step::Nothing => Ok(Renewed::Nothing),
             Step::NewToken { and_open } => {
                 let grant = self.tokens.grant(&connection.value, consumer)?;
-                let Some(session) = self.new_token(connection, &grant).await? else { return Ok(Renewed::Failed) };
+                let Some(session) = self.new_token(consumer, connection, &grant).await? else {
+                    return Ok(Renewed::Failed);
+                };
                 if and_open { self.open(connection, &session).await } else { Ok(Renewed::Done) }
             }
             Step::Tickle => {
@@ -194,13 +175,14 @@ impl Renew {
     /// A new live session token, written down; `None` if the broker said no, which is written down as well.
     async fn new_token(
         &self,
+        consumer: &Consumer,
         connection: &mut Versioned<Connection>,
         grant: &Grant,
     ) -> Result<Option<Session>, RenewError> {
         let proved = match grant.live_session_token().await {
             Ok(proved) => proved,
             Err(error) => {
-                self.record_failure(connection, &error).await?;
+                self.record_failure(consumer, connection, &error).await?;
                 return Ok(None);
             }
         };

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::database::Database;
 use crate::documents::{Document, DocumentTable, PAGE_ROWS_MAX, from_image};
+use crate::due::{DueCursor, DuePage};
 use crate::error::StoreError;
 use crate::versioned::Versioned;
 
@@ -72,15 +73,17 @@ impl Connections {
     }
 
     /// The connections of a shard (0 to [`crate::DUE_SHARDS`] - 1) that are due for renewal, the longest due
-    /// first. The index lags behind the table a little: read each before acting on it.
+    /// first, behind a page before. The index lags behind the table a little: read each before acting on it.
     pub async fn due_for_renewal(
         &self,
         shard: u8,
         now: Timestamp,
         limit: u32,
-    ) -> Result<Vec<(UserId, ConnectionId)>, StoreError> {
-        let keys = self.table.due::<Connection>(shard, now, limit).await?;
-        keys.into_iter().map(|key| self.key(key)).collect()
+        behind: Option<DueCursor>,
+    ) -> Result<DuePage<(UserId, ConnectionId)>, StoreError> {
+        let page = self.table.due::<Connection>(shard, now, limit, behind).await?;
+        let keys = page.keys.into_iter().map(|key| self.key(key)).collect::<Result<_, _>>()?;
+        Ok(DuePage { keys, next: page.next })
     }
 
     /// The shard in which [`Connections::due_for_renewal`] finds a user's connections.

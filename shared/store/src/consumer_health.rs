@@ -2,13 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::database::{put_outcome, text};
+use crate::database::{Written, put_outcome, text};
 use crate::error::StoreError;
 use crate::lanes::{LANE, Lanes};
 use crate::times::sortable;
 
 /// Before the consumer's key: its row in the table of lanes. No lane of a user has a space before its `#`.
 const CONSUMER: &str = "consumer ";
+/// Likewise, of when the broker was last asked for the consumer's sake.
+const PROBE: &str = "probe ";
+const PROBED_AT: &str = "probed_at";
 const GOOD_AT: &str = "good_at";
 /// The row is written once in so long: of many users who renew at once, one writes.
 const WRITTEN_EVERY: SignedDuration = SignedDuration::from_secs(60);
@@ -28,6 +31,20 @@ impl Lanes {
             .await
             .map_err(|error| StoreError::of_call(&self.table, "read when the consumer was last good", error))?;
         answer.item.map(|row| self.time_of(&row, &row_name, GOOD_AT)).transpose()
+    }
+
+    /// Whether nobody has asked the broker for the consumer's sake within a minute; whoever is told yes does it.
+    pub async fn may_probe_consumer(&self, consumer_key: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let request = self
+            .database
+            .client()
+            .put_item()
+            .table_name(&self.table)
+            .item(LANE, text(format!("{PROBE}{consumer_key}")))
+            .item(PROBED_AT, text(sortable(now)))
+            .condition_expression("attribute_not_exists(probed_at) OR probed_at <= :before")
+            .expression_attribute_values(":before", text(sortable(now - WRITTEN_EVERY)));
+        Ok(matches!(put_outcome(&self.table, request.send().await)?, Written::Done))
     }
 
     /// Notes that the broker gave a live session token to this consumer.

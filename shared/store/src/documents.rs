@@ -19,8 +19,6 @@ pub const DUE_SHARDS: u8 = 16;
 /// Rows of one page at most.
 pub const PAGE_ROWS_MAX: u32 = 100;
 
-/// The sparse index of what must be looked at.
-const DUE_INDEX: &str = "due";
 /// The sparse index of a user's open documents, and its partition key.
 const OPEN_INDEX: &str = "open";
 const OPEN_USER: &str = "open_user_id";
@@ -133,37 +131,6 @@ impl DocumentTable {
         let page = list_rows(&self.database, &self.name, D::KEY, user_id, cursor, limit).await?;
         let items = page.items.into_iter().map(|row| self.read(row)).collect::<Result<_, _>>()?;
         Ok(Page { items, next_cursor: page.next_cursor })
-    }
-
-    /// The keys of a shard's rows that are due, the longest due first. The index lags behind the table a little,
-    /// so a row may be found that is due no more.
-    pub(crate) async fn due<D: Document>(
-        &self,
-        shard: u8,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<[String; 2]>, StoreError> {
-        let answer = self
-            .database
-            .client()
-            .query()
-            .table_name(&self.name)
-            .index_name(DUE_INDEX)
-            .key_condition_expression("due_shard = :shard AND #due_at <= :now")
-            .expression_attribute_names("#due_at", D::DUE_AT)
-            .expression_attribute_values(":shard", text(shard_name(shard)))
-            .expression_attribute_values(":now", text(sortable(now)))
-            .limit(page_rows(limit))
-            .send()
-            .await
-            .map_err(|error| StoreError::of_call(&self.name, "find due rows", error))?;
-        let key_of =
-            |row: &Attributes| Some([text_of(row, D::KEY[0])?.to_owned(), text_of(row, D::KEY[1])?.to_owned()]);
-        answer
-            .items()
-            .iter()
-            .map(|row| key_of(row).ok_or_else(|| StoreError::corrupt(&self.name, "of the index", "it has no key")))
-            .collect()
     }
 
     /// The second part of the key of each of a user's open rows, at most `limit`. The index lags behind the table a
@@ -279,7 +246,7 @@ pub(crate) fn shard_of(user_id: &str) -> u8 {
     Sha256::digest(user_id)[0] % DUE_SHARDS
 }
 
-fn shard_name(shard: u8) -> String {
+pub(crate) fn shard_name(shard: u8) -> String {
     format!("{shard:02}")
 }
 

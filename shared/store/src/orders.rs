@@ -76,8 +76,8 @@ impl Orders {
     /// The orders of a shard (0 to [`crate::DUE_SHARDS`] - 1) that somebody must look at, the longest due first.
     /// The index lags behind the table a little: read each order before acting on it.
     pub async fn due(&self, shard: u8, now: Timestamp, limit: u32) -> Result<Vec<OrderKey>, StoreError> {
-        let keys = self.table.due::<Order>(shard, now, limit).await?;
-        keys.into_iter().map(|key| self.key(key)).collect()
+        let page = self.table.due::<Order>(shard, now, limit, None).await?;
+        page.keys.into_iter().map(|key| self.key(key)).collect()
     }
 
     /// A user's orders that are not final, at most [`OPEN_ROWS_MAX`]. The index lags behind the table a little: read

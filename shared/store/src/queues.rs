@@ -2,6 +2,7 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use domain::{ConnectionId, OrderId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use crate::error::StoreError;
 
 /// The longest that SQS holds a message back, in seconds (SQS, `DelaySeconds`).
 pub const TRACK_DELAY_SECONDS_MAX: u32 = 900;
+
+/// Messages of one call at most (SQS, `SendMessageBatch`).
+const BATCH_MAX: usize = 10;
 
 /// Take a user's unfinished orders further; on the order queue, in the user's group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,6 +150,22 @@ impl SessionQueue {
     pub async fn ask(&self, ask: &SessionAsk) -> Result<(), StoreError> {
         self.queue.send(self.queue.message(&body(ask, SessionAsk::SCHEMA))).await
     }
+
+    /// Asks for many, ten in a call (SQS, `SendMessageBatch`). Returns how many the queue took: it may take some of a call
+    /// and not others.
+    pub async fn ask_all(&self, asks: &[SessionAsk]) -> Result<usize, StoreError> {
+        let mut taken = 0;
+        for part in asks.chunks(BATCH_MAX) {
+            let bodies: Vec<String> = part.iter().map(|ask| body(ask, SessionAsk::SCHEMA)).collect();
+            taken += self.queue.send_all(&bodies).await?;
+        }
+        Ok(taken)
+    }
+
+    /// About how many asks wait that nobody has taken yet.
+    pub async fn waiting(&self) -> Result<u64, StoreError> {
+        self.queue.waiting().await
+    }
 }
 
 /// The queue of users to track.
@@ -177,6 +197,25 @@ struct Queue {
 impl Queue {
     fn message(&self, text: &str) -> SendMessageFluentBuilder {
         self.client.send_message().queue_url(&self.url).message_body(text)
+    }
+
+    /// How many of these the queue took.
+    async fn send_all(&self, bodies: &[String]) -> Result<usize, StoreError> {
+        let mut batch = self.client.send_message_batch().queue_url(&self.url);
+        for (number, body) in bodies.iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(body).build();
+            batch = batch.entries(entry.map_err(|error| StoreError::refused(&self.url, "build a batch", error))?);
+        }
+        let answer = batch.send().await.map_err(|error| StoreError::of_call(&self.url, "take a batch", error))?;
+        Ok(answer.successful().len())
+    }
+
+    async fn waiting(&self) -> Result<u64, StoreError> {
+        let name = QueueAttributeName::ApproximateNumberOfMessages;
+        let answer = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone()).send().await;
+        let answer = answer.map_err(|error| StoreError::of_call(&self.url, "tell how much waits", error))?;
+        let told = answer.attributes().and_then(|attributes| attributes.get(&name)?.parse().ok());
+        told.ok_or_else(|| StoreError::corrupt(&self.url, "its attributes", "they tell no number of messages"))
     }
 
     async fn send(&self, message: SendMessageFluentBuilder) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! What the system is allowed to do at once, as the template and the functions say.
 
-use sessions::DUE_OF_SHARD_MAX;
+use sessions::WAITING_MAX;
 
 const TEMPLATE: &str = include_str!("../../../../infra/template.yaml");
 
@@ -13,8 +13,8 @@ pub struct Limits {
     pub order_concurrency: u32,
     /// Users whose orders are looked at at the same time (order-track's `MaximumConcurrency`).
     pub track_concurrency: u32,
-    /// Due connections that a run of the schedule takes from one shard.
-    pub due_of_shard_max: u32,
+    /// Asks in the session queue above which a run of the schedule adds none.
+    pub waiting_max: u64,
     /// Calls of one user in a second (`BrokerCallsPerSecond`).
     pub broker_calls_per_second: u32,
     /// Memory of a function, in MB.
@@ -33,7 +33,7 @@ impl Limits {
             session_concurrency: number("  SessionConcurrency:\n", "Default: "),
             order_concurrency: number("  OrderConcurrency:\n", "Default: "),
             track_concurrency: number("TrackQueue.Arn", "MaximumConcurrency: "),
-            due_of_shard_max: DUE_OF_SHARD_MAX,
+            waiting_max: WAITING_MAX,
             broker_calls_per_second: number("  BrokerCallsPerSecond:\n", "Default: "),
             memory_megabytes: number("Globals:\n", "MemorySize: "),
             run_seconds: number("Globals:\n", "Timeout: "),

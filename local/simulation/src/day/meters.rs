@@ -16,6 +16,8 @@ pub(super) struct Meters {
     pub(super) reads: u64,
     pub(super) writes: u64,
     pub(super) sends: u64,
+    /// Messages that were sent with others in one call.
+    pub(super) batched: u64,
     pub(super) invocations: u64,
     pub(super) function_milliseconds: u64,
 }
@@ -57,6 +59,7 @@ impl Meters {
             reads: 0,
             writes: 0,
             sends: 0,
+            batched: 0,
             invocations: 0,
             function_milliseconds: 0,
         }

@@ -1,7 +1,7 @@
 //! The events of the day, in time's order.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::ops::Range;
 
 use access::Calendar;
@@ -10,20 +10,25 @@ use domain::Region;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use store::{DUE_SHARDS, SessionAskReason};
+use sessions::shards_in_turn;
+use store::{PAGE_ROWS_MAX, SessionAskReason};
 
 use super::costs::{Calls, Costs};
 use super::meters::Meters;
 use super::orders::Order;
 use super::pool::Pool;
 use super::report::DayReport;
-use super::users::{Users, at};
+use super::users::{Due, Users, at};
 use super::{Day, Limits};
 
 /// A Tuesday, from midnight UTC: the region's reset is in it, and a day of trading.
 const DATE: Date = jiff::civil::date(2026, 11, 24);
 const DAY: i64 = 24 * 3_600_000;
 const MINUTE: i64 = 60_000;
+/// What must be left of a run to look at another page (`sessions::fan_out`), in milliseconds.
+const PAGE_TIME: i64 = 5_000;
+/// Asks of one call (SQS, `SendMessageBatch`).
+const BATCH: u32 = 10;
 /// The outage begins so long after the exchange opened.
 const OUTAGE_AFTER_OPENING: i64 = 30 * MINUTE;
 
@@ -44,8 +49,10 @@ impl Ask {
 /// What happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Event {
-    /// The schedule looks through a shard, and then the next.
-    Shard { shard: u8, began: i64 },
+    /// The schedule begins a run.
+    Run,
+    /// A run that began then looks at its next page.
+    Page { began: i64 },
     /// All brokerage sessions end.
     SessionsEnd { outage: bool },
     /// The broker puts the address into its penalty box.
@@ -87,6 +94,8 @@ pub(super) struct Model<'day> {
     pub(super) latest: i64,
     /// Limits that were reached: when first, and how often.
     pub(super) reached: BTreeMap<&'static str, (i64, u64)>,
+    /// The shards that each run has yet to look at, and behind whom.
+    runs: HashMap<i64, VecDeque<(u8, Option<Due>)>>,
     events: BinaryHeap<Reverse<(i64, u64, Event)>>,
     planned: u64,
 }
@@ -118,6 +127,7 @@ impl<'day> Model<'day> {
             tokens_run_out: 0,
             latest: 0,
             reached: BTreeMap::new(),
+            runs: HashMap::new(),
             events: BinaryHeap::new(),
             planned: 0,
             costs,
@@ -129,8 +139,7 @@ impl<'day> Model<'day> {
 
     fn plan_the_day(&mut self, trading: &Range<i64>, random: &mut fastrand::Rng) {
         for minute in 0..DAY / MINUTE {
-            let began = self.from + minute * MINUTE;
-            self.plan(began, Event::Shard { shard: 0, began });
+            self.plan(self.from + minute * MINUTE, Event::Run);
         }
         let second = 1000;
         let mut seconds = (self.from..self.from + DAY).step_by(1000);
@@ -159,7 +168,8 @@ impl<'day> Model<'day> {
 
     fn take(&mut self, event: Event, now: i64) {
         match event {
-            Event::Shard { shard, began } => self.look_through(shard, began, now),
+            Event::Run => self.begin_run(now),
+            Event::Page { began } => self.look_at_page(began, now),
             Event::SessionsEnd { outage } => self.end_sessions(outage, now),
             Event::Penalty => self.penalty_until = now + sessions::PENALTY.as_secs() * 1000,
             Event::Asked(ask) => {
@@ -178,34 +188,49 @@ impl<'day> Model<'day> {
         self.events.push(Reverse((at, self.planned, event)));
     }
 
-    /// One shard of a run of the schedule; its asks leave one after the other.
-    fn look_through(&mut self, shard: u8, began: i64, now: i64) {
-        if now - began >= i64::from(self.limits.run_seconds) * 1000 {
-            self.note_reached("time of a run of the schedule (one SendMessage for each ask)", now);
+    /// A run of the schedule, unless enough waits already.
+    fn begin_run(&mut self, now: i64) {
+        let calls = self.costs.calls("tick");
+        let time = self.costs.time(calls);
+        self.meters.invocation(calls, now, time);
+        if self.sessions.waiting() > self.limits.waiting_max {
+            self.note_reached("WAITING_MAX", now);
             return;
         }
-        let (due, first) = self.users.due(shard, now, self.limits.due_of_shard_max);
-        self.latest = self.latest.max(first.map_or(0, |first| now - first));
-        if due.len() == usize::try_from(self.limits.due_of_shard_max).expect("32 bits") {
-            self.note_reached("DUE_OF_SHARD_MAX", now);
+        self.runs.insert(now, shards_in_turn(at(now)).map(|shard| (shard, None)).collect());
+        self.plan(now + time, Event::Page { began: now });
+    }
+
+    /// One page of a run; its asks leave ten at a time, one call after the other.
+    fn look_at_page(&mut self, began: i64, now: i64) {
+        let Some((shard, behind)) = self.runs.get_mut(&began).and_then(VecDeque::pop_front) else {
+            self.runs.remove(&began);
+            return;
+        };
+        if now - began >= i64::from(self.limits.run_seconds) * 1000 - PAGE_TIME {
+            self.runs.remove(&began);
+            self.note_reached("time of a run of the schedule", now);
+            return;
         }
+        let (due, since) = self.users.due(shard, began, behind, PAGE_ROWS_MAX);
+        self.latest = self.latest.max(since.map_or(0, |since| now - since));
         let count = u32::try_from(due.len()).expect("32 bits");
-        let each = self.costs.calls("ask");
-        let looked = self.costs.calls("tick_of_shard");
-        let calls = Calls { queue_sends: each.queue_sends * count, ..looked };
-        let time = self.costs.time(calls);
-        if shard == 0 {
-            self.meters.invocation(calls, now, time);
-        } else {
-            self.meters.calls(calls, now, time);
-        }
-        for (number, user) in (1..).zip(due) {
+        let batches = count.div_ceil(BATCH);
+        let looked = self.costs.calls("page");
+        let calls = Calls { queue_sends: self.costs.calls("ask").queue_sends * batches, ..looked };
+        let time = self.costs.time(calls) - self.costs.time(Calls::default());
+        self.meters.calls(calls, now, time);
+        self.meters.batched += u64::from(count - batches);
+        for (number, (_, user)) in (1..).zip(&due) {
             let asked = now + time * number / i64::from(count);
-            self.plan(asked, Event::Asked(Ask { user, for_order: false, deliveries: 1 }));
+            self.plan(asked, Event::Asked(Ask { user: *user, for_order: false, deliveries: 1 }));
         }
-        if shard + 1 < DUE_SHARDS {
-            self.plan(now + time, Event::Shard { shard: shard + 1, began });
+        if count == PAGE_ROWS_MAX
+            && let Some(line) = self.runs.get_mut(&began)
+        {
+            line.push_back((shard, due.last().copied()));
         }
+        self.plan(now + time, Event::Page { began });
     }
 
     fn end_sessions(&mut self, outage: bool, now: i64) {

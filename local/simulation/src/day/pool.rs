@@ -22,6 +22,11 @@ impl<T> Pool<T> {
         Self { free: workers, line: VecDeque::new(), longest_line: 0, longest_wait: 0, waited_at: 0 }
     }
 
+    /// How many jobs wait.
+    pub(super) fn waiting(&self) -> u64 {
+        u64::try_from(self.line.len()).expect("64 bits")
+    }
+
     /// The job, if a worker is free for it now; else it waits.
     pub(super) fn take(&mut self, job: T, now: i64) -> Option<T> {
         if self.free > 0 {

@@ -134,7 +134,8 @@ fn reached(reached: &BTreeMap<&'static str, (i64, u64)>) -> Value {
 fn cost(meters: &Meters, prices: &Prices, memory_megabytes: u32) -> Value {
     let database = meters.reads as f64 * prices.read_units_of_a_call * prices.database_million_read_units / MILLION
         + meters.writes as f64 * prices.write_units_of_a_call * prices.database_million_write_units / MILLION;
-    let requests = meters.sends as f64 * (1.0 + prices.queue_requests_of_a_message);
+    let messages = (meters.sends + meters.batched) as f64;
+    let requests = meters.sends as f64 + messages * prices.queue_requests_of_a_message;
     let queues = requests * prices.queue_million_requests / MILLION;
     let gigabyte_seconds = meters.function_milliseconds as f64 / 1000.0 * f64::from(memory_megabytes) / 1024.0;
     let functions = gigabyte_seconds * prices.function_gigabyte_second

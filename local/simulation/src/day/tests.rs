@@ -127,11 +127,26 @@ async fn what_waits_costs_what_the_table_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_of_the_schedule_asks_each_shard_once() {
+async fn a_run_of_the_schedule_costs_what_the_table_says() {
+    let costs = Costs::standard();
     let world = World::start().await;
     world.effects.record();
     world.invoke(Function::Refresh, json!({"version": "0"})).await;
     let shards = u32::from(store::DUE_SHARDS);
-    let looked = Costs::standard().calls("tick_of_shard");
-    assert_eq!(tally(&world), Calls { database_reads: looked.database_reads * shards, ..Calls::default() });
+    let (tick, page) = (costs.calls("tick"), costs.calls("page"));
+    let all = Calls { database_reads: page.database_reads * shards, ..tick };
+    assert_eq!(tally(&world), all);
+
+    // Eleven who are due are one more page of nobody's shard, and two calls to the queue.
+    let world = World::with_a_connected_user().await;
+    let mut row = world.connections().await.remove(0);
+    row.next_renewal_at = Some(world.clock.now());
+    for number in 0..11 {
+        row.connection_id = format!("due-{number}").parse().unwrap();
+        world.store().connections.put_new(&row).await.unwrap();
+    }
+    world.effects.record();
+    world.invoke(Function::Refresh, json!({"version": "0"})).await;
+    let asks = costs.calls("ask").queue_sends * 2;
+    assert_eq!(tally(&world), Calls { queue_sends: tick.queue_sends + asks, ..all });
 }

@@ -1,6 +1,7 @@
 //! The users, each in a few bytes; one at a time is the [`Connection`] that the rules know.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use domain::{Connection, ConnectionStatus, Inits, Sealed, SealedLiveSessionToken, SealedTokens, SessionState};
 use jiff::tz::TimeZone;
@@ -10,6 +11,9 @@ use store::{Connections, DUE_SHARDS};
 /// A live session token's life (IBKR Web API, lifetimes).
 pub(super) const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(24);
 const NEVER: i64 = i64::MAX;
+
+/// When a user is due, and which one.
+pub(super) type Due = (i64, u32);
 
 /// One user. Times are milliseconds since 1970; 0: none.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +43,7 @@ pub(super) struct User {
 #[derive(Debug)]
 pub(super) struct Users {
     pub(super) all: Vec<User>,
-    due: Vec<BTreeSet<(i64, u32)>>,
+    due: Vec<BTreeSet<Due>>,
     scratch: Connection,
 }
 
@@ -97,12 +101,13 @@ impl Users {
         &mut self.all[usize::try_from(number).expect("32 bits")]
     }
 
-    /// The keys of a shard that are due, the longest due first, and since when the first one is.
-    pub(super) fn due(&self, shard: u8, now: i64, limit: u32) -> (Vec<u32>, Option<i64>) {
-        let shard = &self.due[usize::from(shard)];
-        let due = shard.range(..=(now, u32::MAX)).take(usize::try_from(limit).expect("32 bits"));
-        let first = shard.first().map(|(at, _)| *at).filter(|at| *at <= now);
-        (due.map(|(_, number)| *number).collect(), first)
+    /// A page of a shard's users who are due, the longest due first, behind one before; and since when its first one is.
+    pub(super) fn due(&self, shard: u8, now: i64, behind: Option<Due>, limit: u32) -> (Vec<Due>, Option<i64>) {
+        let from = behind.map_or(Bound::Unbounded, Bound::Excluded);
+        let due = self.due[usize::from(shard)].range((from, Bound::Included((now, u32::MAX))));
+        let due: Vec<Due> = due.take(usize::try_from(limit).expect("32 bits")).copied().collect();
+        let first = due.first().map(|(at, _)| *at);
+        (due, first)
     }
 
     /// The connection as the rules know it.

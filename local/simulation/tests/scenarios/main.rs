@@ -12,6 +12,7 @@ mod changes;
 mod connecting;
 mod duplicates;
 mod exactly_once;
+mod fan_out;
 mod foreign_cells;
 mod halting;
 mod hostile_answers;

@@ -10,6 +10,7 @@ use simulation::{ACCOUNT, ALGORITHM, CONSUMER, CrashPoint, USERNAME, World};
 const INIT: &str = "POST /iserver/auth/ssodh/init";
 const TICKLE: &str = "POST /tickle";
 const TOKEN: &str = "POST /oauth/live_session_token";
+const REQUEST_TOKEN: &str = "POST /oauth/request_token";
 
 fn limit() -> Value {
     json!({"type": "limit", "limit_price": "186"})
@@ -147,26 +148,42 @@ async fn a_consumer_that_nobody_can_use_is_told_from_a_user_who_revoked() {
     world.broker().set_consumer_active(CONSUMER, true);
     world.run_for(Duration::from_mins(35)).await;
     assert_eq!(world.connections().await[0].condition(), Condition::Resting);
-    // The broker says the same of a revoked user; that another's renewal succeeds tells the two apart.
+    // The broker says the same of a revoked user; that it gives the consumer a request token tells the two apart.
     world.broker().lose_tokens(USERNAME, TokenLoss::Revoked);
-    world.run_for(Duration::from_mins(10)).await;
-    world.store().lanes.note_consumer_good(CONSUMER, world.clock.now()).await.unwrap();
-    world.run_for(Duration::from_mins(20)).await;
+    world.run_for(Duration::from_mins(30)).await;
     assert_eq!(told(&world).await, words("needs_consent", "needs_consent"));
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_invalid_consumer_for_one_user_alone_is_that_users() {
-    let world = World::start().await;
-    world.broker().change_options(|options| options.live_session_token_life_seconds = 600);
-    world.connect_user().await;
+/// 401 `invalid consumer`, for so many calls of this path.
+fn invalid_consumer(path: &'static str, times: u32) -> Fault {
     let refusal = FaultKind::Answer {
         executed: false,
         status: 401,
         content_type: "application/json".to_owned(),
         body: json!({"error": "id: 797, error: invalid consumer", "statusCode": 401}).to_string(),
     };
-    world.broker().add_fault(Fault { times: 100, ..Fault::next("POST", "/oauth/live_session_token", refusal) });
+    Fault { times, ..Fault::next("POST", path, refusal) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_revoked_is_told_from_a_consumer_problem_though_nobody_else_is_there() {
+    let world = World::start().await;
+    world.broker().change_options(|options| options.live_session_token_life_seconds = 600);
+    world.connect_user().await;
+    let tokens = world.calls(REQUEST_TOKEN).len();
+    world.broker().add_fault(invalid_consumer("/oauth/live_session_token", 100));
+    world.run_for(Duration::from_mins(10)).await;
+    assert_eq!(told(&world).await, words("needs_consent", "needs_consent"));
+    assert_eq!(world.calls(REQUEST_TOKEN).len(), tokens + 1, "the broker is asked once for the consumer's sake");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_partys_consumer_gets_no_request_token_and_so_anothers_success_must_tell() {
+    let world = World::start().await;
+    world.broker().change_options(|options| options.live_session_token_life_seconds = 600);
+    world.connect_user().await;
+    world.broker().add_fault(invalid_consumer("/oauth/live_session_token", 100));
+    world.broker().add_fault(invalid_consumer("/oauth/request_token", 100));
     world.run_for(Duration::from_mins(10)).await;
     assert_eq!(told(&world).await, words("waiting_for_activation", "connected"));
     // Another user's renewal succeeds meanwhile.

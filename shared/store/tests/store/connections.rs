@@ -87,12 +87,37 @@ async fn renewal_is_due_only_where_there_is_something_to_renew() {
     connections.put_new(&connection("u-7", "c1")).await.unwrap();
     let mut due = connections.put_new(&connected("u-7", "c2")).await.unwrap();
     let shard = Connections::shard_of(&user("u-7"));
-    assert_eq!(connections.due_for_renewal(shard, at(99), 10).await.unwrap(), []);
+    assert_eq!(connections.due_for_renewal(shard, at(99), 10, None).await.unwrap().keys, []);
     let expected = [(user("u-7"), "c2".parse().unwrap())];
-    assert_eq!(connections.due_for_renewal(shard, at(100), 10).await.unwrap(), expected);
+    assert_eq!(connections.due_for_renewal(shard, at(100), 10, None).await.unwrap().keys, expected);
     due.value.next_renewal_at = None;
     connections.save(&mut due).await.unwrap();
-    assert_eq!(connections.due_for_renewal(shard, at(100), 10).await.unwrap(), []);
+    assert_eq!(connections.due_for_renewal(shard, at(100), 10, None).await.unwrap().keys, []);
+}
+
+#[tokio::test]
+async fn what_is_due_comes_page_by_page_and_each_once() {
+    let world = World::new().await;
+    let connections = &world.store.connections;
+    for number in 0..25 {
+        let mut due = connected("u-7", &format!("c{number:02}"));
+        due.next_renewal_at = Some(at(100 - number / 3));
+        connections.put_new(&due).await.unwrap();
+    }
+    let shard = Connections::shard_of(&user("u-7"));
+    let (mut found, mut behind, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = connections.due_for_renewal(shard, at(100), 10, behind).await.unwrap();
+        found.extend(page.keys.into_iter().map(|(_, connection_id)| connection_id.to_string()));
+        pages += 1;
+        let Some(next) = page.next else { break };
+        behind = Some(next);
+    }
+    assert_eq!((pages, found.len()), (3, 25));
+    assert_eq!(found[0], "c24", "the longest due first");
+    found.sort();
+    found.dedup();
+    assert_eq!(found.len(), 25);
 }
 
 #[tokio::test]

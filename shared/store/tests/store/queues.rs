@@ -132,3 +132,31 @@ async fn a_queue_that_is_not_there_is_refused_by_name() {
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
     assert!(error.to_string().contains("https://sqs.test/gone"));
 }
+
+#[tokio::test]
+async fn many_asks_go_ten_in_a_call_and_those_that_the_queue_did_not_take_are_not_counted() {
+    let answer = r#"{"Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "0"}],
+        "Failed": [{"Id": "1", "SenderFault": false, "Code": "InternalError"}]}"#;
+    let (client, requests) = client((200, answer));
+    let queue = SessionQueue::new(client, "https://sqs.test/sessions");
+    let ask = |number: u32| SessionAsk {
+        user_id: user("u-7"),
+        connection_id: format!("c{number}").parse().unwrap(),
+        reason: SessionAskReason::RenewalDue,
+    };
+    let asks: Vec<_> = (0..21).map(ask).collect();
+    assert_eq!(queue.ask_all(&asks).await.unwrap(), 3);
+    let requests = requests.lock().unwrap();
+    let sizes: Vec<_> = requests.iter().map(|request| request["Entries"].as_array().unwrap().len()).collect();
+    assert_eq!(sizes, [10, 10, 1]);
+    let last: Value = serde_json::from_str(requests[2]["Entries"][0]["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!(last["connection_id"], "c20");
+}
+
+#[tokio::test]
+async fn how_much_waits_is_read_from_the_queues_attributes() {
+    let (telling, _) = client((200, r#"{"Attributes": {"ApproximateNumberOfMessages": "2001"}}"#));
+    assert_eq!(SessionQueue::new(telling, "https://sqs.test/sessions").waiting().await.unwrap(), 2001);
+    let (silent, _) = client((200, r#"{"Attributes": {}}"#));
+    assert!(SessionQueue::new(silent, "https://sqs.test/sessions").waiting().await.is_err());
+}
