@@ -125,7 +125,14 @@ impl Lane<'_> {
         tracing::warn!(user_id = %self.user_id(), epoch = self.lease.epoch(), "the lane's last holder vanished; its orders are taken over");
         let mut open = self.open_orders().await?;
         open.retain(|order| is_unsettled(order.value.state()));
-        for order in open {
+        // The index of open orders may lag behind what was announced just now.
+        for pending in std::mem::take(&mut self.book.pending) {
+            if !open.iter().any(|order| order.value.key.order_id == pending.order_id) {
+                open.extend(self.desk.intake.orders.get(&self.key(pending.order_id)).await?);
+            }
+        }
+        // What the holder did not write down came before what was announced since: the line is made anew.
+        for order in in_order_of_arrival(open, |order| &order.value) {
             self.keep_in_line(&order.value);
         }
         Ok(())

@@ -8,7 +8,7 @@ use simulation::{CrashPoint, SENDER, USER, World};
 
 use crate::limits::{limit_grant, limit_user, resting, send, world};
 
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 async fn limited() -> World {
     let world = world().await;

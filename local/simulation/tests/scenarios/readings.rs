@@ -27,9 +27,9 @@ impl<'w> Worker<'w> {
     async fn sends(&mut self, order_id: &str, quantity: &str) -> String {
         let request = json!({"type": "limit", "limit_price": "186.00", "quantity": quantity});
         let command = self.world.place_command(order_id, &request).to_string();
-        let Command::Place(place) = Command::parse(&command).unwrap() else { panic!("not a place") };
+        let Ok(Command::Place(place)) = Command::parse(&command) else { return "no order".to_owned() };
         let recorded = self.world.desk().intake.record(place, None).await.unwrap();
-        let Recorded::New(mut order) = recorded else { panic!("not new") };
+        let Recorded::New(mut order) = recorded else { return "not new".to_owned() };
         self.lane.take_on(&mut order).await.unwrap();
         self.world.status(order_id).await
     }
