@@ -94,8 +94,10 @@ impl Renew {
     ) -> Result<Verdict, RenewError> {
         let since = *connection.refused_since.get_or_insert(now);
         let good_at = self.lanes.consumer_good_at(&connection.consumer_key).await?;
+        // The row of the consumer tells milliseconds.
+        let is_since = |good_at: &Timestamp| good_at.as_millisecond() >= since.as_millisecond();
         let others_are_fine =
-            good_at.is_some_and(|good_at| good_at >= since && now.duration_since(good_at) < CONSUMER_GOOD_WITHIN);
+            good_at.filter(is_since).is_some_and(|good_at| now.duration_since(good_at) < CONSUMER_GOOD_WITHIN);
         let consumer_is_fine = others_are_fine || self.works_without_a_user(consumer, now).await?;
         let told_before = connection.last_error.as_ref().is_some_and(|error| error.code == "tokens_refused");
         Ok(match (consumer_is_fine, told_before) {
@@ -116,7 +118,7 @@ impl Renew {
         }
         match consumer.request_token().await {
             Ok(_) => {
-                self.lanes.note_consumer_good(key, now).await?;
+                self.lanes.note_probe_good(key, now).await?;
                 Ok(true)
             }
             Err(error) => {

@@ -47,6 +47,18 @@ impl Lanes {
         Ok(matches!(put_outcome(&self.table, request.send().await)?, Written::Done))
     }
 
+    /// Notes that the broker took the consumer when it was asked for the consumer's sake.
+    pub async fn note_probe_good(&self, consumer_key: &str, now: Timestamp) -> Result<(), StoreError> {
+        let request = self
+            .database
+            .client()
+            .put_item()
+            .table_name(&self.table)
+            .item(LANE, text(format!("{CONSUMER}{consumer_key}")))
+            .item(GOOD_AT, text(sortable(now)));
+        put_outcome(&self.table, request.send().await).map(|_| ())
+    }
+
     /// Notes that the broker gave a live session token to this consumer.
     pub async fn note_consumer_good(&self, consumer_key: &str, now: Timestamp) -> Result<(), StoreError> {
         let request = self
