@@ -16,7 +16,7 @@ use crate::ticket::Ticket;
 /// How often one change is put on the wire at most.
 pub const CHANGE_SENDS_MAX: u32 = 4;
 
-/// The latest change of an order.
+/// A change of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Its number: 2 or more.
@@ -32,6 +32,10 @@ pub struct Change {
     /// How far it has come.
     #[serde(flatten)]
     pub stage: ChangeStage,
+    /// The change that was asked for while this one was on its way, or its outcome not known: its turn comes when that is
+    /// known, for two changes in doubt could not be told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Box<Change>>,
 }
 
 /// How far a change has come.
@@ -68,6 +72,11 @@ impl ChangeStage {
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Asked | Self::Sending { .. } | Self::Unread { .. })
+    }
+
+    /// Whether it may be in force at the broker without our knowing.
+    fn may_be_in_force_unseen(&self) -> bool {
+        matches!(self, Self::Sending { .. } | Self::Unread { .. })
     }
 
     /// Its word.
@@ -117,7 +126,18 @@ impl Order {
     /// The latest change that was asked for.
     #[must_use]
     pub fn change(&self) -> Option<&Change> {
+        self.changes().last()
+    }
+
+    /// The change whose turn it is: the latest, or the one that it waits for.
+    #[must_use]
+    pub fn change_in_hand(&self) -> Option<&Change> {
         self.change.as_ref()
+    }
+
+    /// The change in hand, and the one that waits for it.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.change.iter().flat_map(|change| std::iter::once(change).chain(change.next.as_deref()))
     }
 
     /// The number of the ticket that is in force: 1 as placed.
@@ -130,8 +150,8 @@ impl Order {
     /// whoever holds the lane next.
     pub fn ask_change(&mut self, modify: &ModifyOrder, now: Timestamp) -> ChangeTaken {
         let fingerprint = modify.fingerprint();
-        let known = self.change.as_ref().map_or(self.revision, |change| change.revision);
-        if modify.revision == known && self.change.as_ref().is_some_and(|change| change.fingerprint != fingerprint) {
+        let known = self.change().map_or(self.revision, |change| change.revision);
+        if modify.revision == known && self.change().is_some_and(|change| change.fingerprint != fingerprint) {
             return ChangeTaken::Refused(revision_differs(known));
         }
         if modify.revision <= known {
@@ -148,8 +168,12 @@ impl Order {
             Ok(ticket) => ticket,
             Err(fault) => return ChangeTaken::Refused(not_changeable(&fault)),
         };
-        let stage = ChangeStage::Asked;
-        self.change = Some(Change { revision: modify.revision, fingerprint, ticket, asked_at: now, sends: 0, stage });
+        let (revision, stage) = (modify.revision, ChangeStage::Asked);
+        let asked = Change { revision, fingerprint, ticket, asked_at: now, sends: 0, stage, next: None };
+        match self.change.as_mut().filter(|change| change.stage.may_be_in_force_unseen()) {
+            Some(in_doubt) => in_doubt.next = Some(Box::new(asked)),
+            None => self.change = Some(asked),
+        }
         self.updated_at = now;
         if matches!(self.state(), OrderState::Received | OrderState::Held { .. }) {
             self.change_applied(modify.revision, now);
@@ -169,6 +193,7 @@ impl Order {
     /// No byte of the change left.
     pub fn change_not_sent(&mut self, now: Timestamp) {
         self.turn_change(ChangeStage::Asked, now);
+        self.take_up_the_next();
     }
 
     /// The change was sent, and what became of it was not read.
@@ -190,11 +215,19 @@ impl Order {
             request.ticket = ticket;
         }
         self.updated_at = now;
+        self.take_up_the_next();
     }
 
-    /// The change is not in force and will not be; the order is as it was.
+    /// The change in hand is not in force and will not be; the order is as it was.
     pub fn change_refused(&mut self, reason: Reason, now: Timestamp) {
         self.turn_change(ChangeStage::Refused { reason }, now);
+        self.take_up_the_next();
+    }
+
+    fn take_up_the_next(&mut self) {
+        if let Some(next) = self.change.as_mut().and_then(|change| change.next.take()) {
+            self.change = Some(*next);
+        }
     }
 
     pub(crate) fn end_open_change(&mut self, now: Timestamp) {
@@ -203,6 +236,7 @@ impl Order {
             Some(_) => unsettled(self),
             None => return,
         };
+        self.take_up_the_next();
         self.change_refused(reason, now);
     }
 
@@ -219,7 +253,7 @@ impl Order {
 
     /// The ticket on top of which the next change comes: that of the last change which was not refused.
     fn latest_ticket(&self) -> Option<Ticket> {
-        let asked = self.change.as_ref().filter(|change| change.stage.is_open()).map(|change| change.ticket.clone());
+        let asked = self.change().filter(|change| change.stage.is_open()).map(|change| change.ticket.clone());
         asked.or_else(|| self.request.as_ref().map(|request| request.ticket.clone()))
     }
 }

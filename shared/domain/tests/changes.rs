@@ -86,8 +86,58 @@ fn a_result_of_an_earlier_change_does_not_end_a_later_one() {
     order.change_sending(1, now());
     order.ask_change(&modify(3, &json!({"limit_price": "185"})), now());
     order.change_applied(2, now());
-    assert_eq!(order.change().unwrap().stage.as_str(), "asked");
-    assert_eq!(order.revision(), 1);
+    assert_eq!((order.change().unwrap().revision, order.change().unwrap().stage.as_str()), (3, "asked"));
+    assert_eq!(order.revision(), 2, "what is in force is known though a later change was asked for");
+}
+
+#[test]
+fn a_change_waits_while_it_is_not_known_whether_the_one_before_it_is_in_force() {
+    let in_doubt = || {
+        let mut order = sending();
+        order.ask_change(&modify(2, &json!({"limit_price": "186"})), now());
+        order.change_sending(1, now());
+        order.change_unread(Reason::new("outcome_unknown", "No answer was read."), now());
+        assert_eq!(order.ask_change(&modify(3, &json!({"quantity": "7"})), now()), ChangeTaken::New);
+        assert_eq!(order.ask_change(&modify(3, &json!({"quantity": "7"})), now()), ChangeTaken::Known);
+        let hands = (order.change_in_hand().unwrap().revision, order.change().unwrap().revision);
+        assert_eq!(hands, (2, 3));
+        order
+    };
+    let refused = Reason::new("refused_by_broker", "No.");
+    let mut shown = in_doubt();
+    shown.change_applied(2, now());
+    assert_eq!((shown.revision(), shown.change_in_hand().unwrap().revision), (2, 3));
+    // Whatever becomes of the later one, the ticket in force is the one that the broker has.
+    shown.change_refused(refused.clone(), now());
+    assert_eq!((shown.revision(), shown.change().unwrap().stage.as_str()), (2, "refused"));
+    for turn in [
+        |order: &mut Order| order.change_not_sent(now()),
+        |order: &mut Order| order.change_refused(Reason::new("test", "No."), now()),
+    ] {
+        let mut order = in_doubt();
+        turn(&mut order);
+        let change = order.change_in_hand().unwrap();
+        assert_eq!((order.revision(), change.revision, change.stage.as_str(), change.sends), (1, 3, "asked", 0));
+    }
+    let mut ended = in_doubt();
+    ended.apply(Fact::Refused(refused), now()).unwrap();
+    let change = ended.change().unwrap();
+    assert_eq!((change.revision, change.stage.reason().unwrap().code.as_str()), (3, "change_unsettled"));
+}
+
+#[test]
+fn of_the_changes_that_wait_the_latest_counts_and_holds_the_others_fields() {
+    let mut order = sending();
+    order.ask_change(&modify(2, &json!({"limit_price": "186"})), now());
+    order.change_sending(1, now());
+    order.ask_change(&modify(3, &json!({"quantity": "7"})), now());
+    order.ask_change(&modify(4, &json!({"limit_price": "185"})), now());
+    order.change_applied(2, now());
+    let change = order.change_in_hand().unwrap();
+    let ticket = serde_json::to_value(&change.ticket).unwrap();
+    assert_eq!((change.revision, &ticket["quantity"], &ticket["limit_price"]), (4, &json!("7"), &json!("185")));
+    let again: Order = serde_json::from_value(serde_json::to_value(&order).unwrap()).unwrap();
+    assert_eq!(again, order);
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl Lane<'_> {
     }
 
     async fn step_of_change(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
-        match order.value.change().map(|change| &change.stage) {
+        match order.value.change_in_hand().map(|change| &change.stage) {
             Some(ChangeStage::Asked) => self.send_change(order).await,
             Some(ChangeStage::Sending { epoch, .. }) if *epoch < self.lease.epoch() => {
                 let reason = Reason::new(

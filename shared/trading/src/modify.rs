@@ -54,7 +54,7 @@ impl Intake {
 impl Lane<'_> {
     /// Carries the change that is asked for to the broker.
     pub(crate) async fn send_change(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
-        let (Some(change), Some(request)) = (order.value.change().cloned(), order.value.request.clone()) else {
+        let (Some(change), Some(request)) = (order.value.change_in_hand().cloned(), order.value.request.clone()) else {
             return Ok(Next::Rest);
         };
         let Some(broker_order_id) = order.value.broker_order_ids.first().copied() else { return Ok(Next::Rest) };
@@ -207,7 +207,7 @@ impl Lane<'_> {
         tracing::warn!(key = %order.value.key, revision = change.revision, code = reason.code, "a change was refused");
         let revision = change.revision;
         self.record_change(order, |order, now| {
-            if order.change().is_some_and(|change| change.revision == revision) {
+            if order.change_in_hand().is_some_and(|change| change.revision == revision) {
                 order.change_refused(reason.clone(), now);
             }
         })

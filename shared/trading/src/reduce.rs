@@ -123,7 +123,7 @@ fn left_of(order: &Order, request: &PlaceOrder, conid: Conid) -> Option<Decimal>
         // Of an order by cash nobody knows how much it takes off: all of it, then.
         Size::CashQuantity(_) => Decimal::MAX,
     };
-    let changed = order.change().map_or(Decimal::ZERO, |change| quantity(change.ticket.size));
+    let changed = order.changes().map(|change| quantity(change.ticket.size)).max().unwrap_or_default();
     takes_off_too.then(|| quantity(other.ticket.size).max(changed) - order.filled_quantity)
 }
 

@@ -215,7 +215,7 @@ impl Lane<'_> {
     /// Judges a change whose outcome was not read by the ticket that the broker shows. A change is the whole ticket, so
     /// one that does not show is sent again.
     async fn judge_change(&mut self, order: &mut Versioned<Order>, shown: &Shown) -> Result<(), StoreError> {
-        let Some(change) = order.value.change().cloned() else { return Ok(()) };
+        let Some(change) = order.value.change_in_hand().cloned() else { return Ok(()) };
         let ChangeStage::Unread { at, .. } = &change.stage else { return Ok(()) };
         let Some(row) = row_of(&order.value, &shown.live) else { return Ok(()) };
         if self.now() < *at + CHANGE_JUDGED_AFTER {

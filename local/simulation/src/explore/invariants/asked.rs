@@ -24,7 +24,7 @@ pub(crate) fn exactly_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
                 return broken;
             }
             // What became of the changes after the one in force may not be known yet: each may be what the broker has.
-            let later = record.images.iter().filter_map(|image| image.change());
+            let later = record.images.iter().flat_map(domain::Order::changes);
             let later = later.filter(|change| change.revision > record.order.revision() && change.sends > 0);
             let is_one_of_them = later.into_iter().any(|change| {
                 let request = PlaceOrder { ticket: change.ticket.clone(), ..request.clone() };
