@@ -63,3 +63,9 @@ fn a_secret_that_cannot_be_read_shows_no_piece_of_itself() {
     assert_eq!(error, SealError::SecretMalformed);
     assert!(!error.to_string().contains("hush"));
 }
+
+#[test]
+fn a_random_text_that_begins_with_a_brace_is_a_key() {
+    let text = format!("{{{}", "x".repeat(63));
+    assert!(read(&text).rotation.is_none());
+}
