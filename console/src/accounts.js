@@ -39,6 +39,8 @@ export function accountsView(root, signal) {
   const past = new KeyedList(make("ul", { class: "cards" }), (one) => one.connection_id, connectionCard);
   const nothing = notice("wait", make("p", null, "No account is connected yet."));
   const earlier = make("details", null, make("summary", null, "Earlier connections"), past.element);
+  // Until they are loaded there are none.
+  earlier.hidden = true;
   root.append(
     make("h1", null, "Accounts"),
     failure, nothing, list.element, connectForm(), earlier,

@@ -12,8 +12,9 @@ const QUEUE: &str = "AWS::SQS::Queue";
 const FORTNIGHT_SECONDS: u64 = 14 * 24 * 3600;
 /// What these hold is found again by the schedule each minute: old work would only stand before new.
 const WORK_QUEUES: [&str; 2] = ["SessionQueue", "TrackQueue"];
-/// Losing a row of it costs a user one click.
-const EPHEMERAL_TABLES: [&str; 1] = ["AttemptsTable"];
+/// Losing a row of an attempt costs a user one click. In the lanes' table only what an order looked like expires, a day after it
+/// was sent: lanes and the penalty box name no time.
+const EPHEMERAL_TABLES: [&str; 2] = ["AttemptsTable", "LanesTable"];
 
 #[test]
 fn every_alarm_is_told_to_the_topic_and_has_its_page_in_the_runbook() {
