@@ -32,8 +32,7 @@ pub struct Change {
     /// How far it has come.
     #[serde(flatten)]
     pub stage: ChangeStage,
-    /// The change that was asked for while this one was on its way, or its outcome not known: its turn comes when that is
-    /// known, for two changes in doubt could not be told apart.
+    /// What was asked for while this one's outcome was not known: two in doubt could not be told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Box<Change>>,
 }

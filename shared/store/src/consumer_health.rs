@@ -1,5 +1,6 @@
 //! When the broker last took the consumer, for any user: tells a consumer that nobody can use from a user who revoked.
 
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::database::{Written, put_outcome, text};
@@ -49,25 +50,19 @@ impl Lanes {
 
     /// Notes that the broker took the consumer when it was asked for the consumer's sake.
     pub async fn note_probe_good(&self, consumer_key: &str, now: Timestamp) -> Result<(), StoreError> {
-        let request = self
-            .database
-            .client()
-            .put_item()
-            .table_name(&self.table)
-            .item(LANE, text(format!("{CONSUMER}{consumer_key}")))
-            .item(GOOD_AT, text(sortable(now)));
+        let request = self.good_row(consumer_key, now);
         put_outcome(&self.table, request.send().await).map(|_| ())
+    }
+
+    fn good_row(&self, consumer_key: &str, now: Timestamp) -> PutItemFluentBuilder {
+        let request = self.database.client().put_item().table_name(&self.table);
+        request.item(LANE, text(format!("{CONSUMER}{consumer_key}"))).item(GOOD_AT, text(sortable(now)))
     }
 
     /// Notes that the broker gave a live session token to this consumer.
     pub async fn note_consumer_good(&self, consumer_key: &str, now: Timestamp) -> Result<(), StoreError> {
         let request = self
-            .database
-            .client()
-            .put_item()
-            .table_name(&self.table)
-            .item(LANE, text(format!("{CONSUMER}{consumer_key}")))
-            .item(GOOD_AT, text(sortable(now)))
+            .good_row(consumer_key, now)
             .condition_expression("attribute_not_exists(good_at) OR good_at < :before")
             .expression_attribute_values(":before", text(sortable(now - WRITTEN_EVERY)));
         put_outcome(&self.table, request.send().await).map(|_| ())
