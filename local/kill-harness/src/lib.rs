@@ -34,5 +34,6 @@ pub use error::HarnessError;
 pub use function::Function;
 pub use report::{Kills, Report, Violation};
 pub use run::{Settings, run};
+pub use runtime::{Answered, Invocation, Runtime};
 pub use trail::Call;
 pub use verdict::Rule;

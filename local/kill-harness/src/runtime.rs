@@ -16,23 +16,29 @@ const ANSWER_BYTES_MAX: usize = 6_000_000;
 
 /// An event for a process.
 #[derive(Debug)]
-pub(crate) struct Invocation {
-    pub(crate) request_id: String,
-    pub(crate) function_arn: String,
-    pub(crate) deadline_milliseconds: i64,
-    pub(crate) event: Value,
+pub struct Invocation {
+    /// Its id, by which its answer is known.
+    pub request_id: String,
+    /// The function.
+    pub function_arn: String,
+    /// When it must have ended, in milliseconds of Unix time.
+    pub deadline_milliseconds: i64,
+    /// What it is told.
+    pub event: Value,
 }
 
 /// What a process made of an event.
 #[derive(Debug)]
-pub(crate) enum Answered {
+pub enum Answered {
+    /// The function's answer.
     Response(Value),
+    /// Why it failed.
     Error(Value),
 }
 
 /// One process's side of the API: at most one invocation at a time.
 #[derive(Debug)]
-pub(crate) struct Runtime {
+pub struct Runtime {
     sender: mpsc::Sender<Invocation>,
     next: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
     current: Mutex<Option<Current>>,
@@ -44,14 +50,22 @@ struct Current {
     answer: oneshot::Sender<Answered>,
 }
 
+impl Default for Runtime {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Runtime {
-    pub(crate) fn new() -> Self {
+    /// With nothing to hand over.
+    #[must_use]
+    pub fn new() -> Self {
         let (sender, next) = mpsc::channel(1);
         Self { sender, next: tokio::sync::Mutex::new(next), current: Mutex::new(None) }
     }
 
     /// Hands an event over; the answer comes, or the process is gone.
-    pub(crate) async fn invoke(&self, invocation: Invocation) -> oneshot::Receiver<Answered> {
+    pub async fn invoke(&self, invocation: Invocation) -> oneshot::Receiver<Answered> {
         let (answer, receiver) = oneshot::channel();
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Current { request_id: invocation.request_id.clone(), answer });
@@ -61,7 +75,7 @@ impl Runtime {
     }
 
     /// Answers a request of the process.
-    pub(crate) async fn answer(&self, request: Request) -> Response {
+    pub async fn answer(&self, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let path: Vec<&str> = head.uri.path().strip_prefix(PREFIX).unwrap_or_default().split('/').collect();
         match (&head.method, path.as_slice()) {

@@ -1,0 +1,3 @@
+//! What the bench measures of pure code, for its command, for criterion and for the guard of `./check`: the same cases.
+
+pub mod pure;
