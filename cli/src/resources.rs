@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use access::Tokens;
-use aws_config::SdkConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_cloudformation::types::Stack;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
 use domain::{AccountSharing, Secret};
 use platform::environment::optional;
@@ -25,7 +27,7 @@ pub(crate) struct Resources {
 impl Resources {
     /// The stack of this name, in the region and with the credentials of the environment.
     pub(crate) async fn of_stack(stack: &str) -> Self {
-        Self { sdk: platform::aws::configuration().await, stack: stack.to_owned() }
+        Self { sdk: configuration().await, stack: stack.to_owned() }
     }
 
     /// The table of algorithms, grants, limits and halts.
@@ -184,4 +186,11 @@ mod tests {
             assert_eq!(variable_of(output), variable);
         }
     }
+}
+
+/// The operator's own: from the environment, the profiles and the other sources that AWS's tools read.
+async fn configuration() -> SdkConfig {
+    let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let defaults = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client);
+    defaults.timeout_config(platform::aws_timeouts()).load().await
 }

@@ -9,7 +9,7 @@ use sessions::End;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let parts = Parts::start().await;
+    let parts = Parts::start()?;
     let keyring = parts.keyring().await?;
     let (connections, tokens, broker) = (parts.connections()?, keyring.tokens(), parts.api()?);
     let function = Api {

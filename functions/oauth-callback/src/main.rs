@@ -9,7 +9,7 @@ use sessions::Complete;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let parts = Parts::start().await;
+    let parts = Parts::start()?;
     let keyring = parts.keyring().await?;
     let own_arn = environment::optional("COURIER_ENCRYPTION_KEY_SECRET_ARN");
     let function = OauthCallback {

@@ -9,7 +9,7 @@ use sessions::Begin;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let parts = Parts::start().await;
+    let parts = Parts::start()?;
     let function = OauthStart {
         consumer: parts.consumer(parts.api()?)?,
         begin: Begin {

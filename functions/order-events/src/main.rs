@@ -7,7 +7,7 @@ use platform::{Parts, environment};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let parts = Parts::start().await;
+    let parts = Parts::start()?;
     let function = OrderEvents {
         client: aws_sdk_eventbridge::Client::new(parts.sdk()),
         bus: environment::required("COURIER_EVENT_BUS_NAME")?,

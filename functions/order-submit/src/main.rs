@@ -8,7 +8,7 @@ use platform::environment::required;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let parts = Parts::start().await;
+    let parts = Parts::start()?;
     let keyring = parts.keyring().await?;
     let function = OrderSubmit {
         desk: parts.desk(keyring.tokens())?,

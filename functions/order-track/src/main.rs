@@ -7,7 +7,7 @@ use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let parts = Parts::start().await;
+    let parts = Parts::start()?;
     let keyring = parts.keyring().await?;
     let function = OrderTrack { desk: parts.desk(keyring.tokens())? };
     let (function, keyring) = (&function, &keyring);

@@ -10,7 +10,7 @@ use sessions::Renew;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let parts = Parts::start().await;
+    let parts = Parts::start()?;
     let keyring = parts.keyring().await?;
     let function = SessionRefresh {
         consumer: parts.consumer(parts.api()?)?,

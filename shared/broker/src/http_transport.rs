@@ -34,7 +34,7 @@ impl HttpTransport {
     pub fn new() -> Result<Self, TransportError> {
         let not_built =
             |error: &dyn Error| TransportError::NotSent(format!("the HTTP client cannot be built: {error}"));
-        let tls = tls().map_err(|error| not_built(&error))?;
+        let tls = tls_with_built_in_roots().map_err(|error| not_built(&error))?;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
@@ -61,7 +61,10 @@ impl Transport for HttpTransport {
 }
 
 /// TLS 1.2 and 1.3 with the roots of webpki-roots: reading the machine's own costs 7 ms at each start of a function.
-fn tls() -> Result<ClientConfig, rustls::Error> {
+///
+/// # Errors
+/// If the TLS library refuses its own defaults.
+pub fn tls_with_built_in_roots() -> Result<ClientConfig, rustls::Error> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;

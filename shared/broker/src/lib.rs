@@ -36,7 +36,7 @@ pub use contract_details::ContractDetails;
 pub use contracts::{ContractRules, FoundContract, PriceStep, Stock};
 pub use error::CallError;
 pub use grant::{Grant, ProvedLiveSessionToken};
-pub use http_transport::HttpTransport;
+pub use http_transport::{HttpTransport, tls_with_built_in_roots};
 pub use looks::{Listing, LiveOrder, LiveOrders, OrderDetail, Preview, Trade};
 pub use oauth_error::{NextStep, OAuthError, OAuthStep};
 pub use orders::{Answer, CancelAnswer, OrderRequest, PlacedOrder, Prompt, Question, ReplyId};

@@ -1,6 +1,7 @@
 //! What every function needs around its use case: environment, secrets, telemetry, HTTP events, problem+json.
 
-pub mod aws;
+mod aws;
+mod aws_http;
 mod consumer;
 mod deadline;
 pub mod environment;
@@ -11,6 +12,7 @@ mod problem;
 mod system;
 pub mod telemetry;
 
+pub use aws::timeouts as aws_timeouts;
 pub use consumer::{ConsumerError, ConsumerSource, LoadedConsumer};
 pub use deadline::deadline;
 pub use http_event::{Caller, HttpRequest, HttpResponse};

@@ -45,8 +45,8 @@ pub enum CannotStart {
         /// What is wrong.
         problem: String,
     },
-    /// The client of the broker could not be made.
-    #[error("the client of the broker could not be made: {0}")]
+    /// The HTTP client could not be made.
+    #[error("the HTTP client could not be made: {0}")]
     Transport(String),
     /// The policy of answers to the broker's questions cannot be read.
     #[error("the policy of answers to the broker's questions cannot be read: {0}")]
@@ -58,13 +58,13 @@ pub enum CannotStart {
 
 impl Parts {
     /// Starts logging, reads the AWS configuration, and makes the clients.
-    pub async fn start() -> Self {
+    pub fn start() -> Result<Self, CannotStart> {
         crate::telemetry::start();
-        let sdk = crate::aws::configuration().await;
+        let sdk = crate::aws::configuration()?;
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let database = Database::new(aws_sdk_dynamodb::Client::new(&sdk), Arc::clone(&entropy));
         let sqs = aws_sdk_sqs::Client::new(&sdk);
-        Self { sdk, database, sqs, clock: Arc::new(SystemClock), entropy }
+        Ok(Self { sdk, database, sqs, clock: Arc::new(SystemClock), entropy })
     }
 
     /// The AWS configuration, for a client that only one function needs.

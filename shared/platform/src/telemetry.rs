@@ -4,16 +4,16 @@
 mod lines;
 
 use tracing::{Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
 
 use lines::Lines;
 
 /// The levels while `COURIER_LOG_LEVEL` says nothing.
-const DEFAULT_LEVELS: &str = "info";
+const DEFAULT_LEVELS: LevelFilter = LevelFilter::INFO;
 
 /// How the name of a field begins that counts something: `metric.questions` is the metric `questions`.
 const METRIC: &str = "metric.";
@@ -40,23 +40,16 @@ where
     tracing_subscriber::registry().with(lines)
 }
 
-fn levels_of(levels: Option<&str>) -> EnvFilter {
-    let filter =
-        EnvFilter::try_new(levels.unwrap_or(DEFAULT_LEVELS)).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LEVELS));
+/// The levels by target, such as `info` or `warn,trading=debug`.
+fn levels_of(levels: Option<&str>) -> Targets {
+    let levels = levels.and_then(|levels| levels.parse().ok());
     // The AWS SDK and HTTP clients log requests and answers below `info`: those may hold tokens, so they stay
     // quiet whatever level the rest has.
-    [
-        "aws_smithy_runtime=warn",
-        "aws_config=warn",
-        "hyper=warn",
-        "hyper_util=warn",
-        "reqwest=warn",
-        "rustls=warn",
-        "lambda_runtime=info",
-    ]
-    .into_iter()
-    .filter_map(|directive| directive.parse().ok())
-    .fold(filter, EnvFilter::add_directive)
+    let quiet = ["aws_smithy_runtime", "aws_config", "hyper", "hyper_util", "reqwest", "rustls"];
+    levels
+        .unwrap_or_else(|| Targets::new().with_default(DEFAULT_LEVELS))
+        .with_targets(quiet.map(|target| (target, LevelFilter::WARN)))
+        .with_target("lambda_runtime", LevelFilter::INFO)
 }
 
 fn counts_something(metadata: &Metadata<'_>) -> bool {
