@@ -13,7 +13,7 @@ use broker::{
     AccessToken, Api, BrokerAddress, Consumer, ConsumerIdentity, DiffieHellmanParameters, EncryptionKey, HttpTransport,
     QuerySigning, Session, SignatureKey,
 };
-use domain::{AccountId, Algorithm, Clock, Entropy, Grant, GrantStatus, Limits, Secret, UserId};
+use domain::{AccountId, AccountSharing, Algorithm, Clock, Entropy, Grant, GrantStatus, Limits, Secret, UserId};
 use embedded_dynamodb::EmbeddedDynamoDb;
 use paper_broker::{
     AccessGrant, ConsumerRegistration, Fault, FaultKind, MachineClock, MachineEntropy, Options, PaperBroker, User,
@@ -193,6 +193,7 @@ impl House {
         let import = Import {
             connections: Connections::new(&self.store(), EmbeddedDynamoDb::tables().connections),
             tokens: Tokens::new(Arc::new(Sealer::new(&secret.keys)?), Arc::clone(&entropy)),
+            sharing: AccountSharing::Refused,
             clock: Arc::new(MachineClock),
             entropy,
         };

@@ -1,6 +1,8 @@
 //! `bench`: measures the path of an order, the start of every function and what they weigh, in one run (docs/performance.md).
 
 mod aws;
+mod callgrind;
+mod guard;
 mod house;
 mod measures;
 mod orders;
@@ -13,7 +15,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use measures::Settings;
 use report::Report;
 
@@ -26,6 +28,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
 struct Arguments {
+    #[command(subcommand)]
+    instead: Option<Instead>,
     /// Where the binaries are.
     #[arg(long, default_value = "target/lambda")]
     binaries: PathBuf,
@@ -41,6 +45,27 @@ struct Arguments {
     /// Print the report as JSON on standard output.
     #[arg(long)]
     json: bool,
+}
+
+/// What is done instead of measuring.
+#[derive(Debug, Subcommand)]
+enum Instead {
+    /// Hold counts (calls, bytes, instructions) against the figures that are kept in local/bench/kept.json.
+    Guard {
+        /// Where order-submit is.
+        #[arg(long, default_value = "target/release")]
+        binaries: PathBuf,
+        /// Keep what is counted now.
+        #[arg(long)]
+        write: bool,
+    },
+    /// Do pure work a number of times: for callgrind, which counts it.
+    #[command(hide = true)]
+    Pure {
+        #[arg(value_enum)]
+        work: callgrind::Pure,
+        times: u32,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,6 +93,11 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let root = workspace_root()?;
     std::fs::create_dir_all(root.join("target/bench"))?;
+    match &arguments.instead {
+        Some(Instead::Guard { binaries, write }) => return guard::run(&root, &root.join(binaries), *write).await,
+        Some(Instead::Pure { work, times }) => return work.work(*times),
+        None => {}
+    }
     let settings = Settings {
         binaries: root.join(&arguments.binaries),
         root,

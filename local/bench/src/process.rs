@@ -13,11 +13,13 @@ use jiff::SignedDuration;
 use kill_harness::{Answered, Invocation, Runtime};
 use paper_broker::MachineClock;
 use serde_json::Value;
+use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::Failure;
+use crate::callgrind::CALLGRIND;
 use crate::house::serve;
 
 /// How long a function may take to ask for work, and to do it.
@@ -56,14 +58,33 @@ impl Drop for FunctionProcess {
 impl FunctionProcess {
     /// Starts the binary, and waits until it asks for its first event. Its log goes to `log`.
     pub(crate) async fn start(binary: &Path, environment: &[(String, String)], log: &Path) -> Result<Self, Failure> {
+        Self::start_command(Command::new(binary), binary, environment, log).await
+    }
+
+    /// The same under callgrind, which says at the end what it counted.
+    pub(crate) async fn start_counted(
+        binary: &Path,
+        environment: &[(String, String)],
+        log: &Path,
+    ) -> Result<Self, Failure> {
+        let mut command = Command::new(CALLGRIND[0]);
+        command.args(&CALLGRIND[1..]).arg(binary);
+        Self::start_command(command, binary, environment, log).await
+    }
+
+    async fn start_command(
+        mut command: Command,
+        binary: &Path,
+        environment: &[(String, String)],
+        log: &Path,
+    ) -> Result<Self, Failure> {
         let name = binary.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let lambda = Arc::new(Lambda { runtime: Runtime::new(), asked: Notify::new() });
         let (address, serving) = serve(Router::new().fallback(answer).with_state(Arc::clone(&lambda))).await?;
-        let log = File::options().create(true).append(true).open(log)?;
-        let mut command = Command::new(binary);
+        let output = File::options().create(true).append(true).open(log)?;
         command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
         command.envs(lambda_environment(&name, &address)).stdin(Stdio::null());
-        command.stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        command.stdout(output).stderr(Stdio::piped()).kill_on_drop(true);
         let began = Instant::now();
         let child = command.spawn().map_err(|error| format!("{} cannot be started: {error}", binary.display()))?;
         let in_time = tokio::time::timeout(PATIENCE, lambda.asked.notified()).await;
@@ -87,6 +108,17 @@ impl FunctionProcess {
             Ok(Ok(Answered::Error(error))) => Err(format!("{} failed: {error}", self.name).into()),
             _ => Err(format!("{} does not answer", self.name).into()),
         }
+    }
+
+    /// Asks it to end; what it said on standard error.
+    pub(crate) async fn end(mut self) -> Result<String, Failure> {
+        let process_id = self.process_id()?.to_string();
+        Command::new("kill").args(["-TERM", &process_id]).status().await?;
+        let mut said = String::new();
+        let mut errors = self.child.stderr.take().ok_or("standard error was not kept")?;
+        errors.read_to_string(&mut said).await?;
+        self.child.wait().await?;
+        Ok(said)
     }
 
     /// Time of all its threads so far, in user and kernel mode.

@@ -1,9 +1,9 @@
 //! What is measured, and the bars of each.
 
 pub(crate) mod growth;
+pub(crate) mod pace;
 pub(crate) mod parallel;
 pub(crate) mod path;
-pub(crate) mod pace;
 pub(crate) mod size;
 pub(crate) mod startup;
 pub(crate) mod token;
@@ -39,7 +39,15 @@ impl Settings {
     }
 
     pub(crate) async fn start(&self, name: &str, house: &House) -> Result<FunctionProcess, Failure> {
-        let log = self.root.join("target/bench").join(format!("{name}.log"));
-        FunctionProcess::start(&self.binaries.join(name), &house.environment(), &log).await
+        FunctionProcess::start(&self.binaries.join(name), &house.environment(), &self.log_of(name)).await
+    }
+
+    /// Starts a function whose instructions are counted.
+    pub(crate) async fn under_callgrind(&self, name: &str, house: &House) -> Result<FunctionProcess, Failure> {
+        FunctionProcess::start_counted(&self.binaries.join(name), &house.environment(), &self.log_of(name)).await
+    }
+
+    fn log_of(&self, name: &str) -> PathBuf {
+        self.root.join("target/bench").join(format!("{name}.log"))
     }
 }

@@ -36,7 +36,9 @@ async fn directly(house: &House) -> Result<f64, Failure> {
     let (session, account_id) = house.foreign_session(0).await?;
     let user_id: UserId = "foreign".parse()?;
     let user = HouseUser { user_id: user_id.clone(), account_id: account_id.clone() };
-    let Command::Place(command) = Command::parse(&order(&user, "direct").to_string()).map_err(|faults| format!("{faults:?}"))? else {
+    let Command::Place(command) =
+        Command::parse(&order(&user, "direct").to_string()).map_err(|faults| format!("{faults:?}"))?
+    else {
         return Err("an order is no order".into());
     };
     let began = Instant::now();

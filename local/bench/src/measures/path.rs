@@ -38,12 +38,19 @@ pub(crate) async fn measure(settings: &Settings, report: &mut Report) -> Result<
     report.add(Row::at_most("CPU of order-submit per order / ibind's", of_order / of_peer, 0.2));
     report.add(Row::told("CPU of order-submit per order, ms", of_order));
     report.add(Row::told("CPU of ibind per order, ms", of_peer));
-    report.add(Row::told("orders per second through order-submit, one after the other", per_second(placed, took.as_secs_f64())));
+    report.add(Row::told(
+        "orders per second through order-submit, one after the other",
+        per_second(placed, took.as_secs_f64()),
+    ));
     report.add(Row::told("orders per second through ibind", f64::from(peer.orders) / peer.seconds));
     tell_calls(report, &aws, &broker, placed);
     let (first, last) = (memory[memory.len() / 5], memory[memory.len() - 1]);
     report.add(Row::at_most("memory of order-submit at most, MB", mega(last.most), 40.0));
-    report.add(Row::at_most("its growth over the last four fifths of the orders, MB", mega(last.now) - mega(first.now), 2.0));
+    report.add(Row::at_most(
+        "its growth over the last four fifths of the orders, MB",
+        mega(last.now) - mega(first.now),
+        2.0,
+    ));
     redeliver(&mut function, &house, report).await
 }
 
@@ -72,13 +79,21 @@ pub(crate) async fn place(
 /// Hands messages over, none of which may come back.
 pub(crate) async fn send(function: &mut FunctionProcess, user: &HouseUser, messages: &[Value]) -> Result<(), Failure> {
     let answer = function.invoke(batch(user, messages)).await?;
-    if answer == json!({"batchItemFailures": []}) { Ok(()) } else { Err(format!("messages came back: {answer}").into()) }
+    if answer == json!({"batchItemFailures": []}) {
+        Ok(())
+    } else {
+        Err(format!("messages came back: {answer}").into())
+    }
 }
 
 /// Every order must be at the broker, once.
 pub(crate) fn expect_placed(house: &House, orders: usize) -> Result<(), Failure> {
     let ledger = house.broker.ledger();
-    if ledger.len() == orders { Ok(()) } else { Err(format!("{} orders of {orders} are at the broker", ledger.len()).into()) }
+    if ledger.len() == orders {
+        Ok(())
+    } else {
+        Err(format!("{} orders of {orders} are at the broker", ledger.len()).into())
+    }
 }
 
 fn tell_calls(report: &mut Report, aws: &Counted, broker: &Counted, placed: usize) {

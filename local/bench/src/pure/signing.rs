@@ -94,8 +94,7 @@ impl TokenCase {
     /// # Errors
     /// When the key's numbers do not fit together.
     pub fn sign(&self) -> Result<String, Unusable> {
-        let parameters =
-            parameters("RSA-SHA256").with("diffie_hellman_challenge", self.group.challenge(&self.random));
+        let parameters = parameters("RSA-SHA256").with("diffie_hellman_challenge", self.group.challenge(&self.random));
         let base = BaseString::new("POST", &self.url, QuerySigning::Omit, &parameters, &[]);
         let secret = AccessTokenSecret::from_bytes(self.secret.clone());
         Ok(self.key.sign(&base.after_secret(&secret))?)
