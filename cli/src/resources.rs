@@ -172,6 +172,13 @@ pub(crate) fn variable_of(output: &str) -> String {
     variable
 }
 
+/// The operator's own: from the environment, the profiles and the other sources that AWS's tools read.
+async fn configuration() -> SdkConfig {
+    let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let defaults = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client);
+    defaults.timeout_config(platform::aws_timeouts()).load().await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,11 +193,4 @@ mod tests {
             assert_eq!(variable_of(output), variable);
         }
     }
-}
-
-/// The operator's own: from the environment, the profiles and the other sources that AWS's tools read.
-async fn configuration() -> SdkConfig {
-    let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let defaults = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client);
-    defaults.timeout_config(platform::aws_timeouts()).load().await
 }

@@ -1,5 +1,7 @@
 //! `cargo bench -p bench`: the pure code behind an order and a session.
 
+#![allow(missing_docs, unreachable_pub, reason = "the macros of criterion make a public function without words")]
+
 use bench::pure::{AnswerCase, HeaderCase, OrderCase, TokenCase, Unusable, message};
 use criterion::{Criterion, criterion_group, criterion_main};
 use domain::Command;

@@ -84,7 +84,7 @@ impl AnswerCase {
     /// When they are not fifty.
     pub fn live_orders(&self) -> Result<(), Unusable> {
         match at_once(self.session.live_orders(&self.account_id))?? {
-            LiveOrders::Orders(listing) if listing.rows.len() == LIVE_ORDERS as usize => Ok(()),
+            LiveOrders::Orders(listing) if u32::try_from(listing.rows.len()) == Ok(LIVE_ORDERS) => Ok(()),
             other => Err(format!("not fifty orders: {other:?}").into()),
         }
     }
