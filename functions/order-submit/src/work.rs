@@ -123,6 +123,7 @@ impl<'d> Work<'d> {
             Task::Done => return Ok(()),
             Task::Recorded(message, recorded) => (message, of_recorded(*recorded)),
             Task::Read(message, request) => {
+                self.write_outcome().await?;
                 let on_record = self.on_record(*request).await?;
                 (message, on_record)
             }
@@ -134,6 +135,14 @@ impl<'d> Work<'d> {
             OnRecord::Wake(wake) => Box::pin(self.wake(&wake)).await,
             OnRecord::Refused(key, reason) => intake.refuse(&message, Some(&key), reason).await.map(|_| ()),
         }
+    }
+
+    /// What is not asked of a new order may be about the one before.
+    async fn write_outcome(&mut self) -> Result<(), StoreError> {
+        if let Held::Here(lane) = &mut self.held {
+            lane.write_outcome().await?;
+        }
+        Ok(())
     }
 
     async fn on_record(&self, request: Request) -> Result<OnRecord, StoreError> {

@@ -43,17 +43,28 @@ impl Lane<'_> {
         if !in_line && self.book.pending.len() >= PENDING_MAX && order.value.status() == OrderStatus::Received {
             self.record(order, Fact::Deny(too_many_waiting())).await?;
         }
-        self.advance(order).await
+        self.take_steps(order).await
     }
 
     /// Takes an order as far as it goes now.
     pub async fn advance(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+        self.take_steps(order).await?;
+        if let Some(written) = self.write_outcome().await?.filter(|written| written.value.key == order.value.key) {
+            *order = written;
+        }
+        Ok(())
+    }
+
+    /// The outcome may be left to be written with what comes next.
+    async fn take_steps(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
         for _ in 0..STEPS_MAX {
             if matches!(self.step(order).await?, Next::Rest) {
                 break;
             }
         }
-        self.keep_in_line(&order.value);
+        if !self.keeps_outcome_of(&order.value.key.order_id) {
+            self.keep_in_line(&order.value);
+        }
         self.plan_the_next_look(&order.value);
         Ok(())
     }
@@ -79,6 +90,10 @@ impl Lane<'_> {
     }
 
     async fn step(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
+        let is_next_in_line = matches!(order.value.state(), OrderState::Received);
+        if !is_next_in_line || self.keeps_outcome_of(&order.value.key.order_id) {
+            self.write_outcome().await?;
+        }
         match order.value.state() {
             OrderState::Received | OrderState::Held { .. } => self.send(order).await,
             OrderState::Sending { intent } if intent.epoch < self.lease.epoch() => {

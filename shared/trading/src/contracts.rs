@@ -36,6 +36,7 @@ impl Lane<'_> {
         if let Some(conid) = self.desk.contracts.conid(words) {
             return Ok(Ok(conid));
         }
+        self.write_outcome().await?;
         match session.stocks(&words.symbol).await {
             Ok(stocks) => {
                 let found = the_only_one(words, &stocks);

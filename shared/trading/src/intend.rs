@@ -15,7 +15,7 @@ impl Lane<'_> {
     /// Writes an intent down, with everything that must hold for it, in one transaction. Only after it may a byte
     /// leave.
     pub(crate) async fn intend(
-        &self,
+        &mut self,
         order: &mut Versioned<Order>,
         act: Act,
         guards: IntentGuards<'_>,
@@ -34,15 +34,21 @@ impl Lane<'_> {
         self.write_intent(order, intended, guards).await
     }
 
-    /// Writes down an order with an intent in it.
+    /// Writes down an order with an intent in it, and with it the outcome of the order before.
     pub(crate) async fn write_intent(
-        &self,
+        &mut self,
         order: &mut Versioned<Order>,
         mut intended: Versioned<Order>,
         guards: IntentGuards<'_>,
     ) -> Result<Result<(), IntentRefused>, StoreError> {
         intended.value.check_again_at(self.now() + SENDING_CHECK);
-        match self.desk.intake.orders.save_intent(&mut intended, &self.lease, guards).await {
+        let saved = match Box::pin(self.save_with_outcome(&mut intended, guards)).await? {
+            Err(IntentRefused::OutcomeConflict) => {
+                self.desk.intake.orders.save_intent(&mut intended, &self.lease, guards).await
+            }
+            saved => saved,
+        };
+        match saved {
             Ok(()) => {
                 *order = intended;
                 Ok(Ok(()))
@@ -86,6 +92,7 @@ impl Lane<'_> {
                 Ok(Next::Rest)
             }
             IntentRefused::Conflict
+            | IntentRefused::OutcomeConflict
             | IntentRefused::LimitsChanged
             | IntentRefused::Contention
             | IntentRefused::Store(_) => {

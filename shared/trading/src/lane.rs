@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::{Acquired, GivenBack, LaneBook, LaneLease, Pending, StoreError, Versioned, Wake};
 
 use crate::desk::Desk;
+use crate::outcome::Outcome;
 use crate::readings::Readings;
 use crate::session::LaneSession;
 
@@ -39,6 +40,8 @@ pub struct Lane<'d> {
     pub(crate) deadline: Timestamp,
     /// In how many seconds the tracker should look, if anything is to be looked at.
     pub(crate) track_in_seconds: Option<u32>,
+    /// What the broker answered last, if it is not on record yet.
+    pub(crate) outcome: Option<Outcome>,
     caught_up: bool,
     /// Whether another had it first: what was read before that may be old.
     pub(crate) waited_for: bool,
@@ -67,6 +70,7 @@ impl Desk {
                     readings: Readings::default(),
                     deadline,
                     track_in_seconds: None,
+                    outcome: None,
                     caught_up: false,
                     waited_for,
                 };
@@ -151,6 +155,8 @@ impl Lane<'_> {
     /// Gives the lane back, and asks for the next look if one is needed and none is on its way: looks that ask for
     /// looks must stay one chain for each user, however many orders start one.
     pub async fn leave(mut self) -> Result<(), StoreError> {
+        // Where that fails its order stands in the line, and is asked about.
+        let outcome = self.write_outcome().await;
         let user_id = self.user_id().clone();
         let now = self.now();
         let on_its_way = self.book.looks.due_at.filter(|due| *due > now + CLOCKS_DIFFER_MAX);
@@ -171,7 +177,7 @@ impl Lane<'_> {
         if let Some((delay_seconds, _)) = wanted {
             self.desk.track_queue.ask(&store::TrackAsk { user_id }, delay_seconds).await?;
         }
-        Ok(())
+        outcome.map(drop)
     }
 
     /// Takes everything further that waited before this holder came, once.
@@ -181,6 +187,7 @@ impl Lane<'_> {
 
     /// Takes further what is on record of this user: one order, or all that waits.
     pub async fn wake(&mut self, wake: &Wake) -> Result<(), StoreError> {
+        self.write_outcome().await?;
         self.catch_up().await?;
         let Some(order_id) = &wake.order_id else { return Ok(()) };
         match self.desk.intake.orders.get(&self.key(order_id.clone())).await? {
@@ -208,6 +215,8 @@ impl Lane<'_> {
             .pending
             .iter()
             .take_while(|pending| pending.order_id != order.key.order_id)
+            // The outcome that is kept is written before this order's intent, or with it.
+            .filter(|pending| !self.keeps_outcome_of(&pending.order_id))
             .find(|pending| may_be_the_same(&pending.instrument, &instrument))
             .map(|pending| &pending.order_id)
     }

@@ -16,6 +16,7 @@ mod late;
 mod limits;
 mod look;
 mod modify;
+mod outcome;
 mod price_steps;
 mod questions;
 mod readings;

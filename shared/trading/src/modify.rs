@@ -109,7 +109,7 @@ impl Lane<'_> {
 
     /// The intent to put the change, or a yes to a question about it, on the wire.
     async fn intend_change(
-        &self,
+        &mut self,
         order: &mut Versioned<Order>,
         guards: IntentGuards<'_>,
     ) -> Result<Result<(), IntentRefused>, StoreError> {

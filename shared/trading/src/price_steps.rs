@@ -25,7 +25,11 @@ impl Lane<'_> {
         if request.ticket.named_prices().next().is_none() {
             return Ok(Ok(()));
         }
-        let steps = match self.desk.contracts.price_steps(conid) {
+        let known = self.desk.contracts.price_steps(conid);
+        if known.is_none() {
+            self.write_outcome().await?;
+        }
+        let steps = match known {
             Some(steps) => steps,
             None => match session.contract_rules(conid, request.ticket.side).await {
                 Ok(rules) => {

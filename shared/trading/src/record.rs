@@ -89,7 +89,7 @@ impl Lane<'_> {
 }
 
 /// One line for each change of an order: ids, never content.
-fn log_change(before: &Order, after: &Order) {
+pub(crate) fn log_change(before: &Order, after: &Order) {
     if before.sequence == after.sequence {
         return;
     }

@@ -147,7 +147,9 @@ impl Lane<'_> {
         self.session.init_done = true;
         let Some(open) = &mut self.session.open else { return Ok(Some(NoSession::Hold(no_connection()))) };
         open.connection.value.count_init(now);
-        match open_brokerage_session(&open.session, connection.choices.take_session, SESSION_WAIT).await {
+        let session = Arc::clone(&open.session);
+        self.write_outcome().await?;
+        match open_brokerage_session(&session, connection.choices.take_session, SESSION_WAIT).await {
             Ok(Opened::Established(_)) => {
                 self.note_session(SessionState::Established { since: self.now() }, None).await?;
                 Ok(None)

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::dice::Dice;
-use super::lives::{PEOPLE, merge, new_life};
+use super::lives::{Life, PEOPLE, merge, new_life};
 use super::plan::{Act, Plan};
 use super::tickets::{CONTRACTS, KINDS, Kind};
 use super::weather::Weather;
@@ -16,17 +16,23 @@ pub(crate) struct Script {
     own_hand: bool,
     by_symbol: bool,
     is_cancelled: bool,
+    is_followed: bool,
 }
 
 impl Script {
     /// Each kind of order once, a plain limit order first; and a limit order that comes over the API, names its contract
-    /// by a symbol, or is cancelled.
+    /// by a symbol, is cancelled, or is followed by another in the same batch.
     pub(crate) fn all() -> Vec<Self> {
-        let plain = Self { kind: Kind::Limit, own_hand: false, by_symbol: false, is_cancelled: false };
+        let plain =
+            Self { kind: Kind::Limit, own_hand: false, by_symbol: false, is_cancelled: false, is_followed: false };
         let others =
             KINDS.iter().filter(|(_, kind)| *kind != Kind::Limit).map(|(_, kind)| Self { kind: *kind, ..plain });
-        let variants =
-            [Self { own_hand: true, ..plain }, Self { by_symbol: true, ..plain }, Self { is_cancelled: true, ..plain }];
+        let variants = [
+            Self { own_hand: true, ..plain },
+            Self { by_symbol: true, ..plain },
+            Self { is_cancelled: true, ..plain },
+            Self { is_followed: true, ..plain },
+        ];
         std::iter::once(plain).chain(others).chain(variants).collect()
     }
 
@@ -36,6 +42,7 @@ impl Script {
             (self.own_hand, " over the api"),
             (self.by_symbol, " by symbol"),
             (self.is_cancelled, " that is cancelled"),
+            (self.is_followed, " before another"),
         ] {
             if is_so {
                 name.push_str(word);
@@ -48,30 +55,18 @@ impl Script {
 impl Plan {
     /// One order in fair weather: it is sent, filled in part after 4 s, and filled whole after 8 s; or cancelled then.
     pub(crate) fn scripted(script: Script, storm_ends_ms: i64) -> Self {
-        let contract = CONTRACTS[0];
-        let mut dice = Dice::new(7);
-        let mut life = new_life(&mut dice, PEOPLE[0], 0, &[contract]);
-        life.kind = script.kind;
-        life.own_hand = script.own_hand;
-        life.contract = Some(contract);
-        let named = if script.by_symbol { json!({"symbol": "AAPL"}) } else { json!({"conid": contract.conid}) };
-        let algorithm_id = if script.own_hand { "self" } else { ALGORITHM };
-        life.command = json!({"schema": "courier.order/1", "command": "place", "user_id": USER, "order_id": life.order_id,
-            "algorithm_id": algorithm_id, "account_id": ACCOUNT, "contract": named});
-        merge(&mut life.command, script.kind.fields(&mut Dice::new(11), &contract));
-        // A price that waits, so that the order is at work for a while.
-        if script.kind == Kind::Limit {
-            merge(
-                &mut life.command,
-                json!({"side": "buy", "quantity": "10", "limit_price": "186.00", "time_in_force": "day"}),
-            );
+        let mut lives = vec![scripted_life(script, 0)];
+        let mut acts = vec![(0, Act::Place(0))];
+        if script.is_followed {
+            lives.push(scripted_life(script, 1));
+            acts.push((0, Act::Place(1)));
         }
-        let mut acts = vec![(0, Act::Place(0)), (4_000, Act::Execute)];
+        acts.push((4_000, Act::Execute));
         acts.push((8_000, if script.is_cancelled { Act::Cancel(0) } else { Act::Fill }));
         Self {
             seed: 7,
             people: 1,
-            lives: vec![life],
+            lives,
             acts,
             weather: Weather::new(Dice::new(7)),
             storm_ends_ms,
@@ -87,4 +82,25 @@ impl Plan {
             dice: Dice::new(7),
         }
     }
+}
+
+fn scripted_life(script: Script, index: i64) -> Life {
+    let contract = CONTRACTS[0];
+    let mut life = new_life(&mut Dice::new(7), PEOPLE[0], index, &[contract]);
+    life.kind = script.kind;
+    life.own_hand = script.own_hand;
+    life.contract = Some(contract);
+    let named = if script.by_symbol { json!({"symbol": "AAPL"}) } else { json!({"conid": contract.conid}) };
+    let algorithm_id = if script.own_hand { "self" } else { ALGORITHM };
+    life.command = json!({"schema": "courier.order/1", "command": "place", "user_id": USER, "order_id": life.order_id,
+        "algorithm_id": algorithm_id, "account_id": ACCOUNT, "contract": named});
+    merge(&mut life.command, script.kind.fields(&mut Dice::new(11), &contract));
+    // A price that waits, so that the order is at work for a while.
+    if script.kind == Kind::Limit {
+        merge(
+            &mut life.command,
+            json!({"side": "buy", "quantity": "10", "limit_price": "186.00", "time_in_force": "day"}),
+        );
+    }
+    life
 }

@@ -22,6 +22,7 @@ mod limits;
 mod limits_kept;
 mod multipliers;
 mod orders;
+mod outcomes;
 mod planted_secrets;
 mod price_steps;
 mod readings;

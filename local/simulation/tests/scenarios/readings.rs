@@ -31,6 +31,7 @@ impl<'w> Worker<'w> {
         let recorded = self.world.desk().intake.record(place, None).await.unwrap();
         let Recorded::New(mut order) = recorded else { return "not new".to_owned() };
         self.lane.take_on(&mut order).await.unwrap();
+        self.lane.write_outcome().await.unwrap();
         self.world.status(order_id).await
     }
 }

@@ -121,6 +121,7 @@ impl Lane<'_> {
         conid: Conid,
         looks: u32,
     ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
+        self.write_outcome().await?;
         for look in 1..=looks {
             if !self.has_time(DIALOGUE_TIME) {
                 return Ok(Err(NoSession::Hold(out_of_time())));
