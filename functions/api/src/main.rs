@@ -10,7 +10,7 @@ use sessions::End;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start()?;
-    let keyring = parts.keyring().await?;
+    let keyring = parts.keyring()?;
     let (connections, tokens, broker) = (parts.connections()?, keyring.tokens(), parts.api()?);
     let function = Api {
         end: End {
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Error> {
     };
     let (function, keyring) = (&function, &keyring);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {
-        keyring.keep_current().await;
+        keyring.keep_current().await?;
         Ok::<_, Error>(function.handle(&event.payload).await)
     }))
     .await

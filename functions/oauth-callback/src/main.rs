@@ -10,7 +10,7 @@ use sessions::Complete;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start()?;
-    let keyring = parts.keyring().await?;
+    let keyring = parts.keyring()?;
     let own_arn = environment::optional("COURIER_ENCRYPTION_KEY_SECRET_ARN");
     let function = OauthCallback {
         consumer: parts.consumer(parts.api()?)?.with_encryption_key(own_arn),
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     };
     let (function, keyring) = (&function, &keyring);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {
-        keyring.keep_current().await;
+        keyring.keep_current().await?;
         Ok::<_, Error>(function.handle(&event.payload).await)
     }))
     .await

@@ -9,14 +9,14 @@ use platform::environment::required;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start()?;
-    let keyring = parts.keyring().await?;
+    let keyring = parts.keyring()?;
     let function = OrderSubmit {
         desk: parts.desk(keyring.tokens())?,
         dead_letter_queue_arn: required("COURIER_ORDER_DEAD_LETTER_QUEUE_ARN")?,
     };
     let (function, keyring) = (&function, &keyring);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        keyring.keep_current().await;
+        keyring.keep_current().await?;
         let deadline = platform::deadline(&event.context);
         // Boxed: the whole path of an order is in this future.
         Ok::<_, Error>(Box::pin(function.handle(event.payload, &event.context.request_id, deadline)).await)

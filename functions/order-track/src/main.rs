@@ -8,11 +8,11 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start()?;
-    let keyring = parts.keyring().await?;
+    let keyring = parts.keyring()?;
     let function = OrderTrack { desk: parts.desk(keyring.tokens())? };
     let (function, keyring) = (&function, &keyring);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        keyring.keep_current().await;
+        keyring.keep_current().await?;
         let deadline = platform::deadline(&event.context);
         function.handle(event.payload, &event.context.request_id, deadline).await
     }))

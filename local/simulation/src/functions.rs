@@ -77,26 +77,25 @@ pub(crate) struct Sealing<F> {
 impl<F> Sealing<F> {
     /// The function, at the begin of an invocation.
     pub(crate) async fn invoked(&self) -> &F {
-        self.keyring.keep_current().await;
+        self.keyring.keep_current().await.unwrap();
         &self.function
     }
 }
 
 impl Functions {
     /// Wires them all.
-    pub(crate) async fn wire(ground: &Ground) -> Self {
+    pub(crate) fn wire(ground: &Ground) -> Self {
         let door = Arc::clone(&ground.database_door);
         let client = ground.database.client_with_faults(move |call| door(call));
         Self {
             store: Store::new(client, EmbeddedDynamoDb::tables(), Arc::clone(&ground.entropy)),
             start: Worker::new(ground, "oauth-start").start(),
-            callback: Worker::new(ground, "oauth-callback").sealing(Worker::callback).await,
-            refresh: Worker::new(ground, "session-refresh").sealing(Worker::refresh).await,
-            submit: Worker::new(ground, "order-submit").sealing(Worker::submit).await,
+            callback: Worker::new(ground, "oauth-callback").sealing(Worker::callback),
+            refresh: Worker::new(ground, "session-refresh").sealing(Worker::refresh),
+            submit: Worker::new(ground, "order-submit").sealing(Worker::submit),
             track: Worker::new(ground, "order-track")
-                .sealing(|worker, tokens| OrderTrack { desk: worker.desk(tokens) })
-                .await,
-            api: Worker::new(ground, "api").sealing(Worker::api).await,
+                .sealing(|worker, tokens| OrderTrack { desk: worker.desk(tokens) }),
+            api: Worker::new(ground, "api").sealing(Worker::api),
             events: OrderEvents { client: ground.bus.client(ground.rights.of("order-events")), bus: BUS.to_owned() },
         }
     }
@@ -121,10 +120,10 @@ impl<'g> Worker<'g> {
         Self { ground, name, store, broker: broker_api(ground) }
     }
 
-    async fn sealing<F>(self, make: impl Fn(&Self, Tokens) -> F) -> Sealing<F> {
+    fn sealing<F>(self, make: impl Fn(&Self, Tokens) -> F) -> Sealing<F> {
         let client = self.ground.vault.client(self.ground.rights.of(self.name));
         let entropy = Arc::clone(&self.ground.entropy);
-        let keyring = Keyring::read(client, SEALING_KEY_SECRET.to_owned(), entropy).await.unwrap();
+        let keyring = Keyring::new(client, SEALING_KEY_SECRET.to_owned(), entropy);
         let function = make(&self, keyring.tokens());
         Sealing { function, keyring }
     }

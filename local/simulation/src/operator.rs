@@ -14,20 +14,19 @@ use crate::world::{World, consumer_secret};
 
 impl World {
     /// Wires the functions anew, with another secret of the consumer: as after a deployment.
-    pub async fn replace_consumer_secret(&mut self, change: impl FnOnce(&mut Value)) {
+    pub fn replace_consumer_secret(&mut self, change: impl FnOnce(&mut Value)) {
         let mut secret = consumer_secret();
         change(&mut secret);
         self.ground.vault.put(CONSUMER_SECRET, &secret.to_string());
-        self.functions = Functions::wire(&self.ground).await;
+        self.functions = Functions::wire(&self.ground);
     }
 
     /// Wires the functions anew, with the encryption key in a secret of its own.
-    pub async fn part_the_encryption_key(&mut self) {
+    pub fn part_the_encryption_key(&mut self) {
         self.ground.vault.put(ENCRYPTION_KEY_SECRET, include_str!("../keys/private_encryption.pem"));
         self.replace_consumer_secret(|secret| {
             secret.as_object_mut().unwrap().remove("private_encryption_pem");
-        })
-        .await;
+        });
     }
 
     /// Changes the secret of the sealing keys, while the functions run on.

@@ -94,7 +94,7 @@ impl World {
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SeededEntropy::new(seed)),
         };
-        let functions = Functions::wire(&ground).await;
+        let functions = Functions::wire(&ground);
         let world = Self { clock, network, queues, functions, effects, database, broker, ground, database_faults };
         world.register_algorithm(ALGORITHM, "AROAALGORITHM").await;
         world

@@ -15,7 +15,7 @@ use store::{Purpose, SealError, Sealer};
 /// Opens and seals the tokens of connections. Its clones share their keys.
 #[derive(Debug, Clone)]
 pub struct Tokens {
-    sealer: Arc<RwLock<Arc<Sealer>>>,
+    sealer: Arc<RwLock<Option<Arc<Sealer>>>>,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -40,19 +40,25 @@ impl Tokens {
     /// With this sealer, and randomness for its nonces.
     #[must_use]
     pub fn new(sealer: Arc<Sealer>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { sealer: Arc::new(RwLock::new(sealer)), entropy }
+        Self { sealer: Arc::new(RwLock::new(Some(sealer))), entropy }
+    }
+
+    /// With keys that come later ([`Tokens::use_sealer`]): until then nothing is opened or sealed.
+    #[must_use]
+    pub fn awaiting_keys(entropy: Arc<dyn Entropy>) -> Self {
+        Self { sealer: Arc::default(), entropy }
     }
 
     /// Opens and seals with other keys from now on.
     pub fn use_sealer(&self, sealer: Sealer) {
-        *self.sealer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sealer);
+        *self.sealer.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(sealer));
     }
 
     /// Whether the current key sealed all that the connection holds.
     #[must_use]
     pub fn are_current(&self, connection: &Connection) -> bool {
-        let sealer = self.sealer();
-        connection.tokens.iter().flat_map(sealed_in).all(|(sealed, _)| sealer.is_current(sealed))
+        let mut sealed = connection.tokens.iter().flat_map(sealed_in);
+        self.sealer().is_ok_and(|sealer| sealed.all(|(sealed, _)| sealer.is_current(sealed)))
     }
 
     /// Seals with the current key whatever another key sealed. Returns whether there was anything.
@@ -131,11 +137,11 @@ impl Tokens {
     }
 
     fn open(&self, connection: &Connection, sealed: &Sealed, purpose: Purpose) -> Result<Secret, SealError> {
-        self.sealer().open(sealed, purpose, &connection.user_id, &connection.connection_id)
+        self.sealer()?.open(sealed, purpose, &connection.user_id, &connection.connection_id)
     }
 
-    fn sealer(&self) -> Arc<Sealer> {
-        Arc::clone(&self.sealer.read().unwrap_or_else(PoisonError::into_inner))
+    fn sealer(&self) -> Result<Arc<Sealer>, SealError> {
+        self.sealer.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(SealError::NoKeys)
     }
 
     fn seal(
@@ -145,7 +151,7 @@ impl Tokens {
         user_id: &UserId,
         connection_id: &ConnectionId,
     ) -> Result<Sealed, SealError> {
-        self.sealer().seal(&Secret::new(text), purpose, user_id, connection_id, &*self.entropy)
+        self.sealer()?.seal(&Secret::new(text), purpose, user_id, connection_id, &*self.entropy)
     }
 }
 

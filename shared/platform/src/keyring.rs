@@ -11,7 +11,6 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::consumer::read_secret;
-use crate::parts::CannotStart;
 
 /// How long keys that were read are used before they are read again.
 const READ_AGAIN_AFTER: Duration = Duration::from_mins(5);
@@ -19,25 +18,28 @@ const READ_AGAIN_AFTER: Duration = Duration::from_mins(5);
 /// invocation that began before ends, and a margin.
 pub const SEALING_KEYS_KNOWN_AFTER: Duration = Duration::from_mins(7);
 
-/// The sealing keys of a function.
+/// The sealing keys of a function, read when they are first needed: a start reads nothing.
 #[derive(Debug)]
 pub struct Keyring {
     client: Client,
     arn: String,
     tokens: Tokens,
-    read_at: Mutex<Instant>,
+    read_at: Mutex<Option<Instant>>,
+}
+
+/// The sealing key was not read, and none was read before: without it no token can be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the sealing key {arn} was not read ({problem}); the template makes it, and grants this function to read it")]
+pub struct SealingKeyNotRead {
+    arn: String,
+    problem: String,
 }
 
 impl Keyring {
-    /// Reads the keys.
-    pub async fn read(client: Client, arn: String, entropy: Arc<dyn Entropy>) -> Result<Self, CannotStart> {
-        match sealer(&client, &arn).await {
-            Ok(sealer) => {
-                let tokens = Tokens::new(Arc::new(sealer), entropy);
-                Ok(Self { client, arn, tokens, read_at: Mutex::new(Instant::now()) })
-            }
-            Err(problem) => Err(CannotStart::SealingKey { arn, problem }),
-        }
+    /// The keys in this secret.
+    #[must_use]
+    pub fn new(client: Client, arn: String, entropy: Arc<dyn Entropy>) -> Self {
+        Self { client, arn, tokens: Tokens::awaiting_keys(entropy), read_at: Mutex::default() }
     }
 
     /// What seals and opens tokens with these keys.
@@ -46,19 +48,30 @@ impl Keyring {
         self.tokens.clone()
     }
 
-    /// Reads the keys again if it is time. Call it at the start of each invocation.
-    pub async fn keep_current(&self) {
+    /// Reads the keys if they were not yet, or if it is time to read them again. Call it at the start of each invocation.
+    ///
+    /// # Errors
+    /// If they were never read. Let the invocation fail: what it was called with comes again.
+    pub async fn keep_current(&self) -> Result<(), SealingKeyNotRead> {
         let mut read_at = self.read_at.lock().await;
-        if read_at.elapsed() < READ_AGAIN_AFTER {
-            return;
+        if read_at.is_some_and(|at| at.elapsed() < READ_AGAIN_AFTER) {
+            return Ok(());
         }
         match sealer(&self.client, &self.arn).await {
             Ok(sealer) => {
                 self.tokens.use_sealer(sealer);
-                *read_at = Instant::now();
+                *read_at = Some(Instant::now());
+                Ok(())
             }
             // What worked a moment ago still does while Secrets Manager is away.
-            Err(problem) => tracing::warn!(problem, "the sealing key was not read again; the last one is used"),
+            Err(problem) if read_at.is_some() => {
+                tracing::warn!(problem, "the sealing key was not read again; the last one is used");
+                Ok(())
+            }
+            Err(problem) => {
+                tracing::error!(problem, arn = self.arn, "the sealing key was not read");
+                Err(SealingKeyNotRead { arn: self.arn.clone(), problem })
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ pub use aws::timeouts as aws_timeouts;
 pub use consumer::{ConsumerError, ConsumerSource, LoadedConsumer};
 pub use deadline::deadline;
 pub use http_event::{Caller, HttpRequest, HttpResponse};
-pub use keyring::{Keyring, SEALING_KEYS_KNOWN_AFTER};
+pub use keyring::{Keyring, SEALING_KEYS_KNOWN_AFTER, SealingKeyNotRead};
 pub use parts::{CannotStart, Parts};
 pub use problem::Problem;
 pub use system::{SystemClock, SystemEntropy};

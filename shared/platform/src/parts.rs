@@ -35,16 +35,6 @@ pub enum CannotStart {
     /// A setting is missing or wrong.
     #[error(transparent)]
     Setting(#[from] BadSetting),
-    /// The sealing key was not read.
-    #[error(
-        "the sealing key {arn} was not read ({problem}); the template makes it, and grants this function to read it"
-    )]
-    SealingKey {
-        /// The secret.
-        arn: String,
-        /// What is wrong.
-        problem: String,
-    },
     /// The HTTP client could not be made.
     #[error("the HTTP client could not be made: {0}")]
     Transport(String),
@@ -143,9 +133,9 @@ impl Parts {
     }
 
     /// The keys that seal and open tokens.
-    pub async fn keyring(&self) -> Result<Keyring, CannotStart> {
+    pub fn keyring(&self) -> Result<Keyring, BadSetting> {
         let arn = required("COURIER_SEALING_KEY_SECRET_ARN")?;
-        Keyring::read(aws_sdk_secretsmanager::Client::new(&self.sdk), arn, Arc::clone(&self.entropy)).await
+        Ok(Keyring::new(aws_sdk_secretsmanager::Client::new(&self.sdk), arn, Arc::clone(&self.entropy)))
     }
 
     /// What puts orders on record.

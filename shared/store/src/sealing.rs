@@ -84,6 +84,9 @@ pub enum SealError {
         "this sealed text is damaged, or was sealed for another user, connection or purpose; do not use it, let the user connect again"
     )]
     NotOfThisRow,
+    /// No keys are at hand yet.
+    #[error("the sealing key was not read yet; the log of this function tells why")]
+    NoKeys,
     /// It is no sealed text at all.
     #[error("this is no sealed text; do not use it, let the user connect again")]
     Malformed,

@@ -220,7 +220,7 @@ async fn a_consumer_that_the_broker_does_not_take_sets_off_its_alarm() {
 async fn an_empty_secret_of_the_consumer_sets_off_the_same_alarm() {
     let log = Log::open();
     let mut world = World::start().await;
-    world.replace_consumer_secret(|secret| *secret = json!({})).await;
+    world.replace_consumer_secret(|secret| *secret = json!({}));
     assert_eq!(world.try_to_begin().await.status, 503);
     assert!(log.sets_off("ConsumerRefusedAlarm"));
 }

@@ -86,9 +86,7 @@ async fn a_return_after_ten_minutes_is_refused_with_the_reason() {
 #[tokio::test(start_paused = true)]
 async fn a_wrong_encryption_key_is_named_as_the_likely_cause_and_nothing_is_kept() {
     let mut world = World::start().await;
-    world
-        .replace_consumer_secret(|secret| secret["private_encryption_pem"] = secret["private_signature_pem"].clone())
-        .await;
+    world.replace_consumer_secret(|secret| secret["private_encryption_pem"] = secret["private_signature_pem"].clone());
     let begun = world.begin().await;
     let answered = world.come_back(&world.consent(&begun), Some(&begun.cookie)).await;
     assert_eq!(answered.status, 502);
@@ -102,7 +100,7 @@ async fn a_wrong_encryption_key_is_named_as_the_likely_cause_and_nothing_is_kept
 #[tokio::test(start_paused = true)]
 async fn a_wrong_realm_is_named_in_the_error() {
     let mut world = World::start().await;
-    world.replace_consumer_secret(|secret| secret["realm"] = json!("test_realm")).await;
+    world.replace_consumer_secret(|secret| secret["realm"] = json!("test_realm"));
     let answered = world.try_to_begin().await;
     assert_eq!((answered.status, &answered.json["code"]), (502, &json!("broker_refused")));
     let detail = answered.json["detail"].as_str().unwrap();
@@ -136,7 +134,7 @@ async fn a_clock_that_is_ten_minutes_off_is_named_in_the_error() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_secret_of_the_consumer_is_our_problem_and_said_so() {
     let mut world = World::start().await;
-    world.replace_consumer_secret(|secret| *secret = json!({})).await;
+    world.replace_consumer_secret(|secret| *secret = json!({}));
     let answered = world.try_to_begin().await;
     assert_eq!(answered.status, 503);
     assert!(answered.json["detail"].as_str().unwrap().contains("not set up"));

@@ -20,7 +20,7 @@ async fn call(world: &World, route: &str, details: Value) {
 /// Consents that succeed, are cancelled and fail; a session that is renewed, and refused for asking too much.
 async fn of_connections() -> BTreeSet<Right> {
     let mut world = World::start().await;
-    world.part_the_encryption_key().await;
+    world.part_the_encryption_key();
     let begun = world.begin().await;
     let back = "https://courier.example/oauth/callback".parse().unwrap();
     assert_eq!(world.come_back(&back, Some(&begun.cookie)).await.status, 303);
