@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::callgrind;
 use crate::house::House;
 use crate::measures::Settings;
-use crate::measures::path::{number, per, place, send, warm};
+use crate::measures::path::{number, per, place, send, send_again, warm};
 use crate::orders::late_order;
 
 /// Orders of each user, of which there are two.
@@ -56,7 +56,7 @@ async fn counts(settings: &Settings) -> Result<BTreeMap<String, f64>, Failure> {
     let late = late_order(&house.users[0], "late");
     send(&mut function, &house.users[0], &[late.clone()]).await?;
     house.aws_tally.take();
-    send(&mut function, &house.users[0], &[late]).await?;
+    send_again(&mut function, &house.users[0], &[late]).await?;
     let figures = [
         ("aws_calls_per_order", per(number(aws.sum()), orders)),
         ("aws_bytes_per_order", per(number(aws.bytes), orders)),
@@ -107,8 +107,13 @@ fn compare(file: &Path, counted: &BTreeMap<String, f64>) -> Result<(), Failure> 
 
 fn keep(file: &Path, counted: &BTreeMap<String, f64>) -> Result<(), Failure> {
     let kept = counted.iter().map(|(name, value)| {
-        // A warning to the tracker is sent by the clock, so the calls of a run differ by one or two.
-        let percent_more = if name.contains("broker") || name.contains("redelivered") { 0.0 } else { 5.0 };
+        // A warning to the tracker is sent by the clock, so the calls of a run differ by one or two; another compiler, or
+        // another machine's instructions for the same, differ by some percent.
+        let percent_more = match name.as_str() {
+            name if name.contains("instructions") => 15.0,
+            name if name.contains("broker") || name.contains("redelivered") => 0.0,
+            _ => 5.0,
+        };
         (name.clone(), Kept { value: (value * 1_000.0).ceil() / 1_000.0, percent_more })
     });
     let kept: Value = serde_json::to_value(kept.collect::<BTreeMap<_, _>>())?;

@@ -35,6 +35,14 @@ pub(crate) fn batch(user: &HouseUser, messages: &[Value]) -> Value {
     json!({ "Records": records })
 }
 
+/// The same event, handed over once more.
+pub(crate) fn redelivered(mut batch: Value) -> Value {
+    for record in batch["Records"].as_array_mut().into_iter().flatten() {
+        record["attributes"]["ApproximateReceiveCount"] = json!("2");
+    }
+    batch
+}
+
 fn record(user: &HouseUser, message: &Value) -> Value {
     let id = message["order_id"].as_str().unwrap_or_default();
     let sent_at = MachineClock.now().as_millisecond().to_string();

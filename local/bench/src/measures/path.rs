@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Settings;
 use crate::Failure;
 use crate::house::{House, HouseUser};
-use crate::orders::{batch, late_order, order};
+use crate::orders::{batch, late_order, order, redelivered};
 use crate::peer;
 use crate::process::FunctionProcess;
 use crate::report::{Report, Row};
@@ -78,7 +78,20 @@ pub(crate) async fn place(
 
 /// Hands messages over, none of which may come back.
 pub(crate) async fn send(function: &mut FunctionProcess, user: &HouseUser, messages: &[Value]) -> Result<(), Failure> {
-    let answer = function.invoke(batch(user, messages)).await?;
+    hand_over(function, batch(user, messages)).await
+}
+
+/// Hands an event over a second time.
+pub(crate) async fn send_again(
+    function: &mut FunctionProcess,
+    user: &HouseUser,
+    messages: &[Value],
+) -> Result<(), Failure> {
+    hand_over(function, redelivered(batch(user, messages))).await
+}
+
+async fn hand_over(function: &mut FunctionProcess, event: Value) -> Result<(), Failure> {
+    let answer = function.invoke(event).await?;
     if answer == json!({"batchItemFailures": []}) {
         Ok(())
     } else {
@@ -112,7 +125,7 @@ async fn redeliver(function: &mut FunctionProcess, house: &House, report: &mut R
     let late = late_order(user, "late");
     send(function, user, &[late.clone()]).await?;
     house.aws_tally.take();
-    send(function, user, &[late]).await?;
+    send_again(function, user, &[late]).await?;
     report.add(Row::at_most("AWS calls for a redelivered, final order", number(house.aws_tally.take().sum()), 1.0));
     Ok(())
 }
