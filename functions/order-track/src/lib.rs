@@ -66,7 +66,7 @@ impl OrderTrack {
                 return true;
             }
         };
-        match self.track(&ask, holder, deadline).await {
+        match Box::pin(self.track(&ask, holder, deadline)).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, source = std::error::Error::source(&error), user_id = %ask.user_id, "a user's orders were not looked at");

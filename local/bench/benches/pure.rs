@@ -23,14 +23,14 @@ fn domain(criterion: &mut Criterion) {
     let (text, order) = (message(), usable(OrderCase::new()));
     criterion.bench_function("domain: a message is parsed", |bencher| bencher.iter(|| Command::parse(&text)));
     criterion.bench_function("domain: an order goes through the state table", |bencher| {
-        bencher.iter(|| usable(order.live()))
+        bencher.iter(|| usable(order.live()));
     });
 }
 
 fn answers(criterion: &mut Criterion) {
     let case = usable(AnswerCase::new());
     criterion.bench_function("broker: an order is sent and its answer read", |bencher| {
-        bencher.iter(|| usable(case.place()))
+        bencher.iter(|| usable(case.place()));
     });
     criterion.bench_function("broker: 50 live orders are read", |bencher| bencher.iter(|| usable(case.live_orders())));
 }

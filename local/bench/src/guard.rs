@@ -54,7 +54,7 @@ async fn counts(settings: &Settings) -> Result<BTreeMap<String, f64>, Failure> {
     }
     let (aws, broker, orders) = (house.aws_tally.take(), house.broker_tally.take(), USERS * ORDERS);
     let late = late_order(&house.users[0], "late");
-    send(&mut function, &house.users[0], &[late.clone()]).await?;
+    send(&mut function, &house.users[0], std::slice::from_ref(&late)).await?;
     house.aws_tally.take();
     send_again(&mut function, &house.users[0], &[late]).await?;
     let figures = [

@@ -24,8 +24,7 @@ pub(crate) struct PeerCost {
 /// Has the peer log in so many users, and place so many orders for each; what the orders cost, the logins left out.
 pub(crate) async fn place(root: &Path, house: &House, users: usize, orders: usize) -> Result<PeerCost, Failure> {
     let python = install(root).await?;
-    let prime = DiffieHellmanParameters::from_pem(DH_PARAMETERS)?.prime();
-    let prime: String = prime.iter().map(|byte| format!("{byte:02x}")).collect();
+    let prime = hex::encode(DiffieHellmanParameters::from_pem(DH_PARAMETERS)?.prime());
     let keys = root.join("local/simulation/keys");
     let users = (0..users).map(|number| {
         let (grant, account_id) = house.foreigner(number)?;

@@ -38,6 +38,10 @@ pub enum Doubt {
     QuestionGone,
     /// The broker said that it has this client order id already: it has the order, though it does not show it.
     AlreadyRegistered,
+    /// The broker refused one of several copies, so it registered none; but an earlier one whose answer was not read may still
+    /// be on its way, as from a machine that stood still, and may be taken when it arrives. The refusal is not the end
+    /// until nothing came for long.
+    RefusedAgain,
 }
 
 /// What the looks were made under.
@@ -68,7 +72,7 @@ impl Order {
     /// What the rules say of this order, which a look has just not shown. An order that is not unknown is looked for.
     #[must_use]
     pub fn settlement(&self, circumstances: Circumstances, now: Timestamp) -> Settlement {
-        let OrderState::Unknown { intent, doubt, complete_negatives, .. } = self.state() else {
+        let OrderState::Unknown { intent, doubt, reason, complete_negatives } = self.state() else {
             return Settlement::KeepLooking;
         };
         let looked_for = now.duration_since(intent.at);
@@ -85,7 +89,10 @@ impl Order {
             return Settlement::SendAgain;
         }
         if looked_for >= NOT_PLACED_AFTER {
-            return Settlement::NotPlaced(not_placed(intent, *complete_negatives));
+            return Settlement::NotPlaced(match doubt {
+                Doubt::RefusedAgain => refused_again(reason, *complete_negatives),
+                _ => not_placed(intent, *complete_negatives),
+            });
         }
         Settlement::KeepLooking
     }
@@ -94,7 +101,8 @@ impl Order {
         let asked = doubt == Doubt::QuestionGone;
         let sends_max = if asked { SENDS_AFTER_QUESTIONS_MAX } else { SENDS_MAX };
         let market = self.request.as_ref().is_none_or(|request| request.ticket.order_type == OrderType::Market);
-        self.sends < sends_max
+        doubt != Doubt::RefusedAgain
+            && self.sends < sends_max
             && now < self.good_until
             && self.cancel_asked_at.is_none()
             && (!market || asked || circumstances.market_orders_again)
@@ -104,13 +112,25 @@ impl Order {
 fn not_settled(doubt: Doubt) -> Reason {
     let known = match doubt {
         Doubt::AlreadyRegistered => "the broker said that it has it, and has not shown it",
-        Doubt::Unread | Doubt::QuestionGone => "the broker has not shown it, and not proved that it never had it",
+        Doubt::Unread | Doubt::QuestionGone | Doubt::RefusedAgain => {
+            "the broker has not shown it, and not proved that it never had it"
+        }
     };
     let hours = LOOKED_FOR_MAX.as_hours();
     Reason::new(
         "not_settled",
         format!(
             "The order was sent, its outcome was not read, and for {hours} hours {known}. Look at the account at the broker, then decide (`courier orders review`)."
+        ),
+    )
+}
+
+fn refused_again(refusal: &Reason, complete_negatives: u32) -> Reason {
+    let message = &refusal.message;
+    Reason::new(
+        &refusal.code,
+        format!(
+            "{message} It had been sent before; {complete_negatives} complete looks at the broker's orders and trades since showed nothing of that copy either: it never arrived."
         ),
     )
 }

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
 
 use domain::{
-    Act, Circumstances, Command, Doubt, Fact, Intent, LOOKED_FOR_MAX, NEGATIVES_NEEDED, NOT_PLACED_AFTER, Order,
-    OrderStatus, Reason, SENDS_AFTER_QUESTIONS_MAX, Settlement,
+    Act, BrokerOrderId, BrokerStatus, Circumstances, Command, Doubt, Fact, Intent, LOOKED_FOR_MAX, NEGATIVES_NEEDED,
+    NOT_PLACED_AFTER, Order, OrderStatus, Reason, SENDS_AFTER_QUESTIONS_MAX, Settlement, Sight,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -150,4 +150,28 @@ fn a_person_decides_what_needs_review() {
     assert!(order.clone().apply(Fact::Refused(Reason::new("test", "No.")), after(61)).is_err());
     order.apply(Fact::NeverReached(Reason::new("reviewed", "It is not at the broker.")), after(61)).unwrap();
     assert_eq!(order.status(), OrderStatus::NotPlaced);
+}
+
+#[test]
+fn a_refusal_of_a_second_copy_is_the_end_only_once_the_first_cannot_come_any_more() {
+    let mut order = lost(limit(), Doubt::Unread, NEGATIVES_NEEDED);
+    send(&mut order, Act::PlaceAgain, after(40));
+    order.apply(Fact::Refused(Reason::new("question_declined", "No.")), after(41)).unwrap();
+    assert_eq!(order.status(), OrderStatus::Unknown);
+    for _ in 0..NEGATIVES_NEEDED {
+        order.apply(Fact::NotFound, after(80)).unwrap();
+    }
+    let edge = after(40) + NOT_PLACED_AFTER;
+    assert_eq!(order.settlement(EASY, edge - SignedDuration::from_secs(1)), Settlement::KeepLooking);
+    let Settlement::NotPlaced(reason) = order.settlement(EASY, edge) else { panic!("not proved") };
+    assert_eq!(reason.code, "question_declined");
+    // The copy that stood still arrives after all, and the broker takes it.
+    let sight = Sight {
+        broker_order_ids: vec![BrokerOrderId::new(7).unwrap()],
+        status: BrokerStatus::Submitted,
+        filled_quantity: None,
+        average_price: None,
+    };
+    order.apply(Fact::Seen(sight), after(120)).unwrap();
+    assert_eq!(order.status(), OrderStatus::Working);
 }

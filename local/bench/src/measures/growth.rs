@@ -46,7 +46,7 @@ async fn with(settings: &Settings, rows: usize, report: &mut Report) -> Result<C
     for user in &house.users {
         place(&mut function, user, settings.orders_of_user(), Settings::BATCH).await?;
     }
-    let cpu = per((function.cpu()? - used).as_secs_f64() * 1_000.0, orders);
+    let cpu = per(function.cpu()?.saturating_sub(used).as_secs_f64() * 1_000.0, orders);
     let aws = house.aws_tally.take();
     let cost = Cost { calls: per(number(aws.sum()), orders), bytes: per(number(aws.bytes), orders), cpu };
     report.add(Row::told(&format!("over {rows} rows: AWS calls per order"), cost.calls));

@@ -28,7 +28,7 @@ pub(crate) async fn measure(settings: &Settings, report: &mut Report) -> Result<
         place(&mut function, user, settings.orders_of_user(), Settings::BATCH).await?;
         memory.push(function.memory()?);
     }
-    let (cpu, took) = (function.cpu()? - used, began.elapsed());
+    let (cpu, took) = (function.cpu()?.saturating_sub(used), began.elapsed());
     let (aws, broker) = (house.aws_tally.take(), house.broker_tally.take());
     expect_placed(&house, placed + house.users.len())?;
 
@@ -123,7 +123,7 @@ fn tell_calls(report: &mut Report, aws: &Counted, broker: &Counted, placed: usiz
 async fn redeliver(function: &mut FunctionProcess, house: &House, report: &mut Report) -> Result<(), Failure> {
     let user = &house.users[0];
     let late = late_order(user, "late");
-    send(function, user, &[late.clone()]).await?;
+    send(function, user, std::slice::from_ref(&late)).await?;
     house.aws_tally.take();
     send_again(function, user, &[late]).await?;
     report.add(Row::at_most("AWS calls for a redelivered, final order", number(house.aws_tally.take().sum()), 1.0));

@@ -88,7 +88,7 @@ pub(crate) fn in_its_own_time<T>(work: impl Future<Output = T>) -> T {
 
 /// What came of a world, and what it is judged by.
 pub(crate) async fn live_through(plan: Plan, director: Option<Box<dyn Director>>, keep: Keep) -> (Outcome, Evidence) {
-    let world = Rc::new(World::from_seed(plan.seed).await);
+    let world = Rc::new(Box::pin(World::from_seed(plan.seed)).await);
     let chronicle = world.effects.chronicle.clone();
     if keep == Keep::Trace {
         chronicle.keep_trace();

@@ -13,42 +13,41 @@ use crate::world::{ACCOUNT, ALGORITHM, USER};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Script {
     kind: Kind,
-    own_hand: bool,
-    by_symbol: bool,
-    is_cancelled: bool,
-    is_followed: bool,
+    variant: Variant,
+}
+
+/// What is particular about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Variant {
+    Plain,
+    OverTheApi,
+    BySymbol,
+    Cancelled,
+    /// Another like it comes in the same batch.
+    Followed,
 }
 
 impl Script {
     /// Each kind of order once, a plain limit order first; and a limit order that comes over the API, names its contract
     /// by a symbol, is cancelled, or is followed by another in the same batch.
     pub(crate) fn all() -> Vec<Self> {
-        let plain =
-            Self { kind: Kind::Limit, own_hand: false, by_symbol: false, is_cancelled: false, is_followed: false };
+        let plain = Self { kind: Kind::Limit, variant: Variant::Plain };
         let others =
             KINDS.iter().filter(|(_, kind)| *kind != Kind::Limit).map(|(_, kind)| Self { kind: *kind, ..plain });
-        let variants = [
-            Self { own_hand: true, ..plain },
-            Self { by_symbol: true, ..plain },
-            Self { is_cancelled: true, ..plain },
-            Self { is_followed: true, ..plain },
-        ];
+        let variants = [Variant::OverTheApi, Variant::BySymbol, Variant::Cancelled, Variant::Followed]
+            .map(|variant| Self { variant, ..plain });
         std::iter::once(plain).chain(others).chain(variants).collect()
     }
 
     pub(crate) fn name(self) -> String {
-        let mut name = self.kind.name().to_owned();
-        for (is_so, word) in [
-            (self.own_hand, " over the api"),
-            (self.by_symbol, " by symbol"),
-            (self.is_cancelled, " that is cancelled"),
-            (self.is_followed, " before another"),
-        ] {
-            if is_so {
-                name.push_str(word);
-            }
-        }
-        name
+        let particular = match self.variant {
+            Variant::Plain => "",
+            Variant::OverTheApi => " over the api",
+            Variant::BySymbol => " by symbol",
+            Variant::Cancelled => " that is cancelled",
+            Variant::Followed => " before another",
+        };
+        format!("{}{particular}", self.kind.name())
     }
 }
 
@@ -57,12 +56,12 @@ impl Plan {
     pub(crate) fn scripted(script: Script, storm_ends_ms: i64) -> Self {
         let mut lives = vec![scripted_life(script, 0)];
         let mut acts = vec![(0, Act::Place(0))];
-        if script.is_followed {
+        if script.variant == Variant::Followed {
             lives.push(scripted_life(script, 1));
             acts.push((0, Act::Place(1)));
         }
         acts.push((4_000, Act::Execute));
-        acts.push((8_000, if script.is_cancelled { Act::Cancel(0) } else { Act::Fill }));
+        acts.push((8_000, if script.variant == Variant::Cancelled { Act::Cancel(0) } else { Act::Fill }));
         Self {
             seed: 7,
             people: 1,
@@ -88,10 +87,11 @@ fn scripted_life(script: Script, index: i64) -> Life {
     let contract = CONTRACTS[0];
     let mut life = new_life(&mut Dice::new(7), PEOPLE[0], index, &[contract]);
     life.kind = script.kind;
-    life.own_hand = script.own_hand;
+    life.own_hand = script.variant == Variant::OverTheApi;
     life.contract = Some(contract);
-    let named = if script.by_symbol { json!({"symbol": "AAPL"}) } else { json!({"conid": contract.conid}) };
-    let algorithm_id = if script.own_hand { "self" } else { ALGORITHM };
+    let by_symbol = script.variant == Variant::BySymbol;
+    let named = if by_symbol { json!({"symbol": "AAPL"}) } else { json!({"conid": contract.conid}) };
+    let algorithm_id = if life.own_hand { "self" } else { ALGORITHM };
     life.command = json!({"schema": "courier.order/1", "command": "place", "user_id": USER, "order_id": life.order_id,
         "algorithm_id": algorithm_id, "account_id": ACCOUNT, "contract": named});
     merge(&mut life.command, script.kind.fields(&mut Dice::new(11), &contract));

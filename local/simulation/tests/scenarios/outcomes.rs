@@ -26,10 +26,10 @@ async fn lane(world: &World) -> Lane<'_> {
 /// A new order, on record.
 async fn on_record(world: &World, order_id: &str) -> Versioned<Order> {
     let command = world.place_command(order_id, &resting()).to_string();
-    let Ok(Command::Place(place)) = Command::parse(&command) else { panic!("no order") };
+    let Ok(Command::Place(place)) = Command::parse(&command) else { unreachable!("no order") };
     match world.desk().intake.record(place, None).await.unwrap() {
         Recorded::New(order) => order,
-        other => panic!("{other:?}"),
+        other => unreachable!("{other:?}"),
     }
 }
 
