@@ -81,12 +81,12 @@ fn only_what_is_put_together_stands_on_the_platform() {
     }
 }
 
-/// `None`: the simulation and the kill harness put everything together, and nobody may use them.
+/// `None`: the simulation, the kill harness and the bench put everything together.
 fn allowed(name: &str) -> Option<&'static [&'static str]> {
     match MAY_USE.iter().find(|(ruled, _)| *ruled == name) {
         Some((_, allowed)) => Some(allowed),
         None if name == "courier" => Some(&COMMAND_MAY_USE),
-        None if ["simulation", "kill-harness"].contains(&name) => None,
+        None if ["simulation", "kill-harness", "bench"].contains(&name) => None,
         None => Some(&FUNCTION_MAY_USE),
     }
 }

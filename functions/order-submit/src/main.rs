@@ -6,6 +6,10 @@ use order_submit::OrderSubmit;
 use platform::Parts;
 use platform::environment::required;
 
+/// A quarter of an order's instructions went into the system's allocator (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start()?;

@@ -5,6 +5,10 @@ use order_track::OrderTrack;
 use platform::Parts;
 use serde_json::Value;
 
+/// A quarter of an order's instructions went into the system's allocator (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let parts = Parts::start()?;
