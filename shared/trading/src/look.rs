@@ -208,3 +208,6 @@ fn fills_of(order: &Order, trades: &[Trade]) -> Option<Fills> {
     let average_price = value.checked_div(quantity)?.round_dp(AVERAGE_DIGITS).normalize();
     Some(Fills { quantity, average_price, order_id: executions.iter().find_map(|trade| trade.order_id) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+use domain::{BrokerStatus, Command};
+
+use super::*;
+
+/// A purchase of 10 for the account `DU1`.
+fn order() -> Order {
+    let text = r#"{"schema":"courier.order/1","command":"place","user_id":"u-7","order_id":"o1","algorithm_id":"mr",
+        "account_id":"DU1","contract":{"conid":265598},"side":"buy","quantity":"10","type":"limit","limit_price":"187.00",
+        "time_in_force":"day"}"#;
+    let Ok(Command::Place(place)) = Command::parse(text) else { unreachable!("no order") };
+    Order::receive(place, "2026-11-24T15:00:00Z".parse().unwrap())
+}
+
+fn trade(execution_id: &str, account_id: &str, side: Side, quantity: i64) -> Trade {
+    Trade {
+        execution_id: execution_id.to_owned(),
+        order_id: None,
+        client_order_id: Some(order().client_order_id.to_string()),
+        account_id: Some(account_id.parse().unwrap()),
+        conid: None,
+        side: Some(side),
+        quantity: quantity.into(),
+        price: Decimal::new(18_700, 2),
+        commission: None,
+        at: None,
+    }
+}
+
+fn row(account_id: &str, side: Side) -> LiveOrder {
+    LiveOrder {
+        order_id: BrokerOrderId::new(7).unwrap(),
+        parent_order_id: None,
+        client_order_id: Some(order().client_order_id.to_string()),
+        account_id: Some(account_id.parse().unwrap()),
+        conid: None,
+        side: Some(side),
+        order_type: None,
+        status: BrokerStatus::Submitted,
+        total_quantity: None,
+        filled_quantity: None,
+        remaining_quantity: None,
+        average_price: None,
+        price: None,
+        last_execution_at: None,
+    }
+}
+
+#[test]
+fn an_execution_that_is_shown_twice_counts_once() {
+    let twice = [trade("e1", "DU1", Side::Buy, 4), trade("e2", "DU1", Side::Buy, 3), trade("e1", "DU1", Side::Buy, 4)];
+    assert_eq!(fills_of(&order(), &twice).unwrap().quantity, Decimal::from(7));
+}
+
+#[test]
+fn what_carries_our_name_and_is_another_accounts_or_the_other_side_is_not_believed() {
+    let listing = |row: LiveOrder| Listing { rows: vec![row], complete: true };
+    assert!(row_of(&order(), &listing(row("DU1", Side::Buy))).is_some());
+    for (account_id, side) in [("DU2", Side::Buy), ("DU1", Side::Sell)] {
+        assert!(row_of(&order(), &listing(row(account_id, side))).is_none());
+        assert!(fills_of(&order(), &[trade("e1", account_id, side, 4)]).is_none());
+    }
+}
