@@ -15,7 +15,6 @@ use crate::sight::{BrokerStatus, Sight};
 use crate::state::{Fact, OrderState};
 use crate::status::OrderStatus;
 use crate::ticket::{OrderType, Size};
-use crate::unknown::Doubt;
 
 /// How long a market order may be sent after it was first recorded, where its sender did not say (contract).
 pub const MARKET_GOOD_FOR: SignedDuration = SignedDuration::from_mins(2);
@@ -220,10 +219,7 @@ impl Order {
 
     /// Takes in a fact: the only place that changes an order's state.
     pub fn apply(&mut self, fact: Fact, now: Timestamp) -> Result<(), OutOfPlace> {
-        let fact = match fact {
-            Fact::Refused(reason) if self.sends > 1 => Fact::Unread(Doubt::RefusedAgain, reason),
-            fact => fact,
-        };
+        let fact = self.weighed(fact);
         let Some(next) = self.state.after(fact.clone()) else {
             return Err(OutOfPlace { status: self.status(), fact: format!("{fact:?}") });
         };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::intent::{Intent, Reason};
 use crate::order::Order;
-use crate::state::OrderState;
+use crate::state::{Fact, OrderState};
 use crate::ticket::OrderType;
 
 /// Complete looks without the order that are needed before anything is concluded from its absence.
@@ -95,6 +95,14 @@ impl Order {
             });
         }
         Settlement::KeepLooking
+    }
+
+    /// What a fact comes to for this order: a refusal of one of several copies is not the end ([`Doubt::RefusedAgain`]).
+    pub(crate) fn weighed(&self, fact: Fact) -> Fact {
+        match fact {
+            Fact::Refused(reason) if self.sends > 1 => Fact::Unread(Doubt::RefusedAgain, reason),
+            fact => fact,
+        }
     }
 
     fn may_be_sent_again(&self, doubt: Doubt, circumstances: Circumstances, now: Timestamp) -> bool {

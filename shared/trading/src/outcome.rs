@@ -1,6 +1,6 @@
 //! Outcome: that the broker took an order is written down with the intent of the next, if one follows at once.
 //!
-//! One transaction for both halves the writes of a batch. Nothing else is done before it is written: until then its order is on
+//! One transaction for both halves the writes of a batch. The broker is asked nothing before it is written: until then its order is on
 //! record as being sent, so whoever comes after a crash asks the broker, as after any lost answer.
 
 use domain::{Fact, Order, OrderId};
