@@ -11,6 +11,7 @@ use crate::state::Desk;
 /// `GET /iserver/accounts`: empty until the session is established.
 pub(crate) fn brokerage_accounts(desk: &mut Desk<'_>, caller: &Caller) -> Answer {
     let (now, all) = (desk.now, desk.accounts(caller));
+    let allow_customer_time = desk.state.options.allow_customer_time;
     let is_paper = is_paper(desk, caller);
     let Some(session) = desk.session(caller) else {
         return Answer::error(400, "Bad Request: no bridge");
@@ -21,8 +22,8 @@ pub(crate) fn brokerage_accounts(desk: &mut Desk<'_>, caller: &Caller) -> Answer
         .iter()
         .map(|account| {
             let properties = json!({
-                "hasChildAccounts": false, "supportsCashQty": true, "supportsFractions": false, "allowCustomerTime": false,
-                "liteUnderPro": false, "noFXConv": false, "isProp": false,
+                "hasChildAccounts": false, "supportsCashQty": true, "supportsFractions": false,
+                "allowCustomerTime": allow_customer_time, "liteUnderPro": false, "noFXConv": false, "isProp": false,
             });
             (account.clone(), properties)
         })

@@ -35,6 +35,8 @@ pub struct Options {
     pub list_earlier_sessions: bool,
     /// From an order's registration until live orders list it, in milliseconds. Default: 0.
     pub live_orders_delay_ms: i64,
+    /// Whether orders must say when they were entered (`allowCustomerTime`); off: they must not. Default: off.
+    pub allow_customer_time: bool,
     /// Whether some amounts of an order's row are texts, as the real broker mixes them. Default: on.
     pub numbers_as_text: bool,
     /// Commission per execution. Default: 1.
@@ -57,6 +59,7 @@ impl Default for Options {
             matching: true,
             list_earlier_sessions: true,
             live_orders_delay_ms: 0,
+            allow_customer_time: false,
             numbers_as_text: true,
             commission: Decimal::ONE,
         }

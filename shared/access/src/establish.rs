@@ -1,8 +1,10 @@
 //! Opening the brokerage session: init, wait, accounts (IBKR Web API, recommended order of calls).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use broker::{Accounts, CallError, Establishment, PAUSE_AFTER_INIT, Session};
+use domain::AccountId;
 use serde::Deserialize;
 
 const SUPPRESSED: &str = include_str!("../suppressed-questions.json");
@@ -46,6 +48,13 @@ pub async fn open_brokerage_session(session: &Session, compete: bool, within: Du
     let accounts = session.accounts().await?;
     suppress_questions(session).await;
     Ok(Opened::Established(accounts))
+}
+
+/// The accounts whose orders must say when they were entered.
+#[must_use]
+pub fn customer_time_accounts(accounts: &Accounts) -> BTreeSet<AccountId> {
+    let must_tell = accounts.accounts.iter().filter(|account| account.allow_customer_time == Some(true));
+    must_tell.map(|account| account.account_id.clone()).collect()
 }
 
 /// The ids of the questions that are switched off for each session. An order whose question is not asked cannot lose it.

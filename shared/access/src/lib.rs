@@ -7,5 +7,5 @@ mod establish;
 mod tokens;
 
 pub use calendar::{Calendar, CalendarUnreadable, Quiet};
-pub use establish::{Opened, open_brokerage_session, suppressed_questions};
+pub use establish::{Opened, customer_time_accounts, open_brokerage_session, suppressed_questions};
 pub use tokens::{Tokens, TokensUnusable};

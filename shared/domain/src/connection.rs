@@ -1,5 +1,7 @@
 //! A connection: one user's word to the broker that this platform may act for them, and the session it gives.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,10 @@ pub struct Connection {
     pub environment: Option<Environment>,
     /// The accounts that it reaches.
     pub accounts: Vec<AccountId>,
+    /// Those of them whose orders must say when they were entered, and whose orders are refused if they do not (IBKR Web
+    /// API, accounts: `allowCustomerTime`). Orders of all others are refused if they do.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub customer_time_accounts: BTreeSet<AccountId>,
     /// By which rule its user claimed the accounts; `None`: they did not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed: Option<AccountSharing>,
@@ -93,6 +99,7 @@ impl Connection {
             status: ConnectionStatus::Pending,
             environment: None,
             accounts: Vec::new(),
+            customer_time_accounts: BTreeSet::new(),
             claimed: None,
             session: SessionState::Closed,
             last_error: None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Opened, Tokens, open_brokerage_session};
+use access::{Opened, Tokens, customer_time_accounts, open_brokerage_session};
 use broker::{
     AccessTokenAnswer, Accounts, CallError, Consumer, EncryptionKey, OAuthError, RequestToken, Session, SigningError,
     Verifier,
@@ -262,6 +262,7 @@ fn take_accounts(connection: &mut Connection, accounts: Accounts) {
     if let Some(is_paper) = accounts.is_paper {
         connection.environment = Some(environment(is_paper));
     }
+    connection.customer_time_accounts = customer_time_accounts(&accounts);
     connection.reach(accounts.accounts.into_iter().map(|account| account.account_id).collect());
 }
 

@@ -51,7 +51,8 @@ impl Lane<'_> {
             client_order_id: &client_order_id,
             conid,
             ticket: &request.ticket,
-            manual_order_time: None,
+            // The same on every try: it is the order's, not the send's.
+            manual_order_time: self.customer_time(&request.account_id, order.value.created_at),
         };
         let mut answer = session.place(&ticket).await;
         for round in 1..=ANSWER_ROUNDS_MAX {

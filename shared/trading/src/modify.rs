@@ -5,6 +5,7 @@
 
 use broker::{Answer, CallError, OrderRequest, Question, Session};
 use domain::{Change, ChangeTaken, Conid, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason};
+use jiff::Timestamp;
 use store::{IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::advance::Next;
@@ -89,7 +90,8 @@ impl Lane<'_> {
             }
             Err(refused) => return self.refuse_change(order, &change, by_rule(&refused)).await,
         }
-        let ticket = request_of(&order.value, &wanted, conid);
+        let entered_at = self.customer_time(&wanted.account_id, change.asked_at);
+        let ticket = request_of(&order.value, &wanted, conid, entered_at);
         let mut answer = session.modify(broker_order_id, &ticket).await;
         for round in 1..=ANSWER_ROUNDS_MAX {
             match answer {
@@ -221,12 +223,17 @@ fn only_smaller(halt: &str, why: NotSmaller) -> Reason {
     Reason::new("only_reducing", rest)
 }
 
-fn request_of<'r>(order: &'r Order, wanted: &'r PlaceOrder, conid: Conid) -> OrderRequest<'r> {
+fn request_of<'r>(
+    order: &'r Order,
+    wanted: &'r PlaceOrder,
+    conid: Conid,
+    manual_order_time: Option<Timestamp>,
+) -> OrderRequest<'r> {
     OrderRequest {
         account_id: &wanted.account_id,
         client_order_id: &order.client_order_id,
         conid,
         ticket: &wanted.ticket,
-        manual_order_time: None,
+        manual_order_time,
     }
 }

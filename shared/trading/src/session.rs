@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Opened, TokensUnusable, open_brokerage_session};
+use access::{Opened, TokensUnusable, customer_time_accounts, open_brokerage_session};
 use broker::{CallError, Session};
 use domain::{AccountId, Connection, ConnectionStatus, Reason, SessionState};
 use jiff::{SignedDuration, Timestamp};
@@ -70,6 +70,13 @@ impl Lane<'_> {
     /// The session that is open already.
     pub(crate) fn open_session(&self) -> Option<Arc<Session>> {
         self.session.open.as_ref().map(|open| Arc::clone(&open.session))
+    }
+
+    /// When the broker is to be told that an order of this account, or a change of it, was entered: the time itself where
+    /// the account's orders must tell it, nothing where they must not (IBKR Web API, accounts: `allowCustomerTime`).
+    pub(crate) fn customer_time(&self, account_id: &AccountId, entered_at: Timestamp) -> Option<Timestamp> {
+        let open = self.session.open.as_ref()?;
+        open.connection.value.customer_time_accounts.contains(account_id).then_some(entered_at)
     }
 
     /// The accounts that the session of this account reaches, itself always among them.
@@ -150,7 +157,10 @@ impl Lane<'_> {
         let session = Arc::clone(&open.session);
         self.write_outcome().await?;
         match open_brokerage_session(&session, connection.choices.take_session, SESSION_WAIT).await {
-            Ok(Opened::Established(_)) => {
+            Ok(Opened::Established(accounts)) => {
+                if let Some(open) = &mut self.session.open {
+                    open.connection.value.customer_time_accounts = customer_time_accounts(&accounts);
+                }
                 self.note_session(SessionState::Established { since: self.now() }, None).await?;
                 Ok(None)
             }

@@ -56,6 +56,7 @@ fn ticket(order: &Order, number: i64) -> LedgerEntry {
         aux_price: None,
         trail: None,
         time_in_force: "DAY".to_owned(),
+        manual_order_time: None,
         average_price: Some(Decimal::from(5)),
         quantity: Decimal::from(10),
         filled_quantity: Decimal::from(10),

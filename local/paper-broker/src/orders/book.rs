@@ -78,6 +78,8 @@ pub struct LedgerEntry {
     pub trail: Option<(Decimal, String)>,
     /// Present `tif`.
     pub time_in_force: String,
+    /// When the client says that it, or its latest change, was entered, in seconds of the epoch.
+    pub manual_order_time: Option<i64>,
     /// Present quantity.
     pub quantity: Decimal,
     /// Executed so far.
@@ -268,6 +270,7 @@ fn ledger_entry(order: &Order) -> LedgerEntry {
         aux_price: order.ticket.aux_price,
         trail: order.ticket.trail.map(Trail::wire),
         time_in_force: order.ticket.time_in_force.clone(),
+        manual_order_time: order.ticket.manual_order_time,
         quantity: order.ticket.quantity,
         filled_quantity: order.filled,
         average_price: order.average_price(),

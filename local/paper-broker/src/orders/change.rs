@@ -30,7 +30,9 @@ pub(crate) fn modify(desk: &mut Desk<'_>, caller: &Caller, call: &Call, account:
         return Answer::refusal(format!("OrderID {id} doesn't exist"));
     };
     let accounts = desk.accounts(caller);
-    let ticket = match Ticket::parse(&body, account, &accounts, &desk.state.market) {
+    let must_tell_time = desk.state.options.allow_customer_time;
+    let read = Ticket::parse(&body, account, &accounts, &desk.state.market);
+    let ticket = match read.and_then(|ticket| ticket.check_time(must_tell_time)) {
         Ok(ticket) => ticket,
         Err(problem) => return Answer::refusal(problem),
     };

@@ -119,7 +119,10 @@ pub(crate) fn read_tickets(
     else {
         return Err(Answer::error(400, "Bad Request: no orders"));
     };
-    let read = bodies.iter().map(|body| Ticket::parse(body, account, &accounts, &desk.state.market));
+    let must_tell_time = desk.state.options.allow_customer_time;
+    let read = bodies.iter().map(|body| {
+        Ticket::parse(body, account, &accounts, &desk.state.market).and_then(|ticket| ticket.check_time(must_tell_time))
+    });
     read.collect::<Result<Vec<_>, _>>().map_err(Answer::refusal)
 }
 

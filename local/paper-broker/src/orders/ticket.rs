@@ -125,6 +125,8 @@ pub(crate) struct Ticket {
     /// The quantity was worked out from a cash quantity.
     pub(crate) is_by_cash: bool,
     pub(crate) outside_regular_hours: bool,
+    /// When it was entered, in seconds of the epoch.
+    pub(crate) manual_order_time: Option<i64>,
     pub(crate) is_single_group: bool,
     pub(crate) deactivated: bool,
 }
@@ -168,11 +170,21 @@ impl Ticket {
             quantity: quantity(body, market.price(conid))?,
             is_by_cash: body.get("cashQty").is_some_and(|cash| !cash.is_null()),
             outside_regular_hours: flag(body, "outsideRTH"),
+            manual_order_time: body.get("manualOrderTime").and_then(Value::as_i64),
             is_single_group: flag(body, "isSingleGroup"),
             deactivated: flag(body, "deactivated"),
         };
         ticket.check()?;
         Ok(ticket)
+    }
+
+    /// An account's orders must all say when they were entered, or none may (section 4 of the facts).
+    pub(crate) fn check_time(self, must_tell: bool) -> Result<Self, String> {
+        match (must_tell, self.manual_order_time) {
+            (true, None) => Err("invalid order attribute : manualOrderTime is missing".to_owned()),
+            (false, Some(_)) => Err("invalid order attribute : manualOrderTime is not allowed".to_owned()),
+            _ => Ok(self),
+        }
     }
 
     /// What its type needs.

@@ -114,6 +114,24 @@ async fn what_a_type_needs_is_checked() {
 }
 
 #[tokio::test]
+async fn when_an_order_was_entered_is_said_if_the_account_asks_for_it_and_only_then() {
+    let world = quiet_world();
+    let client = Client::trading(&world).await;
+    let timed = || with(limit_ticket("c-1"), &json!({"manualOrderTime": 1_795_532_400}));
+    let text = "invalid order attribute : manualOrderTime is not allowed";
+    assert_eq!(refused(&client, timed()).await, text);
+    world.broker.change_options(|options| options.allow_customer_time = true);
+    let accounts = client.get("/iserver/accounts").await.json();
+    assert_eq!(accounts["acctProps"]["DU0000001"]["allowCustomerTime"], true);
+    let text = "invalid order attribute : manualOrderTime is missing";
+    assert_eq!(refused(&client, limit_ticket("c-1")).await, text);
+    let id = place(&client, &[timed()]).await[0];
+    assert_eq!(world.broker.ledger()[0].manual_order_time, Some(1_795_532_400));
+    let path = format!("/iserver/account/DU0000001/order/{id}");
+    assert_eq!(client.post(&path, &without(timed(), "manualOrderTime")).await.error(), text);
+}
+
+#[tokio::test]
 async fn numbers_are_read_from_texts_too_and_cash_is_rounded_down() {
     let world = quiet_world();
     let client = Client::trading(&world).await;

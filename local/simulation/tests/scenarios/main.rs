@@ -10,6 +10,7 @@ mod bad_input;
 mod brackets;
 mod changes;
 mod connecting;
+mod customer_time;
 mod duplicates;
 mod exactly_once;
 mod fan_out;

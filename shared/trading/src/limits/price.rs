@@ -103,7 +103,7 @@ impl Lane<'_> {
             client_order_id: &client_order_id,
             conid,
             ticket: &request.ticket,
-            manual_order_time: None,
+            manual_order_time: self.customer_time(&request.account_id, self.now()),
         };
         match session.preview(&order).await {
             Ok(preview) => {
