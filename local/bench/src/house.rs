@@ -78,6 +78,7 @@ impl House {
         broker.change_options(|options| options.origins.push(broker_url.clone()));
 
         let database = EmbeddedDynamoDb::start_with_tables(&EmbeddedDynamoDb::tables()).await?;
+        end_streams(&database)?;
         let aws_tally = Arc::new(Tally::default());
         let secret = consumer_secret().to_string().into();
         let aws = Aws { database: database.clone(), tally: Arc::clone(&aws_tally), consumer_secret: secret };
@@ -219,6 +220,20 @@ impl House {
     fn store(&self) -> Database {
         Database::new(self.database.client(), Arc::new(MachineEntropy))
     }
+}
+
+/// The embedded engine numbers a stream's record by looking through all that are there: each write would take longer than
+/// the one before, which DynamoDB's do not. No function that is measured reads a stream.
+fn end_streams(database: &EmbeddedDynamoDb) -> Result<(), Failure> {
+    let tables = EmbeddedDynamoDb::tables();
+    for table in [tables.orders, tables.connections] {
+        let request = json!({"TableName": table, "StreamSpecification": {"StreamEnabled": false}});
+        let (status, answer) = database.answer("UpdateTable", &request.to_string());
+        if status != 200 {
+            return Err(format!("the stream of {table} was not ended: {answer}").into());
+        }
+    }
+    Ok(())
 }
 
 /// Serves on a free port of this machine; its address, and how it is ended.

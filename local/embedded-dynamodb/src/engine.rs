@@ -49,6 +49,7 @@ pub(crate) fn run(engine: &Database, operation: &str, body: &str) -> Answer {
         "DescribeStream" => with(body, |request| engine.describe_stream(request)),
         "GetShardIterator" => with(body, |request| engine.get_shard_iterator(request)),
         "GetRecords" => with(body, |request| engine.get_records(request)),
+        "UpdateTable" => with(body, |request| engine.update_table(request)),
         "UpdateTimeToLive" => with(body, |request| engine.update_time_to_live(request)),
         _ => Answer::error(400, "UnknownOperationException"),
     }
