@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use domain::Clock;
 use jiff::{SignedDuration, Timestamp};
-use paper_broker::{ConsumerRegistration, MachineClock, MachineEntropy, Options, PaperBroker, TokenLoss, User};
+use paper_broker::{
+    ConsumerRegistration, MachineClock, MachineEntropy, Options, PaperBroker, Serving, TokenLoss, User,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::process::Command;
 
 const SIGNATURE: &str = include_str!("../../shared/broker/tests/it/keys/private_signature.pem");
@@ -37,6 +38,7 @@ impl Clock for WrongBy {
 struct Patient {
     broker: PaperBroker,
     origin: String,
+    _serving: Serving,
     folder: TempDir,
     secret: Value,
 }
@@ -65,17 +67,14 @@ impl Patient {
         }
         let accounts = vec!["DU0000001".to_owned()];
         broker.register_user(User { username: USERNAME.to_owned(), paper: true, accounts }).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        let served = broker.clone();
-        tokio::spawn(async move { served.serve(listener).await });
+        let serving = broker.serve_locally().await.unwrap();
         let secret = json!({
             "consumer_key": CONSUMER,
             "private_signature_pem": SIGNATURE,
             "private_encryption_pem": ENCRYPTION,
             "dhparam_pem": DHPARAM,
         });
-        Self { broker, origin, folder: TempDir::new().unwrap(), secret }
+        Self { broker, origin: serving.url(), _serving: serving, folder: TempDir::new().unwrap(), secret }
     }
 
     fn with(mut self, field: &str, value: &str) -> Self {

@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use domain::{Clock, PrincipalId, UserId};
 use http::Method;
-use paper_broker::{MachineClock, MachineEntropy, Options, PaperBroker, User};
+use paper_broker::{MachineClock, MachineEntropy, Options, PaperBroker, Serving, User};
 use platform::SystemClock;
 use serde::Deserialize;
 use serde_json::json;
 use stack::{Listener, Stack, StackOptions};
 use store::Rules;
-use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::DEMO_ALGORITHM;
@@ -52,14 +50,6 @@ pub(crate) struct House {
     _serving: Serving,
 }
 
-struct Serving(AbortHandle);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl House {
     /// Builds what has changed, starts everything, and introduces the consumer and the user to the broker.
     pub(crate) async fn start(
@@ -69,7 +59,10 @@ impl House {
         listener: &Listener,
     ) -> Result<Self, CourierError> {
         stack::build_functions(root, &arguments.profile, listener).await?;
-        let (broker, broker_url, serving) = open_broker().await?;
+        let broker = PaperBroker::new(Arc::new(MachineClock), Arc::new(MachineEntropy), Options::default());
+        let failed = CourierError::machine("listening on 127.0.0.1 for the paper broker");
+        let serving = broker.serve_locally().await.map_err(|error| failed(error.into()))?;
+        let broker_url = serving.url();
         let mut options = StackOptions::new(root);
         options.user_id = user_id.to_string();
         options.api_port = arguments.port;
@@ -150,19 +143,6 @@ fn folder_of(profile: &str) -> &str {
         "bench" => "release",
         named => named,
     }
-}
-
-async fn open_broker() -> Result<(PaperBroker, String, Serving), CourierError> {
-    let failed = CourierError::machine("listening on 127.0.0.1 for the paper broker");
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| failed(error.into()))?;
-    let url = format!("http://{}", listener.local_addr().map_err(|error| failed(error.into()))?);
-    let broker = PaperBroker::new(Arc::new(MachineClock), Arc::new(MachineEntropy), Options::default());
-    let served = broker.clone();
-    let task = tokio::spawn(async move {
-        // It ends only by being aborted: the address of its listener was read above.
-        let _ = served.serve(listener).await;
-    });
-    Ok((broker, url, Serving(task.abort_handle())))
 }
 
 #[derive(Deserialize)]

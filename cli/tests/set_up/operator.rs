@@ -11,11 +11,10 @@ use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use paper_broker::{ConsumerRegistration, MachineClock, MachineEntropy, Options, PaperBroker, User};
+use paper_broker::{ConsumerRegistration, MachineClock, MachineEntropy, Options, PaperBroker, Serving, User};
 use serde_json::{Value, json};
 use stack::{Stack, StackOptions};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
@@ -40,6 +39,7 @@ pub(crate) enum Party {
 pub(crate) struct Operator {
     pub(crate) stack: Stack,
     pub(crate) broker: PaperBroker,
+    _serving: Serving,
     folder: TempDir,
     sqs: Sqs,
 }
@@ -49,16 +49,14 @@ impl Operator {
         let broker = PaperBroker::new(Arc::new(MachineClock), Arc::new(MachineEntropy), Options::default());
         let user = User { username: USERNAME.to_owned(), paper: true, accounts: vec![ACCOUNT.to_owned()] };
         broker.register_user(user).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        let served = broker.clone();
-        tokio::spawn(async move { served.serve(listener).await });
+        let serving = broker.serve_locally().await.unwrap();
+        let origin = serving.url();
         let mut options = StackOptions::new(workspace());
         options.parameters.insert("BrokerApiUrl".to_owned(), format!("{origin}/v1/api"));
         options.parameters.insert("BrokerAuthorizeUrl".to_owned(), format!("{origin}/authorize"));
         let stack = Stack::start(options).await.unwrap_or_else(|error| panic!("{error}"));
         let sqs = Sqs::new(&stack.sdk_config());
-        Self { stack, broker, folder: TempDir::new().unwrap(), sqs }
+        Self { stack, broker, _serving: serving, folder: TempDir::new().unwrap(), sqs }
     }
 
     /// Makes the keys, brings the public files to the broker, and keeps the consumer key that comes back.

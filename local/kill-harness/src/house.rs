@@ -15,12 +15,10 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use paper_broker::{ConsumerRegistration, MachineClock, MachineEntropy, Options, PaperBroker, User};
+use paper_broker::{ConsumerRegistration, MachineClock, MachineEntropy, Options, PaperBroker, Serving, User};
 use serde_json::{Value, json};
 use stack::{Listener, Stack, StackOptions};
 use store::{Connections, Database, Orders, Rules};
-use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use url::Url;
 
@@ -54,15 +52,6 @@ pub(crate) struct House {
     _serving: Serving,
 }
 
-#[derive(Debug)]
-struct Serving(AbortHandle);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl House {
     /// Starts everything. The users are known to the broker, and not connected.
     pub(crate) async fn start(
@@ -71,7 +60,11 @@ impl House {
         users: u32,
         listener: &Listener,
     ) -> Result<Self, HarnessError> {
-        let (broker, broker_url, serving) = open_broker().await?;
+        let token_life = Options { live_session_token_life_seconds: TOKEN_LIFE_SECONDS, ..Options::default() };
+        let broker = PaperBroker::new(Arc::new(MachineClock), Arc::new(MachineEntropy), token_life);
+        let failed = HarnessError::machine("listening for the paper broker");
+        let serving = broker.serve_locally().await.map_err(|error| failed(error.into()))?;
+        let broker_url = serving.url();
         let mut options = StackOptions::new(root);
         options.listener = listener.clone();
         let again = if market_orders_again { "yes" } else { "no" };
@@ -222,20 +215,6 @@ fn invalid(error: domain::InvalidId) -> HarnessError {
 
 fn header(answer: &Response<String>, name: http::HeaderName) -> &str {
     answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-async fn open_broker() -> Result<(PaperBroker, String, Serving), HarnessError> {
-    let failed = |error: std::io::Error| HarnessError::machine("listening for the paper broker")(error.into());
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
-    let url = format!("http://{}", listener.local_addr().map_err(failed)?);
-    let options = Options { live_session_token_life_seconds: TOKEN_LIFE_SECONDS, ..Options::default() };
-    let broker = PaperBroker::new(Arc::new(MachineClock), Arc::new(MachineEntropy), options);
-    let served = broker.clone();
-    let task = tokio::spawn(async move {
-        // It ends only by being aborted: the address of its listener was read above.
-        let _ = served.serve(listener).await;
-    });
-    Ok((broker, url, Serving(task.abort_handle())))
 }
 
 /// Keys that were made for tests, and open nothing.

@@ -16,6 +16,7 @@ mod options;
 mod orders;
 mod pacing;
 mod service;
+mod serving;
 mod sessions;
 mod state;
 
@@ -28,3 +29,4 @@ pub use machine::{MachineClock, MachineEntropy};
 pub use oauth::{AccessGrant, ConsumerRegistration, IssuedSecrets, QueryStyle, RegistrationError, TokenLoss, User};
 pub use options::Options;
 pub use orders::{LedgerEntry, OrderStatus, QuestionRules};
+pub use serving::Serving;

@@ -5,10 +5,9 @@ use broker::{
     QuerySigning, SignatureKey,
 };
 use domain::{ConnectionStatus, Secret, SessionState};
-use paper_broker::{ConsumerRegistration, MachineClock, MachineEntropy, Options, PaperBroker, User};
+use paper_broker::{ConsumerRegistration, MachineClock, MachineEntropy, Options, PaperBroker, Serving, User};
 use sessions::{End, EndedBy};
 use store::{Sealer, SealingKeys};
-use tokio::net::TcpListener;
 
 use super::*;
 use crate::testing::World;
@@ -18,7 +17,7 @@ const ENCRYPTION: &str = include_str!("../../../../shared/broker/tests/it/keys/p
 const DHPARAM: &str = include_str!("../../../../shared/broker/tests/it/keys/dhparam.pem");
 const CONSUMER: &str = "COURIERXX";
 
-async fn first_party(paper: &PaperBroker) -> Api {
+async fn first_party(paper: &PaperBroker) -> (Api, Serving) {
     let registration = ConsumerRegistration {
         consumer_key: CONSUMER.to_owned(),
         public_signature_pem: include_str!("../../../../shared/broker/tests/it/keys/public_signature.pem").to_owned(),
@@ -32,19 +31,17 @@ async fn first_party(paper: &PaperBroker) -> Api {
     let accounts = vec!["DU0000001".to_owned()];
     paper.register_user(User { username: "owner".to_owned(), paper: true, accounts }).unwrap();
     paper.change_options(|options| options.established_delay_ms = 0);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url: url::Url = format!("http://{}/v1/api", listener.local_addr().unwrap()).parse().unwrap();
-    let served = paper.clone();
-    tokio::spawn(async move { served.serve(listener).await });
+    let serving = paper.serve_locally().await.unwrap();
+    let url: url::Url = format!("{}/v1/api", serving.url()).parse().unwrap();
     let address = BrokerAddress { api: url.clone(), authorize: url, query_signing: QuerySigning::Omit };
     let transport = Arc::new(HttpTransport::new().unwrap());
-    Api::new(address, transport, Arc::new(MachineClock), Arc::new(MachineEntropy))
+    (Api::new(address, transport, Arc::new(MachineClock), Arc::new(MachineEntropy)), serving)
 }
 
 #[tokio::test]
 async fn a_first_partys_token_becomes_a_connection_and_is_ended_by_the_operator() {
     let paper = PaperBroker::new(Arc::new(MachineClock), Arc::new(MachineEntropy), Options::default());
-    let api = first_party(&paper).await;
+    let (api, _serving) = first_party(&paper).await;
     let World { store, .. } = World::new().await;
     let keys = SealingKeys { current: Secret::new("0123456789abcdef0123456789abcdef".to_owned()), other: None };
     let sealer = Arc::new(Sealer::new(&keys).unwrap());

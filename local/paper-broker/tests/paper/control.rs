@@ -6,7 +6,7 @@ use std::time::Duration;
 use paper_broker::FaultKind;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -46,12 +46,8 @@ async fn control(address: &str, method: &str, path: &str, body: &Value) -> (u16,
 async fn over_tcp_a_dropped_answer_is_no_byte_at_all_and_the_order_is_in_the_ledger() {
     let world = quiet_world();
     let client = Client::trading(&world).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let serving = tokio::spawn({
-        let broker = world.broker.clone();
-        async move { broker.serve(listener).await }
-    });
+    let serving = world.broker.serve_locally().await.unwrap();
+    let address = serving.url().replace("http://", "");
     let fault = json!({"method": "POST", "path": "/iserver/account/*/orders", "fault": {"kind": "drop_after"}});
     assert_eq!(control(&address, "POST", "/faults", &fault).await.0, 204);
     assert_eq!(world.broker.faults()[0].fault, FaultKind::DropAfter);
@@ -80,7 +76,6 @@ async fn over_tcp_a_dropped_answer_is_no_byte_at_all_and_the_order_is_in_the_led
         (&dropped["status"], &dropped["executed"], &dropped["client_order_ids"]),
         (&Value::Null, &json!(true), &json!(["c-1"]))
     );
-    serving.abort();
 }
 
 #[tokio::test]

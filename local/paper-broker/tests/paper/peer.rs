@@ -8,7 +8,6 @@ use std::time::Duration;
 use paper_broker::{MachineClock, MachineEntropy, Options, OrderStatus, PaperBroker};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -25,12 +24,7 @@ async fn ibind_logs_in_places_and_reads_an_order() {
     broker.register_user(user(USERNAME, true, &[ACCOUNT])).unwrap();
     // ibind does not wait for the session to be established.
     broker.change_options(|options| options.established_delay_ms = 0);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let serving = tokio::spawn({
-        let broker = broker.clone();
-        async move { broker.serve(listener).await }
-    });
+    let serving = broker.serve_locally().await.unwrap();
 
     let python = install().await;
     let grant = broker.grant(CONSUMER, USERNAME).unwrap();
@@ -38,7 +32,7 @@ async fn ibind_logs_in_places_and_reads_an_order() {
     let saw = trade(
         &python,
         &json!({
-            "base_url": format!("http://{address}/v1/api/"),
+            "base_url": format!("{}/v1/api/", serving.url()),
             "access_token": grant.access_token,
             "access_token_secret": grant.access_token_secret,
             "consumer_key": CONSUMER,
@@ -49,7 +43,7 @@ async fn ibind_logs_in_places_and_reads_an_order() {
         }),
     )
     .await;
-    serving.abort();
+    drop(serving);
 
     check(&saw);
     let ledger = broker.ledger();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use paper_broker::{Fault, FaultKind, QuestionRules};
 use serde_json::{Value, json};
-use simulation::World;
+use simulation::{USERNAME, World};
 
 const ORDERS: &str = "/iserver/account/*/orders";
 const PLACING: &str = "POST /iserver/account/DU0000001/orders";
@@ -52,6 +52,22 @@ async fn what_waits_behind_an_unknown_order_goes_on_once_it_is_settled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn looks_that_do_not_show_the_trades_prove_no_order_absent() {
+    let world = without_questions().await;
+    world.broker().add_fault(Fault::next("POST", ORDERS, FaultKind::DropBefore));
+    let away = FaultKind::Unavailable { executed: false, delay_ms: 0 };
+    world.broker().add_fault(Fault { times: u32::MAX, ..Fault::next("GET", "/iserver/account/trades", away) });
+    world.place("first", &limit());
+    world.run_for(Duration::from_mins(4)).await;
+    assert!(world.calls("GET /iserver/account/orders").len() > 4);
+    assert_eq!(world.status("first").await, "unknown: outcome_unknown");
+    assert_eq!(world.calls(PLACING).len(), 1);
+    world.broker().clear_faults();
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!((world.status("first").await.as_str(), world.calls(PLACING).len()), ("working", 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_halt_keeps_a_lost_order_from_being_sent_again() {
     let world = without_questions().await;
     world.broker().add_fault(Fault::next("POST", ORDERS, FaultKind::DropBefore));
@@ -62,6 +78,26 @@ async fn a_halt_keeps_a_lost_order_from_being_sent_again() {
     world.run_for(Duration::from_mins(7)).await;
     assert_eq!(world.order("first").await.status().as_str(), "not_placed");
     assert_eq!(world.calls(PLACING).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_end_is_asked_for_while_it_does_not_get_through_is_not_tried_again() {
+    let world = without_questions().await;
+    world.broker().add_fault(Fault::next("POST", ORDERS, FaultKind::Delay { before_ms: 3_000, after_ms: 0 }));
+    world.place("first", &limit());
+    let meanwhile = async {
+        while world.calls(PLACING).is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(world.broker().end_session(USERNAME), "the ticket will find no session");
+        let cancel = json!({"path": {"order_id": "first"}});
+        assert_eq!(world.api("DELETE /orders/{order_id}", &cancel).await.status, 202);
+        assert_eq!(world.status("first").await, "sending");
+    };
+    tokio::join!(world.deliver_all(), meanwhile);
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(world.status("first").await, "cancelled: cancelled_before_sending");
+    assert_eq!((world.calls(PLACING).len(), world.broker().ledger().len()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

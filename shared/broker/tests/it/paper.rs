@@ -223,10 +223,8 @@ async fn an_inactive_consumer_a_lost_secret_and_wrong_keys_say_so() {
 #[tokio::test]
 async fn over_tcp_the_same_client_connects_and_trades() {
     let paper = paper_broker();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}/v1/api", listener.local_addr().unwrap());
-    let listening = paper.clone();
-    let server = tokio::spawn(async move { listening.serve(listener).await });
+    let serving = paper.serve_locally().await.unwrap();
+    let base = format!("{}/v1/api", serving.url());
     let address = BrokerAddress { api: base.parse().unwrap(), ..address(QuerySigning::Omit) };
     let transport = Arc::new(HttpTransport::new().unwrap());
     let consumer = consumer_through(transport, address, Arc::new(MachineEntropy));
@@ -239,7 +237,6 @@ async fn over_tcp_the_same_client_connects_and_trades() {
     assert!(matches!(session.place(&second.request()).await, Err(CallError::Unknown { .. })));
     let posts = paper.calls().iter().filter(|call| call.path.ends_with("/orders") && call.method == "POST").count();
     assert_eq!(posts, 2, "the cut one was not sent again");
-    server.abort();
 }
 
 /// Keeps the numbers that were given out as random exponents.
