@@ -24,14 +24,14 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Measures what an order, a start and a token cost. Figures of one run are of one machine: compare their ratios.
 ///
-/// The functions' binaries and `bare-lambda` must be there: `cargo build --release --workspace --bins`.
+/// The functions' binaries and `bare-lambda` must be there: `cargo build --profile lambda --workspace --bins`.
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
 struct Arguments {
     #[command(subcommand)]
     instead: Option<Instead>,
     /// Where the binaries are.
-    #[arg(long, default_value = "target/release")]
+    #[arg(long, default_value = "target/lambda")]
     binaries: PathBuf,
     /// Users at once.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
