@@ -9,6 +9,7 @@ use bytes::Bytes;
 use domain::BrokerStatus;
 use http::{Response, StatusCode, header};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::error::CallError;
 use crate::orders::{Answer, CancelAnswer, PlacedOrder, Prompt, Question, ReplyId};
@@ -141,8 +142,8 @@ fn known_text(act: OrderAct, said: &str) -> Option<Answer> {
 /// The shapes of a 200, in the order of the broker's documents.
 fn shape(act: OrderAct, body: &Bytes) -> Option<Answer> {
     if body.trim_ascii_start().starts_with(b"[") {
-        let items: Vec<OrderAnswer> = serde_json::from_slice(body).ok()?;
-        return orders_or_questions(items);
+        let items: Vec<&RawValue> = serde_json::from_slice(body).ok()?;
+        return orders_or_questions(items.into_iter().map(object).collect::<Option<_>>()?);
     }
     let answer: OrderAnswer = serde_json::from_slice(body).ok()?;
     match answer.error.text() {
@@ -150,6 +151,11 @@ fn shape(act: OrderAct, body: &Bytes) -> Option<Answer> {
         None if answer.options.is_some() => prompt(answer).map(Answer::Prompt),
         None => orders_or_questions(vec![answer]),
     }
+}
+
+/// One item of a list. Serde would read a list as an object too, its values in the order of the fields.
+fn object(item: &RawValue) -> Option<OrderAnswer> {
+    if item.get().starts_with('{') { serde_json::from_str(item.get()).ok() } else { None }
 }
 
 fn refusal(act: OrderAct, error: &str, answer: &OrderAnswer) -> Option<Answer> {

@@ -71,6 +71,15 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
+#[test]
+fn a_list_in_the_place_of_an_order_is_no_order() {
+    for body in ["[[null,1]]", r#"[["","7","Submitted"]]"#, "[null]", "[1]"] {
+        for answer in answers(&respond(200, body.as_bytes().to_vec())) {
+            assert!(matches!(answer, Err(CallError::Unknown { .. })), "{body}: {answer:?}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_as_an_answer_leave_the_outcome_open(status in 100_u16..600, body in prop::collection::vec(any::<u8>(), 0..200)) {
