@@ -134,7 +134,9 @@ pub(crate) fn listing<Row: for<'a> Deserialize<'a>, T>(
     rows: &[Box<RawValue>],
     read: fn(&Row) -> Option<T>,
 ) -> Listing<T> {
-    let readable: Vec<T> = rows.iter().filter_map(|row| read(&serde_json::from_str(row.get()).ok()?)).collect();
+    // Serde would read a list as an object too.
+    let objects = rows.iter().filter(|row| row.get().starts_with('{'));
+    let readable: Vec<T> = objects.filter_map(|row| read(&serde_json::from_str(row.get()).ok()?)).collect();
     Listing { complete: readable.len() == rows.len(), rows: readable }
 }
 
