@@ -175,7 +175,8 @@ fn other_terms(order: &Order, record: &Record) -> Option<Broken> {
         Some(ChangeStage::Refused { reason }) => reason.code != IN_DOUBT,
         Some(ChangeStage::Asked | ChangeStage::Sending { .. } | ChangeStage::Unread { .. }) => false,
     };
-    let wanted = order.quantity().filter(|_| is_told)?;
+    let may_have_come = order.changes_astray().next().is_some();
+    let wanted = order.quantity().filter(|_| is_told && !may_have_come)?;
     let (ticket, price) = (record.ticket_of(order)?, price_of(order));
     let agrees = ticket.quantity == wanted && price.is_none_or(|price| ticket.price == Some(price));
     (!agrees).then(|| {

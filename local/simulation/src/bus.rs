@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_eventbridge::Client;
-use aws_sdk_eventbridge::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_eventbridge::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
 use serde_json::{Value, json};
 
 use crate::aws_door::{self, Reply};
@@ -30,6 +30,8 @@ impl Bus {
         let http_client = aws_door::http_client(move |operation, body| bus.take(&rights, operation, body));
         let config = aws_sdk_eventbridge::Config::builder()
             .behavior_version(BehaviorVersion::latest())
+            // It goes by the real time, and virtual time stands still to it: the same seed would not be the same world.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("simulated", "simulated", None, None, "simulated"))
             .endpoint_url("https://events.invalid")

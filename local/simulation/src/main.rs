@@ -92,6 +92,7 @@ fn replay(seed: u64) -> bool {
     for line in &outcome.trace {
         println!("{line}");
     }
+    println!("digest {}", outcome.digest);
     for violation in &outcome.violations {
         println!("VIOLATION {}: {}", violation.rule, violation.evidence);
     }

@@ -4,9 +4,10 @@
 //! deduplication id counts for five minutes within its group, delays, visibility time-outs, dead letters, sender ids.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use aws_sdk_sqs::config::retry::{RetryPartition, TokenBucket};
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sqs::config::retry::{RetryConfig, RetryPartition, TokenBucket};
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
 use domain::Clock;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -55,9 +56,13 @@ impl Queues {
         let queues = self.clone();
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
+            // It goes by the real time, and virtual time stands still to it: the same seed would not be the same world.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("simulated", "simulated", None, None, "simulated"))
             .endpoint_url("https://sqs.invalid")
+            // Without a pause, of which the SDK takes a random part.
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::ZERO))
             // Retries cost tokens that all clients of a process share: worlds must not feel each other.
             .retry_partition(RetryPartition::custom("simulated").token_bucket(TokenBucket::default()).build())
             .http_client(aws_door::http_client(move |operation, body| {

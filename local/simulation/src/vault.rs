@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
 use serde_json::{Value, json};
 
 use crate::aws_door::{self, Reply};
@@ -45,6 +45,8 @@ impl Vault {
         let http_client = aws_door::http_client(move |operation, body| vault.answer(&rights, operation, body));
         let config = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(BehaviorVersion::latest())
+            // It goes by the real time, and virtual time stands still to it: the same seed would not be the same world.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("simulated", "simulated", None, None, "simulated"))
             .endpoint_url("https://secretsmanager.invalid")

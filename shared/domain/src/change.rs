@@ -56,6 +56,9 @@ pub enum ChangeStage {
         at: Timestamp,
         /// Why.
         reason: Reason,
+        /// It was sent once more, and refused then, for that reason. Where the first try does not show, that is its end.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        refused: bool,
     },
     /// It is in force.
     Applied,
@@ -197,11 +200,22 @@ impl Order {
 
     /// The change was sent, and what became of it was not read.
     pub fn change_unread(&mut self, reason: Reason, now: Timestamp) {
-        let at = match self.change.as_ref().map(|change| &change.stage) {
-            Some(ChangeStage::Sending { at, .. } | ChangeStage::Unread { at, .. }) => *at,
-            _ => now,
-        };
-        self.turn_change(ChangeStage::Unread { at, reason }, now);
+        let at = self.change_sent_at().unwrap_or(now);
+        self.turn_change(ChangeStage::Unread { at, reason, refused: false }, now);
+    }
+
+    /// The change in hand was refused, though it was sent before, and what became of that was not read: where the broker
+    /// shows it, it is in force all the same.
+    pub fn change_refused_again(&mut self, reason: Reason, now: Timestamp) {
+        let at = self.change_sent_at().unwrap_or(now);
+        self.turn_change(ChangeStage::Unread { at, reason, refused: true }, now);
+    }
+
+    fn change_sent_at(&self) -> Option<Timestamp> {
+        match self.change.as_ref()?.stage {
+            ChangeStage::Sending { at, .. } | ChangeStage::Unread { at, .. } => Some(at),
+            _ => None,
+        }
     }
 
     /// The change of this number is in force. A later one that was asked for meanwhile stays asked for.
@@ -219,7 +233,14 @@ impl Order {
 
     /// The change in hand is not in force and will not be; the order is as it was.
     pub fn change_refused(&mut self, reason: Reason, now: Timestamp) {
-        self.turn_change(ChangeStage::Refused { reason }, now);
+        // What was in force before, and went out again over one that came late, was not refused as such.
+        let in_force = self.revision;
+        if self.open_change().is_some_and(|change| change.revision == in_force) {
+            self.turn_change(ChangeStage::Applied, now);
+            self.warn(reason);
+        } else {
+            self.turn_change(ChangeStage::Refused { reason }, now);
+        }
         self.take_up_the_next();
     }
 

@@ -3,6 +3,7 @@
 
 mod amount;
 mod arrival;
+mod astray;
 mod change;
 mod clock;
 mod condition;
@@ -11,6 +12,7 @@ mod fields;
 mod ids;
 mod intent;
 mod json;
+mod late;
 mod likeness;
 pub mod message;
 mod order;
@@ -30,6 +32,7 @@ mod view;
 
 pub use amount::{Amount, InvalidAmount};
 pub use arrival::{InvalidQueuePlace, QueuePlace, in_order_of_arrival};
+pub use astray::{ASTRAY_FOR, AstrayChange, CameLate};
 pub use change::{CHANGE_SENDS_MAX, Change, ChangeStage, ChangeTaken};
 pub use clock::{Clock, Entropy};
 pub use condition::Condition;
@@ -44,9 +47,10 @@ pub use ids::{
 };
 pub use intent::{Act, Intent, Reason};
 pub use json::parse_unique;
+pub use late::LateFact;
 pub use likeness::DUPLICATE_WINDOW_SECONDS_MAX;
 pub use message::{CancelOrder, Command, Malformed, ModifyOrder, PlaceOrder};
-pub use order::{HistoryEntry, LateFact, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
+pub use order::{HistoryEntry, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
 pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal};
 pub use region::Region;
 pub use reserved::{GivesBack, Reserved};

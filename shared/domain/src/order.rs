@@ -5,13 +5,15 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::arrival::QueuePlace;
+use crate::astray::AstrayChange;
 use crate::change::Change;
 use crate::fields::FieldFault;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
 use crate::intent::Reason;
+use crate::late::LateFact;
 use crate::message::{PlaceOrder, summary};
 use crate::reserved::Reserved;
-use crate::sight::{BrokerStatus, Sight};
+use crate::sight::Sight;
 use crate::state::{Fact, OrderState};
 use crate::status::OrderStatus;
 use crate::ticket::{OrderType, Size};
@@ -22,8 +24,6 @@ pub const MARKET_GOOD_FOR: SignedDuration = SignedDuration::from_mins(2);
 pub const OTHERS_GOOD_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// Entries of an order's history that are kept. A real one has fewer than ten; past this the middle is dropped.
 const HISTORY_ENTRIES_MAX: usize = 100;
-/// Late facts that are kept of one order.
-const LATE_FACTS_MAX: usize = 20;
 
 fn first_revision() -> u64 {
     1
@@ -62,6 +62,9 @@ pub struct Order {
     /// The latest change that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) change: Option<Change>,
+    /// Changes that were sent, never answered and not shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) astray: Vec<AstrayChange>,
     /// What the broker showed after the order was final, against it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub late_facts: Vec<LateFact>,
@@ -102,18 +105,6 @@ pub struct HistoryEntry {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-}
-
-/// What the broker showed of an order after its end, against what is on record. It changes nothing by itself: a person
-/// is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LateFact {
-    /// When it was seen.
-    pub at: Timestamp,
-    /// The broker's status.
-    pub status: BrokerStatus,
-    /// How much the broker showed as filled.
-    pub filled_quantity: Option<Decimal>,
 }
 
 /// A fact that has no place in the order's present state.
@@ -182,6 +173,7 @@ impl Order {
             sends: 0,
             revision: first_revision(),
             change: None,
+            astray: Vec::new(),
             late_facts: Vec::new(),
             warning: None,
             exits_missing_since: None,
@@ -238,6 +230,7 @@ impl Order {
         if self.status().is_final() {
             self.next_check_at = None;
             self.end_open_change(now);
+            self.end_astray();
         } else {
             // A person's decision can bring an order back under watch.
             self.next_check_at = self.next_check_at.or(Some(now));
@@ -251,19 +244,6 @@ impl Order {
             self.cancel_asked_at = self.cancel_asked_at.or(Some(now));
             self.updated_at = now;
         }
-    }
-
-    /// Takes in that the broker shows a final order otherwise than it is on record. The same once more is nothing new.
-    /// Whether it was new.
-    pub fn note_late(&mut self, sight: &Sight, now: Timestamp) -> bool {
-        let late = LateFact { at: now, status: sight.status.clone(), filled_quantity: sight.filled_quantity };
-        let same = |known: &LateFact| (&known.status, known.filled_quantity) == (&late.status, late.filled_quantity);
-        if self.late_facts.iter().any(same) || self.late_facts.len() >= LATE_FACTS_MAX {
-            return false;
-        }
-        self.late_facts.push(late);
-        self.updated_at = now;
-        true
     }
 
     /// The account that trades; `None` for an order that could not be read.

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
 
-use domain::{Act, ChangeTaken, Command, Fact, Intent, ModifyOrder, Order, OrderType, Reason, Size};
+use domain::{
+    ASTRAY_FOR, Act, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeTaken, Command, Fact, Intent, ModifyOrder, Order,
+    OrderType, Reason, Sight, Size,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -164,4 +167,97 @@ fn a_change_that_may_have_reached_the_broker_is_not_said_to_have_failed() {
     order.change_sending(1, now());
     order.apply(Fact::Refused(Reason::new("test", "The broker said no.")), now()).unwrap();
     assert_eq!(order.change().unwrap().stage.reason().unwrap().code, "change_unsettled");
+}
+
+/// A change to 54 went astray; `next`: another to 14 was put in force after it.
+fn with_a_change_astray(next: bool) -> Order {
+    let mut order = sending();
+    let placed = Sight {
+        broker_order_ids: Vec::new(),
+        status: BrokerStatus::Submitted,
+        filled_quantity: None,
+        average_price: None,
+    };
+    order.apply(Fact::Seen(placed), now()).unwrap();
+    order.ask_change(&modify(2, &json!({"quantity": "54"})), now());
+    order.change_sending(1, now());
+    order.change_unread(Reason::new("outcome_unknown", "No answer was read."), now());
+    if next {
+        order.ask_change(&modify(3, &json!({"quantity": "14"})), now());
+        order.change_not_shown(now());
+        order.change_sending(1, now());
+        order.change_applied(3, now());
+    } else {
+        order.change_given_up(Reason::new("change_unsettled", "It does not show."), now());
+    }
+    order
+}
+
+fn quantity(order: &Order) -> String {
+    order.quantity().unwrap().to_string()
+}
+
+#[test]
+fn a_change_that_comes_late_is_in_force_where_nothing_followed_it() {
+    let mut order = with_a_change_astray(false);
+    assert_eq!((order.revision(), quantity(&order).as_str(), order.went_astray(2)), (1, "10", true));
+    assert_eq!(order.change_came_late(2, false, now()), Some(CameLate::Adopted));
+    assert_eq!((order.revision(), quantity(&order).as_str()), (2, "54"));
+    assert_eq!((order.change().unwrap().stage.as_str(), order.changes_astray().count()), ("applied", 0));
+}
+
+#[test]
+fn a_change_that_comes_late_makes_the_one_in_force_go_out_again() {
+    let mut order = with_a_change_astray(true);
+    assert_eq!(order.change_came_late(2, false, now()), Some(CameLate::SendAgain));
+    let change = order.change_in_hand().unwrap();
+    assert_eq!((change.revision, change.stage.as_str(), order.revision()), (3, "asked", 3));
+    assert_eq!(order.warning, None);
+    // What is in force stays so, even where it may not be sent again.
+    order.change_refused(Reason::new("halted", "Trading is halted."), now());
+    assert_eq!((order.change().unwrap().stage.as_str(), quantity(&order).as_str()), ("applied", "14"));
+    assert_eq!(order.warning.as_ref().map(|warning| warning.code.as_str()), Some("halted"));
+}
+
+#[test]
+fn a_change_that_comes_late_to_an_end_or_under_a_refused_one_is_told() {
+    let mut ended = with_a_change_astray(true);
+    assert_eq!(ended.change_came_late(2, true, now()), Some(CameLate::Told));
+    let mut refused = with_a_change_astray(true);
+    refused.ask_change(&modify(4, &json!({"quantity": "15"})), now());
+    refused.change_refused(Reason::new("refused_by_broker", "No."), now());
+    assert_eq!(refused.change_came_late(2, false, now()), Some(CameLate::Told));
+    let mut often = with_a_change_astray(true);
+    for _ in 1..CHANGE_SENDS_MAX {
+        assert_eq!(often.change_came_late(2, false, now()), Some(CameLate::SendAgain));
+        often.change_sending(1, now());
+        often.change_applied(3, now());
+    }
+    assert_eq!(often.change_came_late(2, false, now()), Some(CameLate::Told));
+    for told in [ended, refused, often] {
+        assert_eq!(told.warning.as_ref().map(|warning| warning.code.as_str()), Some("change_came_late"));
+        assert_eq!((told.revision(), told.changes_astray().count()), (3, 0));
+    }
+}
+
+#[test]
+fn an_order_that_ends_soon_after_a_change_went_astray_says_so() {
+    let cancelled = Sight {
+        broker_order_ids: Vec::new(),
+        status: BrokerStatus::Cancelled,
+        filled_quantity: None,
+        average_price: None,
+    };
+    let warning = |order: Order| order.warning.map(|warning| warning.code);
+    let mut soon = with_a_change_astray(true);
+    soon.apply(Fact::Seen(cancelled.clone()), now()).unwrap();
+    assert_eq!(warning(soon), Some("change_unsettled".to_owned()));
+    let mut proved = with_a_change_astray(true);
+    proved.did_not_come(2);
+    let mut forgotten = with_a_change_astray(true);
+    forgotten.forget_astray(now() + ASTRAY_FOR);
+    for mut order in [proved, forgotten] {
+        order.apply(Fact::Seen(cancelled.clone()), now()).unwrap();
+        assert_eq!(warning(order), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! The consumer's secret: what the operator filled in at `ConsumerSecretArn` (contract: Stack).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
 use broker::{
@@ -9,6 +9,7 @@ use broker::{
 };
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use zeroize::{Zeroize, Zeroizing};
 
 /// How long a secret that was read is used before it is read again: an operator's change acts within this time.

@@ -9,6 +9,7 @@ mod dialogue;
 mod exits;
 mod intake;
 mod intend;
+mod judge;
 mod known_connections;
 mod known_contracts;
 mod lane;

@@ -129,25 +129,56 @@ fn agrees(order: &Order, account_id: Option<&AccountId>, side: Option<Side>) -> 
     agrees
 }
 
-/// Whether a row shows this ticket in force, as far as rows tell: the quantity, and the price that is shown. `None`: it
-/// does not tell.
-pub(crate) fn shows(row: &LiveOrder, ticket: &Ticket) -> Option<bool> {
-    let quantity = match ticket.size {
+/// Whether a row shows this ticket in force rather than one of the others. A row tells the quantity, and of some types the
+/// price; `None`: what would tell them apart is not in it.
+pub(crate) fn shows<'t>(
+    row: &LiveOrder,
+    ticket: &Ticket,
+    mut others: impl Iterator<Item = &'t Ticket>,
+) -> Option<bool> {
+    let quantity = told_quantity(ticket).zip(row.total_quantity);
+    let price = told_price(ticket).zip(row.price);
+    if [quantity, price].iter().flatten().any(|(wanted, shown)| wanted != shown) {
+        return Some(false);
+    }
+    let is_told = |other: &Ticket| {
+        let mut as_told = other.clone();
+        if quantity.is_some() {
+            as_told.size = ticket.size;
+        }
+        if price.is_some() {
+            set_told_price(&mut as_told, ticket);
+        }
+        as_told == *ticket
+    };
+    let tells_something = quantity.is_some() || price.is_some();
+    (tells_something && others.all(is_told)).then_some(true)
+}
+
+fn told_quantity(ticket: &Ticket) -> Option<Decimal> {
+    match ticket.size {
         Size::Quantity(quantity) => Some(quantity.get()),
         Size::CashQuantity(_) => None,
-    };
-    // `price` is the limit, but for STP and TRAIL the stop (IBKR Web API, place order).
-    let price = match &ticket.order_type {
+    }
+}
+
+/// `price` is the limit, but for STP and TRAIL the stop (IBKR Web API, place order). What trails does not stand still.
+fn told_price(ticket: &Ticket) -> Option<Decimal> {
+    match &ticket.order_type {
         OrderType::Limit { limit_price } | OrderType::StopLimit { limit_price, .. } => Some(limit_price.get()),
         OrderType::Stop { stop_price } => Some(stop_price.get()),
-        // What trails does not stand still.
         _ => None,
-    };
-    let told = |wanted: Option<Decimal>, shown: Option<Decimal>| Some(wanted? == shown?);
-    match (told(quantity, row.total_quantity), told(price, row.price)) {
-        (Some(quantity), Some(price)) => Some(quantity && price),
-        (Some(false), None) | (None, Some(false)) => Some(false),
-        _ => None,
+    }
+}
+
+fn set_told_price(of: &mut Ticket, like: &Ticket) {
+    match (&mut of.order_type, &like.order_type) {
+        (OrderType::Limit { limit_price }, OrderType::Limit { limit_price: wanted })
+        | (OrderType::StopLimit { limit_price, .. }, OrderType::StopLimit { limit_price: wanted, .. }) => {
+            *limit_price = *wanted;
+        }
+        (OrderType::Stop { stop_price }, OrderType::Stop { stop_price: wanted }) => *stop_price = *wanted,
+        _ => {}
     }
 }
 

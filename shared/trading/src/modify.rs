@@ -199,7 +199,8 @@ impl Lane<'_> {
         Ok(Next::Rest)
     }
 
-    /// Writes down that this change will not be in force; one that was asked for after it goes on.
+    /// Writes down that this change will not be in force; one that was asked for after it goes on. Where it was sent before
+    /// and that outcome was not read, a look has the last word.
     pub(crate) async fn refuse_change(
         &mut self,
         order: &mut Versioned<Order>,
@@ -210,7 +211,11 @@ impl Lane<'_> {
         let revision = change.revision;
         self.record_change(order, |order, now| {
             if order.change_in_hand().is_some_and(|change| change.revision == revision) {
-                order.change_refused(reason.clone(), now);
+                if order.went_astray(revision) {
+                    order.change_refused_again(reason.clone(), now);
+                } else {
+                    order.change_refused(reason.clone(), now);
+                }
             }
         })
         .await?;

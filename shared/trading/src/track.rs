@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 
 use broker::Session;
-use domain::{
-    AccountId, BrokerStatus, CHANGE_SENDS_MAX, ChangeStage, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderState,
-    OrderStatus, Reason, Sight,
-};
+use domain::{AccountId, BrokerStatus, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderState, OrderStatus, Reason, Sight};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
 use crate::lane::Lane;
-use crate::look::{Looked, Shown, row_of, shows, sight_of};
+use crate::look::{Looked, Shown, sight_of};
 
 /// Pause between two looks at live orders (IBKR Web API, pacing: one in 5 s).
 const LOOK_PAUSE: SignedDuration = SignedDuration::from_secs(5);
@@ -20,8 +17,6 @@ const LOOK_PAUSE_SECONDS: u32 = 5;
 const URGENT_FOR: SignedDuration = SignedDuration::from_secs(40);
 /// What must be left of an invocation for a look.
 const LOOK_TIME: SignedDuration = SignedDuration::from_secs(17);
-/// A change whose outcome was not read is judged by a look this long after it was sent.
-const CHANGE_JUDGED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 /// How long an order that the broker had may be missing from all that it shows before a person decides.
 const MISSING_FOR_MAX: SignedDuration = SignedDuration::from_hours(20);
 
@@ -138,6 +133,8 @@ impl Lane<'_> {
         order: &mut Versioned<Order>,
         shown: &Shown,
     ) -> Result<(), StoreError> {
+        // First, since a look that shows the order's end shows the ticket that it ended with.
+        self.judge_changes(order, shown).await?;
         match sight_of(&order.value, shown) {
             Some(sight) => {
                 let sight = self.with_exits_judged(order, sight, shown).await?;
@@ -145,7 +142,6 @@ impl Lane<'_> {
             }
             None => self.not_seen(session, order, shown).await?,
         }
-        self.judge_change(order, shown).await?;
         self.advance(order).await
     }
 
@@ -212,26 +208,6 @@ impl Lane<'_> {
         }
     }
 
-    /// Judges a change whose outcome was not read by the ticket that the broker shows. A change is the whole ticket, so
-    /// one that does not show is sent again.
-    async fn judge_change(&mut self, order: &mut Versioned<Order>, shown: &Shown) -> Result<(), StoreError> {
-        let Some(change) = order.value.change_in_hand().cloned() else { return Ok(()) };
-        let ChangeStage::Unread { at, .. } = &change.stage else { return Ok(()) };
-        let Some(row) = row_of(&order.value, &shown.live) else { return Ok(()) };
-        if self.now() < *at + CHANGE_JUDGED_AFTER {
-            self.track_in(u32::try_from(CHANGE_JUDGED_AFTER.as_secs()).unwrap_or(1));
-            return Ok(());
-        }
-        match shows(row, &change.ticket) {
-            Some(true) => self.record_change(order, |order, now| order.change_applied(change.revision, now)).await,
-            _ if change.sends < CHANGE_SENDS_MAX => self.record_change(order, Order::change_not_sent).await,
-            _ => {
-                tracing::error!(key = %order.value.key, revision = change.revision, "a change could not be settled");
-                self.refuse_change(order, &change, unsettled_change()).await.map(|_| ())
-            }
-        }
-    }
-
     pub(crate) async fn look_again_later(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
         let pause = match order.value.status() {
             OrderStatus::Unknown => crate::advance::UNKNOWN_CHECK,
@@ -261,15 +237,6 @@ fn missing(broker_order_id: domain::BrokerOrderId) -> Reason {
         format!(
             "The broker took the order as {broker_order_id}; for {} hours it is in none of its lists: not at work, not ended, not among the trades of the last days. Look at the account at the broker, then decide (`courier orders review`).",
             MISSING_FOR_MAX.as_hours()
-        ),
-    )
-}
-
-fn unsettled_change() -> Reason {
-    Reason::new(
-        "change_unsettled",
-        format!(
-            "The change was sent {CHANGE_SENDS_MAX} times, and the broker shows the order as it was. Look at the order at the broker; then send the next revision, or cancel."
         ),
     )
 }

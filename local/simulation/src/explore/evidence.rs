@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use order_events::Event;
 use paper_broker::{LedgerEntry, OrderStatus};
 use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
 
 use super::lives::PEOPLE;
 use super::plan::Plan;
@@ -82,6 +83,16 @@ impl Evidence {
         }
     }
 
+    /// A digest of the orders and of the broker's book, with all their times.
+    pub(crate) fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for record in &self.records {
+            digest.update(format!("{:?}\n", record.order));
+        }
+        digest.update(format!("{:?}", self.book));
+        short(digest)
+    }
+
     pub(crate) fn record(&self, user_id: &str, order_id: &str) -> Option<&Record> {
         self.records.iter().find(|record| {
             record.order.key.user_id.as_str() == user_id && record.order.key.order_id.as_str() == order_id
@@ -120,6 +131,11 @@ fn everything_written(world: &World, log: String) -> String {
 
 pub(crate) fn client_order_id(user_id: &str, order_id: &str) -> ClientOrderId {
     ClientOrderId::of(&OrderKey { user_id: user_id.parse().unwrap(), order_id: order_id.parse().unwrap() })
+}
+
+/// As much of a digest as tells two ends apart.
+pub(crate) fn short(digest: Sha256) -> String {
+    hex::encode(&digest.finalize()[..8])
 }
 
 /// The broker's entries by the name that we gave them.

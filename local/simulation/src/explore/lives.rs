@@ -78,6 +78,11 @@ pub(crate) fn change(life: &Life, revision: u64, dice: &mut Dice) -> Value {
     let cents = life.contract.map_or(1_000, |contract| contract.cents);
     let price = text(cents + cents * dice.between(-20, 20) / 1000);
     let field = match life.kind {
+        // Fields that live orders do not show.
+        kind if dice.per_mille(150) && kind != Kind::Market => json!({"time_in_force": dice.pick(&["day", "gtc"])}),
+        Kind::StopLimit | Kind::TrailingStop | Kind::TrailingStopLimit if dice.per_mille(300) => {
+            json!({"stop_price": price})
+        }
         Kind::Limit | Kind::Bracket | Kind::HalfBracket if dice.per_mille(700) => json!({"limit_price": price}),
         Kind::Stop => json!({"stop_price": price}),
         Kind::CashQuantity => json!({"time_in_force": "gtc"}),

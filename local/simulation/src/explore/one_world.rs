@@ -26,6 +26,8 @@ pub struct Outcome {
     pub lives: u64,
     /// What must never be.
     pub violations: Vec<Violation>,
+    /// A digest of every order and of the broker's book at the end: two lives of one seed have the same.
+    pub digest: String,
     /// What happened, line by line, if it was asked for.
     pub trace: Vec<String>,
     pub(crate) coverage: Coverage,
@@ -60,8 +62,6 @@ pub fn replay(seed: u64) -> Outcome {
 /// Lives a plan through; a panic of anything in it is a violation, too.
 pub(crate) fn live(plan: Plan, director: Option<Box<dyn Director>>, keep: Keep) -> Outcome {
     let (seed, lives) = (plan.seed, plan.lives.len() as u64);
-    // The SDK's retries pause for a random time, by this thread's dice.
-    fastrand::seed(seed);
     let ended = std::panic::catch_unwind(AssertUnwindSafe(|| {
         in_its_own_time(async move { live_through(plan, director, keep).await.0 })
     }));
@@ -72,6 +72,7 @@ pub(crate) fn live(plan: Plan, director: Option<Box<dyn Director>>, keep: Keep) 
             seed,
             lives,
             violations: vec![violation("a world ended in a panic", message.unwrap_or_default())],
+            digest: String::new(),
             trace: Vec::new(),
             coverage: Coverage::default(),
             settled: Vec::new(),
@@ -108,6 +109,7 @@ pub(crate) async fn live_through(plan: Plan, director: Option<Box<dyn Director>>
         seed: stage.plan.seed,
         lives: stage.plan.lives.len() as u64,
         violations: broken(&evidence),
+        digest: evidence.digest(),
         coverage: Coverage::of(&evidence, chronicle.faults(), quiet),
         settled: settled(&evidence),
         effects: world.effects.recorded(),

@@ -1,8 +1,10 @@
 //! What came of all worlds together, and whether it is enough.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::coverage::{Counts, Coverage};
+use super::evidence::short;
 use super::invariants::Violation;
 use super::one_world::Outcome;
 use super::settling::{Cause, Settled};
@@ -27,6 +29,8 @@ pub struct Report {
     pub worlds: u64,
     /// How many lives were lived in them.
     pub lives: u64,
+    /// A digest of how every world ended: two runs of one seed have the same, on every machine.
+    pub digest: String,
     /// What must never be, with the seed that shows it.
     pub violations: Vec<(u64, Violation)>,
     coverage: Coverage,
@@ -39,16 +43,20 @@ impl Report {
             seed,
             worlds: outcomes.len() as u64,
             lives: outcomes.iter().map(|outcome| outcome.lives).sum(),
+            digest: String::new(),
             violations: Vec::new(),
             coverage: Coverage::default(),
             settled: Vec::new(),
         };
+        let mut digest = Sha256::new();
         for outcome in outcomes {
             let seed = outcome.seed;
+            digest.update(outcome.digest);
             report.violations.extend(outcome.violations.into_iter().map(|violation| (seed, violation)));
             report.coverage.take_in(&outcome.coverage);
             report.settled.extend(outcome.settled);
         }
+        report.digest = short(digest);
         report
     }
 
@@ -101,7 +109,7 @@ impl Report {
             json!({"slow": slow, "count": counts[0].1, "within_15_seconds": counts[0].0, "within_60_seconds": counts[1].0})
         };
         json!({
-            "seed": self.seed.to_string(), "worlds": self.worlds, "lives": self.lives,
+            "seed": self.seed.to_string(), "digest": self.digest, "worlds": self.worlds, "lives": self.lives,
             "doubled": self.count("two tickets for one order"), "lost": self.count("a message is lost"),
             "needs_review": self.reviews(), "failures": self.failures(),
             "violations": self.violations.iter().map(|(seed, violation)| {
@@ -120,7 +128,7 @@ impl Report {
     /// As a table, for people.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut lines = vec![format!("seed {}", self.seed)];
+        let mut lines = vec![format!("seed {}, digest {}", self.seed, self.digest)];
         let share = |count: u64| per_cent(count, self.lives);
         lines.push(format!(
             "lives {}, worlds {}, not quiet at the end {}, dead letters {}",

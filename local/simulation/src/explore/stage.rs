@@ -250,7 +250,9 @@ impl Stage {
             for order in self.world.all_orders(person.user_id).await {
                 let entry = book.get(order.client_order_id.as_str());
                 let told = entry.is_some_and(|entry| super::evidence::is_told(&order, entry));
-                if !order.status().is_final() && !told {
+                // A change that went astray may still come into force.
+                let may_change = order.changes_astray().next().is_some();
+                if !order.status().is_final() && (!told || may_change) {
                     self.world
                         .effects
                         .chronicle

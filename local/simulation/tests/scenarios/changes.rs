@@ -149,3 +149,74 @@ async fn a_cancel_goes_before_a_change_that_waits() {
     let order = world.order("first").await;
     assert_eq!((order.status().as_str(), order.change().unwrap().stage.as_str()), ("cancelled", "refused"));
 }
+
+fn parked_for(seconds: i64) -> Fault {
+    Fault::next("POST", "/iserver/account/*/order/*", FaultKind::Park { release_after_ms: Some(seconds * 1000) })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_comes_late_does_not_undo_the_one_after_it() {
+    let world = with_a_working_order().await;
+    world.broker().add_fault(parked_for(40));
+    world.modify("first", 2, &json!({"quantity": "54"}));
+    world.deliver_all().await;
+    world.modify("first", 3, &json!({"quantity": "14"}));
+    world.run_for(Duration::from_secs(35)).await;
+    assert_eq!((at_the_broker(&world).0.as_str(), change_of(&world).await), ("14", (3, "applied")));
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(world.tickets("first")[0].modifications, 3, "the parked one was carried out, and overwritten");
+    assert_eq!((at_the_broker(&world).0.as_str(), change_of(&world).await), ("14", (3, "applied")));
+    assert_eq!(world.order("first").await.warning, None);
+    world.run_for(Duration::from_mins(4)).await;
+    assert_eq!(world.order("first").await.changes_astray().count(), 0, "in the end it is forgotten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_ended_with_a_change_that_came_late_says_so() {
+    let world = with_a_working_order().await;
+    world.broker().add_fault(parked_for(3_000));
+    world.modify("first", 2, &json!({"quantity": "54"}));
+    world.deliver_all().await;
+    world.modify("first", 3, &json!({"quantity": "14"}));
+    world.run_for(Duration::from_secs(35)).await;
+    // It comes, and the order ends before anybody looks.
+    assert_eq!(world.broker().release_parked(), 1);
+    let entry = &world.tickets("first")[0];
+    assert_eq!(entry.quantity.normalize().to_string(), "54");
+    world.broker().reject_order(entry.order_id, paper_broker::OrderStatus::Cancelled);
+    world.run_for(Duration::from_mins(2)).await;
+    let order = world.order("first").await;
+    assert_eq!(order.status().as_str(), "cancelled");
+    assert_eq!(order.warning.map(|warning| warning.code), Some("change_came_late".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_was_refused_the_second_time_is_in_force_where_the_first_try_shows() {
+    for (first, ends) in [(parked_for(25), (2, "applied")), (parked_for(3_000), (1, "refused"))] {
+        let world = with_a_working_order().await;
+        world.broker().add_fault(first);
+        world.modify("first", 2, &json!({"quantity": "54"}));
+        world.deliver_all().await;
+        let refusal = FaultKind::Answer {
+            executed: false,
+            status: 200,
+            content_type: "application/json".to_owned(),
+            body: json!({"error": "Order cannot be changed now"}).to_string(),
+        };
+        world.broker().add_fault(Fault::next("POST", "/iserver/account/*/order/*", refusal));
+        world.run_for(Duration::from_secs(20)).await;
+        assert_eq!((change_of(&world).await, world.calls(MODIFYING).len()), ((1, "unknown"), 2));
+        world.run_for(Duration::from_mins(1)).await;
+        assert_eq!((change_of(&world).await, world.calls(MODIFYING).len()), (ends, 2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_what_the_broker_does_not_show_is_never_taken_for_in_force_unseen() {
+    let world = with_a_working_order().await;
+    world.broker().add_fault(Fault::next("POST", "/iserver/account/*/order/*", FaultKind::DropBefore));
+    world.modify("first", 2, &json!({"time_in_force": "gtc"}));
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!((change_of(&world).await, world.calls(MODIFYING).len()), ((2, "applied"), 2));
+    assert_eq!(world.tickets("first")[0].time_in_force, "GTC");
+}

@@ -26,8 +26,11 @@ pub(crate) fn exactly_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
             // What became of the changes after the one in force may not be known yet: each may be what the broker has.
             let later = record.images.iter().flat_map(domain::Order::changes);
             let later = later.filter(|change| change.revision > record.order.revision() && change.sends > 0);
-            let is_one_of_them = later.into_iter().any(|change| {
-                let request = PlaceOrder { ticket: change.ticket.clone(), ..request.clone() };
+            // One that was passed over may have come into force at the last moment, and the order says so.
+            let passed_over = record.order.changes_astray().filter(|_| record.order.warning.is_some());
+            let tickets = later.map(|change| &change.ticket).chain(passed_over.map(|astray| &astray.ticket));
+            let is_one_of_them = tickets.into_iter().any(|ticket| {
+                let request = PlaceOrder { ticket: ticket.clone(), ..request.clone() };
                 compare(evidence, life, record, entry, &request).is_empty()
             });
             if is_one_of_them { Vec::new() } else { broken }

@@ -1,0 +1,153 @@
+//! Changes astray: sent, never answered, and not shown by the broker when it was asked. One can still come into force, and
+//! later than a change that was sent after it: a request was held up on its way, or its sender's machine stood still.
+//!
+//! The broker keeps no order among changes (nothing like the client order id guards one), so what it shows is held against
+//! them for a while, and what a person must know stands on the order.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::change::{CHANGE_SENDS_MAX, Change, ChangeStage};
+use crate::intent::Reason;
+use crate::order::Order;
+use crate::ticket::Ticket;
+use crate::unknown::NOT_PLACED_AFTER;
+
+/// How long a change that went astray is reckoned with: as long as an order is until it is proved never to have arrived.
+pub const ASTRAY_FOR: SignedDuration = NOT_PLACED_AFTER;
+/// Changes astray that are remembered of one order. More were sent within [`ASTRAY_FOR`] by no one who waits for answers.
+const ASTRAY_MAX: usize = 8;
+
+/// A change that was sent, and of which nobody knows whether it ever comes into force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AstrayChange {
+    /// Its number.
+    pub revision: u64,
+    /// The whole ticket that it brings.
+    pub ticket: Ticket,
+    /// When it was last sent.
+    pub sent_at: Timestamp,
+}
+
+/// What became of an order whose broker shows a change that was thought not to be in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CameLate {
+    /// Nothing later had been put in force: it is the ticket in force now.
+    Adopted,
+    /// A later one had: that one is to be sent again.
+    SendAgain,
+    /// A later one had, and cannot be sent again: the order says so in its warning.
+    Told,
+}
+
+impl Order {
+    /// The changes astray that would make the ticket another one than is in force.
+    pub fn changes_astray(&self) -> impl Iterator<Item = &AstrayChange> {
+        let in_force = self.request.as_ref().map(|request| &request.ticket);
+        self.astray.iter().filter(move |astray| Some(&astray.ticket) != in_force)
+    }
+
+    /// Whether this change was sent before, and went astray.
+    #[must_use]
+    pub fn went_astray(&self, revision: u64) -> bool {
+        self.astray.iter().any(|astray| astray.revision == revision)
+    }
+
+    /// The broker does not show the change whose outcome was not read: it goes out again, or makes way for the next.
+    pub fn change_not_shown(&mut self, now: Timestamp) {
+        self.remember_astray();
+        self.change_not_sent(now);
+    }
+
+    /// The change whose outcome was not read will not be sent again: the broker does not show it.
+    pub fn change_given_up(&mut self, reason: Reason, now: Timestamp) {
+        self.remember_astray();
+        self.change_refused(reason, now);
+    }
+
+    /// The broker shows the ticket of this change, and nothing later is on its way to it.
+    /// `ended`: it also shows that the order has ended.
+    pub fn change_came_late(&mut self, revision: u64, ended: bool, now: Timestamp) -> Option<CameLate> {
+        let late = self.changes_astray().find(|astray| astray.revision == revision).cloned()?;
+        self.updated_at = now;
+        if revision > self.revision {
+            self.adopt(late);
+            return Some(CameLate::Adopted);
+        }
+        let in_force = self.revision;
+        match self.change.as_mut().filter(|change| change.revision == in_force && change.sends < CHANGE_SENDS_MAX) {
+            Some(change) if !ended => {
+                change.stage = ChangeStage::Asked;
+                Some(CameLate::SendAgain)
+            }
+            // The next change brings the whole ticket; until then a person must know.
+            _ => {
+                self.did_not_come(revision);
+                self.warn(came_late(revision, in_force));
+                Some(CameLate::Told)
+            }
+        }
+    }
+
+    /// A change astray is over: it never came into force, or what it did is told.
+    pub fn did_not_come(&mut self, revision: u64) {
+        self.astray.retain(|astray| astray.revision != revision);
+    }
+
+    /// Forgets the changes that were sent too long ago to come into force.
+    pub fn forget_astray(&mut self, now: Timestamp) {
+        self.astray.retain(|astray| now < astray.sent_at + ASTRAY_FOR);
+    }
+
+    /// An order that ends may have ended with a change that went astray.
+    pub(crate) fn end_astray(&mut self) {
+        let first = self.changes_astray().next().map(|astray| astray.revision);
+        if let Some(revision) = first {
+            self.warn(may_have_come(revision, self.revision));
+        }
+    }
+
+    fn remember_astray(&mut self) {
+        let Some(Change { revision, ticket, stage: ChangeStage::Unread { at, .. }, .. }) = self.change.clone() else {
+            return;
+        };
+        self.astray.retain(|astray| astray.revision != revision);
+        if self.astray.len() >= ASTRAY_MAX {
+            self.astray.remove(0);
+        }
+        self.astray.push(AstrayChange { revision, ticket, sent_at: at });
+    }
+
+    fn adopt(&mut self, late: AstrayChange) {
+        if let Some(change) = self.change.as_mut().filter(|change| change.revision == late.revision) {
+            change.stage = ChangeStage::Applied;
+        }
+        self.revision = late.revision;
+        if let Some(request) = &mut self.request {
+            request.ticket = late.ticket;
+        }
+    }
+
+    /// The first warning stays: what came of it is the same person's to find out.
+    pub(crate) fn warn(&mut self, reason: Reason) {
+        self.warning.get_or_insert(reason);
+    }
+}
+
+fn came_late(late: u64, in_force: u64) -> Reason {
+    Reason::new(
+        "change_came_late",
+        format!(
+            "Revision {late} of this order was sent and never answered, and came into force at the broker after revision {in_force}. Look at the order at the broker; then send the next revision, which brings the whole ticket, or cancel."
+        ),
+    )
+}
+
+fn may_have_come(late: u64, in_force: u64) -> Reason {
+    Reason::new(
+        "change_unsettled",
+        format!(
+            "Revision {late} of this order was sent and never answered, and the order ended before it was known whether it had come into force after revision {in_force}. The quantity and the price of its fills tell."
+        ),
+    )
+}

@@ -1,0 +1,117 @@
+//! Judge: what became of a change whose answer was not read, by the ticket that the broker shows.
+//!
+//! A change is the whole ticket, so one that does not show is sent again. What was sent may still come into force later,
+//! even after the change that followed it; what shows then is adopted where it was the last word, and overwritten by the
+//! last word where it was not.
+
+use std::cell::Cell;
+
+use broker::LiveOrder;
+use domain::{AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, Order, Reason, Ticket};
+use jiff::SignedDuration;
+use store::{StoreError, Versioned};
+
+use crate::lane::Lane;
+use crate::look::{Shown, row_of, shows};
+
+/// A change whose outcome was not read is judged by a look this long after it was sent.
+const JUDGED_AFTER: SignedDuration = SignedDuration::from_secs(10);
+const JUDGED_AFTER_SECONDS: u32 = 10;
+
+impl Lane<'_> {
+    /// Judges the change in hand if its outcome was not read, and those that went astray before it.
+    pub(crate) async fn judge_changes(
+        &mut self,
+        order: &mut Versioned<Order>,
+        shown: &Shown,
+    ) -> Result<(), StoreError> {
+        let Some(row) = row_of(&order.value, &shown.live).cloned() else { return Ok(()) };
+        self.judge_change_in_hand(order, &row).await?;
+        self.judge_astray(order, &row).await
+    }
+
+    async fn judge_change_in_hand(&mut self, order: &mut Versioned<Order>, row: &LiveOrder) -> Result<(), StoreError> {
+        let Some(change) = order.value.change_in_hand().cloned() else { return Ok(()) };
+        let ChangeStage::Unread { at, reason, refused } = change.stage.clone() else { return Ok(()) };
+        let in_force = shows(row, &change.ticket, other_tickets(&order.value, change.revision));
+        let ended = is_final(&row.status);
+        if !ended && self.now() < at + JUDGED_AFTER {
+            self.track_in(JUDGED_AFTER_SECONDS);
+            return Ok(());
+        }
+        if in_force == Some(true) {
+            return self.record_change(order, |order, now| order.change_applied(change.revision, now)).await;
+        }
+        if ended {
+            // The order's end ends it, too.
+            return Ok(());
+        }
+        let given_up = if refused {
+            reason
+        } else if change.sends < CHANGE_SENDS_MAX {
+            return self.record_change(order, Order::change_not_shown).await;
+        } else {
+            tracing::error!(key = %order.value.key, revision = change.revision, "a change could not be settled");
+            unsettled_change()
+        };
+        self.record_change(order, |order, now| order.change_given_up(given_up.clone(), now)).await
+    }
+
+    /// Whether a change that was passed over shows after all. What is on its way to the broker overwrites it.
+    async fn judge_astray(&mut self, order: &mut Versioned<Order>, row: &LiveOrder) -> Result<(), StoreError> {
+        let on_its_way = order.value.change_in_hand().is_some_and(|change| change.stage.is_open());
+        let astray: Vec<AstrayChange> = order.value.changes_astray().cloned().collect();
+        if on_its_way || astray.is_empty() {
+            return Ok(());
+        }
+        let ended = is_final(&row.status);
+        for astray in astray {
+            match shows(row, &astray.ticket, other_tickets(&order.value, astray.revision)) {
+                Some(true) => return self.came_late(order, &astray, ended).await,
+                Some(false) if ended => {
+                    self.record_change(order, |order, _| order.did_not_come(astray.revision)).await?;
+                }
+                _ => {}
+            }
+        }
+        self.record_change(order, Order::forget_astray).await
+    }
+
+    async fn came_late(
+        &mut self,
+        order: &mut Versioned<Order>,
+        astray: &AstrayChange,
+        ended: bool,
+    ) -> Result<(), StoreError> {
+        let revision = astray.revision;
+        let what = Cell::new(None);
+        self.record_change(order, |order, now| what.set(order.change_came_late(revision, ended, now))).await?;
+        match what.get() {
+            Some(CameLate::Told) => {
+                tracing::error!(key = %order.value.key, revision, alarm = "change_came_late", metric.orders_for_a_person = 1, "a change came into force after a later one");
+            }
+            what => tracing::warn!(key = %order.value.key, revision, ?what, "a change came into force late"),
+        }
+        Ok(())
+    }
+}
+
+/// Every ticket that the broker may have in place of that of this revision.
+fn other_tickets(order: &Order, revision: u64) -> impl Iterator<Item = &Ticket> {
+    let in_force = order.request.iter().map(|request| &request.ticket);
+    let astray = order.changes_astray().filter(move |astray| astray.revision != revision).map(|astray| &astray.ticket);
+    in_force.chain(astray)
+}
+
+fn is_final(status: &BrokerStatus) -> bool {
+    matches!(status, BrokerStatus::Filled | BrokerStatus::Cancelled | BrokerStatus::Inactive)
+}
+
+fn unsettled_change() -> Reason {
+    Reason::new(
+        "change_unsettled",
+        format!(
+            "The change was sent {CHANGE_SENDS_MAX} times, and the broker shows the order as it was. Look at the order at the broker; then send the next revision, or cancel."
+        ),
+    )
+}
