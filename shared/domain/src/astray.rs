@@ -7,7 +7,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::change::{CHANGE_SENDS_MAX, Change, ChangeStage};
+use crate::change::{CHANGE_SENDS_MAX, Change};
+use crate::change_stage::ChangeStage;
 use crate::intent::Reason;
 use crate::order::Order;
 use crate::ticket::Ticket;

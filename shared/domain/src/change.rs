@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::change_stage::ChangeStage;
 use crate::fields::FieldFault;
 use crate::intent::Reason;
 use crate::message::ModifyOrder;
@@ -35,72 +36,6 @@ pub struct Change {
     /// What was asked for while this one's outcome was not known: two in doubt could not be told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Box<Change>>,
-}
-
-/// How far a change has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "stage", rename_all = "snake_case")]
-pub enum ChangeStage {
-    /// It waits to be sent.
-    Asked,
-    /// It may be on the wire.
-    Sending {
-        /// Since when.
-        at: Timestamp,
-        /// The epoch of the lane's lease under which it was sent.
-        epoch: u64,
-    },
-    /// It was sent, and the outcome was not read.
-    Unread {
-        /// When it was sent.
-        at: Timestamp,
-        /// Why.
-        reason: Reason,
-        /// It was sent once more, and refused then, for that reason. Where the first try does not show, that is its end.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        refused: bool,
-    },
-    /// It is in force.
-    Applied,
-    /// It is not, and will not be.
-    Refused {
-        /// Why.
-        reason: Reason,
-    },
-}
-
-impl ChangeStage {
-    /// Whether something is still to be done for it.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        matches!(self, Self::Asked | Self::Sending { .. } | Self::Unread { .. })
-    }
-
-    /// Whether it may be in force at the broker without our knowing.
-    fn may_be_in_force_unseen(&self) -> bool {
-        matches!(self, Self::Sending { .. } | Self::Unread { .. })
-    }
-
-    /// Its word.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Asked => "asked",
-            Self::Sending { .. } => "sending",
-            Self::Unread { .. } => "unknown",
-            Self::Applied => "applied",
-            Self::Refused { .. } => "refused",
-        }
-    }
-
-    /// Why it is where it is, where there is something to say.
-    #[must_use]
-    pub fn reason(&self) -> Option<&Reason> {
-        match self {
-            Self::Unread { reason, .. } | Self::Refused { reason } => Some(reason),
-            Self::Asked | Self::Sending { .. } | Self::Applied => None,
-        }
-    }
 }
 
 impl ModifyOrder {
@@ -251,11 +186,10 @@ impl Order {
     }
 
     pub(crate) fn end_open_change(&mut self, now: Timestamp) {
-        let reason = match self.open_change().map(|change| &change.stage) {
-            Some(ChangeStage::Asked) => ended(self),
-            Some(_) => unsettled(self),
-            None => return,
-        };
+        let Some(open) = self.open_change() else { return };
+        let (revision, waits) = (open.revision, open.stage == ChangeStage::Asked);
+        // One that waits to be sent again may have come into force by its first try.
+        let reason = if waits && !self.went_astray(revision) { ended(self) } else { unsettled(self) };
         self.take_up_the_next();
         self.change_refused(reason, now);
     }

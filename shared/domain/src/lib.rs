@@ -5,6 +5,7 @@ mod amount;
 mod arrival;
 mod astray;
 mod change;
+mod change_stage;
 mod clock;
 mod condition;
 mod connection;
@@ -33,7 +34,8 @@ mod view;
 pub use amount::{Amount, InvalidAmount};
 pub use arrival::{InvalidQueuePlace, QueuePlace, in_order_of_arrival};
 pub use astray::{ASTRAY_FOR, AstrayChange, CameLate};
-pub use change::{CHANGE_SENDS_MAX, Change, ChangeStage, ChangeTaken};
+pub use change::{CHANGE_SENDS_MAX, Change, ChangeTaken};
+pub use change_stage::ChangeStage;
 pub use clock::{Clock, Entropy};
 pub use condition::Condition;
 pub use connection::{

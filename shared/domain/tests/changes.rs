@@ -169,16 +169,14 @@ fn a_change_that_may_have_reached_the_broker_is_not_said_to_have_failed() {
     assert_eq!(order.change().unwrap().stage.reason().unwrap().code, "change_unsettled");
 }
 
+fn seen(status: BrokerStatus) -> Fact {
+    Fact::Seen(Sight { broker_order_ids: Vec::new(), status, filled_quantity: None, average_price: None })
+}
+
 /// A change to 54 went astray; `next`: another to 14 was put in force after it.
 fn with_a_change_astray(next: bool) -> Order {
     let mut order = sending();
-    let placed = Sight {
-        broker_order_ids: Vec::new(),
-        status: BrokerStatus::Submitted,
-        filled_quantity: None,
-        average_price: None,
-    };
-    order.apply(Fact::Seen(placed), now()).unwrap();
+    order.apply(seen(BrokerStatus::Submitted), now()).unwrap();
     order.ask_change(&modify(2, &json!({"quantity": "54"})), now());
     order.change_sending(1, now());
     order.change_unread(Reason::new("outcome_unknown", "No answer was read."), now());
@@ -242,22 +240,25 @@ fn a_change_that_comes_late_to_an_end_or_under_a_refused_one_is_told() {
 
 #[test]
 fn an_order_that_ends_soon_after_a_change_went_astray_says_so() {
-    let cancelled = Sight {
-        broker_order_ids: Vec::new(),
-        status: BrokerStatus::Cancelled,
-        filled_quantity: None,
-        average_price: None,
-    };
     let warning = |order: Order| order.warning.map(|warning| warning.code);
     let mut soon = with_a_change_astray(true);
-    soon.apply(Fact::Seen(cancelled.clone()), now()).unwrap();
+    soon.apply(seen(BrokerStatus::Cancelled), now()).unwrap();
     assert_eq!(warning(soon), Some("change_unsettled".to_owned()));
+    let mut waits = with_a_change_astray(false);
+    assert_eq!(waits.change_came_late(2, false, now()), Some(CameLate::Adopted));
+    assert_eq!(waits.ask_change(&modify(3, &json!({"quantity": "14"})), now()), ChangeTaken::New);
+    waits.change_sending(1, now());
+    waits.change_unread(Reason::new("outcome_unknown", "No answer was read."), now());
+    waits.change_not_shown(now());
+    waits.apply(seen(BrokerStatus::Cancelled), now()).unwrap();
+    let stage = &waits.change().unwrap().stage;
+    assert_eq!(stage.reason().map(|reason| reason.code.as_str()), Some("change_unsettled"), "it was sent once");
     let mut proved = with_a_change_astray(true);
     proved.did_not_come(2);
     let mut forgotten = with_a_change_astray(true);
     forgotten.forget_astray(now() + ASTRAY_FOR);
     for mut order in [proved, forgotten] {
-        order.apply(Fact::Seen(cancelled.clone()), now()).unwrap();
+        order.apply(seen(BrokerStatus::Cancelled), now()).unwrap();
         assert_eq!(warning(order), None);
     }
 }

@@ -65,6 +65,11 @@ impl Lane<'_> {
             return Ok(());
         }
         let ended = is_final(&row.status);
+        // The list may still show what was in force before the last news.
+        if !ended && self.now() < order.value.updated_at + JUDGED_AFTER {
+            self.track_in(JUDGED_AFTER_SECONDS);
+            return Ok(());
+        }
         for astray in astray {
             match shows(row, &astray.ticket, other_tickets(&order.value, astray.revision)) {
                 Some(true) => return self.came_late(order, &astray, ended).await,

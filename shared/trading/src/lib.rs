@@ -1,5 +1,6 @@
 //! The use cases of an order: receive, advance, settle, track, cancel.
 
+mod account;
 mod advance;
 mod authority;
 mod cancel;

@@ -72,21 +72,9 @@ impl Lane<'_> {
         self.session.open.as_ref().map(|open| Arc::clone(&open.session))
     }
 
-    /// When the broker is to be told that an order of this account, or a change of it, was entered: the time itself where
-    /// the account's orders must tell it, nothing where they must not (IBKR Web API, accounts: `allowCustomerTime`).
-    pub(crate) fn customer_time(&self, account_id: &AccountId, entered_at: Timestamp) -> Option<Timestamp> {
-        let open = self.session.open.as_ref()?;
-        open.connection.value.customer_time_accounts.contains(account_id).then_some(entered_at)
-    }
-
-    /// The accounts that the session of this account reaches, itself always among them.
-    pub(crate) fn reached_accounts(&self, account_id: &AccountId) -> Vec<AccountId> {
-        let open = self.session.open.iter().flat_map(|open| open.connection.value.accounts.iter().cloned());
-        let mut accounts: Vec<AccountId> = open.collect();
-        if !accounts.contains(account_id) {
-            accounts = vec![account_id.clone()];
-        }
-        accounts
+    /// The connection that the session in use is of.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        self.session.open.as_ref().map(|open| &open.connection.value)
     }
 
     async fn load(&mut self, account_id: &AccountId) -> Result<Result<(), NoSession>, StoreError> {

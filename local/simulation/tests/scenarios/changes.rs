@@ -154,15 +154,21 @@ fn parked_for(seconds: i64) -> Fault {
     Fault::next("POST", "/iserver/account/*/order/*", FaultKind::Park { release_after_ms: Some(seconds * 1000) })
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_change_that_comes_late_does_not_undo_the_one_after_it() {
+/// A change to 54 is parked at the broker for so long, and one to 14 is in force.
+async fn with_a_change_passed_over(seconds: i64) -> World {
     let world = with_a_working_order().await;
-    world.broker().add_fault(parked_for(40));
+    world.broker().add_fault(parked_for(seconds));
     world.modify("first", 2, &json!({"quantity": "54"}));
     world.deliver_all().await;
     world.modify("first", 3, &json!({"quantity": "14"}));
     world.run_for(Duration::from_secs(35)).await;
     assert_eq!((at_the_broker(&world).0.as_str(), change_of(&world).await), ("14", (3, "applied")));
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_comes_late_does_not_undo_the_one_after_it() {
+    let world = with_a_change_passed_over(40).await;
     world.run_for(Duration::from_mins(2)).await;
     assert_eq!(world.tickets("first")[0].modifications, 3, "the parked one was carried out, and overwritten");
     assert_eq!((at_the_broker(&world).0.as_str(), change_of(&world).await), ("14", (3, "applied")));
@@ -173,12 +179,7 @@ async fn a_change_that_comes_late_does_not_undo_the_one_after_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_order_that_ended_with_a_change_that_came_late_says_so() {
-    let world = with_a_working_order().await;
-    world.broker().add_fault(parked_for(3_000));
-    world.modify("first", 2, &json!({"quantity": "54"}));
-    world.deliver_all().await;
-    world.modify("first", 3, &json!({"quantity": "14"}));
-    world.run_for(Duration::from_secs(35)).await;
+    let world = with_a_change_passed_over(3_000).await;
     // It comes, and the order ends before anybody looks.
     assert_eq!(world.broker().release_parked(), 1);
     let entry = &world.tickets("first")[0];

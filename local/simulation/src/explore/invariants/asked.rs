@@ -1,6 +1,6 @@
 //! What stands in the broker's book is exactly what was asked for.
 
-use domain::{OrderType, PlaceOrder, Side, Size, TimeInForce, Trail};
+use domain::{Change, Order, OrderType, PlaceOrder, Side, Size, TimeInForce, Trail};
 use paper_broker::LedgerEntry;
 use rust_decimal::Decimal;
 
@@ -20,22 +20,29 @@ pub(crate) fn exactly_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
     with_records
         .flat_map(|(life, record, entry, request)| {
             let broken = compare(evidence, life, record, entry, request);
-            if broken.is_empty() || entry.modifications == 0 {
+            if broken.is_empty() || entry.modifications == 0 || !says_that_it_may_differ(&record.order) {
                 return broken;
             }
-            // What became of the changes after the one in force may not be known yet: each may be what the broker has.
-            let later = record.images.iter().flat_map(domain::Order::changes);
+            // What became of the changes after the one in force is not known: each may be what the broker has.
+            let later = record.images.iter().flat_map(Order::changes);
             let later = later.filter(|change| change.revision > record.order.revision() && change.sends > 0);
-            // One that was passed over may have come into force at the last moment, and the order says so.
-            let passed_over = record.order.changes_astray().filter(|_| record.order.warning.is_some());
-            let tickets = later.map(|change| &change.ticket).chain(passed_over.map(|astray| &astray.ticket));
-            let is_one_of_them = tickets.into_iter().any(|ticket| {
+            // So may one that was passed over, and came into force at the last moment.
+            let passed_over = record.order.changes_astray().map(|astray| &astray.ticket);
+            let is_one_of_them = later.map(|change| &change.ticket).chain(passed_over).any(|ticket| {
                 let request = PlaceOrder { ticket: ticket.clone(), ..request.clone() };
                 compare(evidence, life, record, entry, &request).is_empty()
             });
             if is_one_of_them { Vec::new() } else { broken }
         })
         .collect()
+}
+
+/// Whether the order itself says that its ticket at the broker may be another one.
+fn says_that_it_may_differ(order: &Order) -> bool {
+    let in_doubt = |change: &Change| {
+        change.stage.is_open() || change.stage.reason().is_some_and(|reason| reason.code == "change_unsettled")
+    };
+    order.warning.is_some() || order.changes().any(in_doubt)
 }
 
 fn compare(
