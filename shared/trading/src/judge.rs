@@ -25,6 +25,11 @@ impl Lane<'_> {
         order: &mut Versioned<Order>,
         shown: &Shown,
     ) -> Result<(), StoreError> {
+        let unread =
+            order.value.change_in_hand().is_some_and(|change| matches!(change.stage, ChangeStage::Unread { .. }));
+        if !unread && order.value.changes_astray().next().is_none() {
+            return Ok(());
+        }
         let Some(row) = row_of(&order.value, &shown.live).cloned() else { return Ok(()) };
         self.judge_change_in_hand(order, &row).await?;
         self.judge_astray(order, &row).await
