@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use domain::Clock;
-
 use crate::clock::VirtualClock;
 
 /// Lines of a trace that are kept; a world has some thousands.
@@ -37,7 +35,7 @@ impl Chronicle {
     pub(crate) fn note(&self, line: impl FnOnce() -> String) {
         let mut inner = self.inner.lock().unwrap();
         if let Some(trace) = inner.trace.as_mut().filter(|trace| trace.len() < LINES_MAX) {
-            trace.push(format!("{} {}", self.clock.now().strftime("%H:%M:%S%.3f"), line()));
+            trace.push(format!("{} {}", self.clock.glance().strftime("%H:%M:%S%.3f"), line()));
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use paper_broker::FaultKind;
 
 use crate::chronicle::Chronicle;
@@ -78,6 +79,16 @@ struct Inner {
     cut: BTreeMap<Door, u32>,
     /// Client order ids whose request was held up on its way, by a frozen machine or a slow network.
     held_up: BTreeSet<String>,
+    late_writes: Vec<LateWrite>,
+}
+
+/// A write to the database that was held up by a frozen machine.
+#[derive(Debug, Clone)]
+pub(crate) struct LateWrite {
+    /// What was written.
+    pub(crate) body: String,
+    /// When it was carried out.
+    pub(crate) at: Timestamp,
 }
 
 impl std::fmt::Debug for Effects {
@@ -123,6 +134,15 @@ impl Effects {
 
     pub(crate) fn held_up(&self) -> BTreeSet<String> {
         self.inner.lock().unwrap().held_up.clone()
+    }
+
+    /// Remembers that a write is carried out later than it was made up.
+    pub(crate) fn note_late_write(&self, body: &str, at: Timestamp) {
+        self.inner.lock().unwrap().late_writes.push(LateWrite { body: body.to_owned(), at });
+    }
+
+    pub(crate) fn late_writes(&self) -> Vec<LateWrite> {
+        self.inner.lock().unwrap().late_writes.clone()
     }
 
     /// What befalls the effect that is about to leave. Only an invocation's effects are struck, not a test's own look

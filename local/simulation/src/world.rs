@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use domain::{Clock, Connection, Order, OrderKey, Refusal};
 use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use paper_broker::{CallRecord, ConsumerRegistration, LedgerEntry, Options, PaperBroker, User};
 use platform::HttpRequest;
@@ -85,7 +86,7 @@ impl World {
         vault.put(SEALING_KEY_SECRET, SEALING_KEY);
         let ground = Ground {
             database: database.clone(),
-            database_door: Arc::new(database_fault(effects.clone(), Arc::clone(&database_faults))),
+            database_door: Arc::new(database_fault(effects.clone(), clock.second(), Arc::clone(&database_faults))),
             queues: queues.clone(),
             vault,
             bus: Bus::default(),
@@ -250,7 +251,11 @@ fn broker(clock: &VirtualClock, seed: u64) -> PaperBroker {
     broker
 }
 
-fn database_fault(effects: Effects, faults: DatabaseFaults) -> impl Fn(&Call<'_>) -> Fault + Send + Sync + 'static {
+fn database_fault(
+    effects: Effects,
+    clock: VirtualClock,
+    faults: DatabaseFaults,
+) -> impl Fn(&Call<'_>) -> Fault + Send + Sync + 'static {
     move |call| match effects.strike(Door::Database, &format!("{} {}", call.operation, call.body)) {
         Some(Strike::CrashBefore) => {
             crash();
@@ -262,7 +267,10 @@ fn database_fault(effects: Effects, faults: DatabaseFaults) -> impl Fn(&Call<'_>
         }
         Some(Strike::AnswerLost | Strike::LostForGood) => Fault::AnswerLost,
         Some(Strike::NeverArrives) => Fault::NeverArrives,
-        Some(Strike::FreezeBefore(time)) => Fault::Late(time),
+        Some(Strike::FreezeBefore(time)) => {
+            effects.note_late_write(call.body, clock.glance() + SignedDuration::try_from(time).unwrap());
+            Fault::Late(time)
+        }
         Some(Strike::Throttled) => Fault::Throttled,
         Some(Strike::InternalError) => Fault::InternalError,
         Some(Strike::Contention) => Fault::Contention,

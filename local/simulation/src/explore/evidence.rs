@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::lives::PEOPLE;
 use super::plan::Plan;
 use super::stage::{Halted, Sent, Stage};
+use crate::effects::LateWrite;
 use crate::message::Message;
 use crate::world::World;
 
@@ -42,6 +43,7 @@ pub(crate) struct Evidence {
     pub(crate) sent: Vec<Sent>,
     pub(crate) halted: Vec<Halted>,
     pub(crate) held_up: BTreeSet<String>,
+    pub(crate) late_writes: Vec<LateWrite>,
     pub(crate) left: Vec<Message>,
     pub(crate) dead: Vec<Message>,
     pub(crate) day_reset: bool,
@@ -74,6 +76,7 @@ impl Evidence {
             sent: stage.sent.clone(),
             halted: stage.halted.clone(),
             held_up: world.effects.held_up(),
+            late_writes: world.effects.late_writes(),
             left: world.queues.messages(),
             dead: world.queues.dead_letters(),
             day_reset: stage.day_reset,

@@ -137,3 +137,14 @@ async fn prepare(world: &World, plan: &Plan) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{explore_seed, replay};
+
+    #[test]
+    fn a_world_ends_the_same_way_whether_its_trace_is_kept_or_not() {
+        let seed = 5_233_465_955_765_427_657;
+        assert_eq!(explore_seed(seed).digest, replay(seed).digest);
+    }
+}

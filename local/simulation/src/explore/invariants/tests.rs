@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
 use super::broken;
+use crate::effects::LateWrite;
 use crate::explore::evidence::Evidence;
 use crate::explore::one_world::{Keep, in_its_own_time, live_through};
 use crate::explore::plan::{Act, Plan, SetLimits, Stop};
@@ -144,6 +145,16 @@ fn an_order_that_was_sent_during_a_halt_is_noticed() {
     }
     let other = Halted { stop: Stop::User(1), from: Timestamp::UNIX_EPOCH, to: None };
     assert!(rules(|evidence| evidence.halted.push(other)).is_empty());
+    // Made up while trading was halted, and taken in by the database when it was not any more.
+    let lifted = late();
+    for (at, broken) in [(lifted, 0), (lifted - SignedDuration::from_secs(1), 1)] {
+        let rules = rules(|evidence| {
+            evidence.halted.push(Halted { stop: Stop::Everything, from: Timestamp::UNIX_EPOCH, to: Some(lifted) });
+            let images: Vec<_> = evidence.records[0].images.iter().map(|image| format!("{image:?}")).collect();
+            evidence.late_writes.push(LateWrite { body: images.concat(), at });
+        });
+        assert_eq!(rules.len(), broken, "{rules:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! When orders are sent: never too late, never while trading is halted.
 
 use domain::{Act as Wire, Intent, Order, OrderState};
+use jiff::Timestamp;
 
 use super::{Violation, violation};
 use crate::explore::evidence::{Evidence, Record};
@@ -40,8 +41,8 @@ pub(crate) fn nothing_is_sent_while_halted(evidence: &Evidence) -> Vec<Violation
     for record in &evidence.records {
         for intent in intents(record) {
             let sends = intent.act.is_ticket() || matches!(intent.act, Wire::Reply { confirmed: true, .. });
-            let halted =
-                evidence.halted.iter().find(|halted| stops(halted, &record.order) && is_within(halted, &intent));
+            let at = written_at(evidence, &record.order, &intent);
+            let halted = evidence.halted.iter().find(|halted| stops(halted, &record.order) && is_within(halted, at));
             if let Some(halted) = halted.filter(|_| sends) {
                 broken.push(violation(
                     "an order was sent while trading was halted",
@@ -66,8 +67,16 @@ fn intents(record: &Record) -> Vec<Intent> {
     intents
 }
 
-fn is_within(halted: &Halted, intent: &Intent) -> bool {
-    intent.at > halted.from && halted.to.is_none_or(|to| intent.at < to)
+/// When the database took the intent in, and with it the word that nothing was halted: later than the intent says where the
+/// machine stood still in between.
+fn written_at(evidence: &Evidence, order: &Order, intent: &Intent) -> Timestamp {
+    let (name, made_at) = (order.client_order_id.as_str(), intent.at.to_string());
+    let mut late = evidence.late_writes.iter().filter(|late| late.body.contains(name) && late.body.contains(&made_at));
+    late.next().map_or(intent.at, |late| late.at)
+}
+
+fn is_within(halted: &Halted, at: Timestamp) -> bool {
+    at > halted.from && halted.to.is_none_or(|to| at < to)
 }
 
 fn stops(halted: &Halted, order: &Order) -> bool {
