@@ -23,19 +23,22 @@ enum Variant {
     OverTheApi,
     BySymbol,
     Cancelled,
+    /// Twice, the second time while the first may still be on its way.
+    Changed,
     /// Another like it comes in the same batch.
     Followed,
 }
 
 impl Script {
     /// Each kind of order once, a plain limit order first; and a limit order that comes over the API, names its contract
-    /// by a symbol, is cancelled, or is followed by another in the same batch.
+    /// by a symbol, is cancelled, is changed, or is followed by another in the same batch.
     pub(crate) fn all() -> Vec<Self> {
         let plain = Self { kind: Kind::Limit, variant: Variant::Plain };
         let others =
             KINDS.iter().filter(|(_, kind)| *kind != Kind::Limit).map(|(_, kind)| Self { kind: *kind, ..plain });
-        let variants = [Variant::OverTheApi, Variant::BySymbol, Variant::Cancelled, Variant::Followed]
-            .map(|variant| Self { variant, ..plain });
+        let variants =
+            [Variant::OverTheApi, Variant::BySymbol, Variant::Cancelled, Variant::Changed, Variant::Followed]
+                .map(|variant| Self { variant, ..plain });
         std::iter::once(plain).chain(others).chain(variants).collect()
     }
 
@@ -45,6 +48,7 @@ impl Script {
             Variant::OverTheApi => " over the api",
             Variant::BySymbol => " by symbol",
             Variant::Cancelled => " that is cancelled",
+            Variant::Changed => " that is changed",
             Variant::Followed => " before another",
         };
         format!("{}{particular}", self.kind.name())
@@ -59,6 +63,9 @@ impl Plan {
         if script.variant == Variant::Followed {
             lives.push(scripted_life(script, 1));
             acts.push((0, Act::Place(1)));
+        }
+        if script.variant == Variant::Changed {
+            acts.extend([(2_000, Act::Modify(0, 2)), (2_500, Act::Modify(0, 3))]);
         }
         acts.push((4_000, Act::Execute));
         acts.push((8_000, if script.variant == Variant::Cancelled { Act::Cancel(0) } else { Act::Fill }));
