@@ -144,6 +144,16 @@ fn came_late(late: u64, in_force: u64) -> Reason {
     )
 }
 
+pub(crate) fn not_sent_again(in_force: u64, why: Reason) -> Reason {
+    Reason::new(
+        &why.code,
+        format!(
+            "A change that came late stands at the broker in the place of revision {in_force}, which could not be sent again: {} Look at the order at the broker.",
+            why.message
+        ),
+    )
+}
+
 fn may_have_come(late: u64, in_force: u64) -> Reason {
     Reason::new(
         "change_unsettled",

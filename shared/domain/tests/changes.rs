@@ -214,7 +214,9 @@ fn a_change_that_comes_late_makes_the_one_in_force_go_out_again() {
     // What is in force stays so, even where it may not be sent again.
     order.change_refused(Reason::new("halted", "Trading is halted."), now());
     assert_eq!((order.change().unwrap().stage.as_str(), quantity(&order).as_str()), ("applied", "14"));
-    assert_eq!(order.warning.as_ref().map(|warning| warning.code.as_str()), Some("halted"));
+    let warning = order.warning.unwrap();
+    assert_eq!(warning.code, "halted");
+    assert!(warning.message.contains("revision 3, which could not be sent again: Trading is halted."), "{warning:?}");
 }
 
 #[test]

@@ -209,6 +209,7 @@ impl Lane<'_> {
     ) -> Result<Next, StoreError> {
         tracing::warn!(key = %order.value.key, revision = change.revision, code = reason.code, "a change was refused");
         let revision = change.revision;
+        let was_unwarned = order.value.warning.is_none();
         self.record_change(order, |order, now| {
             if order.change_in_hand().is_some_and(|change| change.revision == revision) {
                 if order.went_astray(revision) {
@@ -219,6 +220,9 @@ impl Lane<'_> {
             }
         })
         .await?;
+        if was_unwarned && order.value.warning.is_some() {
+            tracing::error!(key = %order.value.key, revision, alarm = "change_came_late", metric.orders_for_a_person = 1, "a change came late, and the one in force could not be sent again");
+        }
         Ok(Next::Rest)
     }
 }
