@@ -144,7 +144,7 @@ fn came_late(late: u64, in_force: u64) -> Reason {
     )
 }
 
-pub(crate) fn not_sent_again(in_force: u64, why: Reason) -> Reason {
+pub(crate) fn not_sent_again(in_force: u64, why: &Reason) -> Reason {
     Reason::new(
         &why.code,
         format!(

@@ -172,7 +172,7 @@ impl Order {
         let in_force = self.revision;
         if self.open_change().is_some_and(|change| change.revision == in_force) {
             self.turn_change(ChangeStage::Applied, now);
-            self.warn(crate::astray::not_sent_again(in_force, reason));
+            self.warn(crate::astray::not_sent_again(in_force, &reason));
         } else {
             self.turn_change(ChangeStage::Refused { reason }, now);
         }
