@@ -45,7 +45,7 @@ def point_at_code(template, code):
         if resource["Type"] == "AWS::Serverless::Function":
             binary = resource["Metadata"]["BuildProperties"]["Binary"]
             resource["Properties"]["CodeUri"] = code[binary]
-            for gradual in ("AutoPublishAlias", "AutoPublishAliasAllProperties", "DeploymentPreference"):
+            for gradual in ("AutoPublishAlias", "AutoPublishAliasAllProperties", "DeploymentPreference", "VersionDescription"):
                 resource["Properties"].pop(gradual, None)
 
 
@@ -104,7 +104,7 @@ def routes(api, body):
 def route(api, path, method, operation):
     integration = operation["x-amazon-apigateway-integration"]
     suffix = re.sub(r"[^A-Za-z0-9]", "", f"{method}{path.title()}") or method
-    scheme = next((name for security in operation.get("security", []) for name in security if name != "NONE"), None)
+    scheme = next((name for security in operation.get("security", []) for name in security), None)
     properties = {
         "ApiId": {"Ref": api},
         "RouteKey": f"{method} {path}",

@@ -185,7 +185,7 @@ impl<'d> Work<'d> {
     async fn wake(&mut self, wake: &Wake) -> Result<(), StoreError> {
         match self.lane(&wake.user_id).await? {
             Some(lane) => lane.wake(wake).await,
-            None => self.function.desk.track_queue.ask(&TrackAsk { user_id: wake.user_id.clone() }, 1).await,
+            None => self.function.desk.track_queue.ask(&TrackAsk::first(wake.user_id.clone()), 1).await,
         }
     }
 

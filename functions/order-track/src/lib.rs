@@ -26,7 +26,7 @@ impl OrderTrack {
     pub async fn handle(&self, event: Value, holder: &str, deadline: Timestamp) -> Result<Value, Error> {
         if event.get("Records").is_none() {
             let users = self.fan_out_due(deadline).await?;
-            tracing::info!(users, "users with due orders were asked for");
+            tracing::info!(users, metric.track_schedule_runs = 1, "users with due orders were asked for");
             return Ok(json!({ "users": users }));
         }
         let batch: SqsEvent = serde_json::from_value(event)?;
@@ -50,7 +50,7 @@ impl OrderTrack {
             let due = self.desk.intake.orders.due(shard, now, DUE_OF_SHARD_MAX).await?;
             let users: BTreeSet<UserId> = due.into_iter().map(|key| key.user_id).collect();
             for user_id in users {
-                self.desk.track_queue.ask(&TrackAsk { user_id }, 0).await?;
+                self.desk.track_queue.ask(&TrackAsk::first(user_id), 0).await?;
                 asked += 1;
             }
         }
@@ -78,8 +78,12 @@ impl OrderTrack {
     async fn track(&self, ask: &TrackAsk, holder: &str, deadline: Timestamp) -> Result<(), StoreError> {
         let Some(mut lane) = self.desk.enter(&ask.user_id, holder, deadline).await? else {
             // Whoever holds the lane now asks for the next look when it leaves.
-            return self.desk.track_queue.ask(ask, 1).await;
+            return match TrackAsk::after(ask.user_id.clone(), ask.links) {
+                Some(next) => self.desk.track_queue.ask(&next, 1).await,
+                None => Ok(()),
+            };
         };
+        lane.follow(ask);
         // Boxed: the whole path of an order is in this future.
         let tracked = Box::pin(lane.track()).await;
         lane.leave().await?;

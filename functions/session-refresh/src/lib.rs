@@ -27,7 +27,7 @@ impl SessionRefresh {
     pub async fn handle(&self, event: Value, holder: &str, deadline: Timestamp) -> Result<Value, Error> {
         if event.get("Records").is_none() {
             let asked = self.renew.fan_out_due(deadline).await?;
-            tracing::info!(asked, "due connections were asked for");
+            tracing::info!(asked, metric.refresh_schedule_runs = 1, "due connections were asked for");
             return Ok(json!({ "asked": asked }));
         }
         let batch: SqsEvent = serde_json::from_value(event)?;

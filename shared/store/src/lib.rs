@@ -62,8 +62,8 @@ pub use lanes::{Acquired, GivenBack, LaneLease, Lanes};
 pub use listing::OrderFilter;
 pub use orders::{Inserted, OPEN_ROWS_MAX, Orders, order_from_image};
 pub use queues::{
-    BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue,
-    Wake,
+    BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, TRACK_CHAIN_LINKS_MAX,
+    TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue, Wake,
 };
 pub use rules::{HaltScope, Rules};
 pub use scan::Found;

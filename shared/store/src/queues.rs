@@ -13,6 +13,10 @@ use crate::error::StoreError;
 /// The longest that SQS holds a message back, in seconds (SQS, `DelaySeconds`).
 pub const TRACK_DELAY_SECONDS_MAX: u32 = 900;
 
+/// Asks of one chain at most: a poll that asks for the next poll is a recursive loop to Lambda, and must end by itself. The schedule
+/// finds the user's orders again within a minute, and begins a new chain.
+pub const TRACK_CHAIN_LINKS_MAX: u32 = 500;
+
 /// Messages of one call at most (SQS, `SendMessageBatch`).
 const BATCH_MAX: usize = 10;
 
@@ -57,6 +61,9 @@ pub enum SessionAskReason {
 pub struct TrackAsk {
     /// Whose.
     pub user_id: UserId,
+    /// How many asks came before it, each sent by the poll that the one before had asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub links: u32,
 }
 
 /// Why a body is not what it should be.
@@ -101,6 +108,18 @@ impl SessionAsk {
 impl TrackAsk {
     /// The schema of its body.
     pub const SCHEMA: &'static str = "courier.track/1";
+
+    /// The first ask of a chain.
+    #[must_use]
+    pub fn first(user_id: UserId) -> Self {
+        Self { user_id, links: 0 }
+    }
+
+    /// The ask that follows in a chain after so many links; `None` where the chain ends ([`TRACK_CHAIN_LINKS_MAX`]).
+    #[must_use]
+    pub fn after(user_id: UserId, links: u32) -> Option<Self> {
+        (links < TRACK_CHAIN_LINKS_MAX).then(|| Self { user_id, links: links.saturating_add(1) })
+    }
 
     /// Reads a message's body.
     pub fn parse(text: &str) -> Result<Self, BodyRefused> {
@@ -222,6 +241,11 @@ impl Queue {
         message.send().await.map_err(|error| StoreError::of_call(&self.url, "take a message", error))?;
         Ok(())
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(links: &u32) -> bool {
+    *links == 0
 }
 
 fn body(content: &impl Serialize, schema: &str) -> String {

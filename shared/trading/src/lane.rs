@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::{Order, OrderId, OrderKey, OrderState, UserId, in_order_of_arrival};
 use jiff::{SignedDuration, Timestamp};
-use store::{Acquired, GivenBack, LaneBook, LaneLease, Pending, StoreError, Versioned, Wake};
+use store::{Acquired, GivenBack, LaneBook, LaneLease, Pending, StoreError, TrackAsk, Versioned, Wake};
 
 use crate::desk::Desk;
 use crate::outcome::Outcome;
@@ -43,6 +43,8 @@ pub struct Lane<'d> {
     /// What the broker answered last, if it is not on record yet.
     pub(crate) outcome: Option<Outcome>,
     caught_up: bool,
+    /// How many polls of its chain came before this one ([`TrackAsk::links`]).
+    links: u32,
     /// Whether another had it first: what was read before that may be old.
     pub(crate) waited_for: bool,
 }
@@ -72,6 +74,7 @@ impl Desk {
                     track_in_seconds: None,
                     outcome: None,
                     caught_up: false,
+                    links: 0,
                     waited_for,
                 };
                 lane.take_over().await?;
@@ -94,7 +97,7 @@ impl Desk {
             let pending = Pending { order_id: order.key.order_id.clone(), instrument: instrument(order) };
             self.lanes.announce(user_id, &pending).await?;
         }
-        self.track_queue.ask(&store::TrackAsk { user_id: user_id.clone() }, 1).await
+        self.track_queue.ask(&TrackAsk::first(user_id.clone()), 1).await
     }
 }
 
@@ -103,6 +106,11 @@ impl Lane<'_> {
     #[must_use]
     pub fn user_id(&self) -> &UserId {
         self.lease.user_id()
+    }
+
+    /// Goes on with the chain of polls that this ask belongs to.
+    pub fn follow(&mut self, ask: &TrackAsk) {
+        self.links = ask.links;
     }
 
     /// Brings along what was read before the lane was asked for.
@@ -162,20 +170,26 @@ impl Lane<'_> {
         let on_its_way = self.book.looks.due_at.filter(|due| *due > now + CLOCKS_DIFFER_MAX);
         let wanted = self.track_in_seconds.map(|seconds| (seconds, now + SignedDuration::from_secs(seconds.into())));
         let wanted = wanted.filter(|(_, at)| on_its_way.is_none_or(|due| due > *at));
+        let next_link = TrackAsk::after(user_id.clone(), self.links);
+        if wanted.is_some() && next_link.is_none() {
+            tracing::warn!(%user_id, links = self.links, "a chain of polls ends; the schedule begins the next one");
+        }
+        let wanted = wanted.filter(|_| next_link.is_some());
         self.book.looks.due_at = wanted.map(|(_, at)| at).or(self.book.looks.due_at);
-        let wanted = match self.desk.lanes.release_with(self.lease, &self.book).await? {
-            GivenBack::Clean => wanted,
-            GivenBack::WithArrivals => Some((0, now)),
+        let ask = match self.desk.lanes.release_with(self.lease, &self.book).await? {
+            GivenBack::Clean => wanted.zip(next_link).map(|((delay_seconds, _), next_link)| (delay_seconds, next_link)),
+            // What arrived began a chain of its own.
+            GivenBack::WithArrivals => Some((0, TrackAsk::first(user_id))),
             // Whoever outlived their lease knows orders that the present holder may not: they stand in its line then.
             GivenBack::Lost => {
                 for pending in &self.book.pending {
                     self.desk.lanes.announce(&user_id, pending).await?;
                 }
-                Some((1, now))
+                next_link.map(|next_link| (1, next_link))
             }
         };
-        if let Some((delay_seconds, _)) = wanted {
-            self.desk.track_queue.ask(&store::TrackAsk { user_id }, delay_seconds).await?;
+        if let Some((delay_seconds, ask)) = ask {
+            self.desk.track_queue.ask(&ask, delay_seconds).await?;
         }
         outcome.map(drop)
     }

@@ -61,6 +61,8 @@ struct Alarm {
     statistic: String,
     threshold: f64,
     period: Duration,
+    /// Whether it goes off where too little is counted.
+    below: bool,
 }
 
 impl Alarm {
@@ -69,10 +71,9 @@ impl Alarm {
         let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         let alarm = &template["Resources"][name]["Properties"];
         let text = |name: &str| alarm[name].as_str().unwrap().to_owned();
-        assert_eq!(
-            (text("Namespace").as_str(), text("ComparisonOperator").as_str()),
-            ("Courier", "GreaterThanOrEqualToThreshold")
-        );
+        assert_eq!(text("Namespace"), "Courier");
+        let comparison = text("ComparisonOperator");
+        assert!(["GreaterThanOrEqualToThreshold", "LessThanThreshold"].contains(&comparison.as_str()), "{comparison}");
         let statistic = text("Statistic");
         assert!(["Sum", "Maximum"].contains(&statistic.as_str()), "{name} takes the {statistic}");
         Self {
@@ -80,6 +81,7 @@ impl Alarm {
             statistic,
             threshold: alarm["Threshold"].as_f64().unwrap(),
             period: Duration::from_secs(alarm["Period"].as_u64().unwrap()),
+            below: comparison == "LessThanThreshold",
         }
     }
 
@@ -90,7 +92,7 @@ impl Alarm {
             "Sum" => values.sum(),
             _ => values.fold(f64::NEG_INFINITY, f64::max),
         };
-        value >= self.threshold
+        if self.below { value < self.threshold } else { value >= self.threshold }
     }
 }
 
@@ -257,6 +259,24 @@ async fn a_session_that_was_lost_tells_for_how_long_once_it_is_back() {
     assert_eq!(world.status("first").await, "working");
     let lost: f64 = log.take().iter().filter_map(|line| counted(line, "session_lost_seconds")).sum();
     assert!((120.0..300.0).contains(&lost), "{lost} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_stands_still_sets_off_its_alarm_though_the_queues_go_on() {
+    let log = Log::open();
+    let world = without_questions().await;
+    log.take();
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.settle().await;
+    let lines = log.take();
+    for alarm in ["OrderTrackSilentAlarm", "SessionRefreshSilentAlarm"] {
+        assert!(Alarm::of_template(alarm).goes_off(&lines), "{alarm}");
+    }
+    world.run_for(Alarm::of_template("OrderTrackSilentAlarm").period).await;
+    let lines = log.take();
+    for alarm in ["OrderTrackSilentAlarm", "SessionRefreshSilentAlarm"] {
+        assert!(!Alarm::of_template(alarm).goes_off(&lines), "{alarm}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

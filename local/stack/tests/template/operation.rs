@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_yaml_ng::Value;
 
-use super::reading::{Template, one_or_many, resource_name, text, workspace};
+use super::reading::{Template, mapping, one_or_many, resource_name, text, workspace};
 
 const ALARM: &str = "AWS::CloudWatch::Alarm";
 const QUEUE: &str = "AWS::SQS::Queue";
@@ -30,11 +30,15 @@ fn every_alarm_is_told_to_the_topic_and_has_its_page_in_the_runbook() {
 #[test]
 fn every_queue_leads_to_dead_letters_and_every_dead_letter_raises_an_alarm() {
     let template = Template::read();
+    let polled: BTreeSet<String> = template.functions().iter().flat_map(polled_queues).collect();
+    assert!(polled.contains("OrderDeadLetterQueue"), "{polled:?}");
     for (name, queue) in template.resources(QUEUE) {
         if name.ends_with("DeadLetterQueue") {
+            // A queue that a function polls shows no message to a sample: what is received of it counts.
+            let metric =
+                if polled.contains(&name) { "NumberOfMessagesReceived" } else { "ApproximateNumberOfMessagesVisible" };
             let watched = |alarm: &Value| {
-                watches(alarm, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", &name)
-                    && alarm["Threshold"].as_u64() == Some(1)
+                watches(alarm, "AWS/SQS", metric, "QueueName", &name) && alarm["Threshold"].as_u64() == Some(1)
             };
             assert!(template.resources(ALARM).iter().any(|(_, alarm)| watched(alarm)), "{name} has no alarm");
         } else {
@@ -120,6 +124,109 @@ fn a_new_version_of_the_function_that_sends_comes_in_steps_and_goes_at_an_alarm(
 }
 
 #[test]
+fn an_alarm_that_ends_a_rollout_is_not_set_off_by_one_message_that_is_given_back() {
+    let template = Template::read();
+    let alarms = template.resources(ALARM);
+    for name in one_or_many(&template.0["Resources"]["OrderSubmit"]["Properties"]["DeploymentPreference"]["Alarms"]) {
+        let (_, alarm) = alarms.iter().find(|(alarm, _)| *alarm == name).unwrap();
+        assert_ne!(text(&alarm["MetricName"]), "ApproximateAgeOfOldestMessage", "{name} counts messages in flight");
+    }
+}
+
+/// SAM publishes a version by its own hash of the function, which knows no parameter's value; a version's description can only be set when
+/// it is made.
+#[test]
+fn every_parameter_that_the_function_with_versions_takes_makes_a_new_version() {
+    let template = Template::read();
+    let parameters: BTreeSet<String> = mapping(&template.0["Parameters"]).keys().map(text).collect();
+    let function = &template.0["Resources"]["OrderSubmit"]["Properties"];
+    let globals = &template.0["Globals"]["Function"];
+    let mut taken: BTreeSet<String> = mapping(&function["Environment"]["Variables"]).values().map(text).collect();
+    taken.extend(one_or_many(&globals["Architectures"]));
+    taken.insert(text(&globals["Tracing"]));
+    taken.retain(|name| parameters.contains(name));
+    assert!(taken.contains("BrokerApiUrl") && taken.len() > 5, "{taken:?}");
+    let described = match &function["VersionDescription"] {
+        Value::Tagged(join) => one_or_many(&join.value[1]).into_iter().collect::<BTreeSet<_>>(),
+        other => panic!("not joined: {other:?}"),
+    };
+    assert_eq!(described, taken);
+    // Lambda takes 256 characters of it.
+    let longest = |name: &String| {
+        let parameter = &template.0["Parameters"][name.as_str()];
+        let allowed = parameter
+            .get("AllowedValues")
+            .map(|values| values.as_sequence().unwrap().iter().map(text).map(|value| value.len()).max().unwrap());
+        allowed
+            .or_else(|| {
+                parameter.get("MaxLength").and_then(Value::as_u64).and_then(|length| usize::try_from(length).ok())
+            })
+            .or_else(|| parameter.get("MaxValue").map(|_| 20))
+            .unwrap_or_else(|| panic!("{name} has no longest value"))
+    };
+    assert!(described.iter().map(|name| longest(name) + 1).sum::<usize>() <= 256);
+}
+
+/// Lambda ends a chain of functions and queues after about 16 links unless each function of it says that it is meant.
+#[test]
+fn every_function_that_may_send_to_a_queue_which_leads_back_to_it_is_allowed_to_and_watched() {
+    let template = Template::read();
+    let sends: Vec<(String, BTreeSet<String>)> = template
+        .resources("AWS::Serverless::Function")
+        .into_iter()
+        .map(|(name, function)| (name, queues_of(&template, &text(&function["Role"]), "sqs:SendMessage")))
+        .collect();
+    let takes = |name: &str| polled_queues(&super::reading::Function(template.0["Resources"][name].clone()));
+    let next = |name: &str| -> BTreeSet<String> {
+        let sent = &sends.iter().find(|(sender, _)| sender == name).unwrap().1;
+        sends
+            .iter()
+            .filter(|(taker, _)| takes(taker).iter().any(|queue| sent.contains(queue)))
+            .map(|(taker, _)| taker.clone())
+            .collect()
+    };
+    let mut chained = BTreeSet::new();
+    for (name, _) in &sends {
+        let mut reached = next(name);
+        for _ in 0..sends.len() {
+            reached = reached.iter().flat_map(|reached| next(reached)).chain(reached.iter().cloned()).collect();
+        }
+        if reached.contains(name) {
+            chained.insert(name.clone());
+        }
+    }
+    assert!(chained.contains("OrderTrack"), "{chained:?}");
+    for (name, function) in template.resources("AWS::Serverless::Function") {
+        let allowed = function.get("RecursiveLoop").is_some_and(|word| text(word) == "Allow");
+        assert_eq!(allowed, chained.contains(&name), "{name}");
+        let watched =
+            |alarm: &Value| watches(alarm, "AWS/Lambda", "RecursiveInvocationsDropped", "FunctionName", &name);
+        let is_watched = template.resources(ALARM).iter().any(|(_, alarm)| watched(alarm));
+        assert_eq!(is_watched, allowed, "{name}");
+    }
+}
+
+#[test]
+fn the_log_of_the_http_api_is_json_whatever_its_callers_send() {
+    let template = Template::read();
+    let format = text(&template.0["Resources"]["HttpApi"]["Properties"]["AccessLogSettings"]["Format"]);
+    let line: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&format).unwrap();
+    assert!(line.contains_key("request_id"));
+    // Values that come from the caller, or as texts with quotes of their own.
+    for free in ["$context.path", "messageString", "error.message", "MESSAGE", "integrationErrorMessage", "userAgent"] {
+        assert!(!format.contains(free), "{free}");
+    }
+}
+
+#[test]
+fn the_build_reads_the_same_parameters_as_the_deployment() {
+    let file = std::fs::read_to_string(workspace().join("infra").join("samconfig.toml")).unwrap();
+    let (_, global) = file.split_once("[default.global.parameters]").unwrap();
+    let (global, others) = global.split_once("\n[").unwrap();
+    assert!(global.contains("parameter_overrides = ") && !others.contains("parameter_overrides = "));
+}
+
+#[test]
 fn every_metric_that_is_counted_is_on_the_dashboard_and_every_one_that_is_watched_is_counted() {
     let template = Template::read();
     let counted = counted_metrics();
@@ -137,6 +244,24 @@ fn every_metric_that_is_counted_is_on_the_dashboard_and_every_one_that_is_watche
     }
     // What CloudFormation fills in leaves JSON.
     assert!(serde_json::from_str::<serde_json::Value>(&body).unwrap()["widgets"].as_array().unwrap().len() > 8);
+}
+
+/// The queues that a function's events poll.
+fn polled_queues(function: &super::reading::Function) -> Vec<String> {
+    let events = function.events().filter(|event| text(&event["Type"]) == "SQS");
+    events.map(|event| resource_name(&text(&event["Properties"]["Queue"])).to_owned()).collect()
+}
+
+/// The queues on which a role may do this.
+fn queues_of(template: &Template, role: &str, wanted: &str) -> BTreeSet<String> {
+    let role = resource_name(role);
+    let statements = template.statements().into_iter().filter(|(of, statement)| {
+        of == role && one_or_many(&statement["Action"]).iter().any(|action| action == wanted)
+    });
+    statements
+        .flat_map(|(_, statement)| one_or_many(&statement["Resource"]))
+        .map(|resource| resource_name(&resource).to_owned())
+        .collect()
 }
 
 /// Whether an alarm watches this metric of this resource.

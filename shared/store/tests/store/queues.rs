@@ -8,7 +8,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use store::{
-    BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, StoreError, TrackAsk, TrackQueue, Wake,
+    BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, StoreError, TRACK_CHAIN_LINKS_MAX, TrackAsk,
+    TrackQueue, Wake,
 };
 
 use crate::support::user;
@@ -83,7 +84,7 @@ async fn a_session_is_asked_for_and_an_order_tracked_after_a_delay() {
     let connection_id = "c1".parse().unwrap();
     let session = SessionAsk { user_id: user("u-7"), connection_id, reason: SessionAskReason::OrderWaits };
     SessionQueue::new(client.clone(), "https://sqs.test/sessions").ask(&session).await.unwrap();
-    let track = TrackAsk { user_id: user("u-7") };
+    let track = TrackAsk::first(user("u-7"));
     let queue = TrackQueue::new(client, "https://sqs.test/track");
     queue.ask(&track, 5).await.unwrap();
     queue.ask(&track, 5000).await.unwrap();
@@ -128,7 +129,7 @@ async fn a_queue_that_is_not_there_is_refused_by_name() {
     let answer = (400, r#"{"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no such queue"}"#);
     let (client, _) = client(answer);
     let queue = TrackQueue::new(client, "https://sqs.test/gone");
-    let error = queue.ask(&TrackAsk { user_id: user("u-7") }, 0).await.unwrap_err();
+    let error = queue.ask(&TrackAsk::first(user("u-7")), 0).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
     assert!(error.to_string().contains("https://sqs.test/gone"));
 }
@@ -159,4 +160,18 @@ async fn how_much_waits_is_read_from_the_queues_attributes() {
     assert_eq!(SessionQueue::new(telling, "https://sqs.test/sessions").waiting().await.unwrap(), 2001);
     let (silent, _) = client((200, r#"{"Attributes": {}}"#));
     assert!(SessionQueue::new(silent, "https://sqs.test/sessions").waiting().await.is_err());
+}
+
+#[test]
+fn a_chain_of_asks_ends_by_itself() {
+    let mut ask = TrackAsk::first(user("u-7"));
+    let mut asks = 1;
+    while let Some(next) = TrackAsk::after(ask.user_id.clone(), ask.links) {
+        let told = serde_json::json!({"schema": TrackAsk::SCHEMA, "user_id": "u-7", "links": next.links}).to_string();
+        assert_eq!(TrackAsk::parse(&told).unwrap(), next);
+        ask = next;
+        asks += 1;
+        assert!(asks <= 1_000_000);
+    }
+    assert_eq!(asks, 1 + TRACK_CHAIN_LINKS_MAX);
 }
