@@ -8,6 +8,9 @@
 //! An order is sent once by each call. [`CallError::Unknown`] says that it may have arrived, and nothing but asking the
 //! broker settles that.
 
+// Decimals from outside are calculated with only so that nothing panics (clippy.toml says which types are meant).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod api;
 mod consumer;
 mod contract_details;

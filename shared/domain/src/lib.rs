@@ -1,6 +1,9 @@
 //! What the words mean: ids, amounts, orders and their states, connections, grants. Pure: no clock of its own, no
 //! randomness, no network, no disk.
 
+// Decimals from outside are calculated with only so that nothing panics (clippy.toml says which types are meant).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod amount;
 mod arrival;
 mod astray;

@@ -6,6 +6,9 @@
 //! of its own, so a try of the SDK that meets the row of an earlier try knows it. A call that ends in
 //! [`StoreError::Unavailable`] may have happened or not: read again before deciding.
 
+// Decimals from outside are calculated with only so that nothing panics (clippy.toml says which types are meant).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod account_claims;
 mod alike;
 mod attempts;

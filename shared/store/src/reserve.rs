@@ -142,12 +142,14 @@ impl<'c> Reservation<'c> {
         let Some(limits) = counter.limits else { return Vec::new() };
         // A change adds to the value of an order that is counted already.
         let counts = |most: Option<u32>| most.filter(|_| self.cost.orders > 0);
-        let room = |most: u32| Decimal::from(most) - Decimal::from(self.cost.orders);
+        let room = |most: u32| Decimal::from(most).saturating_sub(Decimal::from(self.cost.orders));
         let open = counts(limits.max_open_orders).map(|most| (OPEN_ORDERS, ":open_room", room(most)));
         // A day that this order begins has no figures yet; what it costs alone was looked at before.
         let daily = [
             counts(limits.max_daily_orders).map(|most| (DAILY_ORDERS, ":orders_room", room(most))),
-            limits.max_daily_notional.map(|most| (DAILY_NOTIONAL, ":notional_room", most.get() - self.cost.notional)),
+            limits
+                .max_daily_notional
+                .map(|most| (DAILY_NOTIONAL, ":notional_room", most.get().saturating_sub(self.cost.notional))),
         ];
         open.into_iter().chain(daily.into_iter().flatten().filter(|_| !counter.begins_day)).collect()
     }

@@ -120,7 +120,7 @@ impl Usage {
         let (orders, notional) = if today { (self.daily_orders, self.daily_notional) } else { (0, Decimal::ZERO) };
         let beyond = |limit, why| Some(Beyond { whose, limit, why });
         // A change adds to the value of an order that is counted already.
-        let counts = |used: u64, most: u32| cost.orders > 0 && used + cost.orders > u64::from(most);
+        let counts = |used: u64, most: u32| cost.orders > 0 && used.saturating_add(cost.orders) > u64::from(most);
         if let Some(most) = limits.max_open_orders.filter(|most| counts(self.open_orders, *most)) {
             return beyond(
                 "max_open_orders",
@@ -164,4 +164,33 @@ pub(crate) fn usage_key(user_id: &UserId, algorithm_id: Option<&AlgorithmId>) ->
 fn decimal_of(row: &Attributes, name: &str) -> Option<Decimal> {
     let text = row.get(name)?.as_n().ok()?;
     text.parse().ok().or_else(|| Decimal::from_scientific(text).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_figure_of_a_row_panics_and_what_has_no_sum_is_beyond_the_limit(
+            used in any::<u64>(),
+            parts in (any::<u32>(), any::<u32>(), any::<u32>(), any::<bool>(), 0_u32..=28),
+            largest in any::<bool>(),
+        ) {
+            let (low, middle, high, negative, scale) = parts;
+            let any = Decimal::from_parts(low, middle, high, negative, scale);
+            let notional = if largest { Decimal::MAX } else { any };
+            let day: Date = "2026-11-24".parse().unwrap();
+            let usage = Usage { day: Some(day), daily_orders: used, daily_notional: notional, open_orders: used };
+            let limits: Limits = serde_json::from_str(
+                r#"{"max_open_orders":5,"max_daily_orders":5,"max_daily_notional":"999999999999.99999999"}"#,
+            )
+            .unwrap();
+            let cost = Cost { orders: 1, notional: notional.abs() };
+            let beyond = usage.beyond(day, &cost, Whose::User, &limits);
+            prop_assert!(beyond.is_some() || (used < 5 && notional < Decimal::from(1_000_000_000_000_i64)));
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! The use cases of an order: receive, advance, settle, track, cancel.
 
+// Decimals from outside are calculated with only so that nothing panics (clippy.toml says which types are meant).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod account;
 mod advance;
 mod authority;
@@ -8,6 +11,8 @@ mod contracts;
 mod desk;
 mod dialogue;
 mod exits;
+#[cfg(test)]
+mod extremes;
 mod intake;
 mod intend;
 mod judge;

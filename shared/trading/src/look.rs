@@ -186,7 +186,7 @@ fn set_told_price(of: &mut Ticket, like: &Ticket) {
 pub(crate) fn sight_of(order: &Order, shown: &Shown) -> Option<Sight> {
     let fills = shown.trades.as_ref().and_then(|trades| fills_of(order, &trades.rows));
     let filled = fills.as_ref().map(|fills| fills.quantity);
-    let average = fills.as_ref().map(|fills| fills.average_price);
+    let average = fills.as_ref().and_then(|fills| fills.average_price);
     let Some(row) = row_of(order, &shown.live) else { return sight_of_trades(order, fills) };
     let shown_filled = row.filled_quantity.unwrap_or_default();
     let all_told = filled.is_some_and(|filled| filled >= shown_filled);
@@ -207,13 +207,14 @@ fn sight_of_trades(order: &Order, fills: Option<Fills>) -> Option<Sight> {
         broker_order_ids: fills.order_id.into_iter().collect(),
         status: if whole { BrokerStatus::Filled } else { BrokerStatus::Submitted },
         filled_quantity: Some(fills.quantity),
-        average_price: Some(fills.average_price),
+        average_price: fills.average_price,
     })
 }
 
 struct Fills {
     quantity: Decimal,
-    average_price: Decimal,
+    /// `None` where the broker's figures have none.
+    average_price: Option<Decimal>,
     order_id: Option<BrokerOrderId>,
 }
 
@@ -234,10 +235,19 @@ fn fills_of(order: &Order, trades: &[Trade]) -> Option<Fills> {
     let mut executions: Vec<&Trade> = trades.iter().filter(ours).collect();
     executions.sort_by(|one, other| one.execution_id.cmp(&other.execution_id));
     executions.dedup_by(|one, other| one.execution_id == other.execution_id);
-    let quantity: Decimal = executions.iter().map(|trade| trade.quantity).sum();
-    let value: Decimal = executions.iter().map(|trade| trade.quantity * trade.price).sum();
-    let average_price = value.checked_div(quantity)?.round_dp(AVERAGE_DIGITS).normalize();
-    Some(Fills { quantity, average_price, order_id: executions.iter().find_map(|trade| trade.order_id) })
+    // Figures without a sum are fills all the same: an order that shows them is not taken to be absent.
+    let quantity = executions.iter().fold(Decimal::ZERO, |sum, trade| sum.saturating_add(trade.quantity));
+    let order_id = executions.iter().find_map(|trade| trade.order_id);
+    (!executions.is_empty()).then(|| Fills { quantity, average_price: average_of(&executions), order_id })
+}
+
+fn average_of(executions: &[&Trade]) -> Option<Decimal> {
+    let add = |(quantity, value): (Decimal, Decimal), trade: &&Trade| {
+        let worth = trade.quantity.checked_mul(trade.price)?;
+        Some((quantity.checked_add(trade.quantity)?, value.checked_add(worth)?))
+    };
+    let (quantity, value) = executions.iter().try_fold((Decimal::ZERO, Decimal::ZERO), add)?;
+    Some(value.checked_div(quantity)?.round_dp(AVERAGE_DIGITS).normalize())
 }
 
 #[cfg(test)]

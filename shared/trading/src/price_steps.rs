@@ -58,13 +58,13 @@ fn off_steps(ticket: &Ticket, steps: &[PriceStep]) -> Option<Reason> {
         if above_a_step.is_zero() {
             return None;
         }
-        let below = price - above_a_step;
+        let below = price.checked_sub(above_a_step)?;
         let message = format!(
             "The {name} {price} is between two prices of the contract, which move in steps of {}: {} and {}. It was not \
              changed, and not sent.",
             increment.normalize(),
             below.normalize(),
-            (below + increment).normalize()
+            below.saturating_add(increment).normalize()
         );
         Some(Reason::new("price_between_steps", message))
     })
@@ -134,6 +134,19 @@ mod tests {
             let reason = off_steps(&ticket(fields), &steps());
             let named_in = |reason: &Reason| named.is_some_and(|name| reason.message.contains(name));
             assert_eq!(reason.as_ref().map(named_in), named.map(|_| true), "{fields}: {reason:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_steps_of_the_broker_panic(
+            lower_edge in crate::extremes::decimal(),
+            increment in crate::extremes::positive(),
+        ) {
+            for price in ["0.00000001", "187.5", "999999999999.99999999"] {
+                let ticket = ticket(&format!(r#""type":"limit","limit_price":"{price}""#));
+                let _ = off_steps(&ticket, &[PriceStep { lower_edge, increment }]);
+            }
         }
     }
 

@@ -51,21 +51,8 @@ impl Lane<'_> {
             Ok(position) => position,
             Err(no_session) => return Ok(Err(no_session)),
         };
-        let takes_off = match ticket.side {
-            Side::Sell => position,
-            Side::Buy => -position,
-        };
         let at_work = self.at_work(request, conid).await?;
-        let room = takes_off - at_work;
-        Ok(if quantity.get() <= room {
-            Ok(())
-        } else {
-            Err(deny(&format!(
-                "the position is {}, other orders may take {} off it, and this one is for {quantity}",
-                position.normalize(),
-                at_work.normalize()
-            )))
-        })
+        Ok(fits_into(position, ticket.side, at_work, quantity.get()).map_err(|why| deny(&why)))
     }
 
     /// How much the account holds of the contract. A list that is not whole tells nothing.
@@ -89,8 +76,10 @@ impl Lane<'_> {
             };
         }
         match shown {
-            Ok(positions) if positions.complete => Ok(Ok(held_of(&positions.rows, conid))),
-            Ok(_) => Ok(Err(deny("the broker's list of positions cannot be read as a whole"))),
+            Ok(positions) => {
+                let held = held_of(&positions.rows, conid).filter(|_| positions.complete);
+                Ok(held.ok_or_else(|| deny("the broker's list of positions cannot be read as a whole")))
+            }
             Err(CallError::Refused { .. } | CallError::Invalid(_) | CallError::WrongPath) => {
                 Ok(Err(deny("the broker does not tell the position")))
             }
@@ -98,37 +87,71 @@ impl Lane<'_> {
         }
     }
 
-    /// How much other orders of the same account, side and contract could still take off. Those not sent hold nothing:
-    /// each is judged when its turn comes. A contract in words may be this one.
-    async fn at_work(&self, request: &PlaceOrder, conid: Conid) -> Result<Decimal, StoreError> {
+    /// How much other orders of the same account, side and contract could still take off; `None`: nobody knows, it may be
+    /// all of it. Those not sent hold nothing: each is judged when its turn comes. A contract in words may be this one.
+    async fn at_work(&self, request: &PlaceOrder, conid: Conid) -> Result<Option<Decimal>, StoreError> {
         let open = self.open_orders().await?;
-        let left = open.iter().filter_map(|order| left_of(&order.value, request, conid));
-        Ok(left.fold(Decimal::ZERO, rust_decimal::Decimal::saturating_add))
+        let taking_off = open.iter().filter(|order| takes_off_too(&order.value, request, conid));
+        Ok(taking_off.map(|order| left_of(&order.value)).try_fold(Decimal::ZERO, |sum, left| sum.checked_add(left?)))
     }
 }
 
-fn left_of(order: &Order, request: &PlaceOrder, conid: Conid) -> Option<Decimal> {
-    let other = order.request.as_ref().filter(|other| other.key != request.key)?;
+/// Whether an order takes no more off a position than others leave of it; else why not. `at_work` is what others may take,
+/// `None` where that may be all.
+fn fits_into(position: Decimal, side: Side, at_work: Option<Decimal>, quantity: Decimal) -> Result<(), String> {
+    let takes_off = match side {
+        Side::Sell => position,
+        Side::Buy => -position,
+    };
+    let Some(at_work) = at_work else {
+        return Err(format!(
+            "the position is {}, and an order that names no quantity may take all of it off",
+            position.normalize()
+        ));
+    };
+    // What cannot be told leaves nothing.
+    if takes_off.checked_sub(at_work).is_some_and(|room| quantity <= room) {
+        return Ok(());
+    }
+    Err(format!(
+        "the position is {}, other orders may take {} off it, and this one is for {}",
+        position.normalize(),
+        at_work.normalize(),
+        quantity.normalize()
+    ))
+}
+
+/// Whether an order at the broker may take something off the same position.
+fn takes_off_too(order: &Order, request: &PlaceOrder, conid: Conid) -> bool {
+    let Some(other) = order.request.as_ref().filter(|other| other.key != request.key) else { return false };
     let unsent = matches!(order.state(), OrderState::Received | OrderState::Held { .. });
     let same_contract = match &other.ticket.contract {
         Contract::Conid { conid: others } => *others == conid,
         Contract::Symbol(_) => true,
     };
-    let takes_off_too = !unsent
+    !unsent
         && same_contract
         && other.account_id == request.account_id
-        && (other.ticket.side == request.ticket.side || other.ticket.attached.is_some());
-    let quantity = |size: Size| match size {
-        Size::Quantity(quantity) => quantity.get(),
-        // Of an order by cash nobody knows how much it takes off: all of it, then.
-        Size::CashQuantity(_) => Decimal::MAX,
-    };
-    let changed = order.changes().map(|change| quantity(change.ticket.size)).max().unwrap_or_default();
-    takes_off_too.then(|| quantity(other.ticket.size).max(changed) - order.filled_quantity)
+        && (other.ticket.side == request.ticket.side || other.ticket.attached.is_some())
 }
 
-fn held_of(positions: &[Position], conid: Conid) -> Decimal {
-    positions.iter().filter(|position| position.conid == conid).map(|position| position.quantity).sum()
+/// How much an order may still trade, by its ticket and every change of it; `None` where no quantity says it, as of an
+/// order by cash.
+fn left_of(order: &Order) -> Option<Decimal> {
+    let quantity = |size: Size| match size {
+        Size::Quantity(quantity) => Some(quantity.get()),
+        Size::CashQuantity(_) => None,
+    };
+    let changed = order.changes().map(|change| quantity(change.ticket.size));
+    let most = changed.fold(quantity(order.request.as_ref()?.ticket.size), |most, one| Some(most?.max(one?)))?;
+    // What the broker filled beyond it gives no room to others.
+    Some(most.checked_sub(order.filled_quantity)?.max(Decimal::ZERO))
+}
+
+/// `None` where the broker's figures have no sum.
+fn held_of(positions: &[Position], conid: Conid) -> Option<Decimal> {
+    let held = positions.iter().filter(|position| position.conid == conid).map(|position| position.quantity);
+    held.into_iter().try_fold(Decimal::ZERO, |sum, quantity| sum.checked_add(quantity))
 }
 
 fn deny(why: &str) -> NoSession {
@@ -141,3 +164,6 @@ fn only_reducing(halt: &str, why: &str) -> Reason {
         format!("Only orders that reduce a position pass for {halt}, and this one does not: {why}. It was not sent."),
     )
 }
+
+#[cfg(test)]
+mod tests;

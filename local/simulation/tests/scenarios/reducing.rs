@@ -115,6 +115,20 @@ async fn what_cannot_be_told_to_reduce_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn beside_an_order_by_cash_nothing_is_known_to_reduce_and_everything_else_goes_on() {
+    let world = world_with_a_position("buy").await;
+    let cash = json!({"type": "limit", "limit_price": "150", "quantity": null, "cash_quantity": "1000"});
+    assert_eq!(send(&world, "cash", cash).await, "working");
+    only_reducing(&world).await;
+    assert_eq!(send(&world, "buys", buy("1")).await, "denied: only_reducing");
+    assert!(world.reason("buys").await.contains("names no quantity"), "{}", world.reason("buys").await);
+    assert_eq!(send(&world, "sells", sell("10")).await, "working");
+    world.cancel("cash");
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.order("cash").await.status().as_str(), "cancelled");
+}
+
+#[tokio::test(start_paused = true)]
 async fn orders_that_come_at_once_take_no_more_off_than_there_is() {
     let world = world_with_a_position("buy").await;
     only_reducing(&world).await;

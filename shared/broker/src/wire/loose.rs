@@ -8,6 +8,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+/// A figure of this size or above is a mistake, and is not read. The largest real ones (a fund's cash in rupiah) stay below; no
+/// sum of a thousand of them, and no product of one with a quantity of the contract, is too long for a decimal.
+const FIGURE_END: Decimal = Decimal::from_parts(0xa4c6_8000, 0x0003_8d7e, 0, false, 0);
+
 /// A number, a text, a boolean or null, kept as its text, so that no decimal passes through a float.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Loose(String);
@@ -23,10 +27,12 @@ impl Loose {
         Some(self.0).filter(|text| !text.is_empty())
     }
 
-    /// The number. Thousands commas, and a currency after a space (`1,234.50 USD`), are taken off.
+    /// The number. Thousands commas, and a currency after a space (`1,234.50 USD`), are taken off. What is too large to be
+    /// meant is none.
     pub(crate) fn decimal(&self) -> Option<Decimal> {
         let number = self.0.split_whitespace().next()?.replace(',', "");
-        number.parse().ok().or_else(|| Decimal::from_scientific(&number).ok())
+        let figure: Decimal = number.parse().ok().or_else(|| Decimal::from_scientific(&number).ok())?;
+        Some(figure).filter(|figure| figure.abs() < FIGURE_END)
     }
 
     /// A price of the market: positive, or it is none. The broker writes `C` before the close of the day before, and `H`
@@ -83,6 +89,24 @@ mod tests {
         }
         assert_eq!(loose("\"1,234,567.00\"").decimal().unwrap(), Decimal::new(1_234_567, 0));
         assert_eq!(loose("0.1000000000000000055").decimal().unwrap().to_string(), "0.1000000000000000055");
+    }
+
+    #[test]
+    fn a_figure_that_is_too_large_to_be_meant_is_none() {
+        assert_eq!(FIGURE_END, Decimal::from(1_000_000_000_000_000_i64));
+        assert_eq!(loose("-999999999999999.99").decimal().unwrap().to_string(), "-999999999999999.99");
+        for json in [
+            "1000000000000000",
+            "-1e15",
+            "\"79228162514264337593543950335\"",
+            "79228162514264337593543950336",
+            "1e400",
+            "\"-1e28\"",
+            "1e-400",
+            "1e99999999999",
+        ] {
+            assert_eq!(loose(json).decimal(), None, "{json}");
+        }
     }
 
     #[test]

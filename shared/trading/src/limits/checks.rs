@@ -46,11 +46,11 @@ pub(super) fn beyond_collar(whose: Whose, limits: &Limits, ticket: &Ticket, mark
         let why = "the broker shows no market price of the contract that its prices could be checked against";
         return names_a_price(ticket).then(|| why.to_owned()).and_then(beyond);
     };
-    let too_far = |distance: Decimal| {
-        let both = distance.checked_mul(Decimal::ONE_HUNDRED).zip(most.get().checked_mul(market));
-        both.is_none_or(|(distance, most)| distance > most)
+    let too_far = |price: Decimal| {
+        let distance = price.checked_sub(market).and_then(|apart| apart.abs().checked_mul(Decimal::ONE_HUNDRED));
+        distance.zip(most.get().checked_mul(market)).is_none_or(|(distance, most)| distance > most)
     };
-    let (name, price) = prices_of(ticket, market).into_iter().find(|(_, price)| too_far((price - market).abs()))?;
+    let (name, price) = prices_of(ticket, market).into_iter().find(|(_, price)| too_far(*price))?;
     beyond(format!(
         "the {name} {} is more than {most} % away from the market's price {}",
         price.normalize(),
@@ -106,3 +106,6 @@ fn trailed(ticket: &Ticket, market: Decimal) -> Option<Decimal> {
         Side::Sell => market.checked_sub(distance),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 use domain::{BrokerStatus, Command};
+use proptest::prelude::*;
 
 use super::*;
+use crate::extremes::{decimal, positive};
 
 /// A purchase of 10 for the account `DU1`.
 fn order() -> Order {
@@ -58,5 +60,25 @@ fn what_carries_our_name_and_is_another_accounts_or_the_other_side_is_not_believ
     for (account_id, side) in [("DU2", Side::Buy), ("DU1", Side::Sell)] {
         assert!(row_of(&order(), &listing(row(account_id, side))).is_none());
         assert!(fills_of(&order(), &[trade("e1", account_id, side, 4)]).is_none());
+    }
+}
+
+proptest! {
+    #[test]
+    fn executions_without_a_sum_are_seen_all_the_same(
+        figures in proptest::collection::vec((positive(), decimal()), 1..5),
+    ) {
+        let trades: Vec<Trade> = figures
+            .iter()
+            .zip(["e1", "e2", "e3", "e4"])
+            .map(|((quantity, price), id)| Trade { quantity: *quantity, price: *price, ..trade(id, "DU1", Side::Buy, 1) })
+            .collect();
+        let fills = fills_of(&order(), &trades).unwrap();
+        prop_assert!(trades.iter().all(|trade| fills.quantity >= trade.quantity));
+        let shown = Shown {
+            live: Listing { rows: Vec::new(), complete: true },
+            trades: Some(Listing { rows: trades, complete: true }),
+        };
+        prop_assert!(sight_of(&order(), &shown).is_some());
     }
 }
