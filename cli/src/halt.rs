@@ -74,7 +74,7 @@ pub(crate) async fn cancel_open(intake: &Intake, scope: &HaltScope) -> Result<Ve
     let mut cancelling = Vec::new();
     for order in listed.orders.into_iter().filter(of_scope) {
         let asked = intake.ask_cancel(&order.key).await?;
-        cancelling.extend(asked.filter(|order| !order.value.status().is_final()).map(|_| order.key));
+        cancelling.extend(asked.filter(|order| !order.value.is_over()).map(|_| order.key));
     }
     Ok(cancelling)
 }

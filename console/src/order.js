@@ -33,6 +33,7 @@ function orderContent(order) {
     mayCancel(order) ? make("div", { class: "actions" },
       make("button", { type: "button", class: "danger", "data-focus": "cancel", onclick: () => cancel(order) }, "Cancel this order")) : null,
     orderFacts(order),
+    order.legs?.length ? exits(order) : null,
     make("h2", null, "What happened"),
     timeLine(order),
   ];
@@ -61,6 +62,28 @@ function changeNotice(change) {
     make("p", null, make("strong", null, `Change ${change.revision} ${words}.`)),
     make("p", null, `It makes the order: ${change.ticket.quantity ?? change.ticket.cash_quantity ?? ""} ${howOf(change.ticket)}. Asked for at `, moment(change.asked_at), "."),
     change.reason ? make("p", null, prose(change.reason.message)) : null);
+}
+
+const ROLES = { take_profit: "Takes its profit", stop_loss: "Limits its loss" };
+
+/** The exits of a bracket, each with its state and its end. */
+function exits(order) {
+  const items = order.legs.map((leg) => make("li", null,
+    make("p", null, make("strong", null, ROLES[leg.role] ?? leg.role), " ", statusBadge(leg.status)),
+    make("p", { class: "hint" }, exitFacts(leg)),
+    leg.reason ? make("p", { class: "reason" }, prose(leg.reason.message)) : null,
+    mayCancelExit(leg) ? make("button", { type: "button", class: "danger", "data-focus": `cancel-${leg.role}`, onclick: () => cancel(order, leg) }, "Cancel this exit") : null));
+  return make("section", { class: "exits" }, make("h2", null, "Exits"), make("ul", { class: "exits" }, items));
+}
+
+function exitFacts(leg) {
+  const price = leg.average_price ? ` at ${leg.average_price}` : "";
+  const asked = leg.cancel_asked && !isFinal(leg.status) ? " Its end is asked for." : "";
+  return `${howOf(leg.ticket)}. ${leg.filled_quantity} of ${leg.quantity ?? "?"} filled${price}.${asked}`;
+}
+
+function mayCancelExit(leg) {
+  return !isFinal(leg.status);
 }
 
 function lateFacts(late) {
@@ -93,32 +116,37 @@ function orderFacts(order) {
 function timeLine(order) {
   const entries = order.history;
   const items = entries.map((entry, index) => {
-    const [, tone] = STATUSES[entry.status] ?? [];
+    const [, tone] = STATUSES[entry.leg?.status ?? entry.status] ?? [];
     const before = entries[index - 1];
     return make("li", { class: tone },
-      make("p", null, statusBadge(entry.status), " ", moment(entry.at), before ? make("span", { class: "hint" }, ` after ${lasted(before.at, entry.at)}`) : null),
+      make("p", null, entry.leg ? make("strong", null, `${ROLES[entry.leg.role] ?? entry.leg.role}: `) : null, statusBadge(entry.leg?.status ?? entry.status), " ", moment(entry.at), before ? make("span", { class: "hint" }, ` after ${lasted(before.at, entry.at)}`) : null),
       entry.reason ? make("p", { class: "reason" }, prose(entry.reason.message)) : null);
   });
   return make("ol", { class: "time-line" }, items);
 }
 
 function mayCancel(order) {
+  // Of a filled bracket its exits are what is left.
+  if (order.legs?.some(mayCancelExit) && isFinal(order.status)) return true;
   return !isFinal(order.status) && order.status !== "cancelling" && order.status !== "needs_review";
 }
 
-async function cancel(order) {
-  const atBroker = isAtBroker(order.status);
+/** Ends the order with all its exits, or one exit. */
+async function cancel(order, leg) {
+  const atBroker = isAtBroker(leg?.status ?? order.status) || isFinal(order.status);
+  const ofBracket = leg || (isFinal(order.status) && order.legs?.length);
   const sure = await confirmed({
-    title: `Cancel: ${whatOf(order)}?`,
+    title: leg ? `Cancel an exit of: ${whatOf(order)}?` : `Cancel: ${whatOf(order)}?`,
     text: make("p", null, atBroker
       ? "The broker is asked to cancel. What trades before it confirms stays traded."
-      : "It was not sent yet, and will not be."),
-    yes: "Cancel the order",
+      : "It was not sent yet, and will not be.",
+      ofBracket ? " A position that was bought stays, without what is cancelled here." : ""),
+    yes: leg ? "Cancel this exit" : "Cancel the order",
     no: "Keep it",
   });
   if (!sure) return;
   try {
-    await remove(`orders/${segment(order.order_id)}`);
+    await remove(`orders/${segment(order.order_id)}${leg ? `?leg=${leg.role}` : ""}`);
     announce("The cancel is on record.");
   } catch (error) {
     await tellFailure("Not cancelled", error);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use domain::Order;
+use domain::{LegView, Order};
 
 use crate::output::table;
 
@@ -26,6 +26,7 @@ pub(super) fn text(order: &Order) -> String {
         ("good until", view.good_until.to_string()),
         ("looked at next", order.next_check_at.map(|at| at.to_string()).unwrap_or_default()),
     ];
+    rows.extend(view.legs.iter().map(|leg| (leg.role.as_str(), leg_text(leg))));
     rows.extend(view.warning.map(|warning| ("warning", warning.message.clone())));
     rows.extend(view.late_facts.iter().map(|late| {
         let filled = late.filled_quantity.map(|filled| format!(", {filled} filled")).unwrap_or_default();
@@ -38,8 +39,25 @@ pub(super) fn text(order: &Order) -> String {
     }
     let history = view.history.iter().map(|entry| {
         let reason = entry.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default();
-        [entry.at.to_string(), entry.status.as_str().to_owned(), reason]
+        let leg = entry
+            .leg
+            .as_ref()
+            .map(|leg| format!("{} {}, {} filled", leg.role.as_str(), leg.status.as_str(), leg.filled_quantity));
+        [entry.at.to_string(), leg.unwrap_or_else(|| entry.status.as_str().to_owned()), reason]
     });
     text.push_str(&table(["at", "status", "why"], history.collect()));
     text
+}
+
+/// An exit of a bracket in one line.
+fn leg_text(leg: &LegView<'_>) -> String {
+    let number = leg.broker_order_id.map(|number| format!(", the broker's number {number}")).unwrap_or_default();
+    let price = leg.average_price.as_ref().map(|price| format!(" at {price}")).unwrap_or_default();
+    let asked = if leg.cancel_asked { ", its end is asked for" } else { "" };
+    format!(
+        "{}, {} of {} filled{price}{number}{asked}",
+        leg.status.as_str(),
+        leg.filled_quantity,
+        leg.quantity.as_deref().unwrap_or("?")
+    )
 }

@@ -69,6 +69,9 @@ def test_changes_and_cancels_are_what_the_schema_takes() -> None:
     )
     validator("order-message").validate(change.message("u-7", "self"))
     validator("order-message").validate(cancel_message("o-1", "u-7", "self"))
+    validator("order-message").validate(cancel_message("o-1", "u-7", "self", "take_profit"))
+    exit_change = ModifyOrder(order_id="o-1", revision=2, leg="stop_loss", stop_price=Decimal("186.00"))
+    validator("order-message").validate(exit_change.message("u-7", "self"))
 
 
 def test_an_amount_is_written_without_exponent_and_in_one_spelling() -> None:

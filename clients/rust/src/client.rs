@@ -11,6 +11,7 @@ use crate::api::{Api, Token};
 use crate::error::{Error, OrderEnded, WaitTimeout};
 use crate::messages::{Identity, Message, ModifyOrder, PlaceOrder};
 use crate::order_queue::{OrderQueue, sqs_of_environment};
+use crate::ticket::LegRole;
 use crate::views::{OrderStatus, OrderView};
 
 /// Between two looks at an order: at first often, then less and less.
@@ -102,7 +103,12 @@ impl Client {
 
     /// Asks for an order's end. It may be filled before: wait for what became of it.
     pub async fn cancel(&self, order_id: &str) -> Result<(), Error> {
-        self.send(self.identity.cancel(order_id)?).await
+        self.send(self.identity.cancel(order_id, None)?).await
+    }
+
+    /// Asks for the end of one exit of a bracket; the rest of the order goes on.
+    pub async fn cancel_leg(&self, order_id: &str, leg: LegRole) -> Result<(), Error> {
+        self.send(self.identity.cancel(order_id, Some(leg))?).await
     }
 
     /// Places an order with the token alone. The answer tells at once what may not be: [`Error::Problem`], 400, 403 or 409.
@@ -122,6 +128,12 @@ impl Client {
     /// Asks for an order's end with the token alone.
     pub async fn cancel_by_http(&self, order_id: &str) -> Result<OrderView, Error> {
         self.ask(Method::DELETE, &["orders", order_id], Vec::new(), None).await
+    }
+
+    /// Asks for the end of one exit of a bracket with the token alone.
+    pub async fn cancel_leg_by_http(&self, order_id: &str, leg: LegRole) -> Result<OrderView, Error> {
+        let query = vec![("leg", leg.as_str().to_owned())];
+        self.ask(Method::DELETE, &["orders", order_id], query, None).await
     }
 
     /// The order as it is now; [`Error::Problem`] 404 if there is none of yours.

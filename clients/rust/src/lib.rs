@@ -20,5 +20,7 @@ pub use event_queue::EventQueue;
 pub use events::{Change, ConnectionChange, EventReader, OrderChange};
 pub use messages::{ModifyOrder, PlaceOrder};
 pub use order_queue::OrderQueue;
-pub use ticket::{Attached, Conid, Contract, OrderType, Side, StopLoss, Symbol, TakeProfit, TimeInForce, Trail};
-pub use views::{ConnectionStatus, ConnectionView, HistoryEntry, OrderStatus, OrderView, Reason};
+pub use ticket::{
+    Attached, Conid, Contract, LegRole, OrderType, Side, StopLoss, Symbol, TakeProfit, TimeInForce, Trail,
+};
+pub use views::{ConnectionStatus, ConnectionView, HistoryEntry, LegNews, LegView, OrderStatus, OrderView, Reason};

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::amount::Amount;
 use crate::checks::Faults;
 use crate::error::{Error, InvalidMessage};
-use crate::ticket::{Attached, Contract, OrderType, Side, TimeInForce, Trail};
+use crate::ticket::{Attached, Contract, LegRole, OrderType, Side, TimeInForce, Trail};
 
 /// The word for this form of message.
 const SCHEMA: &str = "courier.order/1";
@@ -118,6 +118,9 @@ impl PlaceOrder {
 pub struct ModifyOrder {
     pub order_id: String,
     pub revision: u64,
+    /// The exit of a bracket that is to be different; `None`: the entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegRole>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Amount>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,6 +153,8 @@ impl ModifyOrder {
 #[derive(Serialize)]
 struct CancelOrder<'o> {
     order_id: &'o str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leg: Option<LegRole>,
 }
 
 /// Who speaks for whom.
@@ -180,12 +185,12 @@ impl Identity {
         self.message("modify", change)
     }
 
-    /// The message that ends an order.
-    pub(crate) fn cancel(&self, order_id: &str) -> Result<Message, Error> {
+    /// The message that ends an order, or one of its exits.
+    pub(crate) fn cancel(&self, order_id: &str, leg: Option<LegRole>) -> Result<Message, Error> {
         let mut faults = Faults::default();
         faults.order_id(order_id);
         faults.into_result()?;
-        self.message("cancel", &CancelOrder { order_id })
+        self.message("cancel", &CancelOrder { order_id, leg })
     }
 
     fn message(&self, command: &'static str, what: &impl Serialize) -> Result<Message, Error> {

@@ -112,6 +112,26 @@ pub struct StopLoss {
     pub limit_price: Option<Amount>,
 }
 
+/// Which exit of a bracket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the word of the contract of the same name")]
+pub enum LegRole {
+    TakeProfit,
+    StopLoss,
+}
+
+impl LegRole {
+    /// The contract's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TakeProfit => "take_profit",
+            Self::StopLoss => "stop_loss",
+        }
+    }
+}
+
 /// The exits that make an order a bracket: at least one of the two.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ticket::LegRole;
+
 /// Where an order is (docs/contract.md, What an order shows).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -117,6 +119,30 @@ pub struct HistoryEntry {
     pub at: Timestamp,
     pub status: OrderStatus,
     pub reason: Option<Reason>,
+    /// The news of an exit that this entry tells; `status` is the order's as before then.
+    pub leg: Option<LegNews>,
+}
+
+/// What became of an exit then.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "each is the field of the contract of the same name")]
+pub struct LegNews {
+    pub role: LegRole,
+    pub status: OrderStatus,
+    pub filled_quantity: Decimal,
+}
+
+/// An exit of a bracket: an order of its own at the broker.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "each is the field of the contract of the same name")]
+pub struct LegView {
+    pub role: LegRole,
+    pub broker_order_id: Option<String>,
+    pub status: OrderStatus,
+    pub quantity: Option<Decimal>,
+    pub filled_quantity: Decimal,
+    pub average_price: Option<Decimal>,
+    pub reason: Option<Reason>,
 }
 
 /// An order. Without account and ticket: its message could not be read.
@@ -134,6 +160,9 @@ pub struct OrderView {
     pub filled_quantity: Decimal,
     pub average_price: Option<Decimal>,
     pub broker_order_ids: Vec<String>,
+    /// The exits of a bracket. Where one still works, the order is open whatever its `status` is: that is its entry's.
+    #[serde(default)]
+    pub legs: Vec<LegView>,
     pub client_order_id: String,
     pub reason: Option<Reason>,
     pub good_until: Option<Timestamp>,
@@ -144,6 +173,18 @@ pub struct OrderView {
 }
 
 impl OrderView {
+    /// Whether nothing of it can trade any more: the entry is final, and so is each exit.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.status.is_final() && self.legs.iter().all(|leg| leg.status.is_final())
+    }
+
+    /// One of its exits.
+    #[must_use]
+    pub fn leg(&self, role: LegRole) -> Option<&LegView> {
+        self.legs.iter().find(|leg| leg.role == role)
+    }
+
     /// Whether it is, or has been, in this status.
     #[must_use]
     pub fn has_been(&self, status: OrderStatus) -> bool {

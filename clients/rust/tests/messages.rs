@@ -68,6 +68,10 @@ async fn send(queue: &OrderQueue, example: &str) -> Option<Result<(), Error>> {
         "place" => Some(client.place(&serde_json::from_value::<PlaceOrder>(fields).ok()?).await),
         "modify" => Some(client.modify(&serde_json::from_value::<ModifyOrder>(fields).ok()?).await),
         "cancel" if fields.as_object()?.len() == 1 => Some(client.cancel(fields["order_id"].as_str()?).await),
+        "cancel" if fields.as_object()?.len() == 2 => {
+            let leg = serde_json::from_value(fields.get("leg")?.clone()).ok()?;
+            Some(client.cancel_leg(fields["order_id"].as_str()?, leg).await)
+        }
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Orders: placed, shown, changed, ended.
 
 use domain::{
-    AlgorithmId, CancelOrder, Command, Malformed, ModifyOrder, Order, OrderId, OrderKey, OrderView, PlaceOrder, Reason,
+    AlgorithmId, Command, LegRole, Malformed, ModifyOrder, Order, OrderId, OrderKey, OrderView, PlaceOrder, Reason,
     UserId,
 };
 use http::StatusCode;
@@ -9,7 +9,7 @@ use platform::{Caller, HttpRequest, HttpResponse, Problem};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::Wake;
-use trading::{ChangeAsked, Recorded, Request, Sender, differs};
+use trading::{ChangeAsked, LegCancelAsked, Recorded, Request, Sender, differs};
 
 use crate::list_query::{ListQuery, read_list};
 use crate::{Answer, Api, json_body, path_id, store_failed};
@@ -82,11 +82,21 @@ impl Api {
     /// Writes the cancel down at once; what the broker has is cancelled there by the worker.
     pub(crate) async fn cancel_order(&self, request: &HttpRequest) -> Answer {
         let order = self.visible_order(request).await?;
-        let cancel = CancelOrder { key: order.key.clone(), algorithm_id: order.algorithm_id.clone() };
-        let asked = self.intake.ask_cancel(&cancel.key).await.map_err(|error| store_failed(&error))?;
-        let order = asked.ok_or_else(|| Problem::not_found("order"))?;
-        if !order.value.status().is_final() {
-            self.wake(&cancel.key, "cancel").await;
+        let (key, leg) = (order.key, leg_asked(request)?);
+        let order = match leg {
+            None => self.intake.ask_cancel(&key).await.map_err(|error| store_failed(&error))?,
+            Some(role) => match self.intake.ask_leg_cancel(&key, role).await.map_err(|error| store_failed(&error))? {
+                LegCancelAsked::OnRecord(order) => Some(*order),
+                LegCancelAsked::Refused(reason) => {
+                    return Err(Problem::new(StatusCode::CONFLICT, &reason.code, reason.message));
+                }
+                LegCancelAsked::NoSuchOrder => None,
+            },
+        };
+        let order = order.ok_or_else(|| Problem::not_found("order"))?;
+        if !order.value.is_over() {
+            let what = leg.map_or_else(|| "cancel".to_owned(), |role| format!("cancel-{}", role.as_str()));
+            self.wake(&key, &what).await;
         }
         Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
     }
@@ -163,6 +173,13 @@ fn read_place(request: &HttpRequest, caller: &Caller) -> Result<PlaceOrder, Prob
 /// The change in the body. What the address and the JWT say already may be left out; what is there must agree with it.
 fn read_modify(request: &HttpRequest, order: &Order) -> Result<ModifyOrder, Problem> {
     let mut body: Map<String, Value> = json_body(request)?;
+    if let Some(role) = leg_asked(request)? {
+        let said = body.entry("leg").or_insert_with(|| Value::from(role.as_str()));
+        if said != role.as_str() {
+            let message = format!("must be {:?} as the address says, or be left out", role.as_str());
+            return Err(Problem::bad_fields(vec![domain::FieldFault { field: "leg".to_owned(), message }]));
+        }
+    }
     let said = [
         ("schema", domain::message::SCHEMA),
         ("command", "modify"),
@@ -182,6 +199,12 @@ fn read_modify(request: &HttpRequest, order: &Order) -> Result<ModifyOrder, Prob
         Ok(_) => Err(Problem::bad_fields(faults)),
         Err(Malformed { faults, .. }) => Err(Problem::bad_fields(faults)),
     }
+}
+
+/// The exit of a bracket that the address names (`?leg=`).
+fn leg_asked(request: &HttpRequest) -> Result<Option<LegRole>, Problem> {
+    let read = request.query_parameter("leg").map(LegRole::parse).transpose();
+    read.map_err(|message| Problem::bad_fields(vec![domain::FieldFault { field: "leg".to_owned(), message }]))
 }
 
 fn sender(caller: &Caller) -> Sender {

@@ -4,7 +4,7 @@ use aws_lambda_events::sqs::SqsMessage;
 use domain::{Order, OrderKey, Reason, UserId};
 use jiff::Timestamp;
 use store::{StoreError, TrackAsk, Versioned, Wake};
-use trading::{ChangeAsked, Lane, QueueMessage, Readings, Recorded, Request, differs};
+use trading::{ChangeAsked, Lane, LegCancelAsked, QueueMessage, Readings, Recorded, Request, differs};
 
 use crate::{Group, OrderSubmit};
 
@@ -129,7 +129,7 @@ impl<'d> Work<'d> {
             }
         };
         match on_record {
-            OnRecord::Order(order) if order.value.status().is_final() => Ok(()),
+            OnRecord::Order(order) if order.value.is_over() => Ok(()),
             // Boxed: the whole path of an order is in these futures.
             OnRecord::Order(order) => Box::pin(self.take_further(*order)).await,
             OnRecord::Wake(wake) => Box::pin(self.wake(&wake)).await,
@@ -160,7 +160,14 @@ impl<'d> Work<'d> {
             },
             Request::Cancel(cancel) => match intake.own_order(&cancel.key, &cancel.algorithm_id).await? {
                 Err(reason) => OnRecord::Refused(cancel.key, reason),
-                Ok(order) => OnRecord::Order(Box::new(intake.ask_cancel(&cancel.key).await?.unwrap_or(order))),
+                Ok(order) => match cancel.leg {
+                    None => OnRecord::Order(Box::new(intake.ask_cancel(&cancel.key).await?.unwrap_or(order))),
+                    Some(role) => match intake.ask_leg_cancel(&cancel.key, role).await? {
+                        LegCancelAsked::OnRecord(order) => OnRecord::Order(order),
+                        LegCancelAsked::Refused(reason) => OnRecord::Refused(cancel.key, reason),
+                        LegCancelAsked::NoSuchOrder => OnRecord::Order(Box::new(order)),
+                    },
+                },
             },
             Request::Wake(wake) => OnRecord::Wake(wake),
         })

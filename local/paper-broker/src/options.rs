@@ -39,6 +39,9 @@ pub struct Options {
     pub allow_customer_time: bool,
     /// Whether some amounts of an order's row are texts, as the real broker mixes them. Default: on.
     pub numbers_as_text: bool,
+    /// Whether the row of a bracket's exit names its parent (the broker's own description of the answer has no such field).
+    /// Default: on.
+    pub show_parents: bool,
     /// Commission per execution. Default: 1.
     #[serde(with = "rust_decimal::serde::str")]
     pub commission: Decimal,
@@ -61,6 +64,7 @@ impl Default for Options {
             live_orders_delay_ms: 0,
             allow_customer_time: false,
             numbers_as_text: true,
+            show_parents: true,
             commission: Decimal::ONE,
         }
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::{CHANGE_SENDS_MAX, Change};
 use crate::change_stage::ChangeStage;
 use crate::intent::Reason;
+use crate::legs::LegRole;
 use crate::order::Order;
 use crate::ticket::Ticket;
 use crate::unknown::NOT_PLACED_AFTER;
@@ -24,6 +25,9 @@ const ASTRAY_MAX: usize = 8;
 pub struct AstrayChange {
     /// Its number.
     pub revision: u64,
+    /// The exit that it changes; `None`: the entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegRole>,
     /// The whole ticket that it brings.
     pub ticket: Ticket,
     /// When it was last sent.
@@ -44,8 +48,9 @@ pub enum CameLate {
 impl Order {
     /// The changes astray that would make the ticket another one than is in force.
     pub fn changes_astray(&self) -> impl Iterator<Item = &AstrayChange> {
-        let in_force = self.request.as_ref().map(|request| &request.ticket);
-        self.astray.iter().filter(move |astray| Some(&astray.ticket) != in_force)
+        self.astray.iter().filter(|astray| {
+            self.ticket_of(astray.leg).is_none_or(|in_force| !in_force.is_same_but_for_exits(&astray.ticket))
+        })
     }
 
     /// Whether this change was sent before, and went astray.
@@ -71,11 +76,11 @@ impl Order {
     pub fn change_came_late(&mut self, revision: u64, ended: bool, now: Timestamp) -> Option<CameLate> {
         let late = self.changes_astray().find(|astray| astray.revision == revision).cloned()?;
         self.updated_at = now;
-        if revision > self.revision {
+        let in_force = self.revision_of(late.leg);
+        if revision > in_force {
             self.adopt(late);
             return Some(CameLate::Adopted);
         }
-        let in_force = self.revision;
         match self.change.as_mut().filter(|change| change.revision == in_force && change.sends < CHANGE_SENDS_MAX) {
             Some(change) if !ended => {
                 change.stage = ChangeStage::Asked;
@@ -101,32 +106,30 @@ impl Order {
     }
 
     /// An order that ends may have ended with a change that went astray.
-    pub(crate) fn end_astray(&mut self) {
-        let first = self.changes_astray().next().map(|astray| astray.revision);
+    pub(crate) fn end_astray(&mut self, leg: Option<LegRole>) {
+        let first = self.changes_astray().find(|astray| astray.leg == leg).map(|astray| astray.revision);
         if let Some(revision) = first {
-            self.warn(may_have_come(revision, self.revision));
+            self.warn(may_have_come(revision, self.revision_of(leg)));
         }
     }
 
     fn remember_astray(&mut self) {
-        let Some(Change { revision, ticket, stage: ChangeStage::Unread { at, .. }, .. }) = self.change.clone() else {
+        let Some(Change { revision, leg, ticket, stage: ChangeStage::Unread { at, .. }, .. }) = self.change.clone()
+        else {
             return;
         };
         self.astray.retain(|astray| astray.revision != revision);
         if self.astray.len() >= ASTRAY_MAX {
             self.astray.remove(0);
         }
-        self.astray.push(AstrayChange { revision, ticket, sent_at: at });
+        self.astray.push(AstrayChange { revision, leg, ticket, sent_at: at });
     }
 
     fn adopt(&mut self, late: AstrayChange) {
         if let Some(change) = self.change.as_mut().filter(|change| change.revision == late.revision) {
             change.stage = ChangeStage::Applied;
         }
-        self.revision = late.revision;
-        if let Some(request) = &mut self.request {
-            request.ticket = late.ticket;
-        }
+        self.put_in_force(late.leg, late.revision, late.ticket);
     }
 
     /// The first warning stays: what came of it is the same person's to find out.

@@ -3,16 +3,19 @@
 //! A change goes to the broker as the whole ticket that is to be in force, so sending it once more changes nothing more.
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::amount::Amount;
 use crate::change_stage::ChangeStage;
 use crate::fields::FieldFault;
 use crate::intent::Reason;
+use crate::legs::{LegRole, no_such_leg};
 use crate::message::ModifyOrder;
 use crate::order::Order;
 use crate::state::OrderState;
-use crate::ticket::Ticket;
+use crate::ticket::{Size, Ticket};
 
 /// How often one change is put on the wire at most.
 pub const CHANGE_SENDS_MAX: u32 = 4;
@@ -24,7 +27,10 @@ pub struct Change {
     pub revision: u64,
     /// A digest of what was asked: tells the same change again from another one under the same number.
     pub fingerprint: String,
-    /// The whole ticket that is to be in force.
+    /// The exit that it changes; `None`: the entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegRole>,
+    /// The whole ticket that is to be in force: of a leg the leg's own.
     pub ticket: Ticket,
     /// When it was asked for.
     pub asked_at: Timestamp,
@@ -33,7 +39,8 @@ pub struct Change {
     /// How far it has come.
     #[serde(flatten)]
     pub stage: ChangeStage,
-    /// What was asked for while this one's outcome was not known: two in doubt could not be told apart.
+    /// What was asked for while this one's outcome was not known (two in doubt could not be told apart), or of another part
+    /// of the order while this one waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Box<Change>>,
 }
@@ -72,22 +79,37 @@ impl Order {
         self.change.as_ref()
     }
 
-    /// The change in hand, and the one that waits for it.
+    /// The change in hand, and those that wait for it.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
-        self.change.iter().flat_map(|change| std::iter::once(change).chain(change.next.as_deref()))
+        std::iter::successors(self.change.as_ref(), |change| change.next.as_deref())
     }
 
-    /// The number of the ticket that is in force: 1 as placed.
+    /// The number of the latest change that is in force, of the entry or of an exit: 1 as placed.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        self.revision
+        self.legs.iter().map(|leg| leg.revision).max().unwrap_or(1).max(self.revision)
+    }
+
+    /// The number of the ticket of the entry, or of an exit, that is in force.
+    #[must_use]
+    pub fn revision_of(&self, leg: Option<LegRole>) -> u64 {
+        leg.and_then(|role| self.leg(role)).map_or(self.revision, |leg| leg.revision)
+    }
+
+    /// The ticket of the entry, or of an exit, that is in force.
+    #[must_use]
+    pub fn ticket_of(&self, leg: Option<LegRole>) -> Option<&Ticket> {
+        match leg {
+            None => self.request.as_ref().map(|request| &request.ticket),
+            Some(role) => self.leg(role).map(|leg| &leg.ticket),
+        }
     }
 
     /// Takes a change in. What was not sent yet is changed at once; what the broker may have is changed there by
     /// whoever holds the lane next.
     pub fn ask_change(&mut self, modify: &ModifyOrder, now: Timestamp) -> ChangeTaken {
         let fingerprint = modify.fingerprint();
-        let known = self.change().map_or(self.revision, |change| change.revision);
+        let known = self.change().map_or(self.revision(), |change| change.revision);
         if modify.revision == known && self.change().is_some_and(|change| change.fingerprint != fingerprint) {
             return ChangeTaken::Refused(revision_differs(known));
         }
@@ -97,19 +119,15 @@ impl Order {
         if modify.revision != known + 1 {
             return ChangeTaken::Refused(revision_skipped(modify.revision, known));
         }
-        let Some(ticket) = self.latest_ticket() else { return ChangeTaken::Refused(ended(self)) };
-        if self.status().is_final() || self.cancel_asked_at.is_some() {
-            return ChangeTaken::Refused(ended(self));
-        }
-        let ticket = match ticket.changed(modify) {
+        let ticket = match self.ticket_changed_by(modify) {
             Ok(ticket) => ticket,
-            Err(fault) => return ChangeTaken::Refused(not_changeable(&fault)),
+            Err(reason) => return ChangeTaken::Refused(reason),
         };
-        let (revision, stage) = (modify.revision, ChangeStage::Asked);
-        let asked = Change { revision, fingerprint, ticket, asked_at: now, sends: 0, stage, next: None };
-        match self.change.as_mut().filter(|change| change.stage.may_be_in_force_unseen()) {
-            Some(in_doubt) => in_doubt.next = Some(Box::new(asked)),
-            None => self.change = Some(asked),
+        let (revision, stage, leg) = (modify.revision, ChangeStage::Asked, modify.leg);
+        let asked = Change { revision, fingerprint, leg, ticket, asked_at: now, sends: 0, stage, next: None };
+        match &mut self.change {
+            Some(in_hand) => in_hand.follow_with(asked),
+            none => *none = Some(asked),
         }
         self.updated_at = now;
         if matches!(self.state(), OrderState::Received | OrderState::Held { .. }) {
@@ -157,19 +175,30 @@ impl Order {
     pub fn change_applied(&mut self, revision: u64, now: Timestamp) {
         let Some(change) = self.change.as_mut().filter(|change| change.revision == revision) else { return };
         change.stage = ChangeStage::Applied;
-        let ticket = change.ticket.clone();
-        self.revision = revision;
-        if let Some(request) = &mut self.request {
-            request.ticket = ticket;
-        }
+        let (ticket, leg) = (change.ticket.clone(), change.leg);
+        self.put_in_force(leg, revision, ticket);
         self.updated_at = now;
         self.take_up_the_next();
+    }
+
+    pub(crate) fn put_in_force(&mut self, leg: Option<LegRole>, revision: u64, ticket: Ticket) {
+        if let Some(role) = leg {
+            return self.leg_changed(role, revision, &ticket);
+        }
+        self.revision = revision;
+        if let Some(request) = &mut self.request {
+            // What its exits are is theirs to say.
+            let attached = request.ticket.attached.take();
+            request.ticket = Ticket { attached, ..ticket };
+        }
+        self.refit_unsent_legs();
     }
 
     /// The change in hand is not in force and will not be; the order is as it was.
     pub fn change_refused(&mut self, reason: Reason, now: Timestamp) {
         // What was in force before, and went out again over one that came late, was not refused as such.
-        let in_force = self.revision;
+        let leg = self.change.as_ref().and_then(|change| change.leg);
+        let in_force = self.revision_of(leg);
         if self.open_change().is_some_and(|change| change.revision == in_force) {
             self.turn_change(ChangeStage::Applied, now);
             self.warn(crate::astray::not_sent_again(in_force, &reason));
@@ -185,13 +214,19 @@ impl Order {
         }
     }
 
-    pub(crate) fn end_open_change(&mut self, now: Timestamp) {
-        let Some(open) = self.open_change() else { return };
-        let (revision, waits) = (open.revision, open.stage == ChangeStage::Asked);
-        // One that waits to be sent again may have come into force by its first try.
-        let reason = if waits && !self.went_astray(revision) { ended(self) } else { unsettled(self) };
-        self.take_up_the_next();
-        self.change_refused(reason, now);
+    /// The entry, or an exit, has ended, and its open changes with it. Those of other parts of the order go on.
+    pub(crate) fn end_changes_of(&mut self, leg: Option<LegRole>, now: Timestamp) {
+        while let Some(open) = self.open_change().filter(|change| change.leg == leg) {
+            let (revision, waits) = (open.revision, open.stage == ChangeStage::Asked);
+            // One that waits to be sent again may have come into force by its first try.
+            let reason = if waits && !self.went_astray(revision) { ended(self) } else { unsettled(self) };
+            let is_superseded = self.change.as_ref().is_some_and(|change| change.next.is_some());
+            if is_superseded {
+                self.take_up_the_next();
+            } else {
+                self.change_refused(reason, now);
+            }
+        }
     }
 
     fn turn_change(&mut self, stage: ChangeStage, now: Timestamp) {
@@ -205,10 +240,57 @@ impl Order {
         self.change.as_mut().filter(|change| change.stage.is_open())
     }
 
+    /// The ticket that this change makes; or why it cannot be.
+    fn ticket_changed_by(&self, modify: &ModifyOrder) -> Result<Ticket, Reason> {
+        let unsent = matches!(self.state(), OrderState::Received | OrderState::Held { .. });
+        if let Some(role) = modify.leg {
+            let leg = self.leg(role).ok_or_else(|| no_such_leg(role))?;
+            if let Some(over) = self.leg_change_refused(role) {
+                return Err(over);
+            }
+            if modify.time_in_force.is_some() || (unsent && modify.quantity.is_some()) {
+                return Err(not_of_a_leg(role));
+            }
+            let most = self.leg_quantity_max(role);
+            if modify.quantity.is_some_and(|quantity| quantity.get() > most || quantity.get() <= leg.filled_quantity) {
+                return Err(leg_quantity(role, leg.filled_quantity, most));
+            }
+        } else if self.status().is_final() || self.cancel_asked_at.is_some() {
+            return Err(ended(self));
+        }
+        let ticket = self.latest_ticket(modify.leg).ok_or_else(|| ended(self))?;
+        ticket.changed(modify).map_err(|fault| not_changeable(&fault))
+    }
+
     /// The ticket on top of which the next change comes: that of the last change which was not refused.
-    fn latest_ticket(&self) -> Option<Ticket> {
-        let asked = self.change().filter(|change| change.stage.is_open()).map(|change| change.ticket.clone());
-        asked.or_else(|| self.request.as_ref().map(|request| request.ticket.clone()))
+    fn latest_ticket(&self, leg: Option<LegRole>) -> Option<Ticket> {
+        let open = self.changes().filter(|change| change.leg == leg && change.stage.is_open());
+        open.last().map(|change| change.ticket.clone()).or_else(|| self.ticket_of(leg).cloned())
+    }
+
+    /// A leg's change may be for no more than the leg may trade by now: the other exit may have filled in part since.
+    pub fn fit_leg_change(&mut self) {
+        let Some(role) = self.change.as_ref().and_then(|change| change.leg) else { return };
+        let most = self.leg_quantity_max(role);
+        if let Some(change) = &mut self.change
+            && let (Size::Quantity(asked), Ok(most)) = (change.ticket.size, Amount::new(most))
+        {
+            change.ticket.size = Size::Quantity(asked.min(most));
+        }
+    }
+}
+
+impl Change {
+    /// Puts a change behind this one. One that was not sent is replaced by a later one of the same part of the order.
+    fn follow_with(&mut self, asked: Self) {
+        let replaced = !self.stage.is_open() || (self.stage == ChangeStage::Asked && self.leg == asked.leg);
+        if let Some(next) = &mut self.next {
+            next.follow_with(asked);
+        } else if replaced {
+            *self = asked;
+        } else {
+            self.next = Some(Box::new(asked));
+        }
     }
 }
 
@@ -222,6 +304,26 @@ fn not_changeable(fault: &FieldFault) -> Reason {
 fn ended(order: &Order) -> Reason {
     let why = if order.status().is_final() { order.status().as_str() } else { "about to be cancelled" };
     Reason::new("order_ended", format!("The order is {why}, so it was not changed."))
+}
+
+fn not_of_a_leg(role: LegRole) -> Reason {
+    Reason::new(
+        "change_has_no_place",
+        format!(
+            "The {role} was not changed: of an exit the prices may be changed, and the quantity once it is at the broker."
+        ),
+    )
+}
+
+fn leg_quantity(role: LegRole, filled: Decimal, most: Decimal) -> Reason {
+    Reason::new(
+        "leg_quantity",
+        format!(
+            "The {role} was not changed: its quantity must be more than what it has filled ({}) and at most what is left to leave ({}).",
+            filled.normalize(),
+            most.normalize()
+        ),
+    )
 }
 
 fn unsettled(order: &Order) -> Reason {

@@ -44,11 +44,6 @@ impl ChangeStage {
         matches!(self, Self::Asked | Self::Sending { .. } | Self::Unread { .. })
     }
 
-    /// Whether it may be in force at the broker without our knowing.
-    pub(crate) fn may_be_in_force_unseen(&self) -> bool {
-        matches!(self, Self::Sending { .. } | Self::Unread { .. })
-    }
-
     /// Its word.
     #[must_use]
     pub fn as_str(&self) -> &'static str {

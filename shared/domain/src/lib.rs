@@ -7,6 +7,7 @@
 mod amount;
 mod arrival;
 mod astray;
+mod cancel_request;
 mod change;
 mod change_stage;
 mod clock;
@@ -17,6 +18,7 @@ mod ids;
 mod intent;
 mod json;
 mod late;
+mod legs;
 mod likeness;
 pub mod message;
 mod order;
@@ -37,6 +39,7 @@ mod view;
 pub use amount::{Amount, InvalidAmount};
 pub use arrival::{InvalidQueuePlace, QueuePlace, in_order_of_arrival};
 pub use astray::{ASTRAY_FOR, AstrayChange, CameLate};
+pub use cancel_request::{CANCELS_WITHOUT_EFFECT_MAX, CancelRequest};
 pub use change::{CHANGE_SENDS_MAX, Change, ChangeTaken};
 pub use change_stage::ChangeStage;
 pub use clock::{Clock, Entropy};
@@ -53,6 +56,7 @@ pub use ids::{
 pub use intent::{Act, Intent, Reason};
 pub use json::parse_unique;
 pub use late::LateFact;
+pub use legs::{Leg, LegCancelTaken, LegFact, LegNews, LegRole, LegSight};
 pub use likeness::DUPLICATE_WINDOW_SECONDS_MAX;
 pub use message::{CancelOrder, Command, Malformed, ModifyOrder, PlaceOrder};
 pub use order::{HistoryEntry, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
@@ -73,4 +77,4 @@ pub use unknown::{
     Circumstances, Doubt, LOOKED_FOR_MAX, NEGATIVE_COUNTS_AFTER, NEGATIVES_NEEDED, NOT_PLACED_AFTER,
     SENDS_AFTER_QUESTIONS_MAX, SENDS_MAX, Settlement,
 };
-pub use view::{ChangeView, ConnectionView, OrderView, SessionView};
+pub use view::{ChangeView, ConnectionView, LegView, OrderView, SessionView};

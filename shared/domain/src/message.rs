@@ -11,6 +11,7 @@ use crate::amount::Amount;
 use crate::fields::{FieldFault, Fields, shortened};
 use crate::ids::{AccountId, AlgorithmId, OrderId, OrderKey, UserId};
 use crate::json::parse_unique;
+use crate::legs::LegRole;
 use crate::ticket::{Ticket, TimeInForce, Trail};
 
 /// The only schema of this version.
@@ -64,7 +65,7 @@ impl Command {
         let command = match command.as_deref() {
             Some("place") => place(&mut fields, &identity).map(Self::Place),
             Some("modify") => modify(&mut fields, &identity).map(Self::Modify),
-            Some("cancel") => cancel(&identity).map(Self::Cancel),
+            Some("cancel") => cancel(&mut fields, &identity).map(Self::Cancel),
             // Which fields are unknown depends on the command, so they are not judged without one.
             _ => return Err(Malformed { identity, faults }),
         };
@@ -135,6 +136,9 @@ pub struct ModifyOrder {
     pub algorithm_id: AlgorithmId,
     /// Counts up from 2; each is applied once.
     pub revision: u64,
+    /// The exit of a bracket that is to be different; left out, the entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegRole>,
     /// The new whole quantity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Amount>,
@@ -159,6 +163,8 @@ pub struct CancelOrder {
     pub key: OrderKey,
     /// The algorithm that asks.
     pub algorithm_id: AlgorithmId,
+    /// The exit of a bracket that is to end; left out, the whole order.
+    pub leg: Option<LegRole>,
 }
 
 /// What could be read of a message's identity, even where the rest is wrong.
@@ -229,6 +235,7 @@ fn modify(fields: &mut Fields<'_>, identity: &Identity) -> Option<ModifyOrder> {
     if revision.is_some_and(|revision| revision < 2) {
         fields.fault("revision", "must be 2 or more: the order as placed is revision 1");
     }
+    let leg = fields.optional("leg", LegRole::parse);
     let quantity = fields.optional("quantity", str::parse::<Amount>);
     let limit_price = fields.optional("limit_price", str::parse::<Amount>);
     let stop_price = fields.optional("stop_price", str::parse::<Amount>);
@@ -244,6 +251,7 @@ fn modify(fields: &mut Fields<'_>, identity: &Identity) -> Option<ModifyOrder> {
         key,
         algorithm_id,
         revision: revision?,
+        leg,
         quantity,
         limit_price,
         stop_price,
@@ -252,9 +260,10 @@ fn modify(fields: &mut Fields<'_>, identity: &Identity) -> Option<ModifyOrder> {
     })
 }
 
-fn cancel(identity: &Identity) -> Option<CancelOrder> {
+fn cancel(fields: &mut Fields<'_>, identity: &Identity) -> Option<CancelOrder> {
+    let leg = fields.optional("leg", LegRole::parse);
     let (key, algorithm_id) = identity.complete()?;
-    Some(CancelOrder { key, algorithm_id })
+    Some(CancelOrder { key, algorithm_id, leg })
 }
 
 /// A time in UTC as RFC 3339 writes it; else what is expected.

@@ -11,6 +11,7 @@ use crate::fields::FieldFault;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
 use crate::intent::Reason;
 use crate::late::LateFact;
+use crate::legs::{Leg, LegNews, legs_of};
 use crate::message::{PlaceOrder, summary};
 use crate::reserved::Reserved;
 use crate::sight::Sight;
@@ -56,9 +57,12 @@ pub struct Order {
     pub average_price: Option<Decimal>,
     /// How often its ticket was meant to be put on the wire.
     pub sends: u32,
-    /// The number of the ticket that is in force: 1 as placed.
+    /// The number of the entry's ticket that is in force: 1 as placed.
     #[serde(default = "first_revision")]
     pub(crate) revision: u64,
+    /// The exits of a bracket.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) legs: Vec<Leg>,
     /// The latest change that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) change: Option<Change>,
@@ -88,7 +92,7 @@ pub struct Order {
     pub created_at: Timestamp,
     /// When anything of it last changed.
     pub updated_at: Timestamp,
-    /// When somebody must look at it again; `None` once it is final.
+    /// When somebody must look at it again; `None` once it is over.
     pub next_check_at: Option<Timestamp>,
     /// What it holds of the limits that bear on it: written with its intent and taken off with its end, by the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,6 +109,9 @@ pub struct HistoryEntry {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// The news of an exit that this entry tells, rather than a change of the order's own status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegNews>,
 }
 
 /// A fact that has no place in the order's present state.
@@ -158,9 +165,10 @@ impl Order {
         state: OrderState,
         now: Timestamp,
     ) -> Self {
-        let history = vec![HistoryEntry { at: now, status: state.status(), reason: None }];
+        let history = vec![HistoryEntry { at: now, status: state.status(), reason: None, leg: None }];
         Self {
             client_order_id: ClientOrderId::of(&key),
+            legs: request.as_ref().map(|request| legs_of(&request.ticket)).unwrap_or_default(),
             key,
             algorithm_id,
             request,
@@ -223,14 +231,18 @@ impl Order {
         }
         if next.status() != self.status() {
             self.sequence = self.sequence.saturating_add(1);
-            self.remember(HistoryEntry { at: now, status: next.status(), reason: next.reason().cloned() });
+            let (status, reason) = (next.status(), next.reason().cloned());
+            self.remember(HistoryEntry { at: now, status, reason, leg: None });
         }
         self.state = next;
         self.updated_at = now;
+        self.legs_follow();
         if self.status().is_final() {
+            self.end_changes_of(None, now);
+            self.end_astray(None);
+        }
+        if self.is_over() {
             self.next_check_at = None;
-            self.end_open_change(now);
-            self.end_astray();
         } else {
             // A person's decision can bring an order back under watch.
             self.next_check_at = self.next_check_at.or(Some(now));
@@ -240,8 +252,9 @@ impl Order {
 
     /// Remembers that its end was asked for while what is on the wire is not settled: it is cancelled once it is.
     pub fn remember_cancel(&mut self, now: Timestamp) {
-        if !self.status().is_final() {
+        if !self.is_over() {
             self.cancel_asked_at = self.cancel_asked_at.or(Some(now));
+            self.next_check_at = self.next_check_at.or(Some(now));
             self.updated_at = now;
         }
     }
@@ -252,14 +265,15 @@ impl Order {
         self.request.as_ref().map(|request| &request.account_id)
     }
 
-    /// Says when somebody must look at it again. A final order is not looked at.
+    /// Says when somebody must look at it again. An order that is over is not looked at.
     pub fn check_again_at(&mut self, at: Timestamp) {
-        if !self.status().is_final() {
+        if !self.is_over() {
             self.next_check_at = Some(at);
         }
     }
 
     fn take_in(&mut self, sight: Sight) {
+        self.number_legs(&sight.broker_order_ids);
         for id in sight.broker_order_ids {
             if !self.broker_order_ids.contains(&id) {
                 self.broker_order_ids.push(id);
@@ -272,7 +286,7 @@ impl Order {
         }
     }
 
-    fn remember(&mut self, entry: HistoryEntry) {
+    pub(crate) fn remember(&mut self, entry: HistoryEntry) {
         if self.history.len() >= HISTORY_ENTRIES_MAX {
             self.history.remove(HISTORY_ENTRIES_MAX / 2);
         }

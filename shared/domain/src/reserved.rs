@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::order::Order;
 use crate::status::OrderStatus;
 
 /// What an order holds of its user's limits, and of the grant's if it is an algorithm's. It stands on the order's own
@@ -33,6 +34,17 @@ pub enum GivesBack {
     OpenOrder,
     /// Everything: it is proved that it never reached the broker.
     Everything,
+}
+
+impl Order {
+    /// What it gives back of what it holds. A bracket whose exits still work keeps its place among the open orders.
+    #[must_use]
+    pub fn gives_back(&self) -> GivesBack {
+        match self.status().gives_back() {
+            GivesBack::OpenOrder if !self.is_over() => GivesBack::Nothing,
+            gives_back => gives_back,
+        }
+    }
 }
 
 impl OrderStatus {

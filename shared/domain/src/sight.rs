@@ -8,7 +8,7 @@ use crate::ids::BrokerOrderId;
 /// One look at an order at the broker: from the answer to its placing, from live orders, or from trades.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight {
-    /// The broker's numbers of it, parent first.
+    /// The broker's numbers of it: the parent's, and in the answer to a placing those of its exits in the ticket's order.
     pub broker_order_ids: Vec<BrokerOrderId>,
     /// The broker's status.
     pub status: BrokerStatus,

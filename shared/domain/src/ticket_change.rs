@@ -44,6 +44,20 @@ impl Ticket {
     }
 }
 
+impl Ticket {
+    /// Whether it is the same ticket, whatever exits are attached: those have tickets of their own at the broker.
+    #[must_use]
+    pub fn is_same_but_for_exits(&self, other: &Self) -> bool {
+        self.without_exits() == other.without_exits()
+    }
+
+    /// The ticket alone.
+    #[must_use]
+    pub fn without_exits(&self) -> Self {
+        Self { attached: None, ..self.clone() }
+    }
+}
+
 /// Why a change is not known to make an order smaller and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotSmaller {

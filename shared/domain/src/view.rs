@@ -9,6 +9,7 @@ use crate::connection::{Connection, ConnectionStatus, Environment, SessionState}
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, ConnectionId, OrderId, UserId};
 use crate::intent::Reason;
 use crate::late::LateFact;
+use crate::legs::{Leg, LegRole};
 use crate::order::{HistoryEntry, Order};
 use crate::session_care::Choices;
 use crate::status::OrderStatus;
@@ -32,6 +33,7 @@ pub struct OrderView<'o> {
     pub average_price: Option<String>,
     pub broker_order_ids: &'o [BrokerOrderId],
     pub client_order_id: &'o ClientOrderId,
+    pub legs: Vec<LegView<'o>>,
     pub revision: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangeView<'o>>,
@@ -47,14 +49,53 @@ pub struct OrderView<'o> {
     pub history: &'o [HistoryEntry],
 }
 
+/// An exit of a bracket as outsiders see it.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "each is the field of the contract of the same name")]
+pub struct LegView<'o> {
+    pub role: LegRole,
+    pub broker_order_id: Option<BrokerOrderId>,
+    pub status: OrderStatus,
+    pub quantity: Option<String>,
+    pub filled_quantity: String,
+    pub average_price: Option<String>,
+    /// The executions that are kept of it.
+    pub executions: [(); 0],
+    /// Its whole ticket in force.
+    pub ticket: &'o Ticket,
+    /// Whether its end is asked for, of it alone or with its order.
+    pub cancel_asked: bool,
+    pub reason: Option<&'o Reason>,
+}
+
+impl Leg {
+    fn view(&self, order: &Order) -> LegView<'_> {
+        LegView {
+            role: self.role,
+            broker_order_id: self.broker_order_id,
+            status: self.status(),
+            quantity: matches!(self.ticket.size, Size::Quantity(_)).then(|| self.quantity().to_string()),
+            filled_quantity: self.filled_quantity.to_string(),
+            average_price: self.average_price.map(|price| price.to_string()),
+            executions: [],
+            ticket: &self.ticket,
+            cancel_asked: self.cancel.is_some() || order.cancel_asked_at.is_some(),
+            reason: self.reason(),
+        }
+    }
+}
+
 /// The latest change of an order as outsiders see it.
 #[derive(Debug, Clone, Serialize)]
 pub struct ChangeView<'o> {
     /// Its number.
     pub revision: u64,
+    /// The exit that it changes; absent: the entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegRole>,
     /// `asked`, `sending`, `unknown`, `applied` or `refused`.
     pub status: &'static str,
-    /// The whole ticket that it makes.
+    /// The whole ticket that it makes; of an exit the exit's own.
     pub ticket: &'o Ticket,
     /// Why, where there is something to say.
     pub reason: Option<&'o Reason>,
@@ -66,6 +107,7 @@ impl<'o> From<&'o Change> for ChangeView<'o> {
     fn from(change: &'o Change) -> Self {
         Self {
             revision: change.revision,
+            leg: change.leg,
             status: change.stage.as_str(),
             ticket: &change.ticket,
             reason: change.stage.reason(),
@@ -103,6 +145,7 @@ impl Order {
             average_price: self.average_price.map(|price| price.to_string()),
             broker_order_ids: &self.broker_order_ids,
             client_order_id: &self.client_order_id,
+            legs: self.legs.iter().map(|leg| leg.view(self)).collect(),
             revision: self.revision(),
             change: self.change().map(ChangeView::from),
             late_facts: &self.late_facts,

@@ -50,6 +50,11 @@ pub(crate) trait Document: Serialize + DeserializeOwned {
     fn made_at(&self) -> Option<Timestamp> {
         None
     }
+    /// What a row of a release before lacks is put into what was read.
+    #[must_use]
+    fn mended(self) -> Self {
+        self
+    }
 }
 
 /// A table of such documents.
@@ -193,7 +198,7 @@ impl DocumentTable {
         if document.key() != [key[0].as_str(), key[1].as_str()] {
             return Err(corrupt("its document names another row"));
         }
-        Ok(Versioned::new(document, version))
+        Ok(Versioned::new(document.mended(), version))
     }
 
     fn written<T>(&self, result: Result<T, SdkError<PutItemError>>) -> Result<Written, StoreError> {
@@ -207,7 +212,7 @@ pub(crate) fn from_image<D: Document>(mut image: serde_dynamo::Item) -> Result<O
         return Ok(None);
     };
     serde_dynamo::from_attribute_value(body)
-        .map(Some)
+        .map(|document: D| Some(document.mended()))
         .map_err(|error| StoreError::corrupt("the stream", D::ATTRIBUTE, error))
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn save_giving_back(
     reserved: &Reserved,
 ) -> Result<(), StoreError> {
     let write_id = table.database.write_id();
-    let gives_back = order.value.status().gives_back();
+    let gives_back = order.value.gives_back();
     let mut counters: Vec<_> = keys_of(&order.value).into_iter().map(|(_, key)| Counter { key, gives_back }).collect();
     let mut freed = order.value.clone();
     freed.reserved = None;

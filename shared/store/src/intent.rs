@@ -76,7 +76,7 @@ pub(crate) async fn save_intent(
     guards: IntentGuards<'_>,
 ) -> Result<(), IntentRefused> {
     // What is given back takes a transaction of its own.
-    if outcome.as_ref().is_some_and(|outcome| outcome.value.status().gives_back() != GivesBack::Nothing) {
+    if outcome.as_ref().is_some_and(|outcome| outcome.value.gives_back() != GivesBack::Nothing) {
         return Err(IntentRefused::OutcomeConflict);
     }
     if lease.user_id() != &order.value.key.user_id {

@@ -55,7 +55,7 @@ impl Orders {
     /// that ended, or is proved not sent, gives back in the same transaction what it held of the limits.
     pub async fn save(&self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
         match order.value.reserved.clone() {
-            Some(reserved) if order.value.status().gives_back() != GivesBack::Nothing => {
+            Some(reserved) if order.value.gives_back() != GivesBack::Nothing => {
                 Box::pin(save_giving_back(&self.table, order, &reserved)).await
             }
             _ => self.table.save(order).await,
@@ -154,5 +154,9 @@ impl Document for Order {
 
     fn made_at(&self) -> Option<Timestamp> {
         Some(self.created_at)
+    }
+
+    fn mended(self) -> Self {
+        self.with_its_legs()
     }
 }

@@ -71,15 +71,10 @@ impl Lane<'_> {
 
     fn plan_the_next_look(&mut self, order: &Order) {
         let seconds = |pause: SignedDuration| u32::try_from(pause.as_secs()).unwrap_or(u32::MAX);
+        let only_exits_work = order.status().is_final() && order.may_be_at_the_broker();
         match order.state() {
-            OrderState::Working | OrderState::PartiallyFilled | OrderState::Cancelling => {
-                let quiet_for = self.now().duration_since(order.updated_at);
-                if quiet_for.as_secs() < i64::from(TRACK_CLOSELY_SECONDS) {
-                    self.track_in(TRACK_AFTER_NEWS_SECONDS);
-                } else if quiet_for < FOLLOWED_CLOSELY_FOR {
-                    self.track_in(TRACK_CLOSELY_SECONDS);
-                }
-            }
+            _ if only_exits_work => self.follow(order),
+            OrderState::Working | OrderState::PartiallyFilled | OrderState::Cancelling => self.follow(order),
             OrderState::Unknown { intent, .. } => {
                 let fresh = self.now().duration_since(intent.at) < UNKNOWN_CHECK;
                 self.track_in(if fresh { TRACK_AFTER_NEWS_SECONDS } else { seconds(UNKNOWN_CHECK) });
@@ -89,12 +84,27 @@ impl Lane<'_> {
         }
     }
 
+    /// Closely after news of it, then less often.
+    fn follow(&mut self, order: &Order) {
+        let quiet_for = self.now().duration_since(order.updated_at);
+        if quiet_for.as_secs() < i64::from(TRACK_CLOSELY_SECONDS) {
+            self.track_in(TRACK_AFTER_NEWS_SECONDS);
+        } else if quiet_for < FOLLOWED_CLOSELY_FOR {
+            self.track_in(TRACK_CLOSELY_SECONDS);
+        }
+    }
+
     async fn step(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
         let is_next_in_line = matches!(order.value.state(), OrderState::Received);
         if !is_next_in_line || self.keeps_outcome_of(&order.value.key.order_id) {
             self.write_outcome().await?;
         }
+        if let Some(role) = self.leg_to_cancel(&order.value) {
+            return self.cancel_leg_at_broker(order, role).await;
+        }
+        let only_exits_work = order.value.status().is_final() && order.value.may_be_at_the_broker();
         match order.value.state() {
+            _ if only_exits_work => self.step_of_change(order).await,
             OrderState::Received | OrderState::Held { .. } => self.send(order).await,
             OrderState::Sending { intent } if intent.epoch < self.lease.epoch() => {
                 let reason = Reason::new(

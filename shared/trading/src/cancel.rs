@@ -1,6 +1,6 @@
 //! Cancel: in every state, and as often as anybody likes.
 
-use domain::{AlgorithmId, Fact, Order, OrderKey, OrderState, OrderStatus, Reason, UserId};
+use domain::{AlgorithmId, Fact, LegCancelTaken, LegRole, Order, OrderKey, OrderState, OrderStatus, Reason, UserId};
 use store::{StoreError, Versioned};
 
 use crate::advance::Next;
@@ -33,7 +33,8 @@ impl Intake {
     pub async fn ask_cancel(&self, key: &OrderKey) -> Result<Option<Versioned<Order>>, StoreError> {
         for _ in 0..CONFLICTS_MAX {
             let Some(mut order) = self.orders.get(key).await? else { return Ok(None) };
-            if order.value.status().is_final() || order.value.cancel_asked_at.is_some() {
+            let asked = order.value.cancel_asked_at.is_some() && !order.value.status().is_final();
+            if order.value.is_over() || asked {
                 return Ok(Some(order));
             }
             let now = self.clock.now();
@@ -41,6 +42,7 @@ impl Intake {
             let applied = unsent && order.value.apply(Fact::CancelAsked(cancelled_before_sending()), now).is_ok();
             if !applied {
                 order.value.remember_cancel(now);
+                order.value.ask_legs_to_end(now);
             }
             match self.orders.save(&mut order).await {
                 Ok(()) => return Ok(Some(order)),
@@ -50,10 +52,39 @@ impl Intake {
         }
         Err(StoreError::Conflict { resource: "orders".to_owned(), key: key.to_string() })
     }
+
+    /// Writes down that the end of one exit of a bracket is asked for: as [`Intake::ask_cancel`], or why it is refused.
+    pub async fn ask_leg_cancel(&self, key: &OrderKey, role: LegRole) -> Result<LegCancelAsked, StoreError> {
+        for _ in 0..CONFLICTS_MAX {
+            let Some(mut order) = self.orders.get(key).await? else { return Ok(LegCancelAsked::NoSuchOrder) };
+            match order.value.ask_leg_cancel(role, self.clock.now()) {
+                LegCancelTaken::Asked => {}
+                LegCancelTaken::Ended => return Ok(LegCancelAsked::OnRecord(Box::new(order))),
+                LegCancelTaken::Refused(reason) => return Ok(LegCancelAsked::Refused(reason)),
+            }
+            match self.orders.save(&mut order).await {
+                Ok(()) => return Ok(LegCancelAsked::OnRecord(Box::new(order))),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict { resource: "orders".to_owned(), key: key.to_string() })
+    }
+}
+
+/// What became of a request to end one exit of a bracket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LegCancelAsked {
+    /// It is on the order, or the exit had ended before.
+    OnRecord(Box<Versioned<Order>>),
+    /// It was refused, and why; the order is as it was.
+    Refused(Reason),
+    /// There is no such order.
+    NoSuchOrder,
 }
 
 impl Intake {
-    /// Asks for the end of a user's orders that are not final, of one algorithm or of all: what a halt does that cancels
+    /// Asks for the end of a user's orders that are not over, of one algorithm or of all: what a halt does that cancels
     /// what works. Returns those whose end is asked for and not reached; wake each. At most [`store::OPEN_ROWS_MAX`] are found.
     pub async fn cancel_open(
         &self,
@@ -68,7 +99,7 @@ impl Intake {
                 continue;
             }
             let asked = self.ask_cancel(&key).await?;
-            cancelling.extend(asked.filter(|order| !order.value.status().is_final()).map(|_| key));
+            cancelling.extend(asked.filter(|order| !order.value.is_over()).map(|_| key));
         }
         Ok(cancelling)
     }

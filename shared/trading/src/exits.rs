@@ -1,55 +1,62 @@
-//! The exits of a bracket: a position without the stop that was asked for is told at once.
+//! Protection: a position without the stop that was asked for is told at once.
 
-use domain::{BrokerStatus, Order, OrderState, Reason, Sight};
+use domain::{BrokerStatus, Leg, LegRole, Order, OrderStatus, Reason};
+use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
 use crate::lane::Lane;
-use crate::look::{Shown, exits_of};
+use crate::leg_rows::leg_row;
+use crate::look::Shown;
 use crate::track::stands;
 
 /// A parent whose exits do not show is looked at again after this, in seconds, before it is called unprotected.
 const EXITS_AWAITED_SECONDS: u32 = 6;
+/// For so long after its parent filled an exit is expected to show. What ends later is told as its leg's news.
+const EXPECTED_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 impl Lane<'_> {
     /// Where a bracket's parent is filled and its stop is nowhere, the first look waits for another one, and the second
     /// tells: the order carries a warning, and an alarm goes out. That takes less than 30 s.
-    pub(crate) async fn with_exits_judged(
+    pub(crate) async fn judge_protection(
         &mut self,
         order: &mut Versioned<Order>,
-        sight: Sight,
         shown: &Shown,
-    ) -> Result<Sight, StoreError> {
-        if order.value.warning.is_some() || !is_unprotected(&order.value, &sight, shown) {
-            return Ok(sight);
-        }
-        let first_look = order.value.exits_missing_since.is_none();
+    ) -> Result<(), StoreError> {
         let now = self.now();
-        if first_look {
+        if order.value.warning.is_some() || !is_unprotected(&order.value, shown, now) {
+            return Ok(());
+        }
+        let Some(missing_since) = order.value.exits_missing_since else {
             tracing::warn!(key = %order.value.key, "a bracket's stop does not show; it is looked for once more");
             self.record_change(order, |order, now| order.exits_missing_since = Some(now)).await?;
             self.track_in(EXITS_AWAITED_SECONDS);
-            // Not final yet: a filled order would not be looked at again.
-            let waits = matches!(order.value.state(), OrderState::Sending { .. } | OrderState::Unknown { .. });
-            let status = if waits { BrokerStatus::Submitted } else { BrokerStatus::WarnState };
-            return Ok(Sight { status, ..sight });
-        }
-        tracing::error!(key = %order.value.key, alarm = "unprotected_position", metric.orders_for_a_person = 1, missing_since = ?order.value.exits_missing_since, at = %now, "a bracket's parent is filled and its stop is not at the broker");
-        self.record_change(order, |order, _| order.warning = Some(unprotected())).await?;
-        Ok(sight)
+            return Ok(());
+        };
+        tracing::error!(key = %order.value.key, alarm = "unprotected_position", metric.orders_for_a_person = 1, %missing_since, at = %now, "a bracket's parent is filled and its stop is not at the broker");
+        self.record_change(order, |order, _| order.warning = Some(unprotected())).await
     }
 }
 
-/// Whether the broker shows the parent as filled, in part or whole, and the stop that was asked for nowhere.
-fn is_unprotected(order: &Order, sight: &Sight, shown: &Shown) -> bool {
-    let attached = order.request.as_ref().and_then(|request| request.ticket.attached.as_ref());
-    let Some(attached) = attached.filter(|attached| attached.stop_loss.is_some()) else { return false };
-    let Some(parent) = sight.broker_order_ids.first() else { return false };
-    let filled = sight.filled_quantity.is_some_and(|filled| !filled.is_zero());
-    let exits: Vec<_> = exits_of(order, *parent, &shown.live).collect();
+/// Whether the parent was filled a moment ago, in part or whole, and an exit that nobody asked to end stands nowhere.
+fn is_unprotected(order: &Order, shown: &Shown, now: Timestamp) -> bool {
+    let is_fill = |status| matches!(status, OrderStatus::Filled | OrderStatus::PartiallyFilled);
+    let filled_at =
+        order.history.iter().find(|entry| entry.leg.is_none() && is_fill(entry.status)).map(|entry| entry.at);
+    let lately = filled_at.is_some_and(|at| now < at + EXPECTED_FOR);
+    let row = |leg: &Leg| leg_row(order, leg, &shown.live);
     // An exit that has done its work takes the other with it.
-    let left = exits.iter().any(|exit| exit.status == BrokerStatus::Filled);
-    let wanted = 1 + usize::from(attached.take_profit.is_some());
-    filled && shown.live.complete && !left && exits.iter().filter(|exit| stands(&exit.status)).count() < wanted
+    let left = order
+        .legs()
+        .iter()
+        .any(|leg| !leg.filled_quantity.is_zero() || row(leg).is_some_and(|row| row.status == BrokerStatus::Filled));
+    let mut wanted = order.legs().iter().filter(|leg| leg.cancel.is_none());
+    let has_stop = wanted.clone().any(|leg| leg.role == LegRole::StopLoss);
+    lately
+        && has_stop
+        && order.cancel_asked_at.is_none()
+        && shown.live.complete
+        && !left
+        && wanted.any(|leg| !row(leg).is_some_and(|row| stands(&row.status)))
 }
 
 fn unprotected() -> Reason {

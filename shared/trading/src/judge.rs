@@ -5,13 +5,15 @@
 //! last word where it was not.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use broker::LiveOrder;
-use domain::{AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, Order, Reason, Ticket};
+use domain::{AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole, Order, Reason, Ticket};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
 use crate::lane::Lane;
+use crate::leg_rows::leg_row;
 use crate::look::{Shown, row_of, shows};
 
 /// A change whose outcome was not read is judged by a look this long after it was sent.
@@ -30,15 +32,24 @@ impl Lane<'_> {
         if !unread && order.value.changes_astray().next().is_none() {
             return Ok(());
         }
-        let Some(row) = row_of(&order.value, &shown.live).cloned() else { return Ok(()) };
-        self.judge_change_in_hand(order, &row).await?;
-        self.judge_astray(order, &row).await
+        let in_hand = order.value.change_in_hand().and_then(|change| change.leg);
+        if let Some(row) = row_of_part(&order.value, in_hand, shown).cloned() {
+            self.judge_change_in_hand(order, &row).await?;
+        }
+        let parts: BTreeSet<Option<LegRole>> = order.value.changes_astray().map(|astray| astray.leg).collect();
+        for leg in parts {
+            if let Some(row) = row_of_part(&order.value, leg, shown).cloned() {
+                self.judge_astray(order, leg, &row).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn judge_change_in_hand(&mut self, order: &mut Versioned<Order>, row: &LiveOrder) -> Result<(), StoreError> {
         let Some(change) = order.value.change_in_hand().cloned() else { return Ok(()) };
         let ChangeStage::Unread { at, reason, refused } = change.stage.clone() else { return Ok(()) };
-        let in_force = shows(row, &change.ticket, other_tickets(&order.value, change.revision));
+        let others = other_tickets(&order.value, change.leg, change.revision);
+        let in_force = shows(row, &change.ticket.without_exits(), others.iter());
         let ended = is_final(&row.status);
         if !ended && self.now() < at + JUDGED_AFTER {
             self.track_in(JUDGED_AFTER_SECONDS);
@@ -63,9 +74,15 @@ impl Lane<'_> {
     }
 
     /// Whether a change that was passed over shows after all. What is on its way to the broker overwrites it.
-    async fn judge_astray(&mut self, order: &mut Versioned<Order>, row: &LiveOrder) -> Result<(), StoreError> {
+    async fn judge_astray(
+        &mut self,
+        order: &mut Versioned<Order>,
+        leg: Option<LegRole>,
+        row: &LiveOrder,
+    ) -> Result<(), StoreError> {
         let on_its_way = order.value.change_in_hand().is_some_and(|change| change.stage.is_open());
-        let astray: Vec<AstrayChange> = order.value.changes_astray().cloned().collect();
+        let astray: Vec<AstrayChange> =
+            order.value.changes_astray().filter(|astray| astray.leg == leg).cloned().collect();
         if on_its_way || astray.is_empty() {
             return Ok(());
         }
@@ -76,7 +93,8 @@ impl Lane<'_> {
             return Ok(());
         }
         for astray in astray {
-            match shows(row, &astray.ticket, other_tickets(&order.value, astray.revision)) {
+            let others = other_tickets(&order.value, leg, astray.revision);
+            match shows(row, &astray.ticket.without_exits(), others.iter()) {
                 Some(true) => return self.came_late(order, &astray, ended).await,
                 Some(false) if ended => {
                     self.record_change(order, |order, _| order.did_not_come(astray.revision)).await?;
@@ -106,11 +124,19 @@ impl Lane<'_> {
     }
 }
 
-/// Every ticket that the broker may have in place of that of this revision.
-fn other_tickets(order: &Order, revision: u64) -> impl Iterator<Item = &Ticket> {
-    let in_force = order.request.iter().map(|request| &request.ticket);
-    let astray = order.changes_astray().filter(move |astray| astray.revision != revision).map(|astray| &astray.ticket);
-    in_force.chain(astray)
+/// The broker's row of the entry, or of an exit.
+fn row_of_part<'l>(order: &Order, leg: Option<LegRole>, shown: &'l Shown) -> Option<&'l LiveOrder> {
+    match leg {
+        None => row_of(order, &shown.live),
+        Some(role) => leg_row(order, order.leg(role)?, &shown.live),
+    }
+}
+
+/// Every ticket that the broker may have of this part of the order in place of that of this revision. The exits are
+/// tickets of their own.
+fn other_tickets(order: &Order, leg: Option<LegRole>, revision: u64) -> Vec<Ticket> {
+    let astray = order.changes_astray().filter(|astray| astray.leg == leg && astray.revision != revision);
+    order.ticket_of(leg).into_iter().chain(astray.map(|astray| &astray.ticket)).map(Ticket::without_exits).collect()
 }
 
 fn is_final(status: &BrokerStatus) -> bool {

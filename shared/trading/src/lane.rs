@@ -150,13 +150,13 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// All of the user's orders that are not final.
+    /// All of the user's orders that are not over: brackets whose exits work are among them.
     pub(crate) async fn open_orders(&self) -> Result<Vec<Versioned<Order>>, StoreError> {
         let mut orders = Vec::new();
         for key in self.desk.intake.orders.open_of(self.user_id()).await? {
             orders.extend(self.desk.intake.orders.get(&key).await?);
         }
-        orders.retain(|order| !order.value.status().is_final());
+        orders.retain(|order| !order.value.is_over());
         Ok(in_order_of_arrival(orders, |order| &order.value))
     }
 

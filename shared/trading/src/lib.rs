@@ -20,6 +20,8 @@ mod known_connections;
 mod known_contracts;
 mod lane;
 mod late;
+mod leg_rows;
+mod legs;
 mod limits;
 mod look;
 mod modify;
@@ -38,6 +40,7 @@ mod waits;
 
 pub use advance::{HELD_CHECK, TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};
 pub use authority::{Sender, is_forgery};
+pub use cancel::LegCancelAsked;
 pub use desk::{Desk, Intake};
 pub use dialogue::ANSWER_ROUNDS_MAX;
 pub use intake::{Recorded, differs};

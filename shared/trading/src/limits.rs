@@ -21,6 +21,24 @@ use crate::session::NoSession;
 /// The limits that bear on an order, and whose they are.
 type Bearing<'l> = Vec<(Whose, &'l Limits)>;
 
+/// What of a ticket is held against the limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weighed {
+    /// All of it.
+    Whole,
+    /// All but its value: a bracket's exit leaves what its order bought, and that order's value is counted.
+    WithoutValue,
+}
+
+impl Weighed {
+    fn of(self, limits: &Limits) -> Limits {
+        match self {
+            Self::Whole => limits.clone(),
+            Self::WithoutValue => Limits { max_order_notional: None, max_daily_notional: None, ..limits.clone() },
+        }
+    }
+}
+
 /// What the limits need to know that only the broker can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Needs {
@@ -40,11 +58,12 @@ impl Lane<'_> {
         session: &Session,
         request: &PlaceOrder,
         conid: Conid,
+        weighed: Weighed,
     ) -> Result<Result<Claim, NoSession>, StoreError> {
         let (user_id, algorithm_id) = (self.lease.user_id(), &request.algorithm_id);
         let mut read = Box::pin(self.readings.of(self.desk, user_id, algorithm_id)).await?.clone();
         loop {
-            let verdict = self.claim(session, request, conid, &read).await?;
+            let verdict = self.claim(session, request, conid, &read, weighed).await?;
             if !matches!(verdict, Err(NoSession::Deny(_))) || !self.forget_readings(algorithm_id) {
                 return Ok(verdict);
             }
@@ -67,11 +86,14 @@ impl Lane<'_> {
         request: &PlaceOrder,
         conid: Conid,
         read: &Bearings,
+        weighed: Weighed,
     ) -> Result<Result<Claim, NoSession>, StoreError> {
         let (own, grant, used) = (read.own.clone(), read.grant.clone(), read.used.clone());
         let granted = grant.as_ref().and_then(|grant| grant.rule.as_ref());
+        let (users, grants) = (own.rule.as_ref(), granted.map(|grant| &grant.limits));
+        let (users, grants) = (users.map(|limits| weighed.of(limits)), grants.map(|limits| weighed.of(limits)));
         let bearing: Bearing<'_> =
-            [own.rule.as_ref().map(|limits| (Whose::User, limits)), granted.map(|grant| (Whose::Grant, &grant.limits))]
+            [users.as_ref().map(|limits| (Whose::User, limits)), grants.as_ref().map(|limits| (Whose::Grant, limits))]
                 .into_iter()
                 .flatten()
                 .collect();
@@ -79,6 +101,7 @@ impl Lane<'_> {
             Ok(notional) => notional,
             Err(no_session) => return Ok(Err(no_session)),
         };
+        let notional = if weighed == Weighed::Whole { notional } else { Decimal::ZERO };
         let at = self.now();
         let day = TimeZone::UTC.to_datetime(at).date();
         let alike = Alike { likeness: request.ticket.likeness(&request.account_id, conid), at };

@@ -4,11 +4,12 @@
 //! is not believed.
 
 use broker::{CallError, Listing, LiveOrder, LiveOrders, Session, Trade};
-use domain::{AccountId, BrokerOrderId, BrokerStatus, ClientOrderId, Order, OrderType, Side, Sight, Size, Ticket};
+use domain::{AccountId, BrokerOrderId, BrokerStatus, ClientOrderId, Leg, Order, OrderType, Side, Sight, Size, Ticket};
 use rust_decimal::Decimal;
 use store::{StoreError, Versioned};
 
 use crate::lane::Lane;
+use crate::leg_rows::leg_row;
 
 /// Digits after the point of an average price.
 const AVERAGE_DIGITS: u32 = 8;
@@ -82,18 +83,21 @@ impl Lane<'_> {
 
 /// Trades tell what live orders do not: exact fills, and what has left the list.
 fn wants_trades(order: &Order, live: &Listing<LiveOrder>) -> bool {
-    match row_of(order, live) {
-        None => true,
-        Some(row) => {
-            row.status == BrokerStatus::Filled
-                || row.filled_quantity.is_some_and(|filled| filled > order.filled_quantity)
-        }
-    }
+    let shows_more = |row: &LiveOrder, known: Decimal| {
+        row.status == BrokerStatus::Filled || row.filled_quantity.is_some_and(|filled| filled > known)
+    };
+    let wanted = |row: Option<&LiveOrder>, known| row.is_none_or(|row| shows_more(row, known));
+    let open_legs = order.legs().iter().filter(|leg| leg.may_work());
+    let of_a_leg = |leg: &Leg| wanted(leg_row(order, leg, live), leg.filled_quantity);
+    (!order.status().is_final() && wanted(row_of(order, live), order.filled_quantity))
+        || open_legs.into_iter().any(of_a_leg)
 }
 
 /// The row of this order among live orders.
 pub(crate) fn row_of<'l>(order: &Order, live: &'l Listing<LiveOrder>) -> Option<&'l LiveOrder> {
-    let row = row_named(&order.client_order_id, live);
+    let named = live.rows.iter().filter(|row| is_named(row, &order.client_order_id));
+    // An exit may carry its parent's name without its parent's number: it trades on the other side.
+    let row = named.clone().find(|row| row.side.is_none_or(|side| Some(side) != order.exit_side()));
     row.or_else(|| {
         let parent = order.broker_order_ids.first()?;
         live.rows.iter().find(|row| row.order_id == *parent && row.client_order_id.is_none())
@@ -103,19 +107,12 @@ pub(crate) fn row_of<'l>(order: &Order, live: &'l Listing<LiveOrder>) -> Option<
 
 /// The row under this client order id.
 pub(crate) fn row_named<'l>(name: &ClientOrderId, live: &'l Listing<LiveOrder>) -> Option<&'l LiveOrder> {
-    // An exit of a bracket may carry its parent's name; the parent has no parent.
-    let named = |row: &&LiveOrder| row.client_order_id.as_deref() == Some(name.as_str());
-    live.rows.iter().find(|row| named(row) && row.parent_order_id.is_none())
+    live.rows.iter().find(|row| is_named(row, name))
 }
 
-/// The rows of a bracket's exits.
-pub(crate) fn exits_of<'l>(
-    order: &'l Order,
-    parent: BrokerOrderId,
-    live: &'l Listing<LiveOrder>,
-) -> impl Iterator<Item = &'l LiveOrder> {
-    let exits = order.broker_order_ids.get(1..).unwrap_or_default();
-    live.rows.iter().filter(move |row| row.parent_order_id == Some(parent) || exits.contains(&row.order_id))
+fn is_named(row: &LiveOrder, name: &ClientOrderId) -> bool {
+    // An exit of a bracket may carry its parent's name; the parent has no parent.
+    row.client_order_id.as_deref() == Some(name.as_str()) && row.parent_order_id.is_none()
 }
 
 /// A row that names us and is another account's or the other side is not believed.
@@ -190,9 +187,8 @@ pub(crate) fn sight_of(order: &Order, shown: &Shown) -> Option<Sight> {
     let Some(row) = row_of(order, &shown.live) else { return sight_of_trades(order, fills) };
     let shown_filled = row.filled_quantity.unwrap_or_default();
     let all_told = filled.is_some_and(|filled| filled >= shown_filled);
-    let exits = exits_of(order, row.order_id, &shown.live).map(|exit| exit.order_id);
     Some(Sight {
-        broker_order_ids: std::iter::once(row.order_id).chain(exits).collect(),
+        broker_order_ids: vec![row.order_id],
         status: row.status.clone(),
         filled_quantity: if all_told { filled } else { row.filled_quantity },
         average_price: if all_told { average } else { row.average_price },
@@ -211,10 +207,10 @@ fn sight_of_trades(order: &Order, fills: Option<Fills>) -> Option<Sight> {
     })
 }
 
-struct Fills {
-    quantity: Decimal,
+pub(crate) struct Fills {
+    pub(crate) quantity: Decimal,
     /// `None` where the broker's figures have none.
-    average_price: Option<Decimal>,
+    pub(crate) average_price: Option<Decimal>,
     order_id: Option<BrokerOrderId>,
 }
 
@@ -232,7 +228,11 @@ fn fills_of(order: &Order, trades: &[Trade]) -> Option<Fills> {
         });
         (by_name || by_number) && !other_side && agrees(order, trade.account_id.as_ref(), trade.side)
     };
-    let mut executions: Vec<&Trade> = trades.iter().filter(ours).collect();
+    summed(trades.iter().filter(ours).collect())
+}
+
+/// Executions together, each counted once by its id.
+pub(crate) fn summed(mut executions: Vec<&Trade>) -> Option<Fills> {
     executions.sort_by(|one, other| one.execution_id.cmp(&other.execution_id));
     executions.dedup_by(|one, other| one.execution_id == other.execution_id);
     // Figures without a sum are fills all the same: an order that shows them is not taken to be absent.

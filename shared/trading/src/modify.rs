@@ -55,13 +55,25 @@ impl Intake {
 impl Lane<'_> {
     /// Carries the change that is asked for to the broker.
     pub(crate) async fn send_change(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
+        // The other exit may have filled in part since it was asked for.
+        order.value.fit_leg_change();
         let (Some(change), Some(request)) = (order.value.change_in_hand().cloned(), order.value.request.clone()) else {
             return Ok(Next::Rest);
         };
-        let Some(broker_order_id) = order.value.broker_order_ids.first().copied() else { return Ok(Next::Rest) };
-        let in_force = request.ticket.clone();
+        if let Some(over) = change.leg.and_then(|role| order.value.leg_change_refused(role)) {
+            return self.refuse_change(order, &change, over).await;
+        }
+        let (Some(broker_order_id), Some(in_force)) =
+            (order.value.broker_number_of(change.leg), order.value.ticket_of(change.leg).cloned())
+        else {
+            return Ok(Next::Rest);
+        };
         let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
-        let Way { session, conid, mut claim } = match self.way_to_the_broker(&wanted).await? {
+        let way = match change.leg {
+            None => self.way_to_the_broker(&wanted).await?,
+            Some(_) => self.way_of_an_exit(&wanted).await?,
+        };
+        let Way { session, conid, mut claim } = match way {
             Ok(way) => way,
             Err(NoSession::Hold(reason) | NoSession::Reopen(reason)) => {
                 tracing::warn!(key = %order.value.key, code = reason.code, "a change waits");

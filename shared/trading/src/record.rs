@@ -80,6 +80,22 @@ impl Lane<'_> {
         Err(StoreError::Conflict { resource: "orders".to_owned(), key: order.value.key.to_string() })
     }
 
+    /// Writes down what became known of an order's exits.
+    pub(crate) async fn record_legs(
+        &self,
+        order: &mut Versioned<Order>,
+        turn: impl Fn(&mut Order, Timestamp),
+    ) -> Result<(), StoreError> {
+        let before = order.value.sequence;
+        self.record_change(order, turn).await?;
+        if order.value.sequence != before {
+            let legs: Vec<_> =
+                order.value.legs().iter().map(|leg| (leg.role.as_str(), leg.status().as_str())).collect();
+            tracing::info!(key = %order.value.key, ?legs, sequence = order.value.sequence, "an order's exits changed");
+        }
+        Ok(())
+    }
+
     pub(crate) async fn read_again(&self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
         if let Some(now) = self.desk.intake.orders.get(&order.value.key).await? {
             *order = now;

@@ -1,11 +1,12 @@
 //! Reduce: where a halt lets only orders pass that reduce a position, whether this one does.
 //!
 //! The position is the broker's word, asked for right before the intent, under the lane: nothing else is sent for this
-//! user meanwhile. What other orders of the ledger could still take off it is taken off first, as if all of it were filled.
+//! user meanwhile. What other orders of the ledger, and the exits of brackets, could still take off it is taken off first, as
+//! if all of it were filled.
 //! What the user's own trading program has at work there is not known here.
 
 use broker::{CallError, Position, Session};
-use domain::{Conid, Contract, Order, OrderState, PlaceOrder, Reason, Side, Size};
+use domain::{Conid, Contract, LegRole, Order, OrderState, PlaceOrder, Reason, Side, Size, Ticket};
 use rust_decimal::Decimal;
 use store::{IntentGuards, StoreError, Versioned};
 
@@ -92,7 +93,10 @@ impl Lane<'_> {
     async fn at_work(&self, request: &PlaceOrder, conid: Conid) -> Result<Option<Decimal>, StoreError> {
         let open = self.open_orders().await?;
         let taking_off = open.iter().filter(|order| takes_off_too(&order.value, request, conid));
-        Ok(taking_off.map(|order| left_of(&order.value)).try_fold(Decimal::ZERO, |sum, left| sum.checked_add(left?)))
+        let side = request.ticket.side;
+        Ok(taking_off
+            .map(|order| left_of(&order.value, side))
+            .try_fold(Decimal::ZERO, |sum, left| sum.checked_add(left?)))
     }
 }
 
@@ -121,7 +125,7 @@ fn fits_into(position: Decimal, side: Side, at_work: Option<Decimal>, quantity: 
     ))
 }
 
-/// Whether an order at the broker may take something off the same position.
+/// Whether an order at the broker may take something off the same position: its entry, or one of its exits.
 fn takes_off_too(order: &Order, request: &PlaceOrder, conid: Conid) -> bool {
     let Some(other) = order.request.as_ref().filter(|other| other.key != request.key) else { return false };
     let unsent = matches!(order.state(), OrderState::Received | OrderState::Held { .. });
@@ -129,23 +133,34 @@ fn takes_off_too(order: &Order, request: &PlaceOrder, conid: Conid) -> bool {
         Contract::Conid { conid: others } => *others == conid,
         Contract::Symbol(_) => true,
     };
-    !unsent
-        && same_contract
-        && other.account_id == request.account_id
-        && (other.ticket.side == request.ticket.side || other.ticket.attached.is_some())
+    let by_entry = other.ticket.side == request.ticket.side && !order.status().is_final();
+    let by_exits = order.exit_side() == Some(request.ticket.side) && !order.is_over();
+    !unsent && same_contract && other.account_id == request.account_id && (by_entry || by_exits)
 }
 
-/// How much an order may still trade, by its ticket and every change of it; `None` where no quantity says it, as of an
-/// order by cash.
-fn left_of(order: &Order) -> Option<Decimal> {
-    let quantity = |size: Size| match size {
+/// How much an order may still trade on this side; `None` where no quantity says it, as of an order by cash.
+fn left_of(order: &Order, side: Side) -> Option<Decimal> {
+    if order.exit_side() != Some(side) {
+        return left_of_part(order, None, order.filled_quantity);
+    }
+    // One exit ends the other: the larger of them is all that they can take off.
+    let open = order.legs().iter().filter(|leg| !leg.has_ended());
+    open.map(|leg| left_of_part(order, Some(leg.role), leg.filled_quantity))
+        .try_fold(Decimal::ZERO, |most, left| Some(most.max(left?)))
+}
+
+/// How much the entry, or an exit, may still trade: by its ticket in force and every change of it that may be.
+fn left_of_part(order: &Order, part: Option<LegRole>, filled: Decimal) -> Option<Decimal> {
+    let quantity = |ticket: &Ticket| match ticket.size {
         Size::Quantity(quantity) => Some(quantity.get()),
         Size::CashQuantity(_) => None,
     };
-    let changed = order.changes().map(|change| quantity(change.ticket.size));
-    let most = changed.fold(quantity(order.request.as_ref()?.ticket.size), |most, one| Some(most?.max(one?)))?;
+    let changed = order.changes().filter(|change| change.leg == part).map(|change| &change.ticket);
+    let astray = order.changes_astray().filter(|astray| astray.leg == part).map(|astray| &astray.ticket);
+    let in_force = quantity(order.ticket_of(part)?);
+    let most = changed.chain(astray).fold(in_force, |most, one| Some(most?.max(quantity(one)?)))?;
     // What the broker filled beyond it gives no room to others.
-    Some(most.checked_sub(order.filled_quantity)?.max(Decimal::ZERO))
+    Some(most.checked_sub(filled)?.max(Decimal::ZERO))
 }
 
 /// `None` where the broker's figures have no sum.

@@ -10,6 +10,7 @@ use store::{Claim, IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::advance::{HELD_CHECK, Next};
 use crate::lane::Lane;
+use crate::limits::Weighed;
 use crate::session::NoSession;
 
 /// How an order gets to the broker.
@@ -111,13 +112,27 @@ impl Lane<'_> {
         &mut self,
         request: &PlaceOrder,
     ) -> Result<Result<Way, NoSession>, StoreError> {
-        match self.way_over_this_session(request).await? {
-            Err(NoSession::Reopen(_)) => self.way_over_this_session(request).await,
+        self.way_of(request, Weighed::Whole).await
+    }
+
+    /// The way of a change of a bracket's exit, whose own ticket stands in this request. Its order's value is counted
+    /// already.
+    pub(crate) async fn way_of_an_exit(&mut self, request: &PlaceOrder) -> Result<Result<Way, NoSession>, StoreError> {
+        self.way_of(request, Weighed::WithoutValue).await
+    }
+
+    async fn way_of(&mut self, request: &PlaceOrder, weighed: Weighed) -> Result<Result<Way, NoSession>, StoreError> {
+        match self.way_over_this_session(request, weighed).await? {
+            Err(NoSession::Reopen(_)) => self.way_over_this_session(request, weighed).await,
             way => Ok(way),
         }
     }
 
-    async fn way_over_this_session(&mut self, request: &PlaceOrder) -> Result<Result<Way, NoSession>, StoreError> {
+    async fn way_over_this_session(
+        &mut self,
+        request: &PlaceOrder,
+        weighed: Weighed,
+    ) -> Result<Result<Way, NoSession>, StoreError> {
         if let Some(reason) = self.quiet_now() {
             return Ok(Err(NoSession::Hold(reason)));
         }
@@ -132,7 +147,7 @@ impl Lane<'_> {
         if let Err(no_session) = self.on_price_steps(&session, request, conid).await? {
             return Ok(Err(no_session));
         }
-        let claim = match Box::pin(self.within_limits(&session, request, conid)).await? {
+        let claim = match Box::pin(self.within_limits(&session, request, conid, weighed)).await? {
             Ok(claim) => claim,
             Err(no_session) => return Ok(Err(no_session)),
         };

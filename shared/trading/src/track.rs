@@ -16,9 +16,9 @@ const LOOK_PAUSE_SECONDS: u32 = 5;
 /// An account with an order that was lost this lately is looked at before others. Longer, and those would starve.
 const URGENT_FOR: SignedDuration = SignedDuration::from_secs(40);
 /// What must be left of an invocation for a look.
-const LOOK_TIME: SignedDuration = SignedDuration::from_secs(17);
+pub(crate) const LOOK_TIME: SignedDuration = SignedDuration::from_secs(17);
 /// How long an order that the broker had may be missing from all that it shows before a person decides.
-const MISSING_FOR_MAX: SignedDuration = SignedDuration::from_hours(20);
+pub(crate) const MISSING_FOR_MAX: SignedDuration = SignedDuration::from_hours(20);
 
 impl Lane<'_> {
     /// Takes further what waits, then looks at everything of this user that the broker may have.
@@ -30,7 +30,7 @@ impl Lane<'_> {
             // those on which a look some time ago allows another step.
             self.advance(order).await?;
         }
-        open.retain(|order| order.value.state().may_be_at_the_broker());
+        open.retain(|order| order.value.may_be_at_the_broker());
         for order in &open {
             self.tell_how_long_unknown(&order.value);
         }
@@ -135,14 +135,26 @@ impl Lane<'_> {
     ) -> Result<(), StoreError> {
         // First, since a look that shows the order's end shows the ticket that it ended with.
         self.judge_changes(order, shown).await?;
-        match sight_of(&order.value, shown) {
-            Some(sight) => {
-                let sight = self.with_exits_judged(order, sight, shown).await?;
-                self.take_in_sight(order, sight).await?;
-            }
-            None => self.not_seen(session, order, shown).await?,
+        if order.value.status().is_final() {
+            // Its exits are what is left of it.
+            self.look_again_later(order).await?;
+        } else {
+            self.take_in_entry(session, order, shown).await?;
         }
+        self.take_in_legs(session, order, shown).await?;
         self.advance(order).await
+    }
+
+    async fn take_in_entry(
+        &mut self,
+        session: &Session,
+        order: &mut Versioned<Order>,
+        shown: &Shown,
+    ) -> Result<(), StoreError> {
+        match sight_of(&order.value, shown) {
+            Some(sight) => self.take_in_sight(order, sight).await,
+            None => self.not_seen(session, order, shown).await,
+        }
     }
 
     async fn take_in_sight(&mut self, order: &mut Versioned<Order>, sight: Sight) -> Result<(), StoreError> {

@@ -11,7 +11,7 @@ from typing import Any
 from courier_client.api import Api, Token
 from courier_client.checks import Faults, written_time
 from courier_client.errors import CourierError, OrderEnded, Problem, UnexpectedAnswer, Unreachable, WaitTimeout
-from courier_client.messages import ModifyOrder, PlaceOrder, cancel_message
+from courier_client.messages import LegRole, ModifyOrder, PlaceOrder, cancel_message, check_leg
 from courier_client.queue import OrderQueue
 from courier_client.views import FINAL_STATUSES, OrderStatus, OrderView
 
@@ -94,9 +94,9 @@ class Client:
         """Put a change on the queue. A revision is applied once."""
         self._queue().send(change.message(self.user_id, self.algorithm_id))
 
-    def cancel(self, order_id: str) -> None:
-        """Ask for an order's end. It may be filled before: wait for what became of it."""
-        self._queue().send(cancel_message(order_id, self.user_id, self.algorithm_id))
+    def cancel(self, order_id: str, *, leg: LegRole | None = None) -> None:
+        """Ask for an order's end, or for that of one exit of a bracket. It may be filled before: wait for what became."""
+        self._queue().send(cancel_message(order_id, self.user_id, self.algorithm_id, leg))
 
     def place_by_http(self, order: PlaceOrder) -> OrderView:
         """Place an order with the token alone. The answer tells at once what may not be: `Problem`, 400, 403 or 409.
@@ -110,9 +110,13 @@ class Client:
         body = change.message(self.user_id, self.algorithm_id)
         return OrderView.from_json(self._ask("PUT", "orders", change.order_id, body=body))
 
-    def cancel_by_http(self, order_id: str) -> OrderView:
-        """Ask for an order's end with the token alone."""
-        return OrderView.from_json(self._ask("DELETE", "orders", order_id))
+    def cancel_by_http(self, order_id: str, *, leg: LegRole | None = None) -> OrderView:
+        """Ask for an order's end, or for that of one exit of a bracket, with the token alone."""
+        faults = Faults()
+        check_leg(faults, leg)
+        faults.raise_any()
+        query = {} if leg is None else {"leg": leg}
+        return OrderView.from_json(self._ask("DELETE", "orders", order_id, **query))
 
     def order(self, order_id: str) -> OrderView:
         """The order as it is now; `Problem` 404 if there is none of yours."""

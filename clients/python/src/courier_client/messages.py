@@ -17,6 +17,7 @@ OrderType: TypeAlias = Literal[
     "market", "limit", "stop", "stop_limit", "trailing_stop", "trailing_stop_limit", "midprice"
 ]
 TimeInForce: TypeAlias = Literal["day", "gtc", "ioc", "opg"]
+LegRole: TypeAlias = Literal["take_profit", "stop_loss"]
 Message: TypeAlias = dict[str, Any]
 
 _PRICES = ("limit_price", "stop_price", "trail")
@@ -178,6 +179,7 @@ class ModifyOrder:
 
     order_id: str
     revision: int
+    leg: LegRole | None = None
     quantity: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
@@ -191,6 +193,7 @@ class ModifyOrder:
         changes = ("quantity", *_PRICES, "time_in_force")
         if all(getattr(self, field) is None for field in changes):
             faults.add("", f"nothing to change: give {', '.join(changes[:-1])} or {changes[-1]}")
+        check_leg(faults, self.leg)
         if self.quantity is not None:
             faults.amount("quantity", self.quantity)
         _check_price_fields(faults, self)
@@ -202,18 +205,26 @@ class ModifyOrder:
         """The message as it is sent."""
         return _identity("modify", user_id, self.order_id, algorithm_id) | _present(
             revision=self.revision,
+            leg=self.leg,
             quantity=_written(self.quantity),
             **_written_prices(self),
             time_in_force=self.time_in_force,
         )
 
 
-def cancel_message(order_id: str, user_id: str, algorithm_id: str) -> Message:
-    """The message that ends an order."""
+def cancel_message(order_id: str, user_id: str, algorithm_id: str, leg: LegRole | None = None) -> Message:
+    """The message that ends an order, or one exit of a bracket."""
     faults = Faults()
     faults.identifier("order_id", order_id)
+    check_leg(faults, leg)
     faults.raise_any()
-    return _identity("cancel", user_id, order_id, algorithm_id)
+    return _identity("cancel", user_id, order_id, algorithm_id) | _present(leg=leg)
+
+
+def check_leg(faults: Faults, leg: object) -> None:
+    """Check the name of an exit of a bracket, where one is given."""
+    if leg is not None:
+        faults.choice("leg", leg, get_args(LegRole))
 
 
 def _identity(command: str, user_id: str, order_id: str, algorithm_id: str) -> Message:

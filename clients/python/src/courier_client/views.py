@@ -70,11 +70,34 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class LegNews:
+    """What became of an exit of a bracket then."""
+
+    role: str
+    status: OrderStatus
+    filled_quantity: Decimal
+
+
+@dataclass(frozen=True)
 class HistoryEntry:
-    """One change of an order's status."""
+    """One change of an order's status; with `leg` the news of an exit, beside the order's status as before."""
 
     at: datetime
     status: OrderStatus
+    reason: Reason | None
+    leg: LegNews | None = None
+
+
+@dataclass(frozen=True)
+class LegView:
+    """An exit of a bracket: an order of its own at the broker, `role` `take_profit` or `stop_loss`."""
+
+    role: str
+    broker_order_id: str | None
+    status: OrderStatus
+    quantity: Decimal | None
+    filled_quantity: Decimal
+    average_price: Decimal | None
     reason: Reason | None
 
 
@@ -100,6 +123,16 @@ class OrderView:
     created_at: datetime
     updated_at: datetime
     history: tuple[HistoryEntry, ...]
+    legs: tuple[LegView, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it can trade any more. `status` is the entry's: a filled bracket's exits still work."""
+        return self.status.is_final and all(leg.status.is_final for leg in self.legs)
+
+    def leg(self, role: str) -> LegView | None:
+        """One of its exits."""
+        return next((leg for leg in self.legs if leg.role == role), None)
 
     @property
     def statuses(self) -> frozenset[OrderStatus]:
@@ -168,11 +201,27 @@ def _order(shown: Json) -> OrderView:
         created_at=_time(shown["created_at"]),
         updated_at=_time(shown["updated_at"]),
         history=tuple(map(_entry, shown["history"])),
+        legs=tuple(map(_leg, shown.get("legs", ()))),
     )
 
 
 def _entry(shown: Json) -> HistoryEntry:
-    return HistoryEntry(_time(shown["at"]), OrderStatus(shown["status"]), reason(shown.get("reason")))
+    news = shown.get("leg")
+    leg = None if news is None else LegNews(news["role"], OrderStatus(news["status"]), Decimal(news["filled_quantity"]))
+    return HistoryEntry(_time(shown["at"]), OrderStatus(shown["status"]), reason(shown.get("reason")), leg)
+
+
+def _leg(shown: Json) -> LegView:
+    number = shown["broker_order_id"]
+    return LegView(
+        role=_text(shown["role"]),
+        broker_order_id=None if number is None else _text(number),
+        status=OrderStatus(shown["status"]),
+        quantity=_decimal(shown["quantity"]),
+        filled_quantity=Decimal(_text(shown["filled_quantity"])),
+        average_price=_decimal(shown["average_price"]),
+        reason=reason(shown.get("reason")),
+    )
 
 
 def _connection(shown: Json) -> ConnectionView:

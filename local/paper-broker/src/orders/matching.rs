@@ -83,6 +83,8 @@ pub(crate) fn fill(desk: &mut Desk<'_>, id: i64, quantity: Decimal, price: Decim
     if done {
         cancel_others(desk, group, id);
         activate_children(desk, id);
+    } else {
+        make_siblings_smaller(desk, id, size);
     }
 }
 
@@ -183,6 +185,16 @@ fn cancel_others(desk: &mut Desk<'_>, group: Option<i64>, filled: i64) {
         .filter(|order| order.group == Some(group) && order.id != filled && !order.status.is_final());
     for id in others.map(|order| order.id).collect::<Vec<_>>() {
         finish(desk, id, OrderStatus::Cancelled);
+    }
+}
+
+/// An exit that fills in part takes as much off the other exit of its bracket.
+fn make_siblings_smaller(desk: &mut Desk<'_>, id: i64, size: Decimal) {
+    let Some(parent) = desk.state.book.order(id).and_then(|order| order.parent_id) else { return };
+    for sibling in children(desk, parent).into_iter().filter(|sibling| *sibling != id) {
+        if let Some(order) = desk.state.book.order_mut(sibling) {
+            order.ticket.quantity = (order.ticket.quantity - size).max(order.filled);
+        }
     }
 }
 

@@ -32,8 +32,9 @@ pub(crate) fn live_orders(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> 
     }
     let wanted: Vec<String> =
         query.get("filters").map(|list| list.split(',').map(status_of_filter).collect()).unwrap_or_default();
-    let (day, earlier, as_text) =
-        (desk.state.day, desk.state.options.list_earlier_sessions, desk.state.options.numbers_as_text);
+    let options = &desk.state.options;
+    let (day, earlier) = (desk.state.day, options.list_earlier_sessions);
+    let (as_text, parents) = (options.numbers_as_text, options.show_parents);
     let delay = SignedDuration::from_millis(desk.state.options.live_orders_delay_ms);
     let rows: Vec<Value> = desk
         .state
@@ -46,7 +47,7 @@ pub(crate) fn live_orders(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> 
         .filter(|order| order.day == day || (earlier && !order.status.is_final()))
         .filter(|order| wanted.is_empty() || wanted.iter().any(|status| status == &order.status.wire().to_lowercase()))
         .take(ROWS_MAX)
-        .map(|order| order_row(order, as_text))
+        .map(|order| order_row(order, as_text, parents))
         .collect();
     Answer::json(&json!({"orders": rows, "snapshot": true}))
 }
@@ -84,7 +85,7 @@ pub(crate) fn trades(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> Answe
     Answer::json(&Value::Array(rows))
 }
 
-fn order_row(order: &Order, as_text: bool) -> Value {
+fn order_row(order: &Order, as_text: bool, parents: bool) -> Value {
     let ticket = &order.ticket;
     let amount = |value: Option<Decimal>| value.map_or_else(|| json!(""), |value| number_or_text(value, as_text));
     json!({
@@ -93,7 +94,7 @@ fn order_row(order: &Order, as_text: bool) -> Value {
         "conidex": ticket.conid.to_string(),
         "conid": ticket.conid,
         "orderId": order.id,
-        "parentId": order.parent_id,
+        "parentId": order.parent_id.filter(|_| parents),
         "ticker": Market::symbol(ticket.conid),
         "secType": Market::security_type(ticket.conid),
         "listingExchange": "SMART",

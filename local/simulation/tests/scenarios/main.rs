@@ -18,6 +18,7 @@ mod foreign_cells;
 mod halting;
 mod hostile_answers;
 mod intake;
+mod legs;
 mod limit_prices;
 mod limits;
 mod limits_kept;

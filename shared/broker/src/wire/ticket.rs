@@ -1,6 +1,6 @@
 //! An order as the broker wants it written (IBKR Web API, place order).
 
-use domain::{Attached, OrderType, Side, Size, Ticket, TimeInForce, Trail};
+use domain::{OrderType, Side, Size, Ticket, TimeInForce, Trail};
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -66,8 +66,8 @@ impl<'a> WireTicket<'a> {
     /// The parent first, then its exits.
     pub(crate) fn with_exits(request: &'a OrderRequest<'a>) -> Result<Vec<Self>, String> {
         let mut tickets = vec![Self::parent(request)];
-        if let Some(attached) = &request.ticket.attached {
-            tickets.extend(Self::exits(request, attached)?);
+        if request.ticket.attached.is_some() {
+            tickets.extend(Self::exits(request)?);
         }
         Ok(tickets)
     }
@@ -103,29 +103,24 @@ impl<'a> WireTicket<'a> {
 
     /// Exits carry the parent's client order id as `parentId` and have none of their own. Those of an order that cannot
     /// wait (IOC, OPG) work for the day.
-    fn exits(request: &'a OrderRequest<'a>, attached: &Attached) -> Result<Vec<Self>, String> {
+    fn exits(request: &'a OrderRequest<'a>) -> Result<Vec<Self>, String> {
         if !matches!(request.ticket.size, Size::Quantity(_)) {
             return Err("the exits of a bracket need a quantity; a cash quantity leaves theirs open".to_owned());
         }
         let parent = Self::parent(request);
-        let exit = |order_type: &OrderType| {
-            let (order_type, prices) = written(order_type);
+        let exit = |exit: &Ticket| {
+            let (order_type, prices) = written(&exit.order_type);
             Self {
                 client_order_id: None,
                 parent_id: Some(request.client_order_id.as_str()),
                 order_type,
-                side: side_word(request.ticket.side.opposite()),
-                tif: if parent.tif == "GTC" { "GTC" } else { "DAY" },
+                side: side_word(exit.side),
+                tif: time_in_force_word(exit.time_in_force),
                 prices,
                 ..parent.clone()
             }
         };
-        let take_profit = attached.take_profit.as_ref().map(|exit| OrderType::Limit { limit_price: exit.limit_price });
-        let stop_loss = attached.stop_loss.as_ref().map(|exit| match exit.limit_price {
-            None => OrderType::Stop { stop_price: exit.stop_price },
-            Some(limit_price) => OrderType::StopLimit { stop_price: exit.stop_price, limit_price },
-        });
-        Ok(take_profit.iter().chain(&stop_loss).map(exit).collect())
+        Ok(request.ticket.exits().iter().map(|(_, ticket)| exit(ticket)).collect())
     }
 }
 

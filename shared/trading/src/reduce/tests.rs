@@ -19,8 +19,8 @@ fn position(quantity: Decimal) -> Position {
 
 #[test]
 fn of_an_order_by_cash_nobody_knows_what_it_leaves() {
-    assert_eq!(left_of(&order(r#""quantity":"10""#)), Some(Decimal::TEN));
-    assert_eq!(left_of(&order(r#""cash_quantity":"10""#)), None);
+    assert_eq!(left_of(&order(r#""quantity":"10""#), Side::Buy), Some(Decimal::TEN));
+    assert_eq!(left_of(&order(r#""cash_quantity":"10""#), Side::Buy), None);
     for (held, side) in [("10", Side::Buy), ("10", Side::Sell), ("-10", Side::Buy)] {
         let why = fits_into(held.parse().unwrap(), side, None, Decimal::ONE).unwrap_err();
         assert!(why.contains("names no quantity"), "{why}");
@@ -31,7 +31,7 @@ fn of_an_order_by_cash_nobody_knows_what_it_leaves() {
 fn what_was_filled_beyond_an_order_is_no_room_for_others() {
     let mut order = order(r#""quantity":"10""#);
     order.filled_quantity = Decimal::from(25);
-    assert_eq!(left_of(&order), Some(Decimal::ZERO));
+    assert_eq!(left_of(&order, Side::Buy), Some(Decimal::ZERO));
 }
 
 #[test]

@@ -1,0 +1,335 @@
+//! The exits of a bracket: watched, told, cancelled and changed until each ended, and counted by whatever counts.
+
+use std::time::Duration;
+
+use domain::{LegRole, Order, OrderStatus};
+use paper_broker::{Execution, Fault, FaultKind, LedgerEntry};
+use serde_json::{Value, json};
+use simulation::{ACCOUNT, USER, World};
+
+use crate::limits::{decimal, limit_user, put, resting, send, world};
+
+const AAPL: i64 = 265_598;
+const DELETES: &str = "DELETE /iserver/account";
+
+fn bracket() -> Value {
+    json!({"type": "limit", "limit_price": "187.00",
+        "attached": {"take_profit": {"limit_price": "190.00"}, "stop_loss": {"stop_price": "185.50"}}})
+}
+
+/// A world in which the bracket `first` is filled, and its exits work.
+async fn with_a_filled_bracket() -> World {
+    let world = world().await;
+    assert_eq!(send(&world, "first", bracket()).await, "working");
+    world.broker().set_price(AAPL, Some(decimal("186.90")));
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.status("first").await, "filled");
+    world
+}
+
+fn exit(world: &World, order_type: &str) -> LedgerEntry {
+    let parent = world.tickets("first")[0].order_id;
+    let is_it = |entry: &LedgerEntry| entry.parent_order_id == Some(parent) && entry.order_type == order_type;
+    world.broker().ledger().into_iter().find(is_it).unwrap()
+}
+
+fn statuses(order: &Order) -> [&'static str; 2] {
+    [LegRole::TakeProfit, LegRole::StopLoss].map(|role| order.leg(role).unwrap().status().as_str())
+}
+
+async fn open_ids(world: &World) -> Vec<String> {
+    let listed = world.api("GET /orders", &json!({"query": {"open": "true"}})).await;
+    listed.json["orders"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|order| order["order_id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn position(world: &World) -> String {
+    let signed = world
+        .broker()
+        .ledger()
+        .into_iter()
+        .map(|entry| if entry.side == "BUY" { entry.filled_quantity } else { -entry.filled_quantity });
+    signed.sum::<rust_decimal::Decimal>().normalize().to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filled_brackets_exits_are_open_shown_and_told_until_each_ended() {
+    let world = with_a_filled_bracket().await;
+    let shown = world.api("GET /orders/{order_id}", &json!({"path": {"order_id": "first"}})).await.json;
+    let legs = shown["legs"].as_array().unwrap();
+    let role_and_status: Vec<_> = legs.iter().map(|leg| (leg["role"].as_str(), leg["status"].as_str())).collect();
+    assert_eq!(role_and_status, [(Some("take_profit"), Some("working")), (Some("stop_loss"), Some("working"))]);
+    assert_eq!(legs[0]["broker_order_id"], exit(&world, "LMT").order_id.to_string());
+    assert_eq!((&legs[0]["quantity"], &legs[0]["filled_quantity"]), (&json!("10"), &json!("0")));
+    assert_eq!(open_ids(&world).await, ["first"]);
+    // Long after the entry.
+    world.run_for(Duration::from_mins(20)).await;
+    let told_before = world.tell_changes().await.len();
+    world.broker().set_price(AAPL, Some(decimal("190.50")));
+    world.run_for(Duration::from_mins(2)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status(), statuses(&order)), (OrderStatus::Filled, ["filled", "cancelled"]));
+    let take_profit = order.leg(LegRole::TakeProfit).unwrap();
+    assert_eq!((take_profit.filled_quantity, take_profit.average_price), (decimal("10"), Some(decimal("190.5"))));
+    assert!(order.is_over() && order.next_check_at.is_none() && open_ids(&world).await.is_empty());
+    let told = world.tell_changes().await.split_off(told_before);
+    let of_exits: Vec<&Value> = told.iter().map(|event| &event["detail"]).collect();
+    assert!(of_exits.len() >= 2, "{told:?}");
+    assert!(of_exits.iter().all(|detail| detail["status"] == "filled" && detail["previous_status"] == "filled"));
+    let sequences: Vec<_> = of_exits.iter().map(|detail| detail["sequence"].as_u64().unwrap()).collect();
+    assert!(sequences.windows(2).all(|pair| pair[1] == pair[0] + 1), "{sequences:?}");
+    assert_eq!(sequences.last(), Some(&order.sequence));
+    assert_eq!(of_exits.last().unwrap()["legs"][0]["status"], "filled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_that_fills_in_part_is_told_and_makes_the_other_smaller() {
+    let world = with_a_filled_bracket().await;
+    let (take_profit, price) = (exit(&world, "LMT").order_id, decimal("190"));
+    world.broker().execute_order(Execution { order_id: take_profit, quantity: decimal("4"), price });
+    world.run_for(Duration::from_mins(2)).await;
+    let order = world.order("first").await;
+    assert_eq!(statuses(&order), ["partially_filled", "working"]);
+    assert_eq!(order.leg(LegRole::TakeProfit).unwrap().filled_quantity, decimal("4"));
+    assert_eq!(order.leg(LegRole::StopLoss).unwrap().quantity(), decimal("6"));
+    world.broker().set_price(AAPL, Some(decimal("185")));
+    world.run_for(Duration::from_mins(2)).await;
+    let order = world.order("first").await;
+    assert_eq!(order.leg(LegRole::StopLoss).unwrap().status(), OrderStatus::Filled);
+    assert!(order.is_over());
+    assert_eq!(position(&world), "0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_of_a_filled_bracket_ends_its_exits() {
+    let world = with_a_filled_bracket().await;
+    world.cancel("first");
+    world.run_for(Duration::from_mins(1)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status(), statuses(&order)), (OrderStatus::Filled, ["cancelled", "cancelled"]));
+    assert!(world.broker().ledger().iter().all(|entry| entry.status.is_final()));
+    assert!(order.is_over());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_halt_that_cancels_what_works_ends_the_exits_of_filled_brackets() {
+    let world = with_a_filled_bracket().await;
+    let halt = put(&world, "PUT /halt", json!({"halted": true, "cancel_working": true, "reason": "stop"})).await;
+    assert_eq!(halt["cancels_asked"], 1);
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(statuses(&world.order("first").await), ["cancelled", "cancelled"]);
+    assert!(world.broker().ledger().iter().all(|entry| entry.status.is_final()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_exit_is_cancelled_by_its_name_over_the_queue_and_by_http() {
+    let world = with_a_filled_bracket().await;
+    let mut cancel = json!({"schema": "courier.order/1", "command": "cancel", "user_id": USER, "order_id": "first",
+        "algorithm_id": simulation::ALGORITHM, "leg": "take_profit"});
+    world.enqueue(&cancel, simulation::SENDER, USER);
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(statuses(&world.order("first").await), ["cancelled", "working"]);
+    assert_eq!(open_ids(&world).await, ["first"]);
+    let wrong = json!({"path": {"order_id": "first"}, "query": {"leg": "entry"}});
+    assert_eq!(world.api("DELETE /orders/{order_id}", &wrong).await.status, 400);
+    let stop = json!({"path": {"order_id": "first"}, "query": {"leg": "stop_loss"}});
+    assert_eq!(world.api("DELETE /orders/{order_id}", &stop).await.status, 202);
+    world.run_for(Duration::from_mins(1)).await;
+    let order = world.order("first").await;
+    assert_eq!(statuses(&order), ["cancelled", "cancelled"]);
+    assert!(order.is_over() && order.warning.is_none(), "{:?}", order.warning);
+    assert_eq!(send(&world, "plain", resting()).await, "working");
+    let none = json!({"path": {"order_id": "plain"}, "query": {"leg": "stop_loss"}});
+    let refused = world.api("DELETE /orders/{order_id}", &none).await;
+    assert_eq!((refused.status, &refused.json["code"]), (409, &json!("no_such_leg")), "{}", refused.text);
+    cancel["order_id"] = json!("plain");
+    world.enqueue(&cancel, simulation::SENDER, USER);
+    world.deliver_all().await;
+    assert_eq!(world.refusals().await.iter().filter(|refusal| refusal.reason.code == "no_such_leg").count(), 1);
+    assert_eq!(world.status("plain").await, "working");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_that_is_cancelled_before_its_order_is_sent_never_reaches_the_broker() {
+    let world = world().await;
+    let down = FaultKind::AccessDenied;
+    world.broker().add_fault(Fault { times: 1_000, ..Fault::next("POST", "/iserver/account/*/orders", down) });
+    assert!(send(&world, "first", bracket()).await.starts_with("held"));
+    let stop = json!({"path": {"order_id": "first"}, "query": {"leg": "take_profit"}});
+    assert_eq!(world.api("DELETE /orders/{order_id}", &stop).await.status, 202);
+    world.broker().clear_faults();
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.status("first").await, "working");
+    assert_eq!(world.broker().ledger().len(), 2, "the entry and its stop");
+    assert_eq!(statuses(&world.order("first").await), ["cancelled", "working"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_is_changed_by_its_name_for_no_more_than_is_left() {
+    let world = with_a_filled_bracket().await;
+    world.modify("first", 2, &json!({"leg": "stop_loss", "stop_price": "186.00"}));
+    world.run_for(Duration::from_secs(30)).await;
+    let order = world.order("first").await;
+    assert_eq!(order.change().unwrap().stage.as_str(), "applied", "{:?}", order.change());
+    assert_eq!((order.revision(), order.revision_of(None)), (2, 1));
+    assert_eq!(exit(&world, "STP").price, Some(decimal("186")));
+    let shown = world.api("GET /orders/{order_id}", &json!({"path": {"order_id": "first"}})).await.json;
+    assert_eq!(shown["ticket"]["attached"]["stop_loss"]["stop_price"], "186");
+    assert_eq!(shown["change"]["leg"], "stop_loss");
+    let change =
+        |fields: Value| json!({"path": {"order_id": "first"}, "query": {"leg": "take_profit"}, "body": fields});
+    let price = world.api("PUT /orders/{order_id}", &change(json!({"revision": 3, "limit_price": "189.00"}))).await;
+    assert_eq!(price.status, 202, "{}", price.text);
+    world.run_for(Duration::from_secs(30)).await;
+    assert_eq!(exit(&world, "LMT").price, Some(decimal("189")));
+    for (fields, code) in [
+        (json!({"revision": 4, "quantity": "11"}), "leg_quantity"),
+        (json!({"revision": 4, "stop_price": "180"}), "change_has_no_place"),
+        (json!({"revision": 4, "time_in_force": "gtc"}), "change_has_no_place"),
+    ] {
+        let refused = world.api("PUT /orders/{order_id}", &change(fields.clone())).await;
+        assert_eq!((refused.status, &refused.json["code"]), (409, &json!(code)), "{fields}: {}", refused.text);
+    }
+    // The stop goes out for what the take profit left of it.
+    let (take_profit, price) = (exit(&world, "LMT").order_id, decimal("189"));
+    world.broker().execute_order(Execution { order_id: take_profit, quantity: decimal("4"), price });
+    world.run_for(Duration::from_secs(30)).await;
+    world.modify("first", 4, &json!({"leg": "stop_loss", "stop_price": "186.20"}));
+    world.run_for(Duration::from_secs(30)).await;
+    let stop = exit(&world, "STP");
+    assert_eq!((stop.price, stop.quantity), (Some(decimal("186.2")), decimal("6")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_a_halt_an_exit_is_not_changed_and_one_that_reduces_lets_it_only_become_smaller() {
+    let world = with_a_filled_bracket().await;
+    put(&world, "PUT /halt", json!({"halted": true, "mode": "reducing", "reason": "close only"})).await;
+    world.modify("first", 2, &json!({"leg": "stop_loss", "stop_price": "186.00"}));
+    world.settle().await;
+    assert_eq!(world.order("first").await.change().unwrap().stage.reason().unwrap().code, "only_reducing");
+    world.modify("first", 3, &json!({"leg": "take_profit", "quantity": "6"}));
+    world.settle().await;
+    assert_eq!(world.order("first").await.change().unwrap().stage.as_str(), "applied");
+    put(&world, "PUT /halt", json!({"halted": true, "reason": "stop"})).await;
+    world.modify("first", 4, &json!({"leg": "take_profit", "quantity": "5"}));
+    world.settle().await;
+    assert_eq!(world.order("first").await.change().unwrap().stage.reason().unwrap().code, "halted");
+    assert_eq!((exit(&world, "STP").price, exit(&world, "LMT").quantity), (Some(decimal("185.5")), decimal("6")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sale_of_the_whole_position_beside_working_exits_does_not_pass_as_reducing() {
+    let world = with_a_filled_bracket().await;
+    put(&world, "PUT /halt", json!({"halted": true, "mode": "reducing", "reason": "close only"})).await;
+    let sale = |quantity: &str| json!({"type": "limit", "limit_price": "186", "side": "sell", "quantity": quantity});
+    assert_eq!(send(&world, "whole", sale("10")).await, "denied: only_reducing");
+    assert_eq!(send(&world, "one", sale("1")).await, "denied: only_reducing");
+    world.cancel("first");
+    world.run_for(Duration::from_mins(1)).await;
+    assert!(matches!(send(&world, "again", sale("10")).await.as_str(), "working" | "filled"));
+    world.run_for(Duration::from_mins(1)).await;
+    world.broker().set_price(AAPL, Some(decimal("180")));
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(position(&world), "0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bracket_whose_exits_work_holds_its_place_among_the_open_orders() {
+    let world = world().await;
+    limit_user(&world, json!({"max_open_orders": 1})).await;
+    assert_eq!(send(&world, "first", bracket()).await, "working");
+    world.broker().set_price(AAPL, Some(decimal("186.90")));
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.status("first").await, "filled");
+    assert_eq!(send(&world, "second", resting()).await, "denied: beyond_limits");
+    world.broker().set_price(AAPL, Some(decimal("190.50")));
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(send(&world, "third", resting()).await, "working");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_of_an_exit_that_the_broker_does_not_carry_out_is_asked_for_again() {
+    let world = with_a_filled_bracket().await;
+    world.broker().change_options(|options| options.cancel_delay_ms = 3_600_000);
+    let stop = json!({"path": {"order_id": "first"}, "query": {"leg": "stop_loss"}});
+    assert_eq!(world.api("DELETE /orders/{order_id}", &stop).await.status, 202);
+    world.run_for(Duration::from_mins(5)).await;
+    let calls = world.calls(DELETES).len();
+    assert!((3..=7).contains(&calls), "{calls} calls");
+    let order = world.order("first").await;
+    assert_eq!(statuses(&order), ["working", "cancelling"]);
+    assert_eq!(order.warning.as_ref().map(|warning| warning.code.as_str()), Some("cancel_not_carried_out"));
+    assert_eq!(world.api("DELETE /orders/{order_id}", &stop).await.status, 202);
+    world.run_for(Duration::from_secs(5)).await;
+    assert!(world.calls(DELETES).len() > calls, "a new request makes a call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn exits_of_a_bracket_whose_answer_was_lost_are_found_with_a_parents_number_or_without() {
+    for shows_parents in [true, false] {
+        let world = world().await;
+        world.broker().change_options(|options| options.show_parents = shows_parents);
+        world.broker().add_fault(Fault::next("POST", "/iserver/account/*/orders", FaultKind::DropAfter));
+        world.place("first", &bracket());
+        world.run_for(Duration::from_mins(2)).await;
+        let order = world.order("first").await;
+        assert_eq!(
+            (order.status(), statuses(&order)),
+            (OrderStatus::Working, ["working", "working"]),
+            "{shows_parents}"
+        );
+        assert_eq!(order.broker_order_ids.len(), 3);
+        world.broker().set_price(AAPL, Some(decimal("186.90")));
+        world.run_for(Duration::from_mins(1)).await;
+        world.cancel("first");
+        world.run_for(Duration::from_mins(1)).await;
+        assert!(world.order("first").await.is_over(), "{shows_parents}");
+        assert!(world.broker().ledger().iter().all(|entry| entry.status.is_final()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn exits_end_with_an_entry_that_is_cancelled() {
+    let world = world().await;
+    assert_eq!(send(&world, "first", bracket()).await, "working");
+    world.cancel("first");
+    world.run_for(Duration::from_mins(2)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status(), statuses(&order)), (OrderStatus::Cancelled, ["cancelled", "cancelled"]));
+    assert!(order.is_over());
+    assert_eq!(world.calls(DELETES).len(), 1, "the broker ends them with their parent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn exits_of_an_order_that_was_never_sent_end_with_it() {
+    let world = world().await;
+    put(&world, "PUT /halt", json!({"halted": true, "reason": "stop"})).await;
+    assert_eq!(send(&world, "first", bracket()).await, "denied: halted");
+    let order = world.order("first").await;
+    assert_eq!(statuses(&order), ["denied", "denied"]);
+    assert!(order.is_over() && order.next_check_at.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn exits_that_no_list_shows_after_the_daily_reset_stay_open_and_are_ended() {
+    let world = world().await;
+    let mut order = bracket();
+    order["time_in_force"] = json!("gtc");
+    assert_eq!(send(&world, "first", order).await, "working");
+    world.broker().set_price(AAPL, Some(decimal("186.90")));
+    world.run_for(Duration::from_mins(1)).await;
+    world.broker().change_options(|options| options.list_earlier_sessions = false);
+    world.broker().reset_day();
+    world.run_for(Duration::from_mins(10)).await;
+    assert_eq!(open_ids(&world).await, ["first"]);
+    world.cancel("first");
+    world.run_for(Duration::from_mins(10)).await;
+    let order = world.order("first").await;
+    assert!(order.is_over(), "{:?}", order.legs());
+    assert!(world.broker().ledger().iter().all(|entry| entry.status.is_final()));
+    assert_eq!(order.account_id().unwrap().as_str(), ACCOUNT);
+}

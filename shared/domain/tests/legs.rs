@@ -1,0 +1,243 @@
+//! Legs: the exits of a bracket, each with a state of its own.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+
+use domain::{
+    Act, BrokerOrderId, BrokerStatus, ChangeTaken, Command, Fact, GivesBack, Intent, LegCancelTaken, LegFact, LegRole,
+    LegSight, ModifyOrder, Order, OrderStatus, Reason, Sight,
+};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+const TAKE: LegRole = LegRole::TakeProfit;
+const STOP: LegRole = LegRole::StopLoss;
+
+fn now() -> Timestamp {
+    "2026-11-24T15:00:00Z".parse().unwrap()
+}
+
+fn bracket() -> Order {
+    let message = json!({"schema": "courier.order/1", "command": "place", "user_id": "u-7", "order_id": "o-1",
+        "algorithm_id": "self", "account_id": "DU0000001", "contract": {"conid": 265_598}, "side": "buy",
+        "quantity": "10", "type": "limit", "limit_price": "187.50", "time_in_force": "day",
+        "attached": {"take_profit": {"limit_price": "190"}, "stop_loss": {"stop_price": "185"}}});
+    let Ok(Command::Place(place)) = Command::from_value(message) else { panic!("no order") };
+    Order::receive(place, now())
+}
+
+fn number(number: u64) -> BrokerOrderId {
+    BrokerOrderId::new(number).unwrap()
+}
+
+fn seen(ids: &[u64], status: BrokerStatus, filled: i64) -> Fact {
+    Fact::Seen(Sight {
+        broker_order_ids: ids.iter().copied().map(number).collect(),
+        status,
+        filled_quantity: Some(filled.into()),
+        average_price: Some(Decimal::from(187)),
+    })
+}
+
+/// At the broker, as its answer to the placing said.
+fn placed() -> Order {
+    let mut order = bracket();
+    order.apply(Fact::Intend(Intent { at: now(), epoch: 1, act: Act::Place }), now()).unwrap();
+    order.apply(seen(&[7, 8, 9], BrokerStatus::Submitted, 0), now()).unwrap();
+    order
+}
+
+fn filled() -> Order {
+    let mut order = placed();
+    order.apply(seen(&[7], BrokerStatus::Filled, 10), now()).unwrap();
+    order
+}
+
+fn sight(role: LegRole, status: BrokerStatus, filled: i64) -> LegSight {
+    LegSight {
+        role,
+        broker_order_id: None,
+        status,
+        quantity: None,
+        filled_quantity: Some(filled.into()),
+        average_price: Some(Decimal::from(190)),
+    }
+}
+
+fn statuses(order: &Order) -> [OrderStatus; 2] {
+    [TAKE, STOP].map(|role| order.leg(role).unwrap().status())
+}
+
+fn modify(revision: u64, changes: &Value) -> ModifyOrder {
+    let mut message = json!({"schema": "courier.order/1", "command": "modify", "user_id": "u-7", "order_id": "o-1",
+        "algorithm_id": "self", "revision": revision});
+    for (name, value) in changes.as_object().unwrap() {
+        message[name] = value.clone();
+    }
+    let Ok(Command::Modify(modify)) = Command::from_value(message) else { panic!("no change") };
+    modify
+}
+
+#[test]
+fn until_the_broker_has_them_exits_are_where_their_order_is() {
+    let mut order = bracket();
+    assert_eq!(statuses(&order), [OrderStatus::Received; 2]);
+    order.apply(Fact::Intend(Intent { at: now(), epoch: 1, act: Act::Place }), now()).unwrap();
+    assert_eq!(statuses(&order), [OrderStatus::Sending; 2]);
+    // Only the parent is shown: nobody knows of the exits.
+    let mut found = order.clone();
+    found.apply(seen(&[7], BrokerStatus::Submitted, 0), now()).unwrap();
+    assert_eq!(statuses(&found), [OrderStatus::Unknown; 2]);
+    let mut refused = order.clone();
+    refused.apply(Fact::Refused(Reason::new("no", "No.")), now()).unwrap();
+    assert_eq!(statuses(&refused), [OrderStatus::Rejected; 2]);
+    assert!(refused.is_over() && refused.next_check_at.is_none());
+    let mut denied = bracket();
+    denied.apply(Fact::Deny(Reason::new("no", "No.")), now()).unwrap();
+    assert_eq!(statuses(&denied), [OrderStatus::Denied; 2]);
+    assert!(denied.is_over());
+}
+
+#[test]
+fn an_answer_to_a_placing_numbers_the_exits_in_the_tickets_order() {
+    let order = placed();
+    assert_eq!(statuses(&order), [OrderStatus::Working; 2]);
+    assert_eq!(order.leg(TAKE).unwrap().broker_order_id, Some(number(8)));
+    assert_eq!(order.leg(STOP).unwrap().broker_order_id, Some(number(9)));
+    assert_eq!(order.sequence, 3, "one news for the order and its exits together");
+}
+
+#[test]
+fn a_filled_bracket_is_open_until_each_exit_ended() {
+    let mut order = filled();
+    assert_eq!((order.status(), order.is_over(), order.gives_back()), (OrderStatus::Filled, false, GivesBack::Nothing));
+    assert!(order.next_check_at.is_some() && order.may_be_at_the_broker());
+    let before = order.sequence;
+    order.legs_seen(&[sight(TAKE, BrokerStatus::Submitted, 0)], now());
+    assert_eq!(order.sequence, before, "nothing new");
+    order.legs_seen(&[sight(TAKE, BrokerStatus::Submitted, 4)], now());
+    order.legs_seen(&[sight(TAKE, BrokerStatus::Filled, 10), sight(STOP, BrokerStatus::Cancelled, 0)], now());
+    assert_eq!(statuses(&order), [OrderStatus::Filled, OrderStatus::Cancelled]);
+    assert_eq!((order.sequence, order.history.len() as u64), (before + 3, before + 3));
+    let told = order.history.last().unwrap();
+    assert_eq!((told.status, told.leg.as_ref().map(|leg| leg.role)), (OrderStatus::Filled, Some(STOP)));
+    assert!(order.is_over() && order.next_check_at.is_none());
+    assert_eq!(order.gives_back(), GivesBack::OpenOrder);
+}
+
+#[test]
+fn what_an_exit_has_filled_stays_filled_and_what_ended_stays_ended() {
+    let mut order = filled();
+    order.legs_seen(&[sight(TAKE, BrokerStatus::Submitted, 4)], now());
+    order.legs_seen(&[sight(TAKE, BrokerStatus::Submitted, 3)], now());
+    assert_eq!(order.leg(TAKE).unwrap().filled_quantity, Decimal::from(4));
+    order.legs_seen(&[sight(STOP, BrokerStatus::Cancelled, 0)], now());
+    order.legs_seen(&[sight(STOP, BrokerStatus::Submitted, 0)], now());
+    order.leg_fact(STOP, &LegFact::CancelSent, now());
+    assert_eq!(statuses(&order), [OrderStatus::PartiallyFilled, OrderStatus::Cancelled]);
+    // But for what traded after all.
+    order.legs_seen(&[sight(STOP, BrokerStatus::Filled, 10)], now());
+    assert_eq!(order.leg(STOP).unwrap().status(), OrderStatus::Filled);
+}
+
+#[test]
+fn that_an_exit_is_refused_is_not_believed_at_once() {
+    let mut order = filled();
+    order.legs_seen(&[sight(STOP, BrokerStatus::Inactive, 0)], now());
+    assert_eq!(order.leg(STOP).unwrap().status(), OrderStatus::Working);
+    assert_eq!(order.leg(STOP).unwrap().refused_since, Some(now()));
+    order.leg_fact(STOP, &LegFact::Refused, now());
+    assert_eq!(order.leg(STOP).unwrap().status(), OrderStatus::Rejected);
+}
+
+#[test]
+fn a_cancel_of_a_leg_that_is_not_there_is_refused_and_one_of_a_leg_that_ended_does_nothing() {
+    let mut order = filled();
+    order.legs_seen(&[sight(STOP, BrokerStatus::Cancelled, 0)], now());
+    assert_eq!(order.ask_leg_cancel(STOP, now()), LegCancelTaken::Ended);
+    let mut plain = bracket();
+    assert_eq!(plain.ask_leg_cancel(TAKE, now()), LegCancelTaken::Asked);
+    assert_eq!(plain.request.as_ref().unwrap().ticket.exits().len(), 1, "it is not sent any more");
+    assert_eq!(plain.leg(TAKE).unwrap().status(), OrderStatus::Cancelled);
+    let attached = plain.request.as_mut().unwrap();
+    attached.ticket.attached = None;
+    let plain = Order::receive(attached.clone(), now());
+    let LegCancelTaken::Refused(reason) = plain.clone().ask_leg_cancel(TAKE, now()) else { panic!("taken") };
+    assert_eq!(reason.code, "no_such_leg");
+}
+
+#[test]
+fn the_end_of_the_whole_order_is_that_of_its_exits_once_they_are_all_that_is_left() {
+    let mut order = placed();
+    order.remember_cancel(now());
+    order.ask_legs_to_end(now());
+    assert!(
+        order.legs().iter().all(|leg| leg.cancel.is_none() && !order.leg_is_to_end(leg)),
+        "the parent takes them along"
+    );
+    order.apply(seen(&[7], BrokerStatus::Filled, 10), now()).unwrap();
+    assert!(order.legs().iter().all(|leg| order.leg_is_to_end(leg)));
+}
+
+#[test]
+fn changes_of_the_entry_and_of_exits_share_their_numbers_and_wait_for_each_other() {
+    let mut order = placed();
+    assert_eq!(order.ask_change(&modify(2, &json!({"limit_price": "186"})), now()), ChangeTaken::New);
+    assert_eq!(
+        order.ask_change(&modify(3, &json!({"leg": "stop_loss", "stop_price": "184"})), now()),
+        ChangeTaken::New
+    );
+    assert_eq!(order.ask_change(&modify(4, &json!({"leg": "stop_loss", "quantity": "5"})), now()), ChangeTaken::New);
+    assert_eq!(order.changes().map(|change| change.revision).collect::<Vec<_>>(), [2, 4]);
+    order.change_applied(2, now());
+    let in_hand = order.change_in_hand().unwrap();
+    assert_eq!((in_hand.revision, in_hand.leg), (4, Some(STOP)));
+    order.change_applied(4, now());
+    assert_eq!((order.revision(), order.revision_of(None), order.revision_of(Some(STOP))), (4, 2, 4));
+    let ticket = json!(order.request.as_ref().unwrap().ticket);
+    assert_eq!((&ticket["limit_price"], &ticket["quantity"]), (&json!("186"), &json!("10")));
+    assert_eq!(ticket["attached"]["stop_loss"]["stop_price"], "184");
+    assert_eq!(order.leg(STOP).unwrap().quantity(), Decimal::from(5));
+    assert_eq!(order.ask_change(&modify(5, &json!({"limit_price": "185"})), now()), ChangeTaken::New);
+}
+
+#[test]
+fn the_end_of_the_entry_ends_its_changes_and_not_those_of_its_exits() {
+    let mut order = placed();
+    order.ask_change(&modify(2, &json!({"limit_price": "186"})), now());
+    order.ask_change(&modify(3, &json!({"leg": "stop_loss", "stop_price": "184"})), now());
+    order.apply(seen(&[7], BrokerStatus::Filled, 10), now()).unwrap();
+    let in_hand = order.change_in_hand().unwrap();
+    assert_eq!((in_hand.revision, in_hand.stage.as_str()), (3, "asked"));
+    order.legs_seen(&[sight(STOP, BrokerStatus::Cancelled, 0)], now());
+    assert_eq!(order.change_in_hand().unwrap().stage.as_str(), "refused");
+    let late = order.ask_change(&modify(4, &json!({"leg": "stop_loss", "stop_price": "183"})), now());
+    assert!(matches!(late, ChangeTaken::Refused(reason) if reason.code == "leg_ended"));
+}
+
+#[test]
+fn an_exit_is_for_no_more_than_the_other_left() {
+    let mut order = filled();
+    order.ask_change(&modify(2, &json!({"leg": "stop_loss", "stop_price": "184"})), now());
+    order.legs_seen(&[sight(TAKE, BrokerStatus::Submitted, 4)], now());
+    order.fit_leg_change();
+    assert_eq!(json!(order.change_in_hand().unwrap().ticket)["quantity"], "6");
+    let refused = order.ask_change(&modify(3, &json!({"leg": "stop_loss", "quantity": "7"})), now());
+    assert!(matches!(refused, ChangeTaken::Refused(reason) if reason.code == "leg_quantity"));
+}
+
+#[test]
+fn a_row_of_a_release_that_knew_no_legs_has_them_all_the_same() {
+    let mut row = json!(filled());
+    row.as_object_mut().unwrap().remove("legs");
+    let order = serde_json::from_value::<Order>(row).unwrap();
+    assert!(order.legs().is_empty());
+    let order = order.with_its_legs();
+    assert_eq!(statuses(&order), [OrderStatus::Unknown; 2]);
+    assert!(!order.is_over());
+    let mut denied = bracket();
+    denied.apply(Fact::Deny(Reason::new("no", "No.")), now()).unwrap();
+    let mut row = json!(denied);
+    row.as_object_mut().unwrap().remove("legs");
+    assert!(serde_json::from_value::<Order>(row).unwrap().with_its_legs().is_over());
+}

@@ -1,0 +1,234 @@
+//! The exits of brackets at the broker: looked at until each ended, and cancelled where that is asked for.
+
+use broker::{CancelAnswer, Session};
+use domain::{
+    BrokerStatus, CANCELS_WITHOUT_EFFECT_MAX, Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, TimeInForce,
+};
+use jiff::SignedDuration;
+use store::{StoreError, Versioned};
+
+use crate::advance::{Next, TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};
+use crate::dialogue::ANSWER_TIME;
+use crate::lane::Lane;
+use crate::leg_rows::leg_sight;
+use crate::look::Shown;
+use crate::track::{LOOK_TIME, MISSING_FOR_MAX};
+
+/// An exit that is in no list is concluded to have ended after this, where something else says so as well.
+const ENDED_AFTER: SignedDuration = SignedDuration::from_mins(1);
+/// An exit that is in no list is asked for by its number at each look for so long, then when its order is due.
+const ASKED_FOR_CLOSELY: SignedDuration = SignedDuration::from_mins(2);
+/// That the broker holds an exit as refused is believed when it says so again this much later.
+const REFUSED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(4);
+
+impl Lane<'_> {
+    /// Takes in what a look shows of an order's exits.
+    pub(crate) async fn take_in_legs(
+        &mut self,
+        session: &Session,
+        order: &mut Versioned<Order>,
+        shown: &Shown,
+    ) -> Result<(), StoreError> {
+        if order.value.legs().is_empty() || order.value.sends == 0 {
+            return Ok(());
+        }
+        let sights: Vec<LegSight> =
+            order.value.legs().iter().filter_map(|leg| leg_sight(&order.value, leg, shown)).collect();
+        self.record_legs(order, |order, now| order.legs_seen(&sights, now)).await?;
+        let seen: Vec<LegRole> = sights.iter().map(|sight| sight.role).collect();
+        let open: Vec<LegRole> = order.value.legs().iter().filter(|leg| leg.may_work()).map(|leg| leg.role).collect();
+        for role in open {
+            if seen.contains(&role) {
+                self.confirm_refusal(session, order, role).await?;
+            } else {
+                self.look_for_missing_leg(session, order, role, shown).await?;
+            }
+        }
+        self.judge_protection(order, shown).await
+    }
+
+    /// An exit that the broker holds as refused has ended only where it says so again when it is asked for by its number.
+    async fn confirm_refusal(
+        &mut self,
+        session: &Session,
+        order: &mut Versioned<Order>,
+        role: LegRole,
+    ) -> Result<(), StoreError> {
+        let leg = order.value.leg(role);
+        let Some((since, number)) = leg.and_then(|leg| Some((leg.refused_since?, leg.broker_order_id?))) else {
+            return Ok(());
+        };
+        if self.now() < since + REFUSED_AGAIN_AFTER || !self.has_time(LOOK_TIME) {
+            self.track_in(TRACK_CLOSELY_SECONDS);
+            return Ok(());
+        }
+        match session.order_status(number).await {
+            Ok(detail) if detail.status == BrokerStatus::Inactive => {
+                tracing::warn!(key = %order.value.key, %role, %number, "an exit was refused by the broker");
+                self.record_legs(order, |order, now| order.leg_fact(role, &LegFact::Refused, now)).await
+            }
+            Ok(detail) => self.take_in_leg_detail(order, role, detail).await,
+            Err(error) => {
+                tracing::warn!(key = %order.value.key, %role, %error, "an exit is not shown by its number");
+                Ok(())
+            }
+        }
+    }
+
+    async fn take_in_leg_detail(
+        &mut self,
+        order: &mut Versioned<Order>,
+        role: LegRole,
+        detail: broker::OrderDetail,
+    ) -> Result<(), StoreError> {
+        let sight = LegSight {
+            role,
+            broker_order_id: Some(detail.order_id),
+            status: detail.status,
+            quantity: detail.total_quantity,
+            filled_quantity: detail.filled_quantity,
+            average_price: detail.average_price,
+        };
+        self.record_legs(order, |order, now| order.legs_seen(std::slice::from_ref(&sight), now)).await
+    }
+
+    /// An exit that is in none of the broker's lists is asked for by its number. Absence alone proves nothing.
+    async fn look_for_missing_leg(
+        &mut self,
+        session: &Session,
+        order: &mut Versioned<Order>,
+        role: LegRole,
+        shown: &Shown,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let Some(leg) = order.value.leg(role).cloned() else { return Ok(()) };
+        let Some(missing_since) = leg.missing_since else {
+            return self
+                .record_legs(order, |order, now| {
+                    order.leg_missing(role, now);
+                })
+                .await;
+        };
+        let is_due = now < missing_since + ASKED_FOR_CLOSELY || order.value.next_check_at.is_none_or(|at| at <= now);
+        if let Some(number) = leg.broker_order_id.filter(|_| is_due && self.has_time(LOOK_TIME)) {
+            match session.order_status(number).await {
+                Ok(detail) => return self.take_in_leg_detail(order, role, detail).await,
+                // For an order of an earlier session the broker answers 503.
+                Err(error) => {
+                    tracing::warn!(key = %order.value.key, %role, %number, %error, "an exit is in no list, nor is it shown by its number")
+                }
+            }
+        }
+        let Some(fact) = self.conclusion(&order.value, &leg, shown) else { return Ok(()) };
+        if matches!(fact, LegFact::Exhausted(_)) && leg.status() != OrderStatus::NeedsReview {
+            tracing::error!(key = %order.value.key, %role, alarm = "needs_review", metric.orders_for_a_person = 1, "an exit needs review");
+        }
+        self.record_legs(order, |order, now| order.leg_fact(role, &fact, now)).await
+    }
+
+    /// What follows from looks that do not show an exit, if anything does.
+    fn conclusion(&self, order: &Order, leg: &Leg, shown: &Shown) -> Option<LegFact> {
+        let missing_since = leg.missing_since.filter(|_| shown.is_complete())?;
+        let missing_for = self.now().duration_since(missing_since);
+        if missing_for < ENDED_AFTER {
+            return None;
+        }
+        let ended = |code, message: &str| Some(LegFact::Ended(Reason::new(code, message)));
+        let other_filled =
+            order.legs().iter().any(|other| other.role != leg.role && other.status() == OrderStatus::Filled);
+        if other_filled {
+            return ended("other_exit_filled", "The other exit is filled, and this one is at the broker no more.");
+        }
+        let entry_is_gone = order.status().is_final() && order.filled_quantity.is_zero();
+        if entry_is_gone {
+            return ended("entry_ended", "Its entry ended unfilled, and the exit is at the broker no more.");
+        }
+        if leg.cancel.as_ref().is_some_and(|cancel| cancel.not_found) {
+            return ended("asked", "It was asked to be cancelled, and the broker has no such order any more.");
+        }
+        if missing_for < MISSING_FOR_MAX {
+            return None;
+        }
+        let for_the_day = leg.ticket.time_in_force == TimeInForce::Day;
+        if for_the_day && self.desk.calendar.reset_between(missing_since, self.now()) {
+            return ended("time_in_force_ended", "It worked for the day, which is over, and no trade of it shows.");
+        }
+        Some(LegFact::Exhausted(missing(leg.role)))
+    }
+
+    /// The exit whose cancel is to be sent now, if one is.
+    pub(crate) fn leg_to_cancel(&self, order: &Order) -> Option<LegRole> {
+        let now = self.now();
+        let due = |leg: &&Leg| {
+            leg.may_work()
+                && leg.broker_order_id.is_some()
+                && order.leg_is_to_end(leg)
+                && leg.cancel.as_ref().is_none_or(|cancel| cancel.is_due(now))
+        };
+        order.legs().iter().find(due).map(|leg| leg.role)
+    }
+
+    /// Asks the broker to cancel an exit. "Request was submitted" is not cancelled: it is asked again until the exit is gone.
+    pub(crate) async fn cancel_leg_at_broker(
+        &mut self,
+        order: &mut Versioned<Order>,
+        role: LegRole,
+    ) -> Result<Next, StoreError> {
+        let (Some(account_id), Some(number)) =
+            (order.value.account_id().cloned(), order.value.broker_number_of(Some(role)))
+        else {
+            return Ok(Next::Rest);
+        };
+        let session = match self.session_for(&account_id).await? {
+            Ok(session) => session,
+            Err(no_session) => {
+                tracing::warn!(key = %order.value.key, %role, ?no_session, "the cancel of an exit waits for a session");
+                self.track_in(TRACK_CLOSELY_SECONDS);
+                return Ok(Next::Rest);
+            }
+        };
+        if !self.has_time(ANSWER_TIME) {
+            self.track_in(TRACK_AFTER_NEWS_SECONDS);
+            return Ok(Next::Rest);
+        }
+        match session.cancel(&account_id, number).await {
+            Ok(answer) => {
+                tracing::info!(key = %order.value.key, %role, %number, ?answer, "the broker was asked to cancel an exit");
+                let found = !matches!(answer, CancelAnswer::NoSuchOrder { .. });
+                self.record_legs(order, |order, now| order.leg_cancel_sent(role, found, now)).await?;
+                self.tell_cancel_without_effect(order, role).await?;
+                self.track_in(TRACK_AFTER_NEWS_SECONDS);
+                Ok(Next::Again)
+            }
+            Err(error) => {
+                let reason = self.session_failed(&error).await?;
+                tracing::warn!(key = %order.value.key, %role, %error, code = reason.code, "the cancel of an exit was not taken; it is asked for again");
+                self.track_in(TRACK_CLOSELY_SECONDS);
+                Ok(Next::Rest)
+            }
+        }
+    }
+
+    async fn tell_cancel_without_effect(
+        &mut self,
+        order: &mut Versioned<Order>,
+        role: LegRole,
+    ) -> Result<(), StoreError> {
+        let sends = order.value.leg(role).and_then(|leg| leg.cancel.as_ref()).map_or(0, |cancel| cancel.sends);
+        if sends == CANCELS_WITHOUT_EFFECT_MAX && order.value.warning.is_none() {
+            tracing::error!(key = %order.value.key, %role, tries = sends, alarm = "cancel_not_carried_out", metric.orders_for_a_person = 1, "the broker took cancels of an exit again and again, and the exit still works");
+            return self.record_legs(order, |order, _| order.leg_cancel_without_effect(role)).await;
+        }
+        Ok(())
+    }
+}
+
+fn missing(role: LegRole) -> Reason {
+    Reason::new(
+        "missing_at_broker",
+        format!(
+            "For {} hours the {role} is in none of the broker's lists: not at work, not ended, not among the trades of the last days. Look at the account at the broker; cancel the exit here if it is gone there.",
+            MISSING_FOR_MAX.as_hours()
+        ),
+    )
+}
