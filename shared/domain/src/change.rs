@@ -216,10 +216,12 @@ impl Order {
 
     /// The entry, or an exit, has ended, and its open changes with it. Those of other parts of the order go on.
     pub(crate) fn end_changes_of(&mut self, leg: Option<LegRole>, now: Timestamp) {
+        let mut in_doubt = false;
         while let Some(open) = self.open_change().filter(|change| change.leg == leg) {
             let (revision, waits) = (open.revision, open.stage == ChangeStage::Asked);
             // One that waits to be sent again may have come into force by its first try.
-            let reason = if waits && !self.went_astray(revision) { ended(self) } else { unsettled(self) };
+            in_doubt |= !waits || self.went_astray(revision);
+            let reason = if in_doubt { unsettled(self) } else { ended(self) };
             let is_superseded = self.change.as_ref().is_some_and(|change| change.next.is_some());
             if is_superseded {
                 self.take_up_the_next();

@@ -26,11 +26,11 @@ fn bracket() -> Order {
     Order::receive(place, now())
 }
 
-fn number(number: u64) -> BrokerOrderId {
+fn number(number: i64) -> BrokerOrderId {
     BrokerOrderId::new(number).unwrap()
 }
 
-fn seen(ids: &[u64], status: BrokerStatus, filled: i64) -> Fact {
+fn seen(ids: &[i64], status: BrokerStatus, filled: i64) -> Fact {
     Fact::Seen(Sight {
         broker_order_ids: ids.iter().copied().map(number).collect(),
         status,

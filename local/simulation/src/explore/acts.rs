@@ -1,6 +1,6 @@
 //! What people, the broker and the market do.
 
-use domain::{Clock, GrantStatus, Halt};
+use domain::{Clock, GrantStatus, Halt, LegRole};
 use jiff::SignedDuration;
 use paper_broker::{Execution, LedgerEntry, OrderStatus, QuestionRules};
 use rust_decimal::Decimal;
@@ -24,7 +24,8 @@ impl Stage {
                 other["side"] = json!(if other["side"] == "buy" { "sell" } else { "buy" });
                 self.place(index, &other, act);
             }
-            Act::Cancel(index) => self.cancel(index, act),
+            Act::Cancel(index) => self.cancel(index, None, act),
+            Act::CancelLeg(index, role) => self.cancel(index, Some(role), act),
             Act::Modify(index, revision) => self.modify(index, revision, act),
             Act::Bad(bad) => {
                 let message_id = self.world.queues.send_order(&bad.body, bad.sender, bad.group);
@@ -110,15 +111,20 @@ impl Stage {
         self.sent.push(Sent { message_id, act });
     }
 
-    fn cancel(&mut self, index: usize, act: Act) {
+    fn cancel(&mut self, index: usize, leg: Option<LegRole>, act: Act) {
         let life = &self.plan.lives[index];
         let (user_id, order_id) = (life.person.user_id, life.order_id.clone());
         if life.own_hand {
-            self.call_api(user_id, "DELETE /orders/{order_id}", json!({"path": {"order_id": order_id}}));
+            let query = leg.map_or_else(|| json!({}), |role| json!({"leg": role}));
+            let details = json!({"path": {"order_id": order_id}, "query": query});
+            self.call_api(user_id, "DELETE /orders/{order_id}", details);
             return;
         }
-        let command = json!({"schema": "courier.order/1", "command": "cancel", "user_id": user_id, "order_id": order_id,
-            "algorithm_id": ALGORITHM});
+        let mut command = json!({"schema": "courier.order/1", "command": "cancel", "user_id": user_id,
+            "order_id": order_id, "algorithm_id": ALGORITHM});
+        if let Some(role) = leg {
+            command["leg"] = json!(role);
+        }
         let message_id = self.world.queues.send_order(&command.to_string(), ALGORITHMS_SENDER, user_id);
         self.sent.push(Sent { message_id, act });
     }
@@ -151,7 +157,13 @@ impl Stage {
                 rules.put_halt(&HaltScope::Algorithm(ALGORITHM.parse().unwrap()), &halt).await.unwrap();
             }
             Stop::User(index) => {
-                let body = json!({"body": {"halted": on}});
+                // Sometimes with the end of all that works, the exits of filled brackets among it.
+                let ends_all = on && self.dice.per_mille(400);
+                let body = if ends_all {
+                    json!({"body": {"halted": true, "cancel_working": true}})
+                } else {
+                    json!({"body": {"halted": on}})
+                };
                 let answered = self.world.api_as(&json!({"sub": PEOPLE[index].user_id}), "PUT /halt", &body).await;
                 assert_eq!(answered.status, 200, "{}", answered.text);
             }
@@ -166,8 +178,12 @@ impl Stage {
         }
     }
 
+    /// What can trade: an exit does once its parent is filled.
     fn open_entries(&self) -> Vec<LedgerEntry> {
-        self.world.broker().ledger().into_iter().filter(|entry| !entry.status.is_final()).collect()
+        let book = self.world.broker().ledger();
+        let filled = |id: i64| book.iter().any(|entry| entry.order_id == id && entry.status == OrderStatus::Filled);
+        let can_trade = |entry: &&LedgerEntry| !entry.status.is_final() && entry.parent_order_id.is_none_or(filled);
+        book.iter().filter(can_trade).cloned().collect()
     }
 
     fn fill(&self, entry: &LedgerEntry) {
@@ -197,13 +213,21 @@ impl Stage {
         }
     }
 
+    /// An exit ends alone, or with its whole order.
     fn cancel_entry(&mut self, entry: &LedgerEntry) {
+        let book = self.world.broker().ledger();
+        let parent = book.iter().find(|other| Some(other.order_id) == entry.parent_order_id);
+        let named = parent.unwrap_or(entry);
         let index = self.plan.lives.iter().position(|life| {
             let name = super::evidence::client_order_id(life.person.user_id, &life.order_id);
-            entry.client_order_id.as_deref() == Some(name.as_str())
+            named.client_order_id.as_deref() == Some(name.as_str())
         });
-        if let Some(index) = index {
-            self.cancel(index, Act::Cancel(index));
+        let Some(index) = index else { return };
+        if parent.is_some() && self.dice.per_mille(500) {
+            let role = super::evidence::role_of(entry);
+            self.cancel(index, Some(role), Act::CancelLeg(index, role));
+        } else {
+            self.cancel(index, None, Act::Cancel(index));
         }
     }
 
@@ -218,6 +242,7 @@ impl Stage {
             Act::Halt(Stop::Grant(_), true) => "halt_of_grant",
             Act::Price(..) => "price_move",
             Act::Execute => "partial_fill",
+            Act::CancelLeg(..) => "cancel_of_an_exit",
             Act::VenueRejects => "venue_rejects",
             Act::Elsewhere(_, true) => "session_stolen",
             Act::SessionEnds(_) => "session_ended",

@@ -28,7 +28,7 @@ const STATES: [OrderStatus; 13] = [
     OrderStatus::NotPlaced,
 ];
 /// What happens to worlds besides what strikes an effect.
-const EVENTS: [&str; 20] = [
+const EVENTS: [&str; 21] = [
     "redelivered",
     "second_worker",
     "frozen_worker",
@@ -42,6 +42,7 @@ const EVENTS: [&str; 20] = [
     "halt_of_grant",
     "price_move",
     "partial_fill",
+    "cancel_of_an_exit",
     "venue_rejects",
     "session_stolen",
     "session_ended",

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{ClientOrderId, Order, OrderKey, OrderStatus as Status, Refusal};
+use domain::{ClientOrderId, Leg, LegRole, Order, OrderKey, OrderStatus as Status, Refusal};
 use jiff::Timestamp;
 use order_events::Event;
 use paper_broker::{LedgerEntry, OrderStatus};
@@ -161,4 +161,37 @@ pub(crate) fn is_told(order: &Order, entry: &LedgerEntry) -> bool {
         _ => false,
     };
     status && fills
+}
+
+/// Whether an entry is one open order: it works, or it is a bracket's parent and one of the exits does.
+pub(crate) fn is_open(entry: &LedgerEntry, book: &[LedgerEntry]) -> bool {
+    let exit_works = || book.iter().any(|exit| exit.parent_order_id == Some(entry.order_id) && !exit.status.is_final());
+    entry.parent_order_id.is_none() && (!entry.status.is_final() || exit_works())
+}
+
+/// Which exit an entry of the broker's book is.
+pub(crate) fn role_of(exit: &LedgerEntry) -> LegRole {
+    if exit.order_type == "LMT" { LegRole::TakeProfit } else { LegRole::StopLoss }
+}
+
+/// The broker's own entry of a leg.
+pub(crate) fn exit_of<'b>(leg: &Leg, parent: &LedgerEntry, book: &'b [LedgerEntry]) -> Option<&'b LedgerEntry> {
+    book.iter().find(|entry| entry.parent_order_id == Some(parent.order_id) && role_of(entry) == leg.role)
+}
+
+/// Whether what we say of an order's exits is what the broker says of them.
+pub(crate) fn exits_are_told(order: &Order, parent: &LedgerEntry, book: &[LedgerEntry]) -> bool {
+    order.legs().iter().all(|leg| match exit_of(leg, parent, book) {
+        // It was taken off the order before that was sent.
+        None => leg.has_ended(),
+        Some(entry) => {
+            let status = match leg.status() {
+                Status::Filled => entry.status == OrderStatus::Filled,
+                Status::Cancelled | Status::Rejected => entry.status.is_final() && entry.status != OrderStatus::Filled,
+                Status::Working | Status::PartiallyFilled | Status::Cancelling => !entry.status.is_final(),
+                _ => false,
+            };
+            status && leg.filled_quantity == entry.filled_quantity
+        }
+    })
 }

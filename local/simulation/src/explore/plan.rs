@@ -1,12 +1,12 @@
 //! The plan of one world: who sends what when, and what else happens to them. All of it comes from the seed.
 
-use domain::Limits;
+use domain::{LegRole, Limits};
 use serde_json::json;
 
 use super::dice::Dice;
 use super::lives::{Life, PEOPLE, Person, new_life};
 use super::messages::{Bad, bad_message};
-use super::tickets::{CONTRACTS, Contract};
+use super::tickets::{CONTRACTS, Contract, Kind};
 use super::weather::Weather;
 
 /// Lives of one world: from so many to so many.
@@ -44,6 +44,8 @@ pub(crate) enum Act {
     Other(usize),
     /// Its sender asks for its end.
     Cancel(usize),
+    /// Its sender asks for the end of one of its exits.
+    CancelLeg(usize, LegRole),
     /// Its sender asks for a change.
     Modify(usize, u64),
     /// A message that must be refused.
@@ -177,6 +179,10 @@ impl Plan {
         // Sometimes twice, and sometimes before the order itself.
         for _ in 0..dice.weigh(&[(72, 0), (22, 1), (6, 2)]) {
             self.acts.push((at + dice.between(-2_000, 150_000), Act::Cancel(index)));
+        }
+        if matches!(self.lives[index].kind, Kind::Bracket | Kind::HalfBracket) && dice.per_mille(300) {
+            let role = dice.pick(&[LegRole::TakeProfit, LegRole::StopLoss]);
+            self.acts.push((at + dice.between(0, 150_000), Act::CancelLeg(index, role)));
         }
     }
 

@@ -52,7 +52,7 @@ pub(crate) struct Stage {
     pub(crate) sent: Vec<Sent>,
     pub(crate) halted: Vec<Halted>,
     pub(crate) day_reset: bool,
-    /// The most orders that each username ever had open at the broker at once, exits of brackets apart.
+    /// The most orders that each username ever had open at the broker at once. A bracket is one, until its exits ended.
     pub(crate) most_open: BTreeMap<String, usize>,
     pub(crate) dice: Dice,
     pub(crate) tasks: JoinSet<()>,
@@ -200,7 +200,7 @@ impl Stage {
         }
         let mut open: BTreeMap<String, usize> = BTreeMap::new();
         let book = self.world.broker().ledger();
-        for entry in book.iter().filter(|entry| !entry.status.is_final() && entry.parent_order_id.is_none()) {
+        for entry in book.iter().filter(|entry| super::evidence::is_open(entry, &book)) {
             *open.entry(entry.username.clone()).or_default() += 1;
         }
         for (username, count) in open {
@@ -244,15 +244,18 @@ impl Stage {
         if waiting || !self.tasks.is_empty() {
             return false;
         }
-        let book = super::evidence::by_client_order_id(&self.world.broker().ledger());
+        let ledger = self.world.broker().ledger();
+        let book = super::evidence::by_client_order_id(&ledger);
         let now = self.world.clock.now();
         for person in &super::lives::PEOPLE[..self.plan.people] {
             for order in self.world.all_orders(person.user_id).await {
                 let entry = book.get(order.client_order_id.as_str());
-                let told = entry.is_some_and(|entry| super::evidence::is_told(&order, entry));
+                let told = entry.is_some_and(|entry| {
+                    super::evidence::is_told(&order, entry) && super::evidence::exits_are_told(&order, entry, &ledger)
+                });
                 // A change that went astray may still come into force.
                 let may_change = order.changes_astray().next().is_some();
-                if !order.status().is_final() && (!told || may_change) {
+                if !order.is_over() && (!told || may_change) {
                     self.world
                         .effects
                         .chronicle

@@ -333,3 +333,43 @@ async fn exits_that_no_list_shows_after_the_daily_reset_stay_open_and_are_ended(
     assert!(world.broker().ledger().iter().all(|entry| entry.status.is_final()));
     assert_eq!(order.account_id().unwrap().as_str(), ACCOUNT);
 }
+
+/// A position of 10 with working exits, while only reducing orders pass: whatever is sold, cancelled, and traded in part, it
+/// is never turned.
+#[tokio::test(start_paused = true)]
+async fn whatever_is_sold_beside_exits_reducing_never_turns_a_position() {
+    for seed in 1..=6_u64 {
+        let world = with_a_filled_bracket().await;
+        put(&world, "PUT /halt", json!({"halted": true, "mode": "reducing", "reason": "close only"})).await;
+        let mut state = seed;
+        let mut below = |end: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % end
+        };
+        for step in 0..14 {
+            match below(6) {
+                0 | 1 => {
+                    let fields = json!({"type": "limit", "side": "sell", "quantity": (1 + below(10)).to_string(),
+                        "limit_price": format!("18{}", 6 + below(4))});
+                    send(&world, &format!("sale-{step}"), fields).await;
+                }
+                2 => world.broker().set_price(AAPL, Some(decimal(&format!("18{}.{}", 5 + below(4), 6 + below(4))))),
+                3 => {
+                    let (order_id, price) = (exit(&world, "LMT").order_id, decimal("190"));
+                    let quantity = (1 + below(3)).into();
+                    world.broker().execute_order(Execution { order_id, quantity, price });
+                }
+                4 => world.cancel(if below(2) == 0 { "first" } else { "sale-3" }),
+                _ => world.run_for(Duration::from_secs(20)).await,
+            }
+            world.deliver_all().await;
+            let held: rust_decimal::Decimal = position(&world).parse().unwrap();
+            assert!(!held.is_sign_negative(), "seed {seed}, step {step}: {held}");
+        }
+        world.broker().set_price(AAPL, Some(decimal("170")));
+        world.broker().set_price(AAPL, Some(decimal("200")));
+        world.run_for(Duration::from_mins(2)).await;
+        let held: rust_decimal::Decimal = position(&world).parse().unwrap();
+        assert!(!held.is_sign_negative(), "seed {seed}: {held}");
+    }
+}

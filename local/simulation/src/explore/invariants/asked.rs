@@ -95,14 +95,17 @@ fn exits(evidence: &Evidence, parent: &LedgerEntry, request: &PlaceOrder, same: 
         }));
     }
     same("the number of exits", children.len() == wanted.len());
+    // An exit that fills in part makes the other smaller.
+    let fits = |child: &LedgerEntry| {
+        let others = children.iter().filter(|other| other.order_id != child.order_id);
+        let least = parent.quantity - others.map(|other| other.filled_quantity).sum::<Decimal>();
+        (least..=parent.quantity).contains(&child.quantity)
+    };
     for (child, (order_type, price, aux_price)) in children.iter().zip(&wanted) {
         same("an exit's type", child.order_type == *order_type);
         same("an exit's price", child.price == *price && child.aux_price == *aux_price);
         same("an exit's side", child.side == side(request.ticket.side.opposite()));
-        same(
-            "an exit's quantity",
-            child.modifications > 0 || child.quantity == parent.quantity || parent.modifications > 0,
-        );
+        same("an exit's quantity", child.modifications > 0 || fits(child) || parent.modifications > 0);
         same("an exit's account", child.account_id == parent.account_id && child.conid == parent.conid);
     }
 }

@@ -3,7 +3,7 @@
 use domain::OrderStatus;
 
 use super::{Violation, violation};
-use crate::explore::evidence::{Evidence, Record, is_told};
+use crate::explore::evidence::{Evidence, Record, exits_are_told, is_told, role_of};
 
 /// The codes with which an order may be left to a person.
 const FOR_A_PERSON: [&str; 2] = ["not_settled", "missing_at_broker"];
@@ -18,7 +18,7 @@ fn unwatched(record: &Record) -> Option<Violation> {
     if order.status() == OrderStatus::NeedsReview && !FOR_A_PERSON.contains(&code) {
         return Some(violation("an order was left to a person without need", told(record)));
     }
-    let watched = order.status().is_final() || order.next_check_at.is_some();
+    let watched = order.is_over() || order.next_check_at.is_some();
     (!watched).then(|| violation("an order is neither final nor watched", told(record)))
 }
 
@@ -35,6 +35,33 @@ fn left(evidence: &Evidence, record: &Record) -> Option<Violation> {
         Some(entry) if entry.status.is_final() && evidence.day_reset => None,
         _ => Some(violation("an order is not what the broker says long after", told(record))),
     }
+}
+
+/// Whatever works at the broker long after the storm belongs to an order here that is open, and an exit to a leg that is.
+pub(crate) fn what_works_there_is_open_here(evidence: &Evidence) -> Vec<Violation> {
+    let working = evidence.book.iter().filter(|entry| !entry.status.is_final());
+    let forgotten = working.filter_map(|entry| {
+        let of = entry.parent_order_id.unwrap_or(entry.order_id);
+        let owns = |record: &&Record| record.entry.as_ref().is_some_and(|own| own.order_id == of);
+        let record = evidence.records.iter().find(owns);
+        let open = record.is_some_and(|record| match entry.parent_order_id {
+            None => !record.order.status().is_final(),
+            Some(_) => record.order.leg(role_of(entry)).is_some_and(|leg| !leg.has_ended()),
+        });
+        let told = record.map(told).unwrap_or_default();
+        (!open).then(|| violation("what works at the broker is not open here", format!("{entry:?}: {told}")))
+    });
+    forgotten.collect()
+}
+
+/// What is on record of a bracket's exits is what the broker says of them.
+pub(crate) fn exits_are_the_brokers(evidence: &Evidence) -> Vec<Violation> {
+    let sent = evidence.records.iter().filter_map(|record| Some((record, record.entry.as_ref()?)));
+    // What ended before the daily reset is not shown after it.
+    let wrong = sent.filter(|(record, entry)| {
+        !exits_are_told(&record.order, entry, &evidence.book) && !(evidence.day_reset && !record.order.is_over())
+    });
+    wrong.map(|(record, _)| violation("an exit is not what the broker says long after", told(record))).collect()
 }
 
 pub(crate) fn final_states_are_the_brokers(evidence: &Evidence) -> Vec<Violation> {
@@ -62,9 +89,10 @@ fn agrees(record: &Record) -> bool {
 fn told(record: &Record) -> String {
     let Record { order, entry, .. } = record;
     format!(
-        "{} is {:?}, filled {} at {:?}, history {:?}; the broker has {entry:?}",
+        "{} is {:?}, exits {:?}, filled {} at {:?}, history {:?}; the broker has {entry:?}",
         order.key,
         order.state(),
+        order.legs(),
         order.filled_quantity,
         order.average_price,
         order.history

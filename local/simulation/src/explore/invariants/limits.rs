@@ -4,7 +4,7 @@ use paper_broker::LedgerEntry;
 use rust_decimal::Decimal;
 
 use super::{Violation, violation};
-use crate::explore::evidence::{Evidence, Record};
+use crate::explore::evidence::{Evidence, Record, is_open};
 use crate::explore::lives::PEOPLE;
 use crate::explore::plan::SetLimits;
 
@@ -42,7 +42,7 @@ fn exceeded(evidence: &Evidence, set: &SetLimits) -> Vec<Violation> {
     if let Some(most) = limits.max_open_orders {
         // What was open at once is counted over all of the user's orders, so only the user's own limit can be judged by it.
         let open = evidence.most_open.get(person.username).copied().unwrap_or(0);
-        let at_the_end = bound.iter().filter(|entry| !entry.status.is_final()).count();
+        let at_the_end = bound.iter().filter(|entry| is_open(entry, &evidence.book)).count();
         within("max_open_orders", at_the_end <= most as usize && (set.on_grant || open <= most as usize));
     }
     if let Some(allowed) = &limits.allowed_conids {

@@ -32,6 +32,11 @@ fn trouble(evidence: &Evidence, sent: &Sent) -> Option<String> {
             let asked = |record: &Record| record.order.cancel_asked_at.is_some() || record.order.status().is_final();
             life(*index).is_some_and(asked) || refusal.is_some()
         }
+        Act::CancelLeg(index, role) => {
+            let asked =
+                |record: &Record| record.order.leg(*role).is_some_and(|leg| leg.cancel.is_some() || leg.has_ended());
+            life(*index).is_some_and(asked) || refusal.is_some()
+        }
         // A change that is not taken is refused; one that is taken is in the order.
         Act::Modify(index, revision) => {
             let taken = |record: &Record| {

@@ -35,6 +35,8 @@ pub(crate) fn broken(evidence: &Evidence) -> Vec<Violation> {
         messages::no_message_is_lost,
         ends::final_or_watched_or_flagged,
         ends::final_states_are_the_brokers,
+        ends::what_works_there_is_open_here,
+        ends::exits_are_the_brokers,
         times::nothing_is_sent_too_late,
         times::nothing_is_sent_while_halted,
         limits::no_limit_is_exceeded,
