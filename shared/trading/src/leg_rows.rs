@@ -85,8 +85,7 @@ pub(crate) fn leg_sight(order: &Order, leg: &Leg, shown: &Shown) -> Option<LegSi
     };
     let shown_filled = row.and_then(|row| row.filled_quantity);
     let fills = fills.filter(|fills| fills.quantity >= shown_filled.unwrap_or_default());
-    let average_price =
-        fills.as_ref().map_or(row.and_then(|row| row.average_price), |fills| fills.average_price);
+    let average_price = fills.as_ref().map_or(row.and_then(|row| row.average_price), |fills| fills.average_price);
     Some(LegSight {
         role: leg.role,
         broker_order_id,

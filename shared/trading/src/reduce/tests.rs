@@ -72,6 +72,8 @@ proptest! {
         };
         let _ = order.apply(Fact::Seen(sight), order.created_at);
         order.filled_quantity = filled;
-        prop_assert!(left_of(&order).is_none_or(|left| left >= Decimal::ZERO));
+        for side in [Side::Buy, Side::Sell] {
+            prop_assert!(left_of(&order, side).is_none_or(|left| left >= Decimal::ZERO));
+        }
     }
 }
