@@ -4,16 +4,15 @@
 use std::sync::Arc;
 
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use domain::Secret;
+use broker::ConsumerSecret;
+use domain::{Secret, text_of_bytes};
 use platform::{ConsumerSource, LoadedConsumer};
-use serde_json::{Map, Value};
 
 use crate::error::CourierError;
 use crate::resources::Resources;
 
 const CONSUMER: &str = "ConsumerSecretArn";
 const ENCRYPTION_KEY: &str = "EncryptionKeySecretArn";
-const FIELD: &str = "private_encryption_pem";
 
 impl Resources {
     /// The consumer with both its keys.
@@ -23,25 +22,27 @@ impl Resources {
         Ok(source.current().await?)
     }
 
-    /// The consumer's keys as one object, wherever they stand; empty if nobody has filled it.
-    pub(crate) async fn consumer_secret(&self) -> Result<Secret, CourierError> {
+    /// The consumer's secret with both keys, wherever they stand.
+    pub(crate) async fn consumer_secret(&self) -> Result<ConsumerSecret, CourierError> {
         let text = self.read_secret(&self.output(CONSUMER).await?).await?;
-        let Some(own_arn) = self.own_arn().await else { return Ok(text) };
-        let own = self.read_secret(&own_arn).await?;
-        Ok(if is_empty(&own) { text } else { joined(text, &own) })
+        let secret = ConsumerSecret::read(text.expose());
+        Ok(match self.own_arn().await {
+            Some(own_arn) if !is_empty(&text) => joined(secret, self.read_secret(&own_arn).await?),
+            _ => secret,
+        })
     }
 
     /// Replaces the consumer's keys. The encryption key goes where it stood.
-    pub(crate) async fn put_consumer_secret(&self, text: &Secret) -> Result<String, CourierError> {
+    pub(crate) async fn put_consumer_secret(&self, secret: &ConsumerSecret) -> Result<String, CourierError> {
         let arn = self.output(CONSUMER).await?;
         if let Some(own_arn) = self.own_arn().await
             && !is_empty(&self.read_secret(&own_arn).await?)
-            && let Some((rest, pem)) = parted(text)
+            && let Some(pem) = &secret.encryption_pem
         {
-            self.write_secret(&own_arn, &pem).await?;
-            self.write_secret(&arn, &rest).await?;
+            self.write_secret(&own_arn, pem).await?;
+            self.write_secret(&arn, &secret.text(false)).await?;
         } else {
-            self.write_secret(&arn, text).await?;
+            self.write_secret(&arn, &secret.text(true)).await?;
         }
         Ok(arn)
     }
@@ -49,11 +50,17 @@ impl Resources {
     /// Moves the encryption key out of the consumer's secret into its own; that one's ARN.
     pub(crate) async fn part_encryption_key(&self) -> Result<String, CourierError> {
         let (arn, own_arn) = (self.output(CONSUMER).await?, self.output(ENCRYPTION_KEY).await?);
-        let text = self.read_secret(&arn).await?;
-        let (rest, pem) = parted(&text).ok_or(CourierError::NoKeys)?;
+        let secret = ConsumerSecret::read(self.read_secret(&arn).await?.expose());
+        if secret.is_empty() {
+            return Err(CourierError::NoKeys);
+        }
+        if let Some(fault) = secret.faults().iter().find(|fault| !fault.is_of_consumer_key()) {
+            return Err(CourierError::KeysMalformed(fault.to_string()));
+        }
+        let pem = secret.encryption_pem.as_ref().ok_or(CourierError::NoKeys)?;
         // First there, then away from here: at no moment is it nowhere.
-        self.write_secret(&own_arn, &pem).await?;
-        self.write_secret(&arn, &rest).await?;
+        self.write_secret(&own_arn, pem).await?;
+        self.write_secret(&arn, &secret.text(false)).await?;
         Ok(own_arn)
     }
 
@@ -64,7 +71,10 @@ impl Resources {
 
     async fn read_secret(&self, arn: &str) -> Result<Secret, CourierError> {
         match self.secrets().get_secret_value().secret_id(arn).send().await {
-            Ok(answer) => Ok(Secret::new(answer.secret_string.unwrap_or_default())),
+            Ok(answer) => {
+                let bytes = answer.secret_binary.as_ref().map(|bytes| text_of_bytes(bytes.as_ref()));
+                Ok(Secret::new(answer.secret_string.or(bytes).unwrap_or_default()))
+            }
             // A secret that was never filled has no value to give.
             Err(error)
                 if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
@@ -86,44 +96,47 @@ fn is_empty(text: &Secret) -> bool {
     text.expose().trim().is_empty()
 }
 
-/// The object with the encryption key in it. What is no object, or has one, stays as it is.
-fn joined(text: Secret, pem: &Secret) -> Secret {
-    let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(text.expose()) else { return text };
-    object.entry(FIELD).or_insert_with(|| Value::from(pem.expose()));
-    Secret::new(Value::Object(object).to_string())
-}
-
-/// The object without the encryption key, and the key; `None`: there is none in it.
-fn parted(text: &Secret) -> Option<(Secret, Secret)> {
-    let mut object: Map<String, Value> = serde_json::from_str(text.expose()).ok()?;
-    let pem = object.remove(FIELD)?.as_str().map(str::to_owned)?;
-    Some((Secret::new(Value::Object(object).to_string()), Secret::new(pem)))
+/// The secret with the encryption key that stands in a secret of its own. One that is in it already stays.
+fn joined(mut secret: ConsumerSecret, own: Secret) -> ConsumerSecret {
+    if secret.encryption_pem.is_none() && !is_empty(&own) {
+        secret.encryption_pem = Some(own);
+    }
+    secret
 }
 
 #[cfg(test)]
 mod tests {
+    use broker::ConsumerSecret;
     use domain::Secret;
     use serde_json::{Value, json};
 
-    use super::{FIELD, joined, parted};
+    use super::joined;
 
-    fn secret(value: &Value) -> Secret {
-        Secret::new(value.to_string())
+    fn secret(value: &Value) -> ConsumerSecret {
+        ConsumerSecret::read(&value.to_string())
+    }
+
+    fn own() -> Secret {
+        Secret::new("own".to_owned())
     }
 
     #[test]
     fn a_key_that_was_parted_and_joined_is_the_same_object_again() {
-        let whole = json!({"consumer_key": "K", "private_encryption_pem": "pem", "dhparam_pem": "p"});
-        let (rest, pem) = parted(&secret(&whole)).unwrap();
-        assert_eq!((rest.expose().contains(FIELD), pem.expose()), (false, "pem"));
-        assert_eq!(serde_json::from_str::<Value>(joined(rest, &pem).expose()).unwrap(), whole);
+        let whole = json!({"consumer_key": "K", "private_signature_pem": "s", "private_encryption_pem": "pem", "dhparam_pem": "p"});
+        let rest = secret(&whole).text(false);
+        assert!(!rest.expose().contains("private_encryption_pem"), "{}", rest.expose());
+        let again = joined(ConsumerSecret::read(rest.expose()), Secret::new("pem".to_owned()));
+        assert_eq!(serde_json::from_str::<Value>(again.text(true).expose()).unwrap(), whole);
     }
 
     #[test]
-    fn what_holds_no_key_is_not_parted_and_a_key_that_is_there_stays() {
-        assert!(parted(&secret(&json!({"consumer_key": "K"}))).is_none());
-        assert!(parted(&Secret::new(String::new())).is_none());
-        let whole = json!({"private_encryption_pem": "first"});
-        assert!(joined(secret(&whole), &Secret::new("second".to_owned())).expose().contains("first"));
+    fn a_key_that_is_there_stays_and_null_or_empty_is_none() {
+        let first = joined(secret(&json!({"private_encryption_pem": "first"})), own());
+        assert_eq!(first.encryption_pem.unwrap().expose(), "first");
+        for none in [json!(null), json!(""), json!(" \n")] {
+            let joined = joined(secret(&json!({"private_encryption_pem": none})), own());
+            assert_eq!(joined.encryption_pem.unwrap().expose(), "own");
+        }
+        assert!(joined(secret(&json!({})), Secret::new(String::new())).encryption_pem.is_none());
     }
 }

@@ -61,6 +61,12 @@ pub(crate) enum CourierError {
     /// The secret cannot be read.
     #[error("the consumer's secret cannot be used: {0}. `courier doctor --offline` tells all that is wrong with it.")]
     KeysMalformed(String),
+    /// A consumer key or a realm that cannot be one.
+    #[error("nothing was stored: {0}. Compare it letter by letter with what IBKR wrote.")]
+    ConsumerKeyRefused(String),
+    /// A consumer key or a realm that is odd, or takes the place of another.
+    #[error("nothing was stored: {0}. If it is so all the same, say it once more with --yes.")]
+    ConsumerKeyDoubted(String),
     /// There is no such order.
     #[error("there is no order {0}. `courier orders list --user …` shows those that there are.")]
     NoOrder(OrderKey),

@@ -32,14 +32,6 @@ impl KeyPair {
     }
 }
 
-/// The public half of a private key in PKCS#8 or PKCS#1, as `openssl rsa -pubout` writes it; `None` if it is none.
-pub(crate) fn public_half(private_pem: &str) -> Option<String> {
-    use rsa::pkcs1::DecodeRsaPrivateKey;
-    use rsa::pkcs8::DecodePrivateKey;
-    let key = PrivateKey::from_pkcs8_pem(private_pem).ok().or_else(|| PrivateKey::from_pkcs1_pem(private_pem).ok())?;
-    key.to_public_key().to_public_key_pem(LineEnding::LF).ok()
-}
-
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> CourierError {
     CourierError::Machine { doing: "making an RSA key pair", source: error.into() }
 }

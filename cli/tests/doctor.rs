@@ -253,6 +253,63 @@ async fn a_secret_that_was_copied_badly_is_named() {
     assert_eq!(patient.causes(&without_its_end).await, ["secret_truncated"]);
 }
 
+/// The same is told without a call.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_was_copied_badly_is_named_offline() {
+    let patient = Patient::well().await;
+    let offline = |token: [String; 2]| [token.as_slice(), &["--offline".to_owned()]].concat();
+    let (code, report) = patient.report(&offline(patient.access_token(|secret| secret))).await;
+    assert_eq!((code, &finding(&report, "access_token_secret")["verdict"]), (Some(0), &json!("well")), "{report:#}");
+    let spoils: [(fn(String) -> String, &str); 5] = [
+        (|secret| secret[..340].to_owned(), "secret_truncated"),
+        (|_| "ab".repeat(32), "secret_opened"),
+        (|_| "ab".repeat(256), "secret_hexadecimal"),
+        (|_| String::new(), "access_token_form"),
+        (|_| "not base64 at all".to_owned(), "secret_truncated"),
+    ];
+    for (spoil, expected) in spoils {
+        assert_eq!(patient.causes(&offline(patient.access_token(spoil))).await, [expected]);
+    }
+    let token = patient.access_token(|secret| secret);
+    let patient = patient.with("private_encryption_pem", SIGNATURE).with("private_signature_pem", ENCRYPTION);
+    assert_eq!(patient.causes(&offline(token)).await, ["encryption_key_differs"]);
+    assert!(patient.broker.calls().is_empty());
+}
+
+/// What `courier keys generate` leaves, before IBKR has given a key.
+#[tokio::test(flavor = "multi_thread")]
+async fn fresh_keys_are_told_that_the_consumer_key_is_missing_and_nothing_else() {
+    let patient = Patient::well().await.with("consumer_key", "");
+    assert_eq!(patient.causes(&[]).await, ["consumer_key_missing"]);
+    let token = patient.access_token(|secret| secret);
+    assert_eq!(patient.causes(&token).await, ["consumer_key_missing"]);
+}
+
+/// Files of Windows, and files in another form than their name says.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_read_whatever_wrote_them_or_named_for_what_they_are() {
+    let patient = Patient::well().await;
+    let utf16 = |text: &str| [vec![0xff, 0xfe], text.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat();
+    let path = |name: &str, bytes: &[u8]| {
+        let path = patient.folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let public = path("public.pem", &utf16(PUBLIC_SIGNATURE));
+    let dhparam = path("dhparam.pem", format!("\u{feff}{}", DHPARAM.replace('\n', "\r\n")).as_bytes());
+    let read = options(["--offline", "--public-signature", &public, "--dhparam", &dhparam]);
+    let (code, report) = patient.report(&read).await;
+    assert_eq!(code, Some(0), "{report:#}");
+    let der = path("public.der", &[0x30, 0x82, 0x01, 0x22, 0x30, 0x0d]);
+    let private = path("private.pem", SIGNATURE.as_bytes());
+    for (file, says) in [(der, "DER"), (private, "a private key, the half that nobody is sent")] {
+        let (code, report) = patient.report(&options(["--offline", "--public-signature", &file])).await;
+        let finding = finding(&report, "sent_signature_key");
+        assert_eq!((code, &finding["causes"][0]["code"]), (Some(1), &json!("key_unreadable")), "{report:#}");
+        assert!(finding["says"].as_str().unwrap().contains(says), "{finding:#}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encryption_key_of_another_pair_is_named() {
     let patient = Patient::well().await;
@@ -268,8 +325,12 @@ async fn a_secret_that_nobody_filled_or_that_lacks_a_field_is_named() {
     patient.secret = json!({"consumer_key": CONSUMER, "private_signature_pem": "no key", "passphrase": "x"});
     let (code, report) = patient.report(&options(["--offline"])).await;
     assert_eq!(code, Some(1));
-    let says = finding(&report, "consumer_secret")["says"].as_str().unwrap();
-    assert!(says.contains("private_encryption_pem, dhparam_pem") && says.contains("passphrase"), "{says}");
+    let findings = report["findings"].as_array().unwrap().iter();
+    let says: Vec<&str> =
+        findings.filter(|one| one["check"] == "consumer_secret").map(|one| one["says"].as_str().unwrap()).collect();
+    for field in ["private_encryption_pem is missing", "dhparam_pem is missing", "`passphrase` is no field"] {
+        assert!(says.iter().any(|says| says.contains(field)), "{field}: {says:?}");
+    }
     assert_eq!(finding(&report, "signature_key")["causes"][0]["code"], "key_unreadable");
 }
 
@@ -305,6 +366,7 @@ async fn the_header_of_another_client_is_taken_apart() {
         (ours.replace("realm=\"limited_poa\", ", ""), "realm_missing"),
         (ours.replace("limited_poa", "test_realm"), "realm_wrong"),
         ("OAuth".to_owned(), "header_cut"),
+        (ours.replace("oauth_nonce=", "oauth_nonce=\"a\", oauth_nonce="), "parameter_twice"),
         (ours.replace("oauth_callback=\"oob\"", "oauth_callback=\"https%3A%2F%2Fexample.com\""), "parameter_wrong"),
         (ours.replace("%2B", "+").replace("%2F", "/").replace("%3D", "="), "signature_not_encoded"),
         (ours.replace("RSA-SHA256", "HMAC-SHA1"), "signature_method"),
@@ -315,9 +377,16 @@ async fn the_header_of_another_client_is_taken_apart() {
         let causes = patient.causes(&options(["--offline", "--header", &file, "--header-url", url])).await;
         assert_eq!(causes[0], expected, "{header}");
     }
-    let file = patient.file("header.txt", &format!("Authorization: {ours}"));
-    let (code, report) = patient.report(&options(["--offline", "--header", &file, "--header-url", url])).await;
-    assert_eq!((code, &finding(&report, "header_signature")["verdict"]), (Some(0), &json!("well")), "{report:#}");
+    let printed = [
+        format!("Authorization: {ours}"),
+        format!("> authorization: {ours}\r\n> host: api.ibkr.com\r\n"),
+        json!({"authorization": ours, "accept": "*/*"}).to_string(),
+    ];
+    for text in printed {
+        let file = patient.file("header.txt", &text);
+        let (code, report) = patient.report(&options(["--offline", "--header", &file, "--header-url", url])).await;
+        assert_eq!((code, &finding(&report, "header_signature")["verdict"]), (Some(0), &json!("well")), "{report:#}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,3 +82,37 @@ fn the_prime_is_openssls() {
     let secret: Value = serde_json::from_str(&read(&out, "consumer.json")).unwrap();
     assert_eq!(secret["consumer_key"], "", "IBKR has given none yet");
 }
+
+/// A dhparam file in whatever form goes to IBKR as openssl writes it, and openssl loads all three files.
+#[test]
+fn what_ibkr_is_sent_is_loaded_by_openssl_whatever_was_typed() {
+    let folder = TempDir::new().unwrap();
+    let dhparam = folder.path().join("mine.pem");
+    std::fs::write(&dhparam, format!("\u{feff}'{}'", DHPARAM.replace('\n', "\\n"))).unwrap();
+    let out = folder.path().join("keys");
+    let output = generate(&out, &["--dhparam", dhparam.to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(read(&out, "dhparam.pem"), DHPARAM);
+    let loads: [&[&str]; 3] = [
+        &["pkey", "-pubin", "-noout", "-in", "public_signature.pem"],
+        &["pkey", "-pubin", "-noout", "-in", "public_encryption.pem"],
+        &["dhparam", "-noout", "-in", "dhparam.pem"],
+    ];
+    for arguments in loads {
+        let output = Command::new("openssl").args(arguments).current_dir(&out).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn a_consumer_key_that_cannot_be_one_makes_no_keys() {
+    let folder = TempDir::new().unwrap();
+    for key in ["COURIER AB", "\"COURIERXX\"", "courierxx", ""] {
+        let out = folder.path().join("keys");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_courier"));
+        let output = command.args(["keys", "generate", "--consumer-key", key, "--out"]).arg(&out).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{key:?}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("nothing was stored"), "{output:?}");
+        assert!(!out.exists(), "{key:?}");
+    }
+}

@@ -59,6 +59,9 @@ pub(crate) struct KeysConsumerArguments {
     /// The realm. Left out, as it should be: chosen by the key.
     #[arg(long)]
     pub(crate) realm: Option<String>,
+    /// Store a key or a realm of an unusual form, or another key than the one that is stored.
+    #[arg(long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
 }

@@ -20,16 +20,22 @@ pub(crate) fn open(case: &Case, access: &Access) -> (Option<AccessTokenSecret>, 
     };
     let sealed = access.sealed_secret.expose();
     let characters = sealed.len();
-    if characters == 2 * OPENED_BYTES && sealed.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    let is_hexadecimal = sealed.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if characters == 2 * OPENED_BYTES && is_hexadecimal {
         return (None, Finding::fault(CHECK, "64 hexadecimal digits", &causes::SECRET_OPENED));
+    }
+    if is_hexadecimal && hex::decode(sealed).is_ok_and(|bytes| bytes.len() * 8 == key.bits() as usize) {
+        let says = format!("{characters} hexadecimal digits, and the broker gives base64");
+        return (None, Finding::fault(CHECK, says, &causes::SECRET_HEXADECIMAL));
     }
     match key.open(sealed) {
         Err(error) => {
-            let bytes = STANDARD
-                .decode(sealed)
-                .map_or_else(|_| "no base64".to_owned(), |bytes| format!("{} bytes", bytes.len()));
-            let says = format!("{characters} characters, {bytes}: {error}");
-            (None, Finding::fault(CHECK, says, &causes::SECRET_TRUNCATED))
+            let bytes = STANDARD.decode(sealed).ok().map(|bytes| bytes.len());
+            let told = bytes.map_or_else(|| "no base64".to_owned(), |bytes| format!("{bytes} bytes"));
+            // A secret of the right length that does not open was sealed for another key.
+            let whole = bytes.is_some_and(|bytes| bytes * 8 == key.bits() as usize);
+            let cause = if whole { &causes::ENCRYPTION_KEY_DIFFERS } else { &causes::SECRET_TRUNCATED };
+            (None, Finding::fault(CHECK, format!("{characters} characters, {told}: {error}"), cause))
         }
         Ok(opened) if opened.expose().len() == OPENED_BYTES => {
             (Some(opened), Finding::well(CHECK, format!("{characters} characters; it opens to {OPENED_BYTES} bytes")))

@@ -9,7 +9,6 @@ use broker::{
 use domain::{Clock, Entropy};
 use jiff::SignedDuration;
 
-use super::access_secret;
 use super::case::Case;
 use super::causes;
 use super::checks::{TestconsPrime, testcons_prime};
@@ -40,24 +39,21 @@ struct Tries {
     live_session_token: Option<Result<(), OAuthError>>,
 }
 
-/// Makes the calls.
-pub(crate) async fn examine(case: &Case, instruments: Instruments) -> (Vec<Finding>, Vec<Exchange>) {
+/// Makes the calls; with the access token's secret, where it could be opened.
+pub(crate) async fn examine(
+    case: &Case,
+    secret: Option<AccessTokenSecret>,
+    instruments: Instruments,
+) -> (Vec<Finding>, Vec<Exchange>) {
     let recorder = Arc::new(Recorder::new(instruments.transport, Arc::clone(&instruments.clock)));
     let Some(address) = case.address.clone() else {
         return (vec![Finding::skipped("calls", "the address cannot be used")], Vec::new());
     };
     let address = BrokerAddress { authorize: address.clone(), api: address, query_signing: QuerySigning::Omit };
     let api = Api::new(address, Arc::clone(&recorder) as _, instruments.clock, instruments.entropy);
-    let (mut findings, secret) = match &case.access {
-        None => (Vec::new(), None),
-        Some(access) => {
-            let (secret, finding) = access_secret::open(case, access);
-            (vec![finding], secret)
-        }
-    };
     let tries = Tries::make(case, &api, secret).await;
     let exchanges = recorder.exchanges();
-    findings.extend(clock(&exchanges));
+    let mut findings = Vec::from_iter(clock(&exchanges));
     findings.extend(tries.findings(case));
     (findings, exchanges)
 }

@@ -1,19 +1,18 @@
 //! What the doctor has before it: the consumer's secret as it stands, and what can be read of it.
 
-use broker::{DiffieHellmanParameters, EncryptionKey, SignatureKey, default_realm};
+use broker::{
+    ConsumerSecret, ConsumerSecretFault, DiffieHellmanParameters, EncryptionKey, SignatureKey, default_realm,
+};
 use domain::Secret;
-use serde_json::{Map, Value};
 use url::Url;
 
-use super::causes;
+use super::causes::{self, Cause};
 use super::report::Finding;
 use crate::access_token::Access;
+use crate::keys::is_of_usual_form;
 
 /// The consumer key that IBKR publishes for tests.
 pub(crate) const TESTCONS: &str = "TESTCONS";
-
-const FIELDS: [&str; 4] = ["consumer_key", "private_signature_pem", "private_encryption_pem", "dhparam_pem"];
-const REALM: &str = "realm";
 
 /// The consumer, as far as it can be read.
 #[derive(Debug, Default)]
@@ -24,6 +23,9 @@ pub(crate) struct Case {
     pub(crate) signature_pem: Option<Secret>,
     pub(crate) encryption_pem: Option<Secret>,
     pub(crate) dhparam_pem: Option<Secret>,
+    /// What is wrong with the consumer key, and with the realm, in the words that the functions log.
+    pub(crate) consumer_key_fault: Option<ConsumerSecretFault>,
+    pub(crate) realm_fault: Option<ConsumerSecretFault>,
     pub(crate) signature_key: Option<SignatureKey>,
     pub(crate) encryption_key: Option<EncryptionKey>,
     pub(crate) group: Option<DiffieHellmanParameters>,
@@ -55,8 +57,7 @@ impl Case {
     }
 
     pub(crate) fn key_form_fits(&self) -> bool {
-        let letters = self.consumer_key.bytes().all(|byte| byte.is_ascii_uppercase());
-        self.is_testcons() || letters && self.consumer_key.len() == 9
+        is_of_usual_form(&self.consumer_key)
     }
 
     /// The prime in lower-case hexadecimal.
@@ -64,23 +65,24 @@ impl Case {
         self.group.as_ref().map(|group| hex::encode(group.prime())).unwrap_or_default()
     }
 
-    /// Reads the secret's text, and says of each field whether it can be used.
-    pub(crate) fn read(text: &str) -> (Self, Vec<Finding>) {
-        let fields = match object(text) {
-            Ok(fields) => fields,
-            Err(says) => return (Self::default(), vec![fault(says)]),
-        };
-        let mut findings = shape(&fields);
-        let field = |name| fields.get(name).and_then(Value::as_str).map(str::to_owned);
-        let pem = |name| field(name).filter(|text| !text.trim().is_empty()).map(Secret::new);
-        let mut case = Self {
-            consumer_key: field("consumer_key").unwrap_or_default().trim().to_owned(),
-            realm: field(REALM).map(|realm| realm.trim().to_owned()),
-            signature_pem: pem("private_signature_pem"),
-            encryption_pem: pem("private_encryption_pem"),
-            dhparam_pem: pem("dhparam_pem"),
-            ..Self::default()
-        };
+    /// Takes the secret as the functions read it, and says of each field whether it can be used.
+    pub(crate) fn read(secret: ConsumerSecret) -> (Self, Vec<Finding>) {
+        let mut case = Self::default();
+        let mut findings = Vec::new();
+        for fault in secret.faults().iter().cloned().chain(secret.encryption_key_missing()) {
+            if fault.is_of_consumer_key() {
+                case.consumer_key_fault = Some(fault);
+            } else if fault.is_of_realm() {
+                case.realm_fault = Some(fault);
+            } else {
+                findings.push(Finding::fault("consumer_secret", fault.to_string(), cause_of(&fault)));
+            }
+        }
+        if findings.is_empty() {
+            findings.push(Finding::well("consumer_secret", "JSON with all its fields."));
+        }
+        let ConsumerSecret { consumer_key, realm, signature_pem, encryption_pem, dhparam_pem, .. } = secret;
+        case = Self { consumer_key, realm, signature_pem, encryption_pem, dhparam_pem, ..case };
         case.read_keys(&mut findings);
         (case, findings)
     }
@@ -108,41 +110,12 @@ impl Case {
     }
 }
 
-/// The object, or what is wrong with the text: never a piece of it.
-fn object(text: &str) -> Result<Map<String, Value>, String> {
-    if text.trim().is_empty() {
-        return Err("it is empty: nobody has filled it yet".to_owned());
-    }
-    match serde_json::from_str(text) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err("it is JSON, and no object".to_owned()),
-        Err(error) => Err(format!("it is no JSON (line {}, column {})", error.line(), error.column())),
+fn cause_of(fault: &ConsumerSecretFault) -> &'static Cause {
+    match fault {
+        ConsumerSecretFault::Empty => &causes::SECRET_EMPTY,
+        _ => &causes::SECRET_MALFORMED,
     }
 }
 
-fn shape(fields: &Map<String, Value>) -> Vec<Finding> {
-    let empty = |name: &str| fields.get(name).and_then(Value::as_str).is_none_or(|text| text.trim().is_empty());
-    let missing: Vec<&str> = FIELDS.into_iter().filter(|name| empty(name)).collect();
-    let known = |name: &str| FIELDS.contains(&name) || name == REALM;
-    let unknown: Vec<&str> = fields.keys().map(String::as_str).filter(|name| !known(name)).collect();
-    let realm_is_text = fields.get(REALM).is_none_or(Value::is_string);
-    let mut problems = Vec::new();
-    if !missing.is_empty() {
-        problems.push(format!("missing, empty or no text: {}", missing.join(", ")));
-    }
-    if !unknown.is_empty() {
-        problems.push(format!("fields that it must not have: {}", unknown.join(", ")));
-    }
-    if !realm_is_text {
-        problems.push("realm is no text".to_owned());
-    }
-    if problems.is_empty() {
-        vec![Finding::well("consumer_secret", "JSON with all its fields.")]
-    } else {
-        vec![fault(problems.join("; "))]
-    }
-}
-
-fn fault(says: String) -> Finding {
-    Finding::fault("consumer_secret", says, &causes::SECRET_MALFORMED)
-}
+#[cfg(test)]
+mod tests;

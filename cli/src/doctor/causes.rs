@@ -28,6 +28,18 @@ causes! {
         "The consumer's secret is not the JSON object that it should be.",
         "It has the fields consumer_key, private_signature_pem, private_encryption_pem, dhparam_pem, and, if at all, realm, each a text. \
          `courier keys generate` and `courier keys consumer` write it.";
+    SECRET_EMPTY: "secret_empty",
+        "The consumer's secret is empty: nobody has made keys yet.",
+        "`courier keys generate` makes them, keeps the private ones there, and writes the files that IBKR is sent.";
+    CONSUMER_KEY_MISSING: "consumer_key_missing",
+        "There is no consumer key yet. The keys may be well: what is missing is the name that IBKR gives the consumer.",
+        "Send IBKR the public files and the callback address. Once it gives the key: `courier keys consumer KEY`, and wait a night.";
+    CONSUMER_KEY_UNUSABLE: "consumer_key_unusable",
+        "The consumer key cannot stand in a header: it holds quotes, white space or other characters that no key has.",
+        "Write the key alone, letter by letter as IBKR gave it: `courier keys consumer KEY`.";
+    REALM_UNUSABLE: "realm_unusable",
+        "The realm cannot stand in a header: it holds quotes, white space or other characters that no realm has.",
+        "Take `realm` out of the secret: Courier then chooses it by the consumer key.";
     KEY_UNREADABLE: "key_unreadable",
         "A key or the Diffie-Hellman file cannot be read.",
         "Put the whole PEM there, from BEGIN to END, without a passphrase, in PKCS#1 or PKCS#8. If it was made on macOS with LibreSSL or \
@@ -85,6 +97,15 @@ causes! {
     HEADER_CUT: "header_cut",
         "The Authorization header arrives cut: some clients end it at its first space or comma.",
         "Look at the raw header on the wire; give it to `courier doctor --header FILE`.";
+    HEADER_NONE: "header_none",
+        "The file holds no Authorization header of OAuth 1.0a.",
+        "Give the header as it leaves on the wire: `Authorization: OAuth realm=\"…\", oauth_consumer_key=\"…\", …`. `curl -v` prints it.";
+    HEADER_FORM: "header_form",
+        "The Authorization header has another form than RFC 5849 (section 3.5.1) gives it.",
+        "Write `OAuth`, a space, and then name=\"value\" pairs with a comma between them, on one line.";
+    PARAMETER_TWICE: "parameter_twice",
+        "A parameter stands in the header twice: nobody knows which one is signed.",
+        "Send each parameter once; look whether two layers of the client sign the request.";
     OLD_HOST: "old_host",
         "The address is IBKR's old one (www.interactivebrokers.com/tradingapi/v1).",
         "Use https://api.ibkr.com/v1/api (the parameter BrokerApiUrl). The signature covers the address, so sign the new one.";
@@ -130,15 +151,46 @@ causes! {
     SECRET_OPENED: "secret_opened",
         "The access token secret is the opened one already (64 hexadecimal digits).",
         "Give the one that the broker gave: 344 characters of base64.";
+    SECRET_HEXADECIMAL: "secret_hexadecimal",
+        "The access token secret is in hexadecimal.",
+        "Give it as the broker gave it: 344 characters of base64.";
     ACCESS_TOKEN_FORM: "access_token_form",
         "The file of the access token is not the JSON object that it should be, or the token is none.",
-        "It has the fields access_token (20 hexadecimal digits) and access_token_secret (base64).";
+        "It has the fields access_token (20 hexadecimal digits) and access_token_secret (base64), or oauth_token and oauth_token_secret, \
+         as the broker answers.";
     PARAMETER_WRONG: "parameter_wrong",
         "A part of the header is missing or has the wrong value; the broker names it in its answer.",
         "Compare the header with `courier doctor --explain`.";
     SIGNATURE_NOT_ENCODED: "signature_not_encoded",
         "The signature stands in the header as plain base64. Its `+`, `/` and `=` must be percent-encoded there.",
         "Percent-encode the value of oauth_signature, once.";
+    SIGNATURE_EMPTY: "signature_empty",
+        "The header's signature is empty.",
+        "Look at what the client's signing gives: its error was swallowed, or the header was made before it.";
+    SIGNATURE_ENCODED_TWICE: "signature_encoded_twice",
+        "The signature is percent-encoded twice: once by hand, and once more by the client's library.",
+        "Give the library the plain base64, or write the header by hand; encode once.";
+    SIGNATURE_PYTHON_BYTES: "signature_python_bytes",
+        "The signature is Python's bytes as they are printed (`b'…'`), or has quotes of its own inside its value.",
+        "Take the text of the base64: `base64.b64encode(signature).decode()`.";
+    SIGNATURE_LINE_BREAKS: "signature_line_breaks",
+        "The signature's base64 has line breaks, as MIME's has.",
+        "Take base64 without line breaks: `b64encode` in Python, `Base64.strict_encode64` in Ruby, `base64 -w0` in a shell.";
+    SIGNATURE_SPACES: "signature_spaces",
+        "The signature has spaces: each was a `+` that something decoded on the way.",
+        "Percent-encode the value of oauth_signature, once, and decode it nowhere.";
+    SIGNATURE_URL_SAFE: "signature_url_safe",
+        "The signature is base64 with the letters of addresses (`-`, `_`), or lacks its `=` at the end.",
+        "Take standard base64 with `+`, `/` and its padding, and percent-encode it, once.";
+    SIGNATURE_HEXADECIMAL: "signature_hexadecimal",
+        "The signature is in hexadecimal.",
+        "Put the signature's bytes into base64, and percent-encode that, once.";
+    SIGNATURE_CUT: "signature_cut",
+        "The signature has another length than its method gives: it is cut, or another key or method made it.",
+        "RSA-SHA256 under a key of 2048 bits gives 256 bytes, 344 characters of base64; HMAC-SHA256 gives 32 bytes, 44 characters.";
+    SIGNATURE_METHOD_PROTECTED: "signature_method_protected",
+        "Protected calls are signed with HMAC-SHA256 under the live session token, and the header names another method.",
+        "Ask for a live session token, sign with it, and say oauth_signature_method=\"HMAC-SHA256\".";
     SIGNATURE_METHOD: "signature_method",
         "The steps of OAuth are signed with RSA-SHA256, and the header names another method.",
         "Sign with the private signature key (RSASSA-PKCS1-v1_5, SHA-256), and say oauth_signature_method=\"RSA-SHA256\".";

@@ -1,6 +1,6 @@
 //! What can be told without a call.
 
-use broker::{Primality, SigningError};
+use broker::{ConsumerSecretFault, Primality, SigningError};
 use url::Url;
 
 use super::case::Case;
@@ -53,11 +53,16 @@ pub(crate) fn of_consumer(case: &Case) -> Vec<Finding> {
 
 fn consumer_key(case: &Case) -> Finding {
     let key = &case.consumer_key;
+    if let Some(fault) = &case.consumer_key_fault {
+        let none = *fault == ConsumerSecretFault::NoConsumerKey;
+        let cause = if none { &causes::CONSUMER_KEY_MISSING } else { &causes::CONSUMER_KEY_UNUSABLE };
+        return Finding::fault("consumer_key", fault.to_string(), cause);
+    }
     if case.key_form_fits() {
         return Finding::well("consumer_key", format!("{key:?}"));
     }
     if key.is_empty() {
-        return Finding::fault("consumer_key", "there is none", &causes::CONSUMER_KEY_FORM);
+        return Finding::skipped("consumer_key", "the secret cannot be read");
     }
     let upper = key.to_ascii_uppercase();
     let why = if upper == *key { &causes::CONSUMER_KEY_FORM } else { &causes::CONSUMER_KEY_LOWER_CASE };
@@ -66,9 +71,13 @@ fn consumer_key(case: &Case) -> Finding {
 
 fn realm(case: &Case) -> Finding {
     let (realm, fitting) = (case.realm(), case.fitting_realm());
-    if realm.is_empty() {
-        let says = format!("there is none; {} needs {fitting:?}", case.consumer_key);
-        return Finding::fault("realm", says, &causes::REALM_MISSING);
+    if let Some(fault) = &case.realm_fault {
+        let empty = *fault == ConsumerSecretFault::RealmEmpty;
+        let cause = if empty { &causes::REALM_MISSING } else { &causes::REALM_UNUSABLE };
+        return Finding::fault("realm", format!("{fault}: {fitting:?} for {}", case.consumer_key), cause);
+    }
+    if case.realm.is_none() && case.consumer_key.is_empty() {
+        return Finding::skipped("realm", "it is chosen by the consumer key");
     }
     if realm != fitting {
         let says = format!("{realm:?}; {} needs {fitting:?}", case.consumer_key);

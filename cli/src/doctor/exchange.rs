@@ -137,17 +137,32 @@ pub(crate) fn shown(method: &str, url: &str, authorization: &str) -> Shown {
             *value = masked;
         }
     }
-    let base = header.base_string(method, &url, QuerySigning::Omit);
+    Shown {
+        base_string: base_string(method, &url, &header),
+        signature: header.signature().unwrap_or_default(),
+        authorization,
+    }
+}
+
+/// What a header's signature signs, with what is secret in it masked.
+pub(crate) fn masked_base_string(method: &str, url: &Url, header: &OAuthHeader) -> String {
+    let mut header = header.clone();
+    for (name, value) in &mut header.parameters {
+        if SECRET_PARAMETERS.contains(&name.as_str()) {
+            *value = masked(value);
+        }
+    }
+    base_string(method, url, &header)
+}
+
+fn base_string(method: &str, url: &Url, header: &OAuthHeader) -> String {
+    let base = header.base_string(method, url, QuerySigning::Omit);
     let before = if header.get("diffie_hellman_challenge").is_some() {
         "<access token secret, 64 hexadecimal digits>"
     } else {
         ""
     };
-    Shown {
-        base_string: format!("{before}{}", base.expose()),
-        signature: header.signature().unwrap_or_default(),
-        authorization,
-    }
+    format!("{before}{}", base.expose())
 }
 
 /// The same length, and only the end readable.

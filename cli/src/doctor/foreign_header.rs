@@ -1,84 +1,226 @@
 //! The `Authorization` header of another client, taken apart.
 
-use broker::{OAuthHeader, QuerySigning, SignatureKey, default_realm};
+use broker::{
+    AccessTokenSecret, FoundHeader, HeaderNote, OAuthHeader, QuerySigning, SignatureFault, SignatureKey, default_realm,
+    find_header, judge_signature,
+};
 use jiff::Timestamp;
 use url::Url;
 
 use super::case::Case;
-use super::causes;
-use super::exchange::shown;
+use super::causes::{self, Cause};
+use super::exchange::masked_base_string;
 use super::report::Finding;
 
 const CHECK: &str = "header";
-/// Every parameter that a request token needs (IBKR Web API, header parameters per call).
-const REQUIRED: [&str; 6] = [
-    "oauth_callback",
-    "oauth_consumer_key",
-    "oauth_nonce",
-    "oauth_signature_method",
-    "oauth_timestamp",
-    "oauth_signature",
-];
+const SIGNATURE: &str = "header_signature";
+const RSA: &str = "RSA-SHA256";
+const HMAC: &str = "HMAC-SHA256";
+/// Bytes of an RSA signature under the keys that there are, that of the broker's wish first.
+const RSA_BYTES: [usize; 3] = [256, 384, 512];
+const HMAC_BYTES: usize = 32;
+/// What every signed request needs (IBKR Web API, header parameters per call).
+const REQUIRED: [&str; 5] =
+    ["oauth_consumer_key", "oauth_nonce", "oauth_signature_method", "oauth_timestamp", "oauth_signature"];
 /// Digits of a timestamp in seconds, until the year 2286.
 const TIMESTAMP_DIGITS: usize = 10;
 /// A header may have been made a while before somebody asks about it.
 const AGE_TOLD_SECONDS: u64 = 300;
 
-/// A header, and the request that it was made for.
+/// A text with a header, and the request that it was made for.
 pub(crate) struct ForeignHeader<'a> {
     pub(crate) text: &'a str,
     pub(crate) method: &'a str,
-    pub(crate) url: &'a Url,
+    /// The address that it was made for, if it was given.
+    pub(crate) url: Option<&'a Url>,
+    /// Base of the broker's addresses, without a slash at its end.
+    pub(crate) base: &'a str,
+    /// What stands before the base string of a live session token, if it could be opened.
+    pub(crate) access_secret: Option<&'a AccessTokenSecret>,
+}
+
+/// What the request is (IBKR Web API, header parameters per call).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    RequestToken,
+    AccessToken,
+    LiveSessionToken,
+    Protected,
+}
+
+impl Step {
+    const OF_OAUTH: [Self; 3] = [Self::RequestToken, Self::AccessToken, Self::LiveSessionToken];
+
+    /// By the address, else by the parameters that only one step has.
+    fn of(header: &OAuthHeader, url: Option<&Url>) -> Self {
+        if let Some(url) = url {
+            let named =
+                Self::OF_OAUTH.into_iter().find(|step| step.path().is_some_and(|path| url.path().ends_with(path)));
+            return named.unwrap_or(Self::Protected);
+        }
+        let has = |name| header.get(name).is_some();
+        if has("diffie_hellman_challenge") {
+            Self::LiveSessionToken
+        } else if has("oauth_verifier") {
+            Self::AccessToken
+        } else if has("oauth_token") && !has("oauth_callback") {
+            Self::Protected
+        } else {
+            Self::RequestToken
+        }
+    }
+
+    fn path(self) -> Option<&'static str> {
+        match self {
+            Self::RequestToken => Some("/oauth/request_token"),
+            Self::AccessToken => Some("/oauth/access_token"),
+            Self::LiveSessionToken => Some("/oauth/live_session_token"),
+            Self::Protected => None,
+        }
+    }
+
+    /// What it needs beside that which every request needs.
+    fn needs(self) -> &'static [&'static str] {
+        match self {
+            Self::RequestToken => &["oauth_callback"],
+            Self::AccessToken => &["oauth_token", "oauth_verifier"],
+            Self::LiveSessionToken => &["oauth_token", "diffie_hellman_challenge"],
+            Self::Protected => &["oauth_token"],
+        }
+    }
+
+    fn method(self) -> (&'static str, &'static Cause) {
+        match self {
+            Self::Protected => (HMAC, &causes::SIGNATURE_METHOD_PROTECTED),
+            _ => (RSA, &causes::SIGNATURE_METHOD),
+        }
+    }
 }
 
 impl ForeignHeader<'_> {
-    /// Everything that can be told of it. Without keys the signature is not looked into.
+    /// Everything that can be told of it. Without keys the signature is judged by its form alone.
     pub(crate) fn examine(&self, case: &Case, now: Timestamp) -> Vec<Finding> {
-        let text = self.text.trim();
-        let text = text.strip_prefix("Authorization:").unwrap_or(text).trim();
-        let Some(header) = OAuthHeader::parse(text).filter(|header| header.get("oauth_consumer_key").is_some()) else {
-            let says = "it does not read `OAuth name=\"value\", …` with an oauth_consumer_key";
-            return vec![Finding::fault(CHECK, says, &causes::HEADER_CUT)];
+        let found = match find_header(self.text) {
+            Ok(found) => found,
+            Err(what) => return vec![Finding::fault(CHECK, what.to_string(), &causes::HEADER_NONE)],
         };
-        let mut findings = vec![realm(&header)];
-        findings.extend(parameters(&header));
-        findings.push(timestamp(&header, now));
-        findings.extend(self.signature(&header, case));
-        findings.push(Finding::skipped("header_base_string", shown(self.method, self.url.as_str(), text).base_string));
+        if found.is_cut {
+            return vec![cut(&found)];
+        }
+        let header = &found.header;
+        let step = Step::of(header, self.url);
+        let mut findings = form(&found);
+        findings.push(realm(header));
+        findings.extend(parameters(header, step));
+        findings.push(timestamp(header, now));
+        let url = self.url.cloned().or_else(|| Url::parse(&format!("{}{}", self.base, step.path()?)).ok());
+        findings.extend(self.signature(header, step, url.as_ref(), case));
+        findings.push(match &url {
+            Some(url) => Finding::skipped("header_base_string", masked_base_string(self.method, url, header)),
+            None => Finding::skipped(
+                "header_base_string",
+                "it is the header of a protected call: --header-url and --header-method say which, and then its base string is shown",
+            ),
+        });
         findings
     }
 
-    fn signature(&self, header: &OAuthHeader, case: &Case) -> Vec<Finding> {
+    fn signature(&self, header: &OAuthHeader, step: Step, url: Option<&Url>, case: &Case) -> Vec<Finding> {
+        // That it is missing is told among the parameters.
+        let Some(raw) = header.raw_signature.as_deref() else { return Vec::new() };
+        let named = header.get("oauth_signature_method").unwrap_or_default();
+        let (method, cause) = step.method();
         let mut findings = Vec::new();
-        let raw = header.raw_signature.as_deref().unwrap_or_default();
-        if raw.contains(['+', '/', '=']) {
-            let says = "oauth_signature is not percent-encoded";
-            findings.push(Finding::fault("header_signature", says, &causes::SIGNATURE_NOT_ENCODED));
+        let bits = case.signature_key.as_ref().map(|key| key.bits() as usize / 8);
+        let lengths = match (named, bits) {
+            (RSA, Some(bytes)) => vec![bytes],
+            (RSA, None) => RSA_BYTES.to_vec(),
+            (HMAC, _) => vec![HMAC_BYTES],
+            _ => Vec::new(),
+        };
+        let judged = judge_signature(raw, &lengths);
+        findings
+            .extend(judged.faults.iter().map(|fault| Finding::fault(SIGNATURE, fault.to_string(), cause_of(fault))));
+        if named != method {
+            findings.push(Finding::fault(SIGNATURE, format!("oauth_signature_method is {named:?}"), cause));
+            return findings;
         }
-        let method = header.get("oauth_signature_method").unwrap_or_default();
-        if method != "RSA-SHA256" {
-            let says = format!("oauth_signature_method is {method:?}");
-            findings.push(Finding::fault("header_signature", says, &causes::SIGNATURE_METHOD));
-        }
-        if let Some(key) = &case.signature_key {
-            findings.push(self.compared(header, key, case));
-        }
+        let Some(meant) = judged.meant else { return findings };
+        findings.extend(match (step, &case.signature_key, url) {
+            (Step::Protected, _, _) => Some(Finding::skipped(
+                SIGNATURE,
+                "its form is that of HMAC-SHA256; it cannot be compared without the live session token",
+            )),
+            (_, Some(key), Some(url)) => Some(self.compared(header, &meant, (key, url), case)),
+            _ => None,
+        });
         findings
     }
 
     /// RSASSA-PKCS1-v1_5 gives one signature for one key and text, so ours can be compared with theirs.
-    fn compared(&self, header: &OAuthHeader, key: &SignatureKey, case: &Case) -> Finding {
-        let check = "header_signature";
-        let base = header.base_string(self.method, self.url, QuerySigning::Omit);
-        let theirs = header.signature();
-        if key.sign(&base).ok() == theirs {
-            return Finding::well(check, "it is the one that private_signature_pem makes over this base string");
+    fn compared(&self, header: &OAuthHeader, theirs: &str, with: (&SignatureKey, &Url), case: &Case) -> Finding {
+        let (key, url) = with;
+        let mut base = header.base_string(self.method, url, QuerySigning::Omit);
+        if header.get("diffie_hellman_challenge").is_some() {
+            let Some(secret) = self.access_secret else {
+                let says = "it signs the access token secret too: give that with --access-token, and it is compared";
+                return Finding::skipped(SIGNATURE, says);
+            };
+            base = base.after_secret(secret);
+        }
+        let made_by = |key: &SignatureKey| key.sign(&base).is_ok_and(|ours| ours == theirs);
+        if made_by(key) {
+            return Finding::well(SIGNATURE, "it is the one that private_signature_pem makes over this base string");
         }
         let other = case.encryption_pem.as_ref().and_then(|pem| SignatureKey::from_pem(pem.expose()).ok());
-        if other.is_some_and(|other| other.sign(&base).ok() == theirs) {
-            return Finding::fault(check, "private_encryption_pem made it", &causes::KEYS_SWAPPED);
+        if other.is_some_and(|other| made_by(&other)) {
+            return Finding::fault(SIGNATURE, "private_encryption_pem made it", &causes::KEYS_SWAPPED);
         }
-        Finding::fault(check, format!("it is not over {} {}", self.method, self.url), &causes::SIGNATURE_DIFFERS)
+        Finding::fault(SIGNATURE, format!("it is not over {} {url}", self.method), &causes::SIGNATURE_DIFFERS)
+    }
+}
+
+fn cut(found: &FoundHeader) -> Finding {
+    let realm = found.header.realm.as_ref().map(|_| "realm");
+    let last = found.header.parameters.last().map(|(name, _)| name.as_str()).or(realm);
+    let says = last
+        .map_or_else(|| "it ends after `OAuth`".to_owned(), |last| format!("it ends after or in what follows {last}"));
+    Finding::fault(CHECK, says, &causes::HEADER_CUT)
+}
+
+/// How it is written, and what stands there twice.
+fn form(found: &FoundHeader) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for note in &found.notes {
+        let says = format!("it is written {note}");
+        findings.push(match note {
+            HeaderNote::NoComma => Finding::fault("header_form", says, &causes::HEADER_FORM),
+            HeaderNote::Entities | HeaderNote::Escaped => {
+                Finding::well("header_form", format!("{says}: read all the same"))
+            }
+            _ => {
+                Finding::warning("header_form", format!("{says}: read all the same; look whether it leaves like that"))
+            }
+        });
+    }
+    if !found.twice.is_empty() {
+        let says = format!("more than once: {}", found.twice.join(", "));
+        findings.push(Finding::fault("header_parameters", says, &causes::PARAMETER_TWICE));
+    }
+    findings
+}
+
+fn cause_of(fault: &SignatureFault) -> &'static Cause {
+    match fault {
+        SignatureFault::Empty => &causes::SIGNATURE_EMPTY,
+        SignatureFault::PythonBytes | SignatureFault::Quoted => &causes::SIGNATURE_PYTHON_BYTES,
+        SignatureFault::LineBreaks => &causes::SIGNATURE_LINE_BREAKS,
+        SignatureFault::Spaces => &causes::SIGNATURE_SPACES,
+        SignatureFault::EncodedTwice => &causes::SIGNATURE_ENCODED_TWICE,
+        SignatureFault::NotEncoded => &causes::SIGNATURE_NOT_ENCODED,
+        SignatureFault::UrlSafe | SignatureFault::NoPadding => &causes::SIGNATURE_URL_SAFE,
+        SignatureFault::Hexadecimal => &causes::SIGNATURE_HEXADECIMAL,
+        SignatureFault::NotBase64 | SignatureFault::Length { .. } => &causes::SIGNATURE_CUT,
     }
 }
 
@@ -91,13 +233,12 @@ fn realm(header: &OAuthHeader) -> Finding {
     }
 }
 
-fn parameters(header: &OAuthHeader) -> Vec<Finding> {
-    let has = |name: &str| {
-        if name == "oauth_signature" { header.raw_signature.is_some() } else { header.get(name).is_some() }
+fn parameters(header: &OAuthHeader, step: Step) -> Vec<Finding> {
+    let has = |name: &str| match name {
+        "oauth_signature" => header.raw_signature.is_some(),
+        _ => header.get(name).is_some(),
     };
-    // The callback belongs to the request token alone.
-    let needed = REQUIRED.into_iter().filter(|name| *name != "oauth_callback" || header.get("oauth_token").is_none());
-    let missing: Vec<&str> = needed.filter(|name| !has(name)).collect();
+    let missing: Vec<&str> = REQUIRED.iter().chain(step.needs()).copied().filter(|name| !has(name)).collect();
     let mut findings = Vec::new();
     if !missing.is_empty() {
         let says = format!("missing: {}", missing.join(", "));
@@ -118,7 +259,9 @@ fn timestamp(header: &OAuthHeader, now: Timestamp) -> Finding {
     let check = "header_timestamp";
     let text = header.get("oauth_timestamp").unwrap_or_default();
     let Ok(seconds) = text.parse::<i64>() else {
-        return Finding::fault(check, format!("{text:?} is no number"), &causes::PARAMETER_WRONG);
+        let fraction = text.contains('.') && text.parse::<f64>().is_ok();
+        let why = if fraction { "has a fraction, and whole seconds are sent" } else { "is no number of seconds" };
+        return Finding::fault(check, format!("{text:?} {why}"), &causes::PARAMETER_WRONG);
     };
     if text.len() > TIMESTAMP_DIGITS {
         return Finding::fault(check, format!("{text} has {} digits", text.len()), &causes::TIMESTAMP_MILLISECONDS);
@@ -131,3 +274,6 @@ fn timestamp(header: &OAuthHeader, now: Timestamp) -> Finding {
     }
     Finding::well(check, "in seconds, and now")
 }
+
+#[cfg(test)]
+mod tests;

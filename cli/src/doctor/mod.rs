@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use broker::HttpTransport;
-use domain::{Clock, Secret};
+use broker::{AccessTokenSecret, ConsumerSecret, HttpTransport};
+use domain::Clock;
 use platform::{SystemClock, SystemEntropy};
 use url::Url;
 
@@ -39,7 +39,7 @@ pub(crate) async fn run(arguments: &DoctorArguments) -> Result<ExitCode, Courier
     let (mut case, mut findings) = if arguments.reads_only_a_header() {
         (Case::default(), Vec::new())
     } else {
-        let (case, mut findings) = Case::read(secret(arguments).await?.expose());
+        let (case, mut findings) = Case::read(secret(arguments).await?);
         findings.extend(checks::of_consumer(&case));
         (case, findings)
     };
@@ -49,12 +49,14 @@ pub(crate) async fn run(arguments: &DoctorArguments) -> Result<ExitCode, Courier
     findings.push(address);
     case.first_party = arguments.first_party;
     findings.extend(examine_uploads(arguments, &mut case)?);
-    findings.extend(examine_header(arguments, &case, &clock)?);
     findings.extend(read_access_token(arguments, &mut case)?);
+    let (access_secret, found) = open_access_secret(arguments, &case);
+    findings.extend(found);
+    findings.extend(examine_header(arguments, &case, access_secret.as_ref(), &clock)?);
     let mut exchanges = Vec::new();
     if !arguments.offline && !arguments.reads_only_a_header() {
         tell("Asking the broker …");
-        let (found, made) = calls::examine(&case, instruments()?).await;
+        let (found, made) = calls::examine(&case, access_secret, instruments()?).await;
         findings.extend(found);
         exchanges = made;
     }
@@ -77,9 +79,9 @@ fn instruments() -> Result<Instruments, CourierError> {
 }
 
 /// The consumer's secret: from the file, else from the stack.
-async fn secret(arguments: &DoctorArguments) -> Result<Secret, CourierError> {
+async fn secret(arguments: &DoctorArguments) -> Result<ConsumerSecret, CourierError> {
     match &arguments.secret_file {
-        Some(path) => read_file(path).map(Secret::new),
+        Some(path) => read_file(path).map(|text| ConsumerSecret::read(&text)),
         None => Resources::of_stack(&arguments.stack).await.consumer_secret().await,
     }
 }
@@ -104,16 +106,36 @@ fn examine_uploads(arguments: &DoctorArguments, case: &mut Case) -> Result<Vec<F
     Ok(findings)
 }
 
-fn examine_header(arguments: &DoctorArguments, case: &Case, clock: &impl Clock) -> Result<Vec<Finding>, CourierError> {
+fn examine_header(
+    arguments: &DoctorArguments,
+    case: &Case,
+    access_secret: Option<&AccessTokenSecret>,
+    clock: &impl Clock,
+) -> Result<Vec<Finding>, CourierError> {
     let Some(path) = &arguments.header else { return Ok(Vec::new()) };
     let text = read_file(path)?;
     let base = case.address.as_ref().map_or(BROKER_API_URL, Url::as_str).trim_end_matches('/');
-    let url = arguments.header_url.clone().unwrap_or_else(|| format!("{base}/oauth/request_token"));
-    let Ok(url) = Url::parse(&url) else {
-        return Ok(vec![Finding::fault("header", format!("{url:?} is no URL"), &causes::ADDRESS_UNUSABLE)]);
+    let url = match arguments.header_url.as_deref().map(Url::parse).transpose() {
+        Ok(url) => url,
+        Err(error) => {
+            let says = format!("--header-url is no URL: {error}");
+            return Ok(vec![Finding::fault("header", says, &causes::ADDRESS_UNUSABLE)]);
+        }
     };
-    let header = ForeignHeader { text: &text, method: &arguments.header_method, url: &url };
+    let header =
+        ForeignHeader { text: &text, method: &arguments.header_method, url: url.as_ref(), base, access_secret };
     Ok(header.examine(case, clock.now()))
+}
+
+/// What can be told of the access token's secret without a call.
+fn open_access_secret(arguments: &DoctorArguments, case: &Case) -> (Option<AccessTokenSecret>, Option<Finding>) {
+    match &case.access {
+        Some(access) if !arguments.reads_only_a_header() => {
+            let (secret, finding) = access_secret::open(case, access);
+            (secret, Some(finding))
+        }
+        _ => (None, None),
+    }
 }
 
 fn read_access_token(arguments: &DoctorArguments, case: &mut Case) -> Result<Option<Finding>, CourierError> {

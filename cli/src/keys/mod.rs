@@ -1,38 +1,27 @@
 //! `courier keys`: the consumer's keys, from their making to what IBKR is sent of them.
 
 mod files;
+mod name;
 mod prime;
 
 use std::path::Path;
 
-use broker::{DiffieHellmanParameters, EncryptionKey, SignatureKey, default_realm};
+use broker::{ConsumerSecret, DiffieHellmanParameters, EncryptionKey, SignatureKey, SigningError};
 use domain::Secret;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::arguments::{KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments, StackArguments};
 use crate::error::CourierError;
 use crate::files::read_file;
-use crate::key_pair::{KeyPair, public_half};
+use crate::key_pair::KeyPair;
 use crate::output::{print, print_json, tell};
 use crate::resources::Resources;
 
+pub(crate) use name::is_of_usual_form;
+
 const WHAT_IBKR_NEEDS: &str = "Send IBKR these three files and your callback address ({ApiUrl}/oauth/callback). Once it gives you the \
      consumer key: `courier keys consumer KEY`, and after a night `courier doctor`.";
-
-/// The consumer's secret (contract: Stack). Not `Debug`.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConsumerSecret {
-    /// Empty until IBKR gave it.
-    #[serde(default)]
-    consumer_key: String,
-    private_signature_pem: String,
-    private_encryption_pem: String,
-    dhparam_pem: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    realm: Option<String>,
-}
 
 /// What may be seen of the keys.
 #[derive(Serialize)]
@@ -55,14 +44,14 @@ pub(crate) async fn run_generate(arguments: &KeysGenerateArguments) -> Result<()
         refuse_to_replace(&resources, arguments.replace).await?;
     }
     let secret = make(arguments).await?;
-    let public_files = secret.public_files()?;
+    let public_files = Keys::of(&secret)?.public_files()?;
     if let Some(folder) = &arguments.out {
-        files::write_private(folder, &secret.private_files())?;
+        files::write_private(folder, &private_files(&secret))?;
         files::write(folder, &public_files)?;
         tell(&format!("The private files are in {}: keep them, and show them to nobody.", folder.display()));
         return report(&secret, folder, arguments.stack.json);
     }
-    let arn = resources.put_consumer_secret(&secret.text()).await?;
+    let arn = resources.put_consumer_secret(&secret).await?;
     tell(&format!("The private keys are in {arn}, and nowhere else."));
     files::write(&arguments.public_files, &public_files)?;
     report(&secret, &arguments.public_files, arguments.stack.json)
@@ -71,17 +60,16 @@ pub(crate) async fn run_generate(arguments: &KeysGenerateArguments) -> Result<()
 /// Writes down which consumer key IBKR gave.
 pub(crate) async fn run_consumer(arguments: &KeysConsumerArguments) -> Result<(), CourierError> {
     let resources = Resources::of_stack(&arguments.stack.stack).await;
-    let mut secret = ConsumerSecret::parse(&resources.consumer_secret().await?)?;
-    secret.consumer_key.clone_from(&arguments.consumer_key);
-    secret.realm.clone_from(&arguments.realm);
-    let arn = resources.put_consumer_secret(&secret.text()).await?;
-    tell(&format!("{arn} names the consumer {}. The functions read it within five minutes.", arguments.consumer_key));
+    let mut secret = usable(resources.consumer_secret().await?)?;
+    name::name(&mut secret, &arguments.consumer_key, arguments.realm.as_deref(), arguments.yes)?;
+    let arn = resources.put_consumer_secret(&secret).await?;
+    tell(&format!("{arn} names the consumer {}. The functions read it within five minutes.", secret.consumer_key));
     show(&secret, arguments.stack.json)
 }
 
 pub(crate) async fn run_show(arguments: &StackArguments) -> Result<(), CourierError> {
     let secret = Resources::of_stack(&arguments.stack).await.consumer_secret().await?;
-    show(&ConsumerSecret::parse(&secret)?, arguments.json)
+    show(&usable(secret)?, arguments.json)
 }
 
 /// Moves the encryption key into a secret of its own.
@@ -102,39 +90,68 @@ pub(crate) async fn run_part(arguments: &StackArguments) -> Result<(), CourierEr
 pub(crate) async fn run_export(arguments: &KeysExportArguments) -> Result<(), CourierError> {
     files::nothing_there(&arguments.folder, &files::PUBLIC)?;
     let secret = Resources::of_stack(&arguments.stack.stack).await.consumer_secret().await?;
-    let secret = ConsumerSecret::parse(&secret)?;
-    files::write(&arguments.folder, &secret.public_files()?)?;
+    let secret = usable(secret)?;
+    files::write(&arguments.folder, &Keys::of(&secret)?.public_files()?)?;
     report(&secret, &arguments.folder, arguments.stack.json)
 }
 
 async fn refuse_to_replace(resources: &Resources, replace: bool) -> Result<(), CourierError> {
-    let filled = !resources.consumer_secret().await?.expose().trim().is_empty();
+    let filled = !resources.consumer_secret().await?.is_empty();
     if filled && !replace { Err(CourierError::KeysThere) } else { Ok(()) }
 }
 
 async fn make(arguments: &KeysGenerateArguments) -> Result<ConsumerSecret, CourierError> {
+    let mut secret = ConsumerSecret::default();
+    if let Some(key) = &arguments.consumer_key {
+        name::name(&mut secret, key, None, false).map_err(|error| match error {
+            CourierError::ConsumerKeyDoubted(doubt) => CourierError::ConsumerKeyRefused(doubt),
+            other => other,
+        })?;
+    }
+    // The file is read before anything long is begun.
+    let dhparam = arguments.dhparam.as_deref().map(dhparam_of).transpose()?;
     tell("Making two RSA key pairs of 2048 bits …");
     let [signature, encryption] = KeyPair::make_two().await?;
-    let dhparam_pem = match &arguments.dhparam {
-        Some(path) => read_file(path)?,
-        None => prime::make().await?,
+    let dhparam = match dhparam {
+        Some(pem) => pem,
+        None => {
+            let made = prime::make().await?;
+            written_anew(&made)
+                .map_err(|error| CourierError::File { path: "dhparam.pem".into(), problem: error.to_string() })?
+        }
     };
-    let path = arguments.dhparam.clone().unwrap_or_else(|| "dhparam.pem".into());
-    DiffieHellmanParameters::from_pem(&dhparam_pem)
-        .map_err(|error| CourierError::File { path, problem: error.to_string() })?;
-    Ok(ConsumerSecret {
-        consumer_key: arguments.consumer_key.clone().unwrap_or_default(),
-        private_signature_pem: signature.private_pem,
-        private_encryption_pem: encryption.private_pem,
-        dhparam_pem,
-        realm: None,
-    })
+    secret.signature_pem = Some(Secret::new(signature.private_pem));
+    secret.encryption_pem = Some(Secret::new(encryption.private_pem));
+    secret.dhparam_pem = Some(Secret::new(dhparam));
+    Ok(secret)
+}
+
+/// Prime and generator of a file, in whatever form they stand there, as openssl writes them.
+fn dhparam_of(path: &Path) -> Result<String, CourierError> {
+    let text = read_file(path)?;
+    written_anew(&text).map_err(|error| CourierError::File { path: path.to_owned(), problem: error.to_string() })
+}
+
+fn written_anew(dhparam: &str) -> Result<String, SigningError> {
+    DiffieHellmanParameters::from_pem(dhparam)?.to_pem()
+}
+
+/// The secret, if nothing is wrong with it but its consumer key or its realm, which a command of this page mends.
+fn usable(secret: ConsumerSecret) -> Result<ConsumerSecret, CourierError> {
+    if secret.is_empty() {
+        return Err(CourierError::NoKeys);
+    }
+    let of_others = |fault: &&broker::ConsumerSecretFault| !fault.is_of_consumer_key() && !fault.is_of_realm();
+    match secret.faults().iter().find(of_others).cloned().or_else(|| secret.encryption_key_missing()) {
+        Some(fault) => Err(CourierError::KeysMalformed(fault.to_string())),
+        None => Ok(secret),
+    }
 }
 
 fn report(secret: &ConsumerSecret, folder: &Path, json: bool) -> Result<(), CourierError> {
     let paths: Vec<String> = files::PUBLIC.iter().map(|name| folder.join(name).display().to_string()).collect();
     if json {
-        print_json(&json!({"public_files": paths, "keys": secret.shown()?}));
+        print_json(&json!({"public_files": paths, "keys": Keys::of(secret)?.shown(secret)}));
         return Ok(());
     }
     print(&paths.join("\n"));
@@ -143,7 +160,7 @@ fn report(secret: &ConsumerSecret, folder: &Path, json: bool) -> Result<(), Cour
 }
 
 fn show(secret: &ConsumerSecret, json: bool) -> Result<(), CourierError> {
-    let shown = secret.shown()?;
+    let shown = Keys::of(secret)?.shown(secret);
     if json {
         print_json(&shown);
         return Ok(());
@@ -160,56 +177,61 @@ fn show(secret: &ConsumerSecret, json: bool) -> Result<(), CourierError> {
     Ok(())
 }
 
-impl ConsumerSecret {
-    /// Reads it, without a piece of it in the error.
-    fn parse(text: &Secret) -> Result<Self, CourierError> {
-        if text.expose().trim().is_empty() {
-            return Err(CourierError::NoKeys);
-        }
-        serde_json::from_str(text.expose())
-            .map_err(|_| CourierError::KeysMalformed("it is not the JSON object that it should be".to_owned()))
-    }
+/// The secret's keys, read.
+struct Keys {
+    signature: SignatureKey,
+    encryption: EncryptionKey,
+    group: DiffieHellmanParameters,
+}
 
-    fn text(&self) -> Secret {
-        // Plain texts always serialise.
-        Secret::new(serde_json::to_string(self).unwrap_or_default())
-    }
-
-    fn shown(&self) -> Result<Shown, CourierError> {
-        let malformed = |error: broker::SigningError| CourierError::KeysMalformed(error.to_string());
-        let signature = SignatureKey::from_pem(&self.private_signature_pem).map_err(malformed)?;
-        let encryption = EncryptionKey::from_pem(&self.private_encryption_pem).map_err(malformed)?;
-        let group = DiffieHellmanParameters::from_pem(&self.dhparam_pem).map_err(malformed)?;
-        let consumer_key = Some(self.consumer_key.clone()).filter(|key| !key.is_empty());
-        let realm =
-            consumer_key.as_deref().map(|key| self.realm.clone().unwrap_or_else(|| default_realm(key).to_owned()));
-        Ok(Shown {
-            consumer_key,
-            realm,
-            signature_key_sha256: signature.fingerprint().to_owned(),
-            encryption_key_sha256: encryption.fingerprint().to_owned(),
-            prime_begins: hex::encode(group.prime()).chars().take(16).collect(),
+impl Keys {
+    fn of(secret: &ConsumerSecret) -> Result<Self, CourierError> {
+        Ok(Self {
+            signature: SignatureKey::from_pem(text(&secret.signature_pem)).map_err(malformed)?,
+            encryption: EncryptionKey::from_pem(text(&secret.encryption_pem)).map_err(malformed)?,
+            group: DiffieHellmanParameters::from_pem(text(&secret.dhparam_pem)).map_err(malformed)?,
         })
     }
 
-    fn public_files(&self) -> Result<[(&'static str, String); 3], CourierError> {
-        let half = |what: &str, pem| {
-            public_half(pem).ok_or_else(|| CourierError::KeysMalformed(format!("{what} is no private RSA key")))
-        };
-        let [signature, encryption, dhparam] = files::PUBLIC;
-        Ok([
-            (signature, half("private_signature_pem", &self.private_signature_pem)?),
-            (encryption, half("private_encryption_pem", &self.private_encryption_pem)?),
-            (dhparam, self.dhparam_pem.clone()),
-        ])
+    fn shown(&self, secret: &ConsumerSecret) -> Shown {
+        let consumer_key = Some(secret.consumer_key.clone()).filter(|key| !key.is_empty());
+        Shown {
+            realm: consumer_key.as_ref().map(|_| secret.realm().to_owned()),
+            consumer_key,
+            signature_key_sha256: self.signature.fingerprint().to_owned(),
+            encryption_key_sha256: self.encryption.fingerprint().to_owned(),
+            prime_begins: hex::encode(self.group.prime()).chars().take(16).collect(),
+        }
     }
 
-    fn private_files(&self) -> [(&'static str, String); 3] {
-        let [signature, encryption, consumer] = files::PRIVATE;
-        [
-            (signature, self.private_signature_pem.clone()),
-            (encryption, self.private_encryption_pem.clone()),
-            (consumer, self.text().expose().to_owned()),
-        ]
+    /// Written anew as openssl writes them, whatever the secret holds: IBKR's portal refuses what was typed in another form.
+    fn public_files(&self) -> Result<[(&'static str, String); 3], CourierError> {
+        let [signature, encryption, dhparam] = files::PUBLIC;
+        Ok([
+            (signature, self.signature.public_pem().map_err(malformed)?),
+            (encryption, self.encryption.public_pem().map_err(malformed)?),
+            (dhparam, self.group.to_pem().map_err(malformed)?),
+        ])
     }
 }
+
+#[expect(clippy::needless_pass_by_value, reason = "an error is mapped by it")]
+fn malformed(error: SigningError) -> CourierError {
+    CourierError::KeysMalformed(error.to_string())
+}
+
+fn text(pem: &Option<Secret>) -> &str {
+    pem.as_ref().map_or("", Secret::expose)
+}
+
+fn private_files(secret: &ConsumerSecret) -> [(&'static str, String); 3] {
+    let [signature, encryption, consumer] = files::PRIVATE;
+    [
+        (signature, text(&secret.signature_pem).to_owned()),
+        (encryption, text(&secret.encryption_pem).to_owned()),
+        (consumer, secret.text(true).expose().to_owned()),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@
 
 mod api;
 mod consumer;
+mod consumer_secret;
 mod contract_details;
 mod contracts;
 mod cookies;
@@ -35,6 +36,7 @@ mod words;
 
 pub use api::{Api, BrokerAddress, CALL_TIMEOUT};
 pub use consumer::{AccessTokenAnswer, Consumer};
+pub use consumer_secret::{ConsumerSecret, ConsumerSecretFault, ConsumerSecretUnusable};
 pub use contract_details::ContractDetails;
 pub use contracts::{ContractRules, FoundContract, PriceStep, Stock};
 pub use error::CallError;
@@ -51,6 +53,7 @@ pub use words::{AccessToken, ConsumerIdentity, InvalidWord, RequestToken, Verifi
 
 // The words of `signing` that this crate's callers need, so that they need not know that crate.
 pub use signing::{
-    AccessTokenSecret, BaseString, DiffieHellmanParameters, EncryptionKey, LiveSessionToken, OAuthHeader, Primality,
-    ProofFailed, QuerySigning, SignatureKey, SigningError, default_realm, public_key_fingerprint,
+    AccessTokenSecret, BaseString, DiffieHellmanParameters, EncryptionKey, FoundHeader, HeaderNote, JudgedSignature,
+    LiveSessionToken, NoHeader, OAuthHeader, Primality, ProofFailed, QuerySigning, SignatureFault, SignatureKey,
+    SigningError, default_realm, find_header, judge_signature, public_key_fingerprint,
 };

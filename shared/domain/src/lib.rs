@@ -31,6 +31,7 @@ mod session_care;
 mod sight;
 mod state;
 mod status;
+mod text;
 mod ticket;
 mod ticket_change;
 mod unknown;
@@ -69,6 +70,7 @@ pub use session_care::{Choices, INIT_PAUSE_MAX, INITS_WITHOUT_PAUSE, Inits, KEEP
 pub use sight::{BrokerStatus, Sight};
 pub use state::{Fact, OrderState};
 pub use status::OrderStatus;
+pub use text::text_of_bytes;
 pub use ticket::{
     Attached, Contract, OrderType, Side, Size, StopLoss, SymbolContract, TakeProfit, Ticket, TimeInForce, Trail,
 };

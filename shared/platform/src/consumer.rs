@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use broker::{
-    Api, Consumer, ConsumerIdentity, DiffieHellmanParameters, EncryptionKey, InvalidWord, SignatureKey, SigningError,
-};
-use serde::Deserialize;
+use broker::{Api, Consumer, ConsumerSecret, ConsumerSecretFault, EncryptionKey};
+use domain::text_of_bytes;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// How long a secret that was read is used before it is read again: an operator's change acts within this time.
 const READ_AGAIN_AFTER: Duration = Duration::from_mins(5);
@@ -49,7 +47,7 @@ pub struct LoadedConsumer {
 pub enum ConsumerError {
     /// Nobody has filled the secret.
     #[error(
-        "the consumer's secret {arn} is empty: fill it with the JSON object that README.md shows (consumer_key, private_signature_pem, private_encryption_pem, dhparam_pem)"
+        "the consumer's secret {arn} is empty: `courier keys generate` fills it, a JSON object (consumer_key, private_signature_pem, private_encryption_pem, dhparam_pem)"
     )]
     Empty {
         /// The secret.
@@ -57,7 +55,7 @@ pub enum ConsumerError {
     },
     /// The secret is not what it should be. The message names fields, never their content.
     #[error(
-        "the consumer's secret {arn} cannot be used: {problem}. Correct it (README.md shows its form); it is read again within five minutes"
+        "the consumer's secret {arn} cannot be used: {problem}. `courier doctor` names all that is wrong; it is read again within five minutes"
     )]
     Malformed {
         /// The secret.
@@ -75,23 +73,6 @@ pub enum ConsumerError {
         /// What Secrets Manager said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SecretDocument {
-    consumer_key: String,
-    private_signature_pem: String,
-    private_encryption_pem: Option<String>,
-    dhparam_pem: String,
-    realm: Option<String>,
-}
-
-impl Drop for SecretDocument {
-    fn drop(&mut self) {
-        self.private_signature_pem.zeroize();
-        self.private_encryption_pem.zeroize();
-    }
 }
 
 impl ConsumerSource {
@@ -133,35 +114,29 @@ impl ConsumerSource {
     }
 
     async fn load(&self) -> Result<LoadedConsumer, ConsumerError> {
-        let mut text = read_secret(&self.client, &self.arn)
-            .await
-            .map_err(|source| self.unavailable(source))?
-            .filter(|text| !text.trim().is_empty())
-            .ok_or_else(|| ConsumerError::Empty { arn: self.arn.clone() })?;
-        let document: Result<SecretDocument, _> = serde_json::from_str(&text);
-        text.zeroize();
-        let document = document.map_err(|error| self.malformed(structure_of(&error)))?;
-        let identity = ConsumerIdentity::new(document.consumer_key.trim(), document.realm.as_deref())
-            .map_err(|error: InvalidWord| self.malformed(error.to_string()))?;
-        let wrong = |error: SigningError| self.malformed(error.to_string());
-        let signature_key = SignatureKey::from_pem(&document.private_signature_pem).map_err(wrong)?;
-        let encryption_key = self.encryption_key(&document).await?;
-        let group = DiffieHellmanParameters::from_pem(&document.dhparam_pem).map_err(wrong)?;
-        Ok(LoadedConsumer { consumer: Consumer::new(self.api.clone(), identity, signature_key, group), encryption_key })
+        let text = read_secret(&self.client, &self.arn).await.map_err(|source| self.unavailable(source))?;
+        let secret = ConsumerSecret::read(&Zeroizing::new(text.unwrap_or_default()));
+        if secret.is_empty() {
+            return Err(ConsumerError::Empty { arn: self.arn.clone() });
+        }
+        let consumer = secret.consumer(self.api.clone()).map_err(|problems| self.malformed(problems.to_string()))?;
+        let encryption_key = self.encryption_key(&secret).await?;
+        Ok(LoadedConsumer { consumer, encryption_key })
     }
 
-    async fn encryption_key(&self, document: &SecretDocument) -> Result<Option<EncryptionKey>, ConsumerError> {
+    async fn encryption_key(&self, secret: &ConsumerSecret) -> Result<Option<EncryptionKey>, ConsumerError> {
         let Wanted::Yes { own_arn } = &self.encryption_key else { return Ok(None) };
-        let own = match (&document.private_encryption_pem, own_arn) {
+        let own = match (&secret.encryption_pem, own_arn) {
             (None, Some(arn)) => read_secret(&self.client, arn)
                 .await
                 .map_err(|source| ConsumerError::Unavailable { arn: arn.clone(), source })?,
             _ => None,
         };
         let own = own.map(Zeroizing::new).filter(|text| !text.trim().is_empty());
-        let pem = document.private_encryption_pem.as_ref().or(own.as_deref());
+        let pem = secret.encryption_pem.as_ref().map(domain::Secret::expose).or(own.as_ref().map(|text| text.as_str()));
+        let missing = || secret.encryption_key_missing().as_ref().map(ConsumerSecretFault::to_string);
         let pem = pem.ok_or_else(|| {
-            self.malformed("private_encryption_pem is missing, and stands in no secret of its own".to_owned())
+            self.malformed(format!("{}, and it stands in no secret of its own", missing().unwrap_or_default()))
         })?;
         EncryptionKey::from_pem(pem).map(Some).map_err(|error| self.malformed(error.to_string()))
     }
@@ -175,22 +150,16 @@ impl ConsumerSource {
     }
 }
 
-/// What is wrong with the JSON, without a piece of it: `serde_json` may quote the content, which is secret here.
-fn structure_of(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    if text.starts_with("missing field") || text.starts_with("unknown field") {
-        return text;
-    }
-    format!("it is not the JSON object that it should be (line {}, column {})", error.line(), error.column())
-}
-
 /// A secret's text; `None` for one that was never filled. AWS says that it has no value; others give an empty one.
 pub(crate) async fn read_secret(
     client: &Client,
     arn: &str,
 ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
     match client.get_secret_value().secret_id(arn).send().await {
-        Ok(answer) => Ok(answer.secret_string),
+        // What was put there from a file as bytes is the same text.
+        Ok(answer) => {
+            Ok(answer.secret_string.or_else(|| answer.secret_binary.map(|bytes| text_of_bytes(bytes.as_ref()))))
+        }
         Err(error) => match error.into_service_error() {
             error if error.is_resource_not_found_exception() => Ok(None),
             error => Err(Box::new(error)),

@@ -3,17 +3,22 @@
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Odd, Resize as _};
 use crypto_primes::{Flavor, is_prime};
-use der::asn1::UintRef;
-use der::{Decode as _, Reader as _, SliceReader};
+use der::asn1::{AnyRef, Uint, UintRef};
+use der::pem::LineEnding;
+use der::{Decode as _, Encode as _, Reader as _, SliceReader};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::{DiffieHellmanRandom, SharedSecret, SigningError, pem};
+use crate::pem::{self, Wanted};
+use crate::{DiffieHellmanRandom, SharedSecret, SigningError};
 
 /// Smallest prime accepted, bits. The broker asks for 2048; the one in its example of 2018 has 2045.
 const PRIME_BITS_MIN: u32 = 2040;
 /// Largest prime accepted, bits: beyond it one exchange takes longer than a request.
 const PRIME_BITS_MAX: u32 = 4096;
 const FIELD: &str = "dhparam_pem";
+/// PKCS#3, as `openssl dhparam` writes it: what is written here.
+const LABEL: &str = "DH PARAMETERS";
+const WANTED: Wanted = Wanted { labels: &[LABEL, "X9.42 DH PARAMETERS"], name: "`DH PARAMETERS` block" };
 
 /// A prime and a generator, as uploaded to the broker. Public, but both sides must hold the same.
 #[derive(Debug, Clone)]
@@ -23,18 +28,28 @@ pub struct DiffieHellmanParameters {
 }
 
 impl DiffieHellmanParameters {
-    /// Reads `dhparam.pem`: PKCS#3 `DHParameter`, a sequence of prime, generator and, if present, a length.
+    /// Reads `dhparam.pem`: PKCS#3 `DHParameter` (prime, generator, and a length if present), or X9.42 `DomainParameters` (prime,
+    /// generator, order of the subgroup, and more), as `openssl genpkey -genparam -algorithm DHX` writes them (RFC 3279, 2.3.3).
     ///
     /// # Errors
     /// A [`SigningError`] that says what is wrong with the file.
     pub fn from_pem(text: &str) -> Result<Self, SigningError> {
-        let block = pem::read(FIELD, text)?;
-        if block.label != "DH PARAMETERS" {
-            return Err(SigningError::WrongLabel { what: FIELD, label: block.label, wanted: "`DH PARAMETERS` block" });
-        }
+        let der = pem::read(FIELD, text, WANTED)?;
         let (prime, generator) =
-            integers(&block.der).map_err(|error| SigningError::Unreadable { what: FIELD, why: error.to_string() })?;
+            integers(&der).map_err(|error| SigningError::Unreadable { what: FIELD, why: error.to_string() })?;
         Self::from_big_endian(prime, generator)
+    }
+
+    /// Prime and generator as `openssl dhparam` writes them, PKCS#3, whatever they were read from: what IBKR is sent.
+    ///
+    /// # Errors
+    /// [`SigningError::Unreadable`] if they cannot be written.
+    pub fn to_pem(&self) -> Result<String, SigningError> {
+        let unwritable = |error: der::Error| SigningError::Unreadable { what: FIELD, why: error.to_string() };
+        let numbers = [Uint::new(&self.prime()), Uint::new(&self.generator())];
+        let numbers: Vec<Uint> = numbers.into_iter().collect::<Result<_, _>>().map_err(unwritable)?;
+        let der = numbers.to_der().map_err(unwritable)?;
+        der::pem::encode_string(LABEL, LineEnding::LF, &der).map_err(|error| unwritable(error.into()))
     }
 
     /// Takes prime and generator as big-endian bytes. Any generator is accepted that is, modulo the prime, from 2 to
@@ -128,8 +143,8 @@ fn integers(der: &[u8]) -> der::Result<(&[u8], &[u8])> {
     let pair = reader.sequence(|fields| {
         let prime = UintRef::decode(fields)?.as_bytes();
         let generator = UintRef::decode(fields)?.as_bytes();
-        if !fields.is_finished() {
-            UintRef::decode(fields)?;
+        while !fields.is_finished() {
+            AnyRef::decode(fields)?;
         }
         der::Result::Ok((prime, generator))
     })?;

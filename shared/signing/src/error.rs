@@ -12,14 +12,26 @@ pub enum SigningError {
         what: &'static str,
     },
     /// The PEM block's label is one that cannot be used here.
-    #[error("{what} holds a `{label}`, but a {wanted} is needed here")]
+    #[error("{what} holds a `{label}` block, {means}; a {wanted} is needed here")]
     WrongLabel {
         /// The field or file.
         what: &'static str,
         /// The label found.
         label: String,
+        /// What such a block is.
+        means: &'static str,
         /// What is needed instead.
         wanted: &'static str,
+    },
+    /// The text is something else, which can be named.
+    #[error("{what} {is}; {fix}")]
+    Other {
+        /// The field or file.
+        what: &'static str,
+        /// What it is; never a piece of it.
+        is: String,
+        /// What to do.
+        fix: &'static str,
     },
     /// A private key under a passphrase.
     #[error(

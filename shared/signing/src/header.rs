@@ -30,7 +30,7 @@ pub fn authorization_header(realm: &str, parameters: &Parameters, signature: &st
 }
 
 /// Parameters of a header that are read; a real one has ten.
-const FIELDS_MAX: usize = 32;
+pub(crate) const FIELDS_MAX: usize = 32;
 
 /// An `Authorization` header taken apart, whoever wrote it: to find what is wrong with it, and to compare two clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,16 +49,21 @@ impl OAuthHeader {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let list = text.trim().strip_prefix("OAuth ")?;
+        let fields = list.split(',').filter_map(|item| item.trim().split_once('='));
+        Some(Self::of_fields(fields.map(|(name, raw)| (name, raw.trim_matches('"')))))
+    }
+
+    /// From names and values, these still encoded.
+    pub(crate) fn of_fields<'f>(fields: impl Iterator<Item = (&'f str, &'f str)>) -> Self {
         let mut header = Self { realm: None, parameters: Vec::new(), raw_signature: None };
-        for (name, raw) in list.split(',').take(FIELDS_MAX).filter_map(|item| item.trim().split_once('=')) {
-            let raw = raw.trim_matches('"');
+        for (name, raw) in fields.take(FIELDS_MAX) {
             match name {
                 "realm" => header.realm = Some(decoded(raw)),
                 "oauth_signature" => header.raw_signature = Some(raw.to_owned()),
                 _ => header.parameters.push((name.to_owned(), decoded(raw))),
             }
         }
-        Some(header)
+        header
     }
 
     /// A signed parameter's value.

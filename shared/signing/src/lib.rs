@@ -12,19 +12,25 @@
 
 mod base_string;
 mod blinding;
+mod copied;
 mod diffie_hellman;
 mod error;
 mod header;
+mod header_text;
 mod live_session_token;
 mod mac;
+mod no_pem;
 mod pem;
 mod rsa_keys;
 mod secrets;
+mod signature_form;
 
 pub use base_string::{BaseString, Parameters, QuerySigning};
 pub use diffie_hellman::{DiffieHellmanParameters, Primality};
 pub use error::{ProofFailed, SigningError};
 pub use header::{OAuthHeader, authorization_header, default_realm};
+pub use header_text::{FoundHeader, HeaderNote, NoHeader, find_header};
 pub use live_session_token::{LiveSessionToken, UnprovedLiveSessionToken};
 pub use rsa_keys::{EncryptionKey, SignatureKey, public_key_fingerprint};
 pub use secrets::{AccessTokenSecret, DiffieHellmanRandom, SharedSecret};
+pub use signature_form::{JudgedSignature, SignatureFault, judge_signature};

@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
-use signing::{BaseString, Parameters, QuerySigning};
+use signing::{
+    BaseString, DiffieHellmanParameters, EncryptionKey, Parameters, QuerySigning, SignatureKey, find_header,
+    judge_signature, public_key_fingerprint,
+};
 use url::Url;
 
 #[test]
@@ -44,4 +47,37 @@ fn outcome(input: &[u8]) -> String {
         included.contains("%2525"),
         url.cannot_be_a_base() || url.query().is_some()
     )
+}
+
+/// What somebody puts where a key, parameters or a header should stand: read or named, never a panic, and never shown.
+#[test]
+fn no_text_makes_the_readers_of_keys_and_headers_panic_or_tell_what_stands_in_it() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus_texts");
+    let fuzzed = fuzzing::fuzz(&corpus, |input| outcome_of_readers(&String::from_utf8_lossy(input))).unwrap();
+    println!("{fuzzed:?}");
+    assert!(fuzzed.outcomes > 40, "the corpus reaches few outcomes: {fuzzed:?}");
+}
+
+fn outcome_of_readers(text: &str) -> String {
+    let group = DiffieHellmanParameters::from_pem(text);
+    if let Ok(group) = &group {
+        let again = DiffieHellmanParameters::from_pem(&group.to_pem().unwrap()).unwrap();
+        assert_eq!((again.prime(), again.generator()), (group.prime(), group.generator()));
+    }
+    let keys = [
+        SignatureKey::from_pem(text).map(|key| key.fingerprint().to_owned()),
+        EncryptionKey::from_pem(text).map(|key| key.fingerprint().to_owned()),
+        public_key_fingerprint("public_signature.pem", text),
+        group.map(|group| format!("{:?}", group.generator())),
+    ];
+    let header = find_header(text).map(|found| {
+        let faults = found.header.raw_signature.map(|raw| judge_signature(&raw, &[256]).faults);
+        format!("{:?} {} {} {faults:?}", found.notes, found.twice.len(), found.is_cut)
+    });
+    let words = keys.map(|key| key.map_or_else(|error| error.to_string(), |_| "read".to_owned()));
+    let longest = text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| word.len() > 40);
+    for word in longest {
+        assert!(words.iter().all(|words| !words.contains(word)), "{words:?}");
+    }
+    format!("{words:?} {header:?}")
 }

@@ -63,7 +63,8 @@ fn what_is_no_private_key_says_what_it_is() {
         SigningError::KeyEncrypted { what: "private_signature_pem" }
     );
     let cut = pkcs1(LineEnding::LF).lines().take(5).collect::<Vec<_>>().join("\n");
-    assert!(matches!(SignatureKey::from_pem(&cut), Err(SigningError::NotPem { .. })));
+    let error = SignatureKey::from_pem(&cut).unwrap_err();
+    assert!(matches!(&error, SigningError::Other { is, .. } if is.starts_with("is cut")), "{error}");
     let garbled = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----";
     assert!(matches!(SignatureKey::from_pem(garbled), Err(SigningError::Unreadable { .. })));
 }

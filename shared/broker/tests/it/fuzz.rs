@@ -94,3 +94,29 @@ fn name<T: std::fmt::Debug>(answer: &Result<T, CallError>) -> String {
     let name: String = shown.chars().take_while(|letter| letter.is_alphanumeric()).collect();
     if answer.is_ok() { name } else { format!("!{name}") }
 }
+
+/// Whatever the consumer's secret holds: read or named, never a panic, and no piece of it is told.
+#[test]
+fn no_text_makes_the_reader_of_the_consumers_secret_panic_or_tell_what_stands_in_it() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/corpus_secrets");
+    let fuzzed = fuzzing::fuzz(&corpus, |input| outcome_of_secret(&domain::text_of_bytes(input))).unwrap();
+    println!("{fuzzed:?}");
+    assert!(fuzzed.outcomes > 25, "the corpus reaches few outcomes: {fuzzed:?}");
+}
+
+fn outcome_of_secret(text: &str) -> String {
+    let secret = broker::ConsumerSecret::read(text);
+    let told = format!("{:?}", secret.faults());
+    let long = text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| word.len() > 40);
+    for word in long {
+        assert!(!told.contains(word), "{told}");
+    }
+    if secret.faults().is_empty() {
+        let again = broker::ConsumerSecret::read(secret.text(true).expose());
+        assert_eq!(
+            (&again.consumer_key, again.realm(), again.faults()),
+            (&secret.consumer_key, secret.realm(), secret.faults())
+        );
+    }
+    told
+}
