@@ -165,12 +165,39 @@ pub(crate) struct AddArguments {
     /// The algorithm's id, as its messages name it: of A-Z a-z 0-9 _ - .
     pub(crate) id: AlgorithmId,
     /// Who may send messages for it: the part of SQS's `SenderId` before the colon. For a role it is what
-    /// `aws iam get-role --role-name NAME --query Role.RoleId --output text` prints. Repeat it for several.
-    #[arg(long = "principal", required = true, value_name = "PRINCIPAL")]
+    /// `aws iam get-role --role-name NAME --query Role.RoleId --output text` prints. Repeat it for several. Left out: it sends by
+    /// the HTTP API alone, with a JWT.
+    #[arg(long = "principal", value_name = "PRINCIPAL", value_parser = sender)]
     pub(crate) principals: Vec<PrincipalId>,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
 }
+
+/// A principal that is one sender's alone. An account's number is the `SenderId` of its root and of all its federated users,
+/// and a service's is the same for all customers of AWS (SQS, message system attributes): whoever registered one would let
+/// strangers trade.
+fn sender(text: &str) -> Result<PrincipalId, String> {
+    let principal: PrincipalId = text.parse().map_err(|error: domain::InvalidId| error.to_string())?;
+    let is_account = text.len() == ACCOUNT_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_account && text != LOCAL_ENGINE {
+        return Err(format!(
+            "{text} is an AWS account's number: everybody who signs in to that account by federation, and its root, sends under it. \
+             Give the algorithm a role of its own, and register that role's id (AROA…)"
+        ));
+    }
+    if text.contains('@') || text.contains('.') || text.contains('/') {
+        return Err(format!(
+            "{text} is an address of a service or of a person, and no principal id: a service sends under one id for all customers of \
+             AWS. Give the algorithm a role of its own, and register that role's id (AROA…)"
+        ));
+    }
+    Ok(principal)
+}
+
+/// Digits of an AWS account's number.
+const ACCOUNT_DIGITS: usize = 12;
+/// The account of the local engine, which has no other sender and is no account of AWS.
+const LOCAL_ENGINE: &str = "000000000000";
 
 #[derive(Debug, Args)]
 pub(crate) struct RemoveArguments {
@@ -243,5 +270,20 @@ mod tests {
         let line = ["courier", "algorithms", "add", "mean-reversion-7", "--principal", "AROAEXAMPLE:session"];
         let error = Arguments::try_parse_from(line).unwrap_err().to_string();
         assert!(error.contains("without `:`"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_one_senders_alone_is_never_registered() {
+        let parse = |principal: &str| {
+            Arguments::try_parse_from(["courier", "algorithms", "add", "mr-7", "--principal", principal])
+        };
+        assert!(parse("123456789012").unwrap_err().to_string().contains("an AWS account's number"));
+        for address in ["events.amazonaws.com", "ada@example.com", "123456789012/role"] {
+            assert!(parse(address).unwrap_err().to_string().contains("is an address"), "{address}");
+        }
+        for principal in ["AROAEXAMPLEROLEID0001", "AIDAEXAMPLEUSERID0001", "000000000000"] {
+            assert!(parse(principal).is_ok(), "{principal}");
+        }
+        assert!(Arguments::try_parse_from(["courier", "algorithms", "add", "mr-7"]).is_ok());
     }
 }

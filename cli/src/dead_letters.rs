@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use platform::SystemClock;
 use serde::Serialize;
 use serde_json::json;
-use store::{DeadLetter, DeadLetters, OrderQueue, Wake};
+use store::{DeadLetter, DeadLetters, TrackAsk, Wake};
 use trading::{Intake, Request, Sender};
 
 use crate::arguments::{DeadLetterArguments, ReplayArguments, StackArguments};
@@ -21,7 +21,7 @@ const LETTERS_MAX: usize = 500;
 /// What a replay does with a letter.
 #[derive(Debug, Clone, PartialEq)]
 enum Plan {
-    /// Put it on record, in the way that is said, and wake the worker.
+    /// Put it on record, in the way that is said, and have the user's orders looked at.
     Record(String, Box<Request>),
     /// Nothing is left to do: the letter goes.
     Done(String),
@@ -40,7 +40,6 @@ struct Shown<'l> {
 
 struct Desk {
     letters: DeadLetters,
-    queue: OrderQueue,
     intake: Intake,
 }
 
@@ -76,16 +75,16 @@ pub(crate) async fn run_replay(arguments: &ReplayArguments) -> Result<(), Courie
         tell("Nothing is done. Do it with --yes.");
         return Ok(());
     }
+    let queue = Resources::of_stack(&arguments.stack.stack).await.track_queue().await?;
     for (letter, plan) in &planned {
         match plan {
             Plan::Leave(_) => desk.letters.give_back(letter).await?,
             Plan::Done(_) => desk.letters.remove(letter).await?,
             Plan::Record(_, request) => {
                 replay(&desk.intake, request).await?;
-                // On record first: from there the row carries it. A wake that is lost costs a minute, not the order.
+                // On record first: from there the row carries it. A look that is lost costs a minute, not the order.
                 desk.letters.remove(letter).await?;
-                let wake = Wake { user_id: request.user_id().clone(), order_id: None };
-                desk.queue.wake(&wake, &letter.message_id).await?;
+                queue.ask(&TrackAsk::first(request.user_id().clone()), 0).await?;
                 tell(&format!("{} is on record.", letter.message_id));
             }
         }
@@ -99,7 +98,6 @@ impl Desk {
         let (orders, rules) = (resources.orders().await?, resources.rules().await?);
         Ok(Self {
             letters: resources.dead_letters().await?,
-            queue: resources.order_queue().await?,
             intake: Intake { orders, rules, clock: Arc::new(SystemClock) },
         })
     }

@@ -1,11 +1,12 @@
 //! `courier halt` and `courier resume`: the operator's kill switches.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::{Clock, Halt, HaltMode, Order, OrderKey};
+use domain::{Clock, Halt, HaltMode, Order, OrderKey, UserId};
 use platform::SystemClock;
 use serde::Serialize;
-use store::{HaltScope, OrderQueue, Rules, Wake};
+use store::{HaltScope, Rules, TrackAsk};
 use trading::Intake;
 
 use crate::arguments::{HaltArguments, HaltScopeArguments, StackArguments};
@@ -39,7 +40,7 @@ pub(crate) async fn run(scope: &HaltScopeArguments, halted: bool) -> Result<(), 
     if cancel_working {
         let intake = Intake { orders: resources.orders().await?, rules, clock: Arc::new(SystemClock) };
         let cancelling = cancel_open(&intake, &scope).await?;
-        wake(&resources.order_queue().await?, &cancelling).await?;
+        look_at(&resources, &cancelling).await;
         tell(&format!("The end of {} orders was asked for.", cancelling.len()));
     }
     show(&[halt], stack.json);
@@ -79,11 +80,21 @@ pub(crate) async fn cancel_open(intake: &Intake, scope: &HaltScope) -> Result<Ve
     Ok(cancelling)
 }
 
-/// A wake that is lost costs a minute: the tracker finds each order by its row.
-async fn wake(queue: &OrderQueue, cancelling: &[OrderKey]) -> Result<(), CourierError> {
-    for key in cancelling {
-        let wake = Wake { user_id: key.user_id.clone(), order_id: Some(key.order_id.clone()) };
-        queue.wake(&wake, &format!("{}-cancel", key.order_id)).await?;
+/// Has the orders of these users looked at. What is not asked for costs a minute: the tracker finds each order by its row.
+async fn look_at(resources: &Resources, cancelling: &[OrderKey]) {
+    let users: BTreeSet<&UserId> = cancelling.iter().map(|key| &key.user_id).collect();
+    if let Err(error) = ask_for_looks(resources, &users).await {
+        tell(&format!("The orders were not looked at at once ({error}). They are within a minute."));
+    }
+}
+
+async fn ask_for_looks(resources: &Resources, users: &BTreeSet<&UserId>) -> Result<(), CourierError> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    let queue = resources.track_queue().await?;
+    for user_id in users {
+        queue.ask(&TrackAsk::first((*user_id).clone()), 0).await?;
     }
     Ok(())
 }

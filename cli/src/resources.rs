@@ -12,7 +12,7 @@ use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
 use domain::{AccountSharing, Secret};
 use platform::environment::optional;
 use platform::{SystemClock, SystemEntropy};
-use store::{Connections, Database, DeadLetters, OrderQueue, Orders, Rules, Sealer, SealingSecret};
+use store::{Connections, Database, DeadLetters, Orders, Rules, Sealer, SealingSecret, TrackQueue};
 use url::Url;
 
 use crate::error::CourierError;
@@ -45,12 +45,12 @@ impl Resources {
         Ok(Connections::new(&database(&self.sdk), self.output("ConnectionsTable").await?))
     }
 
-    /// The queue of orders.
-    pub(crate) async fn order_queue(&self) -> Result<OrderQueue, CourierError> {
-        Ok(OrderQueue::new(aws_sdk_sqs::Client::new(&self.sdk), self.output("OrderQueueUrl").await?))
+    /// The queue by which users' orders are looked at.
+    pub(crate) async fn track_queue(&self) -> Result<TrackQueue, CourierError> {
+        Ok(TrackQueue::new(aws_sdk_sqs::Client::new(&self.sdk), self.output("TrackQueueUrl").await?))
     }
 
-    /// Its dead letters.
+    /// The dead letters of the queue of orders.
     pub(crate) async fn dead_letters(&self) -> Result<DeadLetters, CourierError> {
         Ok(DeadLetters::new(aws_sdk_sqs::Client::new(&self.sdk), self.output("OrderDeadLetterQueueUrl").await?))
     }

@@ -2,10 +2,11 @@
 
 Reads JSON on standard input: {"template": path, "parameters": {...}, "code": {binary: s3 address}}. Writes the template as JSON.
 
-Four things differ from what `sam deploy` sends to AWS:
+Five things differ from what `sam deploy` sends to AWS:
 - the code of each function comes from the engine's own S3, by the name of its binary;
 - a number that is a parameter is spelled out where the engine counts with it;
 - a new version of a function takes over at once, since the engine has no CodeDeploy;
+- whoever sends on a queue of the engine is its account, whatever the role, so that stands for each role's id;
 - the HTTP API's OpenAPI body, which the engine does not read, becomes an authorizer, integrations, routes and what other origins may.
 """
 
@@ -19,6 +20,10 @@ os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 from samtranslator.parser.parser import Parser  # noqa: E402
 from samtranslator.translator.transform import transform  # noqa: E402
 from samtranslator.yaml_helper import yaml_parse  # noqa: E402
+
+
+# `SenderId` of every message on the engine's queues.
+ENGINE_ACCOUNT = "000000000000"
 
 
 class NoManagedPolicies:
@@ -36,6 +41,7 @@ def main():
     translated = transform(template, request["parameters"], NoManagedPolicies())
     spell_out_http_apis(translated["Resources"])
     spell_out_concurrency(translated, request["parameters"])
+    translated["Resources"] = with_one_sender(translated["Resources"])
     json.dump(translated, sys.stdout)
 
 
@@ -58,6 +64,15 @@ def spell_out_concurrency(translated, parameters):
             if isinstance(most, dict):
                 most = parameters.get(most["Ref"], translated["Parameters"][most["Ref"]]["Default"])
             scaling["MaximumConcurrency"] = int(most)
+
+
+def with_one_sender(part):
+    if isinstance(part, dict):
+        wanted = part.get("Fn::GetAtt")
+        if wanted is not None and (wanted[-1] == "RoleId" or str(wanted).endswith(".RoleId")):
+            return ENGINE_ACCOUNT
+        return {name: with_one_sender(value) for name, value in part.items()}
+    return [with_one_sender(value) for value in part] if isinstance(part, list) else part
 
 
 def spell_out_http_apis(resources):

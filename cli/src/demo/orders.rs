@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::UserId;
+use domain::{Entropy, UserId};
 use http::Method;
 use jiff::Timestamp;
+use platform::SystemEntropy;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -65,13 +66,21 @@ pub(crate) async fn send(house: &House, user_id: &UserId, samples: &[Sample]) ->
     let url = house.stack.outputs().get("OrderQueueUrl").cloned().unwrap_or_default();
     for sample in samples {
         let message = queue.send_message().queue_url(&url).message_group_id(user_id.as_str());
-        let message = message.message_deduplication_id(sample.order_id.as_str()).message_body(&sample.body);
+        let message =
+            message.message_deduplication_id(unguessable(sample.order_id.as_str())).message_body(&sample.body);
         message
             .send()
             .await
             .map_err(|error| CourierError::aws(format!("sending {} to the order queue", sample.file), error))?;
     }
     Ok(())
+}
+
+/// An id under which the queue takes a message once, and that nobody can guess and use first.
+fn unguessable(order_id: &str) -> String {
+    let mut chance = [0; 16];
+    SystemEntropy.fill(&mut chance);
+    format!("{order_id}-{}", hex::encode(chance))
 }
 
 /// Looks at every order until each is where it must be, or ended elsewhere, or time is up.

@@ -112,7 +112,7 @@ fn addresses(house: &House, user_id: &UserId, token_url: &str, token: &str) -> S
          curl -s -H \"Authorization: Bearer $COURIER_TOKEN\" {api}/orders\n\
          Send an order (after the exports above):\n  \
          aws sqs send-message --queue-url {queue} --message-group-id {user_id} \\\n    \
-         --message-deduplication-id my-order-1 --message-body '{{\"schema\": \"courier.order/1\", \"command\": \"place\", \
+         --message-deduplication-id \"my-order-1-$(openssl rand -hex 16)\" --message-body '{{\"schema\": \"courier.order/1\", \"command\": \"place\", \
          \"user_id\": \"{user_id}\", \"order_id\": \"my-order-1\", \"algorithm_id\": \"{DEMO_ALGORITHM}\", \
          \"account_id\": \"{ACCOUNT}\", \"contract\": {{\"conid\": 265598}}, \"side\": \"buy\", \"quantity\": \"1\", \
          \"type\": \"market\", \"time_in_force\": \"day\"}}'\n\

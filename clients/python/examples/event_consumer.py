@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 
-from courier_client import Change, EventReader, OrderChange, follow
+from courier_client import Change, EventReader, OrderChange, Refusal, follow
 
 KEEP_SECONDS = 14 * 24 * 3600
 
@@ -31,6 +31,9 @@ def main() -> None:
 
 def told(change: Change) -> str:
     """A change in one line."""
+    if isinstance(change, Refusal):
+        what = f"{change.user_id or '?'}/{change.order_id or '?'}"
+        return f"{change.at:%H:%M:%S} {what} refused: {change.reason.message} ({change.reason.code})"
     previous = change.previous_status or "new"
     if not isinstance(change, OrderChange):
         return f"{change.connection.user_id} connection: {previous} -> {change.status}"

@@ -11,6 +11,7 @@ from courier_client import (
     EventReader,
     OrderChange,
     OrderStatus,
+    Refusal,
     UnexpectedAnswer,
     events,
     follow,
@@ -75,6 +76,26 @@ def test_each_event_twice_and_one_late_end_with_the_true_state() -> None:
     order = reader.order("u-7", "o-1")
     assert order is not None
     assert order.status is OrderStatus.FILLED
+
+
+def test_a_refused_change_is_a_change_of_its_own_under_the_same_status() -> None:
+    reader = EventReader()
+    events = life(statuses=["received", "working", "working", "filled"])
+    changes = order_changes(reader, [events[0], events[2], events[1], events[3]])
+    assert [change.sequence for change in changes] == [1, 2, 3, 4]
+    assert (changes[2].previous_status, changes[2].status) == (OrderStatus.WORKING, OrderStatus.WORKING)
+
+
+def test_a_refused_message_is_told_once() -> None:
+    event = read_json(SCHEMAS / "examples" / "events" / "refusal-of-a-used-id.json")
+    reader = EventReader()
+    (told,) = reader.take(event)
+    assert isinstance(told, Refusal)
+    assert (told.order_id, told.reason.code) == ("mr7-20261124-0001", "order_differs")
+    assert reader.take(event) == []
+    (unreadable,) = reader.take(read_json(SCHEMAS / "examples" / "events" / "refusal-of-what-is-no-json.json"))
+    assert isinstance(unreadable, Refusal)
+    assert unreadable.order_id is None
 
 
 @pytest.mark.parametrize("seed", range(50))

@@ -49,7 +49,7 @@ def by_queue(sqs: Sqs) -> Client:
     return Client(user_id="u-7", algorithm_id="mean-reversion-7", order_queue=queue, api=None)
 
 
-def test_an_order_goes_to_its_user_s_group_with_an_id_of_its_content(sqs: Sqs) -> None:
+def test_an_order_goes_to_its_user_s_group_under_an_id_that_nobody_can_guess(sqs: Sqs) -> None:
     sqs.will_take(3)
     client = by_queue(sqs)
     assert client.place(order()) == "mr7-20261124-0001"
@@ -58,8 +58,15 @@ def test_an_order_goes_to_its_user_s_group_with_an_id_of_its_content(sqs: Sqs) -
     first, again, other = sqs.sent
     assert first["QueueUrl"] == QUEUE_URL
     assert first["MessageGroupId"] == "u-7"
-    assert first == again
-    assert first["MessageDeduplicationId"] != other["MessageDeduplicationId"]
+    assert first["MessageBody"] == again["MessageBody"]
+    # Nor does the queue drop the same order, mended or not, because of an earlier one.
+    ids = [sent["MessageDeduplicationId"] for sent in (first, again, other)]
+    assert len(set(ids)) == 3
+    for deduplication_id in ids:
+        name, _, chance = deduplication_id.rpartition("-")
+        assert name == "mr7-20261124-0001"
+        assert len(chance) == 32
+        assert len(deduplication_id) <= 128
     validator("order-message").validate(json.loads(first["MessageBody"]))
 
 

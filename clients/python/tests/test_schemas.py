@@ -44,7 +44,7 @@ def test_the_sample_of_the_order_queue_holds_messages() -> None:
         validator("order-message").validate(body)
 
 
-@pytest.mark.parametrize("kind", ["order", "connection"])
+@pytest.mark.parametrize("kind", ["order", "refusal", "connection"])
 def test_sample_events_are_as_their_schema_says(kind: str) -> None:
     samples = [path for path in files(SCHEMAS / "examples" / "events") if path.stem.startswith(kind)]
     assert samples

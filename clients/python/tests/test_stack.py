@@ -25,10 +25,15 @@ import moving_average
 from courier_client import (
     Api,
     Change,
+    ChangeRefused,
     Client,
     Conid,
     EventReader,
+    IdAlreadyUsed,
+    ModifyOrder,
+    OrderChange,
     OrderEnded,
+    OrderRefused,
     OrderStatus,
     PlaceOrder,
     Problem,
@@ -132,7 +137,6 @@ def test_stack_the_same_order_again_is_the_first_one(client: Client) -> None:
     for _ in range(2):
         client.place(same)
     first = client.wait(same.order_id, until="filled")
-    # The queue would keep one of the two for five minutes; over HTTP the server itself sees the second.
     again = client.place_by_http(same)
     assert (again.order_id, again.created_at) == (first.order_id, first.created_at)
     assert broker("GET", "ledger")["count_by_client_order_id"][first.client_order_id] == 1
@@ -142,6 +146,40 @@ def test_stack_the_same_order_again_is_the_first_one(client: Client) -> None:
         client.place_by_http(order(same.order_id, quantity=Decimal(2)))
     assert (refused.value.status, refused.value.code) == (409, "order_differs")
     assert same.order_id in [seen.order_id for seen in client.orders()]
+
+
+def test_stack_a_used_id_is_raised_and_not_the_first_order_s_fill(client: Client) -> None:
+    first = order(named("used"))
+    client.place(first)
+    client.wait(first.order_id, until="filled")
+    client.place(order(first.order_id, quantity=Decimal(2)))
+    with pytest.raises(IdAlreadyUsed):
+        client.wait(first.order_id, until="filled")
+    deadline = time.monotonic() + SEEN_WITHIN_SECONDS
+    while not (told := list(client.refusals(order_id=first.order_id))):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert [refusal.reason.code for refusal in told] == ["order_differs"]
+
+
+def test_stack_what_is_not_granted_is_raised(client: Client) -> None:
+    refused = order(named("ungranted"), account_id="DU0000099")
+    client.place(refused)
+    with pytest.raises(OrderRefused, match="account_not_granted"):
+        client.wait(refused.order_id, until="filled")
+
+
+def test_stack_a_refused_change_is_raised(client: Client) -> None:
+    resting = order(named("change"), type="limit", limit_price=Decimal("185.00"))
+    client.place(resting)
+    client.wait(resting.order_id, until="working")
+    client.modify(ModifyOrder(order_id=resting.order_id, revision=5, limit_price=Decimal("184.00")))
+    with pytest.raises(ChangeRefused, match="revision_skipped"):
+        client.wait_change(resting.order_id, 5)
+    client.modify(ModifyOrder(order_id=resting.order_id, revision=2, limit_price=Decimal("184.00")))
+    assert client.wait_change(resting.order_id, 2).revision == 2
+    client.cancel(resting.order_id)
+    client.wait(resting.order_id)
 
 
 def test_stack_an_order_is_cancelled_by_queue_and_by_http(client: Client) -> None:
@@ -205,16 +243,23 @@ def test_stack_every_event_is_as_its_schema_says_and_read_once_and_in_order(clie
         return bool(event["detail"].get("order_id") == placed.order_id)
 
     def is_there(seen: list[dict[str, Any]]) -> bool:
-        told = {event["detail"]["status"] for event in seen if of_order(event)}
+        told = {event["detail"].get("status") for event in seen if of_order(event)}
         return "filled" in told and any(event["source"] == "courier.connections" for event in seen)
 
     seen = events(is_there)
     for event in seen:
-        validator("order-event" if event["source"] == "courier.orders" else "connection-event").validate(event)
+        kinds = {
+            "Order Status Changed": "order",
+            "Message Refused": "refusal",
+            "Connection Status Changed": "connection",
+        }
+        validator(f"{kinds[event['detail-type']]}-event").validate(event)
     mine = [event for event in seen if of_order(event)]
     # Each twice, and the first one late.
     reader = EventReader()
-    changes: list[Change] = [change for event in [*mine[1:], *mine[1:], mine[0]] for change in reader.take(event)]
+    told: list[Change] = [change for event in [*mine[1:], *mine[1:], mine[0]] for change in reader.take(event)]
+    changes = [change for change in told if isinstance(change, OrderChange)]
+    assert len(changes) == len(told)
     assert [change.sequence for change in changes] == list(range(1, len(final.history) + 1))
     assert [change.status for change in changes] == [entry.status for entry in final.history]
     assert reader.order(USER, placed.order_id) == final

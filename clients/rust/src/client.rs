@@ -8,11 +8,12 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use crate::api::{Api, Token};
-use crate::error::{Error, OrderEnded, WaitTimeout};
+use crate::error::{ChangeRefused, Error, IdAlreadyUsed, OrderEnded, OrderRefused, WaitTimeout};
 use crate::messages::{Identity, Message, ModifyOrder, PlaceOrder};
 use crate::order_queue::{OrderQueue, sqs_of_environment};
+use crate::sent::SentMessages;
 use crate::ticket::LegRole;
-use crate::views::{OrderStatus, OrderView};
+use crate::views::{OrderStatus, OrderView, Refusal};
 
 /// Between two looks at an order: at first often, then less and less.
 const FIRST_LOOK_AFTER: Duration = Duration::from_millis(200);
@@ -30,6 +31,7 @@ pub struct Client {
     identity: Identity,
     order_queue: Option<OrderQueue>,
     api: Option<Api>,
+    sent: SentMessages,
 }
 
 /// Which orders to list. What is left out does not matter.
@@ -51,6 +53,12 @@ struct OrdersPage {
     cursor: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct RefusalsPage {
+    refusals: Vec<Refusal>,
+    cursor: Option<String>,
+}
+
 impl Client {
     /// A client with a queue, an API, or both.
     ///
@@ -62,7 +70,8 @@ impl Client {
         order_queue: Option<OrderQueue>,
         api: Option<Api>,
     ) -> Result<Self, Error> {
-        Ok(Self { identity: Identity::new(user_id, algorithm_id)?, order_queue, api })
+        let sent = SentMessages::default();
+        Ok(Self { identity: Identity::new(user_id, algorithm_id)?, order_queue, api, sent })
     }
 
     /// Reads `COURIER_ORDER_QUEUE_URL` and `COURIER_API_URL` (the stack's outputs), and the JWT from `COURIER_TOKEN`. Without a
@@ -91,12 +100,13 @@ impl Client {
 
     /// Puts a new order on the queue. Whether it may trade shows in its status: see [`Client::wait`].
     ///
-    /// The same order again is the first one. Another order under a used id is refused, and the first stays as it is.
+    /// The same order again is the first one. Another order under a used id is refused, and the first stays as it is:
+    /// [`Client::wait`] then gives [`Error::IdAlreadyUsed`].
     pub async fn place(&self, order: &PlaceOrder) -> Result<(), Error> {
         self.send(self.identity.place(order)?).await
     }
 
-    /// Puts a change on the queue. A revision is applied once.
+    /// Puts a change on the queue. A revision is applied once. What becomes of it: [`Client::wait_change`].
     pub async fn modify(&self, change: &ModifyOrder) -> Result<(), Error> {
         self.send(self.identity.modify(change)?).await
     }
@@ -157,11 +167,69 @@ impl Client {
         }
     }
 
+    /// At most `most` messages in this user's name that became no order, the newest first. With an algorithm's token: of those
+    /// that its own senders sent. `order_id` leaves those that named this order.
+    pub async fn refusals(&self, order_id: Option<&str>, most: usize) -> Result<Vec<Refusal>, Error> {
+        let mut refusals = Vec::new();
+        let mut cursor = None;
+        loop {
+            let order = order_id.map(|order_id| ("order_id", order_id.to_owned()));
+            let query = order.into_iter().chain(cursor.map(|cursor| ("cursor", cursor))).collect();
+            let page: RefusalsPage = self.ask(Method::GET, &["refusals"], query, None).await?;
+            refusals.extend(page.refusals);
+            cursor = page.cursor;
+            if cursor.is_none() || refusals.len() >= most {
+                refusals.truncate(most);
+                return Ok(refusals);
+            }
+        }
+    }
+
     /// Waits until the order is, or has been, in one of these statuses ([`OrderStatus::FINAL`]: until it is over).
     ///
     /// [`Error::OrderEnded`] as soon as it can no longer get there, [`Error::WaitTimeout`] when time runs out. An order that is
     /// not there yet, an API that is away and a request too many are waited out; waiting changes nothing.
+    ///
+    /// Of what this client put on the queue it also tells what was refused: [`Error::OrderRefused`], [`Error::IdAlreadyUsed`]
+    /// where the order on record is another one, and once for each of its changes [`Error::ChangeRefused`].
     pub async fn wait(&self, order_id: &str, until: &[OrderStatus], timeout: Duration) -> Result<OrderView, Error> {
+        self.look_until(order_id, until, timeout, async |order| {
+            if until.iter().any(|status| order.has_been(*status)) {
+                return Ok(true);
+            }
+            if order.status.is_final() {
+                return Err(Box::new(OrderEnded { order: order.clone(), awaited: until.to_vec() }).into());
+            }
+            for revision in self.sent.changes(order_id) {
+                self.refused_change(order, revision).await?;
+            }
+            Ok(false)
+        })
+        .await
+    }
+
+    /// Waits until this revision of the order, or a later one, is in force.
+    ///
+    /// [`Error::ChangeRefused`] where it will not be, [`Error::OrderEnded`] where the order ended before,
+    /// [`Error::WaitTimeout`] when time runs out.
+    pub async fn wait_change(&self, order_id: &str, revision: u64, timeout: Duration) -> Result<OrderView, Error> {
+        self.look_until(order_id, &[], timeout, async |order| {
+            self.refused_change(order, revision).await?;
+            if order.revision < revision && order.status.is_final() {
+                return Err(Box::new(OrderEnded { order: order.clone(), awaited: Vec::new() }).into());
+            }
+            Ok(order.revision >= revision)
+        })
+        .await
+    }
+
+    async fn look_until(
+        &self,
+        order_id: &str,
+        awaited: &[OrderStatus],
+        timeout: Duration,
+        arrived: impl AsyncFn(&OrderView) -> Result<bool, Error>,
+    ) -> Result<OrderView, Error> {
         let deadline = Instant::now() + timeout;
         let mut pause = FIRST_LOOK_AFTER;
         let mut seen = None;
@@ -169,19 +237,20 @@ impl Client {
             let mut last_failure = None;
             match self.order(order_id).await {
                 Ok(order) => seen = Some(order),
+                Err(error) if is_not_there(&error) => {}
                 Err(error) if passes_by_itself(&error) => last_failure = Some(Box::new(error)),
                 Err(error) => return Err(error),
             }
+            if last_failure.is_none() {
+                self.refused_order(order_id, seen.as_ref()).await?;
+            }
             seen = match seen {
-                Some(order) if until.iter().any(|status| order.has_been(*status)) => return Ok(order),
-                Some(order) if order.status.is_final() => {
-                    return Err(Box::new(OrderEnded { order, awaited: until.to_vec() }).into());
-                }
+                Some(order) if arrived(&order).await? => return Ok(order),
                 other => other,
             };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let (order_id, awaited) = (order_id.to_owned(), until.to_vec());
+                let (order_id, awaited) = (order_id.to_owned(), awaited.to_vec());
                 return Err(Box::new(WaitTimeout { order_id, order: seen, awaited, last_failure }).into());
             }
             sleep(pause.min(left)).await;
@@ -189,12 +258,60 @@ impl Client {
         }
     }
 
+    /// Holds what was placed against what is on record: it may be another order's id, or it was refused.
+    async fn refused_order(&self, order_id: &str, seen: Option<&OrderView>) -> Result<(), Error> {
+        let Some(placed) = self.sent.unconfirmed(order_id) else { return Ok(()) };
+        let refusal = self.refusal_of(order_id, &placed.message_id).await;
+        match (seen, refusal) {
+            (None, Some(refusal)) => Err(Box::new(OrderRefused { order_id: order_id.to_owned(), refusal }).into()),
+            (None, None) => Ok(()),
+            (Some(order), refusal) if refusal.is_some() || placed.is_other(order) => {
+                Err(Box::new(IdAlreadyUsed { order: order.clone(), refusal }).into())
+            }
+            (Some(order), _) => {
+                // What a change made different since is not compared, so only the refusal tells.
+                if order.revision == 1 {
+                    self.sent.confirm(order_id);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// An error if this change was refused; once where this client sent it.
+    async fn refused_change(&self, order: &OrderView, revision: u64) -> Result<(), Error> {
+        let refused = order.change.as_ref().filter(|change| change.revision == revision && change.status == "refused");
+        let reason = match (refused, self.sent.change(&order.order_id, revision)) {
+            (Some(change), _) => change.reason.clone(),
+            (None, _) if order.revision >= revision => {
+                self.sent.told(&order.order_id, revision);
+                return Ok(());
+            }
+            (None, Some(message_id)) => match self.refusal_of(&order.order_id, &message_id).await {
+                Some(refusal) => Some(refusal.reason),
+                None => return Ok(()),
+            },
+            (None, None) => return Ok(()),
+        };
+        self.sent.told(&order.order_id, revision);
+        Err(Box::new(ChangeRefused { order: order.clone(), revision, reason }).into())
+    }
+
+    /// The refusal of this message, if it is among the newest that named the order. A failed look tells nothing.
+    async fn refusal_of(&self, order_id: &str, message_id: &str) -> Option<Refusal> {
+        let query = vec![("order_id", order_id.to_owned())];
+        let page: RefusalsPage = self.ask(Method::GET, &["refusals"], query, None).await.ok()?;
+        page.refusals.into_iter().find(|refusal| refusal.message_id == message_id)
+    }
+
     async fn send(&self, message: Message) -> Result<(), Error> {
         let queue = self.order_queue.as_ref().ok_or_else(|| {
             let help = "there is no order queue: set COURIER_ORDER_QUEUE_URL, or use the methods `…_by_http`";
             Error::NotSetUp(help.to_owned())
         })?;
-        queue.send(&message).await
+        let message_id = queue.send(&message).await?;
+        self.sent.remember(message, message_id);
+        Ok(())
     }
 
     async fn ask<T: serde::de::DeserializeOwned>(
@@ -226,11 +343,16 @@ impl OrdersWanted {
     }
 }
 
-/// Whether waiting may help: the order is not there yet, the API is away, or it was asked too often.
+/// Whether the order is not on record yet.
+fn is_not_there(error: &Error) -> bool {
+    matches!(error, Error::Problem(problem) if problem.status == 404)
+}
+
+/// Whether waiting may help: the API is away, or it was asked too often.
 fn passes_by_itself(error: &Error) -> bool {
     match error {
         Error::Unreachable { .. } => true,
-        Error::Problem(problem) => matches!(problem.status, 404 | 429) || problem.status >= 500,
+        Error::Problem(problem) => problem.status == 429 || problem.status >= 500,
         _ => false,
     }
 }

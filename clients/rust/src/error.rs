@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::views::{OrderStatus, OrderView};
+use crate::views::{OrderStatus, OrderView, Reason, Refusal};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -40,6 +40,15 @@ pub enum Error {
     /// The order reached a final status that was not waited for.
     #[error(transparent)]
     OrderEnded(#[from] Box<OrderEnded>),
+    /// A message of this client became no order. Mend what its reason says, and send it anew.
+    #[error(transparent)]
+    OrderRefused(#[from] Box<OrderRefused>),
+    /// The id is another order's for ever. Take a new one.
+    #[error(transparent)]
+    IdAlreadyUsed(#[from] Box<IdAlreadyUsed>),
+    /// A change is not in force and will not be; the order goes on as it was.
+    #[error(transparent)]
+    ChangeRefused(#[from] Box<ChangeRefused>),
     /// The time to wait ran out; nothing was changed by that.
     #[error(transparent)]
     WaitTimeout(#[from] Box<WaitTimeout>),
@@ -106,6 +115,44 @@ pub struct OrderEnded {
     pub awaited: Vec<OrderStatus>,
 }
 
+/// A message that became no order.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a message about the order {order_id} was refused, and nothing was sent for it: {} ({})",
+    .refusal.reason.message, .refusal.reason.code
+)]
+pub struct OrderRefused {
+    /// The order that it named.
+    pub order_id: String,
+    /// Why.
+    pub refusal: Refusal,
+}
+
+/// An id that is another order's: its fills are not those of the order that was placed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error(
+    "another order is on record under the id {}, and is left as it is; nothing was sent for the one that was placed. Take a new id for it{}",
+    .order.order_id, told(.refusal.as_ref().map(|refusal| &refusal.reason))
+)]
+pub struct IdAlreadyUsed {
+    /// The order on record.
+    pub order: OrderView,
+    /// Why the other one was refused, where that was told already.
+    pub refusal: Option<Refusal>,
+}
+
+/// A change that is not in force and will not be.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("revision {revision} of the order {} was refused{}", .order.order_id, told(.reason.as_ref()))]
+pub struct ChangeRefused {
+    /// The order, which goes on as it was.
+    pub order: OrderView,
+    /// The number of the change.
+    pub revision: u64,
+    /// Why.
+    pub reason: Option<Reason>,
+}
+
 /// An order that was awaited for as long as was said.
 #[derive(Debug, thiserror::Error)]
 #[error("the order {order_id} is not {} yet: {}", words(.awaited), seen(.order.as_ref()))]
@@ -126,18 +173,25 @@ fn written(faults: &[FieldFault], between: &str) -> String {
 }
 
 fn words(statuses: &[OrderStatus]) -> String {
+    if statuses.is_empty() {
+        return "changed".to_owned();
+    }
     statuses.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(" or ")
 }
 
 fn why(order: &OrderView) -> String {
-    order.reason.as_ref().map(|reason| format!(": {} ({})", reason.message, reason.code)).unwrap_or_default()
+    told(order.reason.as_ref())
+}
+
+fn told(reason: Option<&Reason>) -> String {
+    reason.map(|reason| format!(": {} ({})", reason.message, reason.code)).unwrap_or_default()
 }
 
 fn seen(order: Option<&OrderView>) -> String {
     match order {
         Some(order) => format!("it is {}{}", order.status, why(order)),
         None => "it was not seen. It may wait in the queue, or its message was refused \
-                 (`courier refusals list` tells the operator why)"
+                 (`Client::refusals`, and for the operator `courier refusals list`, tell why)"
             .to_owned(),
     }
 }

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::views::{ConnectionStatus, ConnectionView, OrderStatus, OrderView, Reason};
+use crate::views::{ConnectionStatus, ConnectionView, OrderStatus, OrderView, Reason, Refusal};
 
-/// One change of an order's status. `order` is the order as the event that told of it showed it.
+/// One change of an order's status. `order` is the order as the event that told of it showed it. Where a change of the order
+/// was refused, `previous_status` is `status`, and `reason` says why.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "each is the field of the contract of the same name")]
 pub struct OrderChange {
@@ -40,6 +41,8 @@ pub enum Change {
     Order(Box<OrderChange>),
     /// Of a connection.
     Connection(Box<ConnectionChange>),
+    /// That a message became no order.
+    Refused(Box<Refusal>),
 }
 
 /// Makes order out of events that come twice, late, or not at all: each change once and in order. What a late event would
@@ -94,6 +97,11 @@ impl EventReader {
             }
             ("courier.connections", "Connection Status Changed") => {
                 Ok(self.take_connection(serde_json::from_value(event.detail).map_err(unreadable)?))
+            }
+            ("courier.orders", "Message Refused") => {
+                let refusal: Refusal = serde_json::from_value(event.detail).map_err(unreadable)?;
+                let told = self.newly(&format!("refusal {}", refusal.message_id), 1);
+                Ok(told.map(|_| Change::Refused(Box::new(refusal))).into_iter().collect())
             }
             _ => Ok(Vec::new()),
         }

@@ -1,7 +1,6 @@
 //! The FIFO queue of orders.
 
 use aws_sdk_sqs::config::BehaviorVersion;
-use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::messages::Message;
@@ -20,21 +19,20 @@ impl OrderQueue {
         Self { sqs, url: url.to_owned() }
     }
 
-    /// Sends a message in its user's group, so that the messages of one user keep their order.
-    pub(crate) async fn send(&self, message: &Message) -> Result<(), Error> {
-        let body = message.body();
+    /// Sends a message in its user's group, so that the messages of one user keep their order. Returns the queue's id of it.
+    pub(crate) async fn send(&self, message: &Message) -> Result<String, Error> {
         let request = self
             .sqs
             .send_message()
             .queue_url(&self.url)
             .message_group_id(message.text("user_id"))
-            .message_deduplication_id(deduplication_id(message, &body))
-            .message_body(body);
+            .message_deduplication_id(deduplication_id(message))
+            .message_body(message.body());
         let sent = request.send().await.map_err(|error| Error::NotEnqueued {
             what: format!("{} of {}", message.text("command"), message.text("order_id")),
             source: Box::new(error.into_service_error()),
         });
-        sent.map(|_| ())
+        sent.map(|answer| answer.message_id.unwrap_or_default())
     }
 }
 
@@ -46,14 +44,10 @@ pub(crate) async fn sqs_of_environment() -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(&configuration)
 }
 
-/// A digest of the content: within five minutes the queue keeps one of two equal messages.
-///
-/// Not so for a cancel. If the first came too early (its order was not there yet), a second must get through; and the server
-/// takes two as one.
-#[expect(clippy::disallowed_methods, reason = "only the queue ever sees it: it need not be told from outside")]
-fn deduplication_id(message: &Message, body: &str) -> String {
-    if message.text("command") == "cancel" {
-        return uuid::Uuid::new_v4().simple().to_string();
-    }
-    hex::encode(Sha256::digest(body))
+/// An id that nobody can guess, another one for each message: within five minutes the queue drops a second message under
+/// one id, whatever it says. Under an id that could be guessed (the order's, or a digest of its content) whoever may send on
+/// the queue could use it first, and the order would vanish. The server itself takes the same order twice as one.
+#[expect(clippy::disallowed_methods, reason = "it must be told from outside by nobody")]
+fn deduplication_id(message: &Message) -> String {
+    format!("{}-{}", message.text("order_id"), uuid::Uuid::new_v4().simple())
 }

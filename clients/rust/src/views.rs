@@ -145,6 +145,29 @@ pub struct LegView {
     pub reason: Option<Reason>,
 }
 
+/// The latest change of an order that was asked for. `status`: asked, sending, unknown, applied or refused.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[expect(missing_docs, reason = "each is the field of the contract of the same name")]
+pub struct ChangeView {
+    pub revision: u64,
+    pub status: String,
+    pub ticket: Value,
+    pub reason: Option<Reason>,
+    pub asked_at: Timestamp,
+}
+
+/// A message that became no order. The ids are its own word; `None` where they could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "each is the field of the contract of the same name")]
+pub struct Refusal {
+    pub at: Timestamp,
+    pub message_id: String,
+    pub order_id: Option<String>,
+    pub user_id: Option<String>,
+    pub algorithm_id: Option<String>,
+    pub reason: Reason,
+}
+
 /// An order. Without account and ticket: its message could not be read.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[expect(missing_docs, reason = "each is the field of the contract of the same name")]
@@ -170,6 +193,13 @@ pub struct OrderView {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub history: Vec<HistoryEntry>,
+    #[serde(default = "first_revision")]
+    pub revision: u64,
+    pub change: Option<ChangeView>,
+}
+
+fn first_revision() -> u64 {
+    1
 }
 
 impl OrderView {

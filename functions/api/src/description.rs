@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 const ROUTES_AND_ANSWERS: &str = include_str!("openapi.json");
 
 /// The schemas of `schemas/`: each definition is `{file}.{definition}` here.
-const PUBLISHED: [(&str, &str); 3] = [
+const PUBLISHED: [(&str, &str); 4] = [
     ("order-message", include_str!("../../../schemas/order-message.schema.json")),
     ("order-event", include_str!("../../../schemas/order-event.schema.json")),
+    ("refusal-event", include_str!("../../../schemas/refusal-event.schema.json")),
     ("connection-event", include_str!("../../../schemas/connection-event.schema.json")),
 ];
 

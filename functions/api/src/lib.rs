@@ -7,6 +7,7 @@ mod description;
 mod limits;
 mod list_query;
 mod orders;
+mod refusals;
 mod rules;
 
 use access::Tokens;
@@ -19,7 +20,7 @@ use trading::Intake;
 pub use console::{Console, ConsoleSettings};
 
 /// The routes that this function answers, as the template names them.
-pub const ROUTES: [&str; 18] = [
+pub const ROUTES: [&str; 19] = [
     "GET /connections",
     "PUT /connections/{connection_id}",
     "DELETE /connections/{connection_id}",
@@ -35,6 +36,7 @@ pub const ROUTES: [&str; 18] = [
     "GET /orders/{order_id}",
     "PUT /orders/{order_id}",
     "DELETE /orders/{order_id}",
+    "GET /refusals",
     "GET /contracts",
     "GET /",
     "GET /openapi.json",
@@ -96,6 +98,7 @@ impl Api {
             "GET /orders/{order_id}" => self.get_order(request).await,
             "PUT /orders/{order_id}" => self.modify_order(request).await,
             "DELETE /orders/{order_id}" => self.cancel_order(request).await,
+            "GET /refusals" => self.list_refusals(request).await,
             "GET /contracts" => self.find_contracts(request).await,
             "GET /" => Ok(self.console.page()),
             "GET /openapi.json" => Ok(description::openapi()),

@@ -9,7 +9,7 @@ use platform::{Caller, HttpRequest, HttpResponse, Problem};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::Wake;
-use trading::{ChangeAsked, LegCancelAsked, Recorded, Request, Sender, differs};
+use trading::{ChangeAsked, LegCancelAsked, Recorded, Request, Sender};
 
 use crate::list_query::{ListQuery, read_list};
 use crate::{Answer, Api, json_body, path_id, store_failed};
@@ -32,13 +32,10 @@ impl Api {
         permitted.map_err(|error| store_failed(&error))?.map_err(|reason| forbidden(&reason))?;
         match self.intake.record(place, None).await.map_err(|error| store_failed(&error))? {
             Recorded::New(order) | Recorded::Same(order) => {
-                self.wake(&key, "place").await;
+                self.wake(&key).await;
                 Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
             }
-            Recorded::Differs(_) => {
-                let reason = differs(&key);
-                Err(Problem::new(StatusCode::CONFLICT, &reason.code, reason.message))
-            }
+            Recorded::Differs(_, reason) => Err(Problem::new(StatusCode::CONFLICT, &reason.code, reason.message)),
         }
     }
 
@@ -71,7 +68,7 @@ impl Api {
         permitted.map_err(|error| store_failed(&error))?.map_err(|reason| forbidden(&reason))?;
         match self.intake.ask_change(&modify).await.map_err(|error| store_failed(&error))? {
             ChangeAsked::OnRecord(order) => {
-                self.wake(&modify.key, &format!("modify-{}", modify.revision)).await;
+                self.wake(&modify.key).await;
                 Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
             }
             ChangeAsked::Refused(reason) => Err(Problem::new(StatusCode::CONFLICT, &reason.code, reason.message)),
@@ -95,17 +92,15 @@ impl Api {
         };
         let order = order.ok_or_else(|| Problem::not_found("order"))?;
         if !order.value.is_over() {
-            let what = leg.map_or_else(|| "cancel".to_owned(), |role| format!("cancel-{}", role.as_str()));
-            self.wake(&key, &what).await;
+            self.wake(&key).await;
         }
         Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
     }
 
     /// A wake that is lost costs time, not the order: the tracker finds it by its row.
-    pub(crate) async fn wake(&self, key: &OrderKey, why: &str) {
+    pub(crate) async fn wake(&self, key: &OrderKey) {
         let wake = Wake { user_id: key.user_id.clone(), order_id: Some(key.order_id.clone()) };
-        let deduplication_id = format!("{}-{why}", key.order_id);
-        if let Err(error) = self.order_queue.wake(&wake, &deduplication_id).await {
+        if let Err(error) = self.order_queue.wake(&wake).await {
             tracing::error!(%error, %key, "the worker was not woken; the tracker takes the order further");
         }
     }

@@ -125,7 +125,7 @@ impl Api {
     async fn cancel_working(&self, user_id: &UserId) -> Result<usize, Problem> {
         let cancelling = self.intake.cancel_open(user_id, None).await.map_err(|error| store_failed(&error))?;
         for key in &cancelling {
-            self.wake(key, "cancel").await;
+            self.wake(key).await;
         }
         tracing::warn!(%user_id, orders = cancelling.len(), "a halt asked for the end of what works");
         Ok(cancelling.len())

@@ -37,8 +37,10 @@ impl OauthCallback {
             }
             Err(failure) => self.failed(&failure),
         };
-        // Used or not, the cookie has done its work.
-        response.cookies.push(format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"));
+        // A bare navigation, which any page can cause, leaves the attempt to its browser; else the cookie has done its work.
+        if request.query_parameter("oauth_token").is_some_and(|token| !token.is_empty()) {
+            response.cookies.push(format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"));
+        }
         response
     }
 

@@ -1,6 +1,6 @@
 //! From a row before and after to the events in between.
 
-use domain::{Connection, Order};
+use domain::{Connection, Order, Refusal};
 use serde_json::{Value, json};
 
 /// One event for the bus.
@@ -10,7 +10,7 @@ pub struct Event {
     pub source: &'static str,
     /// Such as `Order Status Changed`.
     pub detail_type: &'static str,
-    /// The order or connection as the API shows it, with `previous_status` and `sequence`.
+    /// The order or connection as the API shows it, with `previous_status` and `sequence`; or a refusal as the API shows it.
     pub detail: Value,
 }
 
@@ -34,6 +34,12 @@ pub fn of_order(before: Option<&Order>, after: &Order) -> Vec<Event> {
             Event { source: "courier.orders", detail_type: "Order Status Changed", detail }
         })
         .collect()
+}
+
+/// The message that became no order (contract: `Message Refused`).
+#[must_use]
+pub fn of_refusal(refusal: &Refusal) -> Event {
+    Event { source: "courier.orders", detail_type: "Message Refused", detail: json!(refusal.view()) }
 }
 
 /// The change of a connection's status, or of its accounts, between two images of its row.

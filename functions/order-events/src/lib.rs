@@ -1,4 +1,4 @@
-//! Every change of status of an order or a connection, on the bus, from the tables' streams.
+//! Every change of status of an order or a connection, and every refused message, on the bus, from the tables' streams.
 //!
 //! The streams keep the order of a row's changes and give each at least once. What is told twice is recognised by its
 //! id and `sequence`.
@@ -10,9 +10,9 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde_dynamo::Item;
 use serde_json::{Value, json};
-use store::{StoreError, connection_from_image, order_from_image};
+use store::{StoreError, connection_from_image, order_from_image, refusal_from_image};
 
-pub use changes::{Event, of_connection, of_order};
+pub use changes::{Event, of_connection, of_order, of_refusal};
 
 /// Events in one call (EventBridge, `PutEvents`).
 const ENTRIES_MAX: usize = 10;
@@ -33,9 +33,11 @@ impl OrderEvents {
         for record in &batch.records {
             match of_record(record) {
                 Ok(of_record) => events.extend(of_record),
-                // It would stand in the way of every later change for ever.
+                // It would stand in the way of every later change for ever. The log says which row, for who tells it by hand.
                 Err(error) => {
-                    tracing::error!(%error, event_id = record.event_id, "a change cannot be read and is not told");
+                    let row = row_of(record);
+                    let source = std::error::Error::source(&error);
+                    tracing::error!(%error, source, event_id = record.event_id, row, metric.records_unreadable = 1, "a change cannot be read and is not told");
                 }
             }
         }
@@ -68,7 +70,24 @@ impl OrderEvents {
     }
 }
 
-/// The events in one change of a row. A row that was removed, and a refusal's, tell nothing.
+/// The key of the row that changed, by its texts.
+fn row_of(record: &EventRecord) -> String {
+    let mut parts: Vec<(&String, &str)> = record
+        .change
+        .keys
+        .inner()
+        .iter()
+        .filter_map(|(name, value)| match value {
+            serde_dynamo::AttributeValue::S(text) => Some((name, text.as_str())),
+            _ => None,
+        })
+        .collect();
+    // Orders and connections alike: the user first.
+    parts.sort_by_key(|(name, _)| (name.as_str() != "user_id", *name));
+    parts.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("/")
+}
+
+/// The events in one change of a row. A row that was removed tells nothing.
 pub fn of_record(record: &EventRecord) -> Result<Vec<Event>, StoreError> {
     let image = |item: &Item| (!item.inner().is_empty()).then(|| item.clone());
     let Some(new) = image(&record.change.new_image) else { return Ok(Vec::new()) };
@@ -76,6 +95,10 @@ pub fn of_record(record: &EventRecord) -> Result<Vec<Event>, StoreError> {
     if let Some(after) = order_from_image(new.clone())? {
         let before = old.map(order_from_image).transpose()?.flatten();
         return Ok(of_order(before.as_ref(), &after));
+    }
+    if let Some(refusal) = refusal_from_image(new.clone())? {
+        // It is written once, and told once.
+        return Ok(if old.is_none() { vec![of_refusal(&refusal)] } else { Vec::new() });
     }
     let Some(after) = connection_from_image(new)? else { return Ok(Vec::new()) };
     let before = old.map(connection_from_image).transpose()?.flatten();

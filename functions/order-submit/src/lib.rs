@@ -60,8 +60,8 @@ impl OrderSubmit {
     /// How long a message was in the queue. That of a dead letter is not known: SQS counts anew there.
     fn tell_age(&self, message: &SqsMessage) {
         let is_dead_letter = message.event_source_arn.as_deref() == Some(self.dead_letter_queue_arn.as_str());
-        let sent_at = message.attributes.get("SentTimestamp").and_then(|sent_at| sent_at.parse::<i64>().ok());
-        let age = sent_at.map(|sent_at| self.desk.intake.clock.now().as_millisecond() - sent_at);
+        let age =
+            sent_at(message).map(|sent_at| self.desk.intake.clock.now().as_millisecond() - sent_at.as_millisecond());
         let age = age.filter(|_| !is_dead_letter);
         tracing::info!(message_id = message.message_id, metric.queue_age_milliseconds = age, "a message was taken up");
     }
@@ -72,6 +72,12 @@ impl OrderSubmit {
             sender_id: message.attributes.get("SenderId").cloned().unwrap_or_default(),
             group_id: group_id.to_owned(),
             place: message.attributes.get("SequenceNumber").and_then(|number| number.parse().ok()),
+            sent_at: sent_at(message),
+            deliveries: message
+                .attributes
+                .get("ApproximateReceiveCount")
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(1),
             body: message.body.clone().unwrap_or_default(),
             is_dead_letter: message.event_source_arn.as_deref() == Some(self.dead_letter_queue_arn.as_str()),
         }
@@ -89,4 +95,10 @@ fn groups(batch: SqsEvent) -> Vec<Group> {
         }
     }
     groups
+}
+
+/// When a message was sent (SQS, message system attributes: milliseconds).
+fn sent_at(message: &SqsMessage) -> Option<Timestamp> {
+    let milliseconds = message.attributes.get("SentTimestamp")?.parse().ok()?;
+    Timestamp::from_millisecond(milliseconds).ok()
 }

@@ -4,7 +4,7 @@ use aws_lambda_events::sqs::SqsMessage;
 use domain::{Order, OrderKey, Reason, UserId};
 use jiff::Timestamp;
 use store::{StoreError, TrackAsk, Versioned, Wake};
-use trading::{ChangeAsked, Lane, LegCancelAsked, QueueMessage, Readings, Recorded, Request, differs};
+use trading::{ChangeAsked, Lane, LegCancelAsked, QueueMessage, Readings, Recorded, Request};
 
 use crate::{Group, OrderSubmit};
 
@@ -225,7 +225,7 @@ impl<'d> Work<'d> {
 fn of_recorded(recorded: Recorded) -> OnRecord {
     match recorded {
         Recorded::New(order) | Recorded::Same(order) => OnRecord::Order(Box::new(order)),
-        Recorded::Differs(order) => OnRecord::Refused(order.value.key.clone(), differs(&order.value.key)),
+        Recorded::Differs(key, reason) => OnRecord::Refused(key, reason),
     }
 }
 
@@ -234,7 +234,7 @@ fn new_order(task: &Task) -> Option<Order> {
     match task {
         Task::Recorded(_, recorded) => match &**recorded {
             Recorded::New(order) => Some(order.value.clone()),
-            Recorded::Same(_) | Recorded::Differs(_) => None,
+            Recorded::Same(_) | Recorded::Differs(..) => None,
         },
         _ => None,
     }

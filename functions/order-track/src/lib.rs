@@ -62,7 +62,7 @@ impl OrderTrack {
         let ask = match TrackAsk::parse(message.body.as_deref().unwrap_or_default()) {
             Ok(ask) => ask,
             Err(error) => {
-                tracing::error!(%error, message_id = message.message_id, "a message of the track queue cannot be read; it is dropped");
+                tracing::error!(%error, message_id = message.message_id, metric.records_unreadable = 1, "a message of the track queue cannot be read; it is dropped");
                 return true;
             }
         };

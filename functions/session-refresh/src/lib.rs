@@ -45,7 +45,7 @@ impl SessionRefresh {
         let ask = match SessionAsk::parse(message.body.as_deref().unwrap_or_default()) {
             Ok(ask) => ask,
             Err(error) => {
-                tracing::error!(%error, message_id = message.message_id, "a message of the session queue cannot be read; it is dropped");
+                tracing::error!(%error, message_id = message.message_id, metric.records_unreadable = 1, "a message of the session queue cannot be read; it is dropped");
                 return true;
             }
         };

@@ -35,7 +35,8 @@ pub(crate) fn answer(desk: &mut Desk<'_>, call: &Call) -> Answer {
     let field = |name: &str| fields.get(name).map_or("", String::as_str);
     if field("decision") != "approve" {
         desk.state.registry.request_tokens.remove(token);
-        return redirect(&callback);
+        let separator = if callback.contains('?') { '&' } else { '?' };
+        return redirect(&format!("{callback}{separator}oauth_token={token}"));
     }
     match approve(desk, token, field("username")) {
         Ok(location) => redirect(&location),

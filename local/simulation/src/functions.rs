@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use access::{Calendar, Tokens};
 use api::{Api, Console, ConsoleSettings};
 use broker::BrokerAddress;
-use domain::{AccountSharing, Clock, Entropy, Region};
+use domain::{AccountSharing, Clock, Entropy, PrincipalId, Region};
 use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
 use oauth_callback::OauthCallback;
 use oauth_start::OauthStart;
@@ -22,7 +22,7 @@ use trading::{Desk, Intake, KnownConnections, KnownContracts, QuestionPolicy};
 use crate::bus::{BUS, Bus};
 use crate::message::QueueName;
 use crate::network::Network;
-use crate::queues::Queues;
+use crate::queues::{FUNCTIONS, Queues};
 use crate::rights::Rights;
 use crate::vault::Vault;
 
@@ -193,6 +193,7 @@ impl<'g> Worker<'g> {
             intake: self.intake(),
             connections: self.store.connections.clone(),
             lanes: self.store.lanes.clone(),
+            own_senders: [PrincipalId::from_sender_id(FUNCTIONS).unwrap()].into(),
             session_queue: self.session_queue(),
             track_queue: TrackQueue::new(self.sqs(), QueueName::Tracks.url()),
             tokens,
@@ -215,7 +216,7 @@ impl<'g> Worker<'g> {
     }
 
     fn order_queue(&self) -> OrderQueue {
-        OrderQueue::new(self.sqs(), QueueName::Orders.url())
+        OrderQueue::new(self.sqs(), QueueName::Orders.url(), Arc::clone(&self.ground.entropy))
     }
 
     fn session_queue(&self) -> SessionQueue {

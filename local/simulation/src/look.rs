@@ -29,7 +29,7 @@ impl World {
         }
     }
 
-    /// Every refusal of today.
+    /// Every refusal of today, the oldest first.
     pub async fn all_refusals(&self) -> Vec<Refusal> {
         let today = TimeZone::UTC.to_datetime(self.clock.now()).date();
         let (mut refusals, mut cursor) = (Vec::new(), None::<String>);
@@ -38,6 +38,7 @@ impl World {
             refusals.extend(page.items);
             cursor = page.next_cursor;
             if cursor.is_none() {
+                refusals.sort_by(|one, other| (one.at, &one.message_id).cmp(&(other.at, &other.message_id)));
                 return refusals;
             }
         }

@@ -52,6 +52,12 @@ impl World {
         self.database.rows(table).unwrap()
     }
 
+    /// Carries out one call to the database by hand, as no function would: its name, and DynamoDB's own JSON.
+    pub fn database_answer(&self, operation: &str, request: &Value) {
+        let (status, answer) = self.database.answer(operation, &request.to_string());
+        assert_eq!(status, 200, "{answer}");
+    }
+
     /// Every version of every secret in Secrets Manager.
     #[must_use]
     pub fn vault(&self) -> Vec<String> {
@@ -82,5 +88,10 @@ impl World {
             registered_at: self.clock.now(),
         };
         self.store().rules.put_algorithm(&algorithm).await.unwrap();
+    }
+
+    /// Removes an algorithm, as the operator does.
+    pub async fn remove_algorithm(&self, algorithm_id: &str) {
+        self.store().rules.remove_algorithm(&algorithm_id.parse().unwrap()).await.unwrap();
     }
 }

@@ -25,7 +25,7 @@ const DEDUPLICATION: SignedDuration = SignedDuration::from_mins(5);
 /// The largest message (SQS), in bytes.
 const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// The sender id of the functions' own messages.
-const FUNCTIONS: &str = "AROACOURIER:function";
+pub(crate) const FUNCTIONS: &str = "AROACOURIER:function";
 
 /// The queues. Clones are the same ones.
 #[derive(Debug, Clone)]

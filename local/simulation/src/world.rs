@@ -2,10 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use domain::{Clock, Connection, Order, OrderKey, Refusal};
+use domain::{Connection, Order, OrderKey, Refusal};
 use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
 use paper_broker::{CallRecord, ConsumerRegistration, LedgerEntry, Options, PaperBroker, User};
 use platform::HttpRequest;
 use serde_json::{Value, json};
@@ -186,8 +185,7 @@ impl World {
 
     /// The refusals of today.
     pub async fn refusals(&self) -> Vec<Refusal> {
-        let today = TimeZone::UTC.to_datetime(self.clock.now()).date();
-        self.store().orders.refusals(today, None, 100).await.unwrap().items
+        self.all_refusals().await
     }
 
     /// The user's connections, newest first.

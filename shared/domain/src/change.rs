@@ -194,8 +194,18 @@ impl Order {
         self.refit_unsent_legs();
     }
 
-    /// The change in hand is not in force and will not be; the order is as it was.
+    /// The change in hand is not in force and will not be; the order is as it was. It is told as a change of the order's
+    /// status to the one it has (contract: events).
     pub fn change_refused(&mut self, reason: Reason, now: Timestamp) {
+        let open = self.open_change().map(|change| (change.revision, change.leg));
+        let refused = open.is_some_and(|(revision, leg)| revision != self.revision_of(leg));
+        self.settle_refused(reason.clone(), now);
+        if refused {
+            self.tell_again(reason, now);
+        }
+    }
+
+    fn settle_refused(&mut self, reason: Reason, now: Timestamp) {
         // What was in force before, and went out again over one that came late, was not refused as such.
         let leg = self.change.as_ref().and_then(|change| change.leg);
         let in_force = self.revision_of(leg);
@@ -226,7 +236,8 @@ impl Order {
             if is_superseded {
                 self.take_up_the_next();
             } else {
-                self.change_refused(reason, now);
+                // The end of what it changed tells it.
+                self.settle_refused(reason, now);
             }
         }
     }

@@ -11,6 +11,17 @@ pub struct FieldFault {
     pub message: String,
 }
 
+/// Characters of a fault's message that are kept.
+const MESSAGE_CHARACTERS_MAX: usize = 300;
+
+impl FieldFault {
+    /// The same with its texts cut: some name what a sender wrote, and that may be long.
+    #[must_use]
+    pub fn shortened(self) -> Self {
+        Self { field: cut(&self.field, ECHO_CHARACTERS_MAX), message: cut(&self.message, MESSAGE_CHARACTERS_MAX) }
+    }
+}
+
 /// A JSON object being read. What nobody has taken by the end is an unknown field.
 pub(crate) struct Fields<'f> {
     path: String,
@@ -124,7 +135,11 @@ const ECHO_CHARACTERS_MAX: usize = 64;
 
 /// A sender's text, cut so that a refusal stays small.
 pub(crate) fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().take(ECHO_CHARACTERS_MAX).collect();
+    cut(text, ECHO_CHARACTERS_MAX)
+}
+
+fn cut(text: &str, characters_max: usize) -> String {
+    let mut short: String = text.chars().take(characters_max).collect();
     if short.len() < text.len() {
         short.push('…');
     }

@@ -61,7 +61,7 @@ pub use legs::{Leg, LegCancelTaken, LegFact, LegNews, LegRole, LegSight};
 pub use likeness::DUPLICATE_WINDOW_SECONDS_MAX;
 pub use message::{CancelOrder, Command, Malformed, ModifyOrder, PlaceOrder};
 pub use order::{HistoryEntry, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
-pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal};
+pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal, RefusalView};
 pub use region::Region;
 pub use reserved::{GivesBack, Reserved};
 pub use rules::{Algorithm, Beyond, Grant, GrantStatus, Halt, HaltMode, Limits, Whose};

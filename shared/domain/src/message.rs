@@ -178,6 +178,19 @@ pub struct Identity {
     pub algorithm_id: Option<AlgorithmId>,
 }
 
+/// What can be read of a message's identity, whether or not it can be read as a command.
+#[must_use]
+pub fn identity_of(text: &str) -> Identity {
+    match Command::parse(text) {
+        Ok(command) => {
+            let OrderKey { user_id, order_id } = command.key().clone();
+            let algorithm_id = Some(command.algorithm_id().clone());
+            Identity { user_id: Some(user_id), order_id: Some(order_id), algorithm_id }
+        }
+        Err(malformed) => malformed.identity,
+    }
+}
+
 /// A message that cannot be read as a command: every fault, and what could be read of its identity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the message was refused: {}", summary(.faults))]
@@ -204,6 +217,7 @@ pub fn summary(faults: &[FieldFault]) -> String {
     let mut parts: Vec<String> = faults
         .iter()
         .take(SUMMARY_FAULTS_MAX)
+        .map(|fault| fault.clone().shortened())
         .map(|fault| format!("{} {}", fault.field, fault.message).trim_start().to_owned())
         .collect();
     if faults.len() > SUMMARY_FAULTS_MAX {

@@ -81,9 +81,9 @@ pub struct Order {
     /// When somebody with the right to first asked for its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_asked_at: Option<Timestamp>,
-    /// How many changes of status there were: the `sequence` of its latest event.
+    /// How many changes of status, and refusals of a change, there were: the `sequence` of its latest event.
     pub sequence: u64,
-    /// Every change of status.
+    /// Every change of status; and every refusal of a change, under the status that stayed.
     pub history: Vec<HistoryEntry>,
     /// Its place in the queue that it came over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -284,6 +284,12 @@ impl Order {
             self.filled_quantity = filled.normalize();
             self.average_price = sight.average_price.map(|price| price.normalize()).or(self.average_price);
         }
+    }
+
+    /// Tells something of the order in the order of its changes, though its status is as it was.
+    pub(crate) fn tell_again(&mut self, reason: Reason, now: Timestamp) {
+        self.sequence = self.sequence.saturating_add(1);
+        self.remember(HistoryEntry { at: now, status: self.status(), reason: Some(reason), leg: None });
     }
 
     pub(crate) fn remember(&mut self, entry: HistoryEntry) {

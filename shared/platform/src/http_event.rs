@@ -11,6 +11,11 @@ use serde_json::Value;
 
 use crate::problem::Problem;
 
+/// The longest body that is read, in bytes. API Gateway lets 10 MB through; the largest real body is below 10 kB.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// By how much a body in base64 may seem longer than it is.
+const BASE64_PADDING_BYTES: usize = 2;
+
 /// A request as the HTTP API hands it over. Our own type rather than a library's, because claims may be of any
 /// JSON kind: AWS makes them strings, other hosts leave numbers as they are.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -65,14 +70,16 @@ impl HttpRequest {
     pub fn caller(&self) -> Result<Caller, Problem> {
         let jwt = self.request_context.authorizer.as_ref().and_then(|authorizer| authorizer.jwt.as_ref());
         let claims = jwt.and_then(|jwt| jwt.claims.as_ref());
-        let claim = |name: &str| claims.and_then(|claims| claims.get(name)).and_then(Value::as_str);
+        let claim = |name: &str| claims.and_then(|claims| claims.get(name));
+        // A claim that is there makes the caller no user, whatever it says.
         if let Some(algorithm_id) = claim("algorithm_id") {
-            let id = algorithm_id.parse::<AlgorithmId>().ok().filter(|id| !id.is_own_hand());
+            let id = algorithm_id.as_str().and_then(|text| text.parse::<AlgorithmId>().ok());
+            let id = id.filter(|id| !id.is_own_hand());
             return id
                 .map(Caller::Algorithm)
                 .ok_or_else(|| unauthorized("the claim algorithm_id is not an algorithm id"));
         }
-        let subject = claim("sub").ok_or_else(|| unauthorized("the JWT has no sub"))?;
+        let subject = claim("sub").and_then(Value::as_str).ok_or_else(|| unauthorized("the JWT has no sub"))?;
         subject
             .parse()
             .map(Caller::User)
@@ -124,15 +131,29 @@ impl HttpRequest {
             .find_map(|(found, value)| (found == name).then_some(value))
     }
 
-    /// The body as text.
+    /// The body as text. One of more than 64 kB is a problem (413): the largest real one is below 10 kB.
     pub fn text(&self) -> Result<String, Problem> {
-        let body = self.body.clone().unwrap_or_default();
+        let encoded = self.body.as_deref().unwrap_or_default();
+        let bytes = if self.is_base64_encoded { encoded.len() / 4 * 3 } else { encoded.len() };
+        if bytes > BODY_BYTES_MAX + BASE64_PADDING_BYTES {
+            return Err(too_large(bytes));
+        }
+        let body = encoded.to_owned();
         if !self.is_base64_encoded {
-            return Ok(body);
+            return if bytes > BODY_BYTES_MAX { Err(too_large(bytes)) } else { Ok(body) };
         }
         let bytes = STANDARD.decode(body).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        bytes.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "not_text", "The body is not UTF-8 text."))
+        let text =
+            bytes.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "not_text", "The body is not UTF-8 text."))?;
+        if text.len() > BODY_BYTES_MAX { Err(too_large(text.len())) } else { Ok(text) }
     }
+}
+
+fn too_large(bytes: usize) -> Problem {
+    let detail = format!(
+        "The body has {bytes} bytes, and at most {BODY_BYTES_MAX} are read. Nothing was done. The largest real one is far smaller: look at what your program sends."
+    );
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
 }
 
 fn unauthorized(detail: &str) -> Problem {
@@ -215,6 +236,9 @@ impl From<Problem> for HttpResponse {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::{Caller, HttpRequest};
     use serde_json::{Value, json};
 
@@ -239,6 +263,31 @@ mod tests {
         assert_eq!(request.caller().unwrap(), Caller::Algorithm("mean-reversion-7".parse().unwrap()));
         assert_eq!(request.user().unwrap_err().status, 403);
         assert_eq!(with_claims(&json!({"sub": "u", "algorithm_id": "self"})).caller().unwrap_err().status, 401);
+    }
+
+    #[test]
+    fn a_claim_of_an_algorithm_that_is_no_text_makes_nobody_a_user() {
+        for claim in
+            [json!(7), json!(["mr-7"]), json!({"id": "mr-7"}), json!(""), json!(null), json!(true), json!("a b")]
+        {
+            let refused = with_claims(&json!({"sub": "u-7", "algorithm_id": claim})).caller().unwrap_err();
+            assert_eq!((refused.status, refused.code.as_str()), (401, "unauthorized"), "{claim}");
+        }
+    }
+
+    #[test]
+    fn a_body_without_end_is_refused_and_not_repeated() {
+        let body = |text: String, encoded: bool| request(json!({"body": text, "isBase64Encoded": encoded}));
+        let most = "x".repeat(super::BODY_BYTES_MAX);
+        assert_eq!(body(most.clone(), false).text().unwrap().len(), super::BODY_BYTES_MAX);
+        assert_eq!(body(STANDARD.encode(&most), true).text().unwrap().len(), super::BODY_BYTES_MAX);
+        for (text, encoded) in
+            [(format!("{most}x"), false), (STANDARD.encode(format!("{most}x")), true), ("x".repeat(9_000_000), true)]
+        {
+            let refused = body(text, encoded).text().unwrap_err();
+            assert_eq!((refused.status, refused.code.as_str()), (413, "too_large"));
+            assert!(refused.detail.len() < 300, "{}", refused.detail);
+        }
     }
 
     #[test]

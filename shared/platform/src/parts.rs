@@ -1,12 +1,13 @@
 //! The parts of a function, made once in `main` from what the template sets.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use access::{Calendar, Tokens};
 use aws_config::SdkConfig;
 use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
-use domain::{Clock, Entropy, Region};
+use domain::{Clock, Entropy, InvalidId, PrincipalId, Region};
 use store::{Attempts, Connections, Database, Lanes, OrderQueue, Orders, Rules, SessionQueue, TrackQueue};
 
 use crate::consumer::ConsumerSource;
@@ -95,7 +96,8 @@ impl Parts {
 
     /// The queue of orders.
     pub fn order_queue(&self) -> Result<OrderQueue, BadSetting> {
-        Ok(OrderQueue::new(self.sqs.clone(), required("COURIER_ORDER_QUEUE_URL")?))
+        let url = required("COURIER_ORDER_QUEUE_URL")?;
+        Ok(OrderQueue::new(self.sqs.clone(), url, Arc::clone(&self.entropy)))
     }
 
     /// The queue of sessions to look after.
@@ -149,6 +151,7 @@ impl Parts {
             intake: self.intake()?,
             connections: self.connections()?,
             lanes: self.lanes()?,
+            own_senders: own_senders()?,
             session_queue: self.session_queue()?,
             track_queue: self.track_queue()?,
             tokens,
@@ -160,6 +163,17 @@ impl Parts {
             market_orders_again: yes("COURIER_MARKET_ORDERS_AGAIN")?,
         })
     }
+}
+
+/// The roles of the functions that wake, for the function that is woken; nobody for the others.
+fn own_senders() -> Result<BTreeSet<PrincipalId>, BadSetting> {
+    let name = "COURIER_OWN_SENDERS";
+    let text = optional(name).unwrap_or_default();
+    let named = text.split(',').map(str::trim).filter(|sender| !sender.is_empty());
+    let sender = |text: &str| {
+        text.parse().map_err(|error: InvalidId| BadSetting { name: name.to_owned(), problem: error.to_string() })
+    };
+    named.map(sender).collect()
 }
 
 /// The broker's region; the template's default where it is not set.

@@ -3,6 +3,9 @@
 use domain::FieldFault;
 use serde::Serialize;
 
+/// Bad fields that an answer names at most.
+const FAULTS_MAX: usize = 100;
+
 /// One problem. `type` stays `about:blank` (RFC 9457, 4.2.1), so `title` is the status's own phrase, and `code`
 /// is the stable word for programs.
 #[derive(Debug, Clone, Serialize)]
@@ -32,10 +35,11 @@ impl Problem {
         }
     }
 
-    /// A request whose fields are wrong.
+    /// A request whose fields are wrong. What the caller sent is repeated only in part: an answer stays small.
     #[must_use]
     pub fn bad_fields(errors: Vec<FieldFault>) -> Self {
         let detail = format!("The request was refused and nothing was done: {}.", domain::message::summary(&errors));
+        let errors = errors.into_iter().take(FAULTS_MAX).map(FieldFault::shortened).collect();
         Self { errors, ..Self::new(http::StatusCode::BAD_REQUEST, "bad_fields", detail) }
     }
 

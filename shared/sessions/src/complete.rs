@@ -86,9 +86,9 @@ impl Complete {
         encryption_key: &EncryptionKey,
         back: Return,
     ) -> Result<Completed, CompleteError> {
-        let (Some(token), Some(verifier)) = (&back.request_token, &back.verifier) else {
-            return self.cancelled(back.cookie.as_ref()).await;
-        };
+        // Anybody can send a browser here: without the request token nothing of the attempt is touched.
+        let Some(token) = &back.request_token else { return Ok(Completed::Cancelled(None)) };
+        let Some(verifier) = &back.verifier else { return self.cancelled(token, back.cookie.as_ref()).await };
         let attempt = accepted(self.attempts.take_once(token, back.cookie.as_ref(), self.clock.now()).await?)?;
         let mut connection = self.connection_of(&attempt.user_id, &attempt.connection_id).await?;
         match self.consent(consumer, encryption_key, token, verifier, &mut connection).await {
@@ -158,9 +158,8 @@ impl Complete {
         owned(self.ownership().keep_opened(connection, session, opened, self.clock.now()).await?)
     }
 
-    async fn cancelled(&self, cookie: Option<&Secret>) -> Result<Completed, CompleteError> {
-        let Some(cookie) = cookie else { return Ok(Completed::Cancelled(None)) };
-        let Taken::Yes(attempt) = self.attempts.cancel_by_cookie(cookie, self.clock.now()).await? else {
+    async fn cancelled(&self, token: &Secret, cookie: Option<&Secret>) -> Result<Completed, CompleteError> {
+        let Taken::Yes(attempt) = self.attempts.take_once(token, cookie, self.clock.now()).await? else {
             return Ok(Completed::Cancelled(None));
         };
         let reason = Reason::new(

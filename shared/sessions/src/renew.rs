@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access::{Calendar, Tokens, TokensUnusable, open_brokerage_session};
 use broker::{CallError, Consumer, Grant, Session};
-use domain::{AccountSharing, Clock, Connection, ConnectionId, SessionState, UserId};
+use domain::{AccountSharing, Clock, Connection, SessionState, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::{
     Acquired, Connections, LaneLease, Lanes, OrderQueue, SealError, SessionAsk, SessionAskReason, SessionQueue,
@@ -90,7 +90,7 @@ impl Renew {
         let renewed = self.under_lease(consumer, ask).await;
         self.give_back(lease).await;
         if ask.reason == SessionAskReason::OrderWaits && matches!(renewed, Ok(Renewed::Done | Renewed::Nothing)) {
-            self.wake(&ask.user_id, &ask.connection_id).await?;
+            self.wake(&ask.user_id).await?;
         }
         renewed
     }
@@ -223,10 +223,8 @@ impl Renew {
         }
     }
 
-    async fn wake(&self, user_id: &UserId, connection_id: &ConnectionId) -> Result<(), StoreError> {
+    async fn wake(&self, user_id: &UserId) -> Result<(), StoreError> {
         let wake = Wake { user_id: user_id.clone(), order_id: None };
-        // Two wakes within a second are one.
-        let deduplication_id = format!("{connection_id}-{}", self.clock.now().as_second());
-        self.order_queue.wake(&wake, &deduplication_id).await
+        self.order_queue.wake(&wake).await
     }
 }

@@ -38,11 +38,6 @@ impl SecretHash {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The key of the row by which a cookie finds its attempt. A space tells it from a request token's.
-    fn cookie_row(&self) -> String {
-        format!("cookie {}", self.0)
-    }
 }
 
 /// One attempt of a user to connect.
@@ -89,8 +84,7 @@ impl Attempts {
         Self { database: database.clone(), table: table.into() }
     }
 
-    /// Puts an attempt on record, to be found by its request token or by its cookie. A later attempt with the same
-    /// cookie is the one that the cookie finds.
+    /// Puts an attempt on record, to be found by its request token.
     pub async fn put(&self, attempt: &Attempt) -> Result<(), StoreError> {
         let kept_until = attempt.expires_at.saturating_add(KEPT_AFTER_EXPIRY).unwrap_or(attempt.expires_at);
         let time_to_live = number(kept_until.as_second());
@@ -100,14 +94,9 @@ impl Attempts {
             ("user_id".to_owned(), text(attempt.user_id.as_str())),
             ("connection_id".to_owned(), text(attempt.connection_id.as_str())),
             (EXPIRES_AT.to_owned(), text(sortable(attempt.expires_at))),
-            (TIME_TO_LIVE.to_owned(), time_to_live.clone()),
-        ]);
-        let by_cookie = Attributes::from([
-            (HASH.to_owned(), text(attempt.cookie_hash.cookie_row())),
-            ("attempt".to_owned(), text(attempt.request_token_hash.as_str())),
             (TIME_TO_LIVE.to_owned(), time_to_live),
         ]);
-        let parts = [put(&self.table, by_token)?, put(&self.table, by_cookie)?];
+        let parts = [put(&self.table, by_token)?];
         commit_unconditionally(&self.database, &self.table, "record an attempt", &parts).await
     }
 
@@ -120,25 +109,6 @@ impl Attempts {
         now: Timestamp,
     ) -> Result<Taken, StoreError> {
         self.take(&SecretHash::of(request_token), cookie.map(SecretHash::of).as_ref(), now).await
-    }
-
-    /// Takes the latest attempt of a browser that came back without a request token: its user cancelled.
-    pub async fn cancel_by_cookie(&self, cookie: &Secret, now: Timestamp) -> Result<Taken, StoreError> {
-        let cookie_hash = SecretHash::of(cookie);
-        let answer = self
-            .database
-            .client()
-            .get_item()
-            .table_name(&self.table)
-            .key(HASH, text(cookie_hash.cookie_row()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::of_call(&self.table, "find an attempt by its cookie", error))?;
-        match answer.item().and_then(|row| text_of(row, "attempt")) {
-            Some(hash) => self.take(&SecretHash(hash.to_owned()), Some(&cookie_hash), now).await,
-            None => Ok(Taken::Unknown),
-        }
     }
 
     async fn take(

@@ -22,8 +22,8 @@ const ROUNDS_MAX: u32 = 6;
 /// What must hold, beside the order's version and the lane, for an intent to be written.
 #[derive(Debug, Clone, Copy)]
 pub enum IntentGuards<'r> {
-    /// No halt is on (global, the user's, the algorithm's), and the algorithm has an active grant for the order's
-    /// account; the user's own hand needs no grant. For what brings risk that was weighed before: a yes.
+    /// No halt is on (global, the user's, the algorithm's), and the algorithm is still registered and has an active grant for
+    /// the order's account; the user's own hand needs neither. For what brings risk that was weighed before: a yes.
     HaltsAndGrant(&'r Rules),
     /// As [`IntentGuards::HaltsAndGrant`]; and the limits are the ones that were read, and leave room for the order,
     /// which is reserved with it. An order that holds its room already takes no more. For a ticket, and a change of it.
@@ -51,6 +51,9 @@ pub enum IntentRefused {
     /// A halt or a grant lets only orders pass that reduce a position, and this one is not known to. It names which.
     #[error("only orders that reduce a position pass for {0}")]
     OnlyReducing(String),
+    /// The algorithm is registered no more.
+    #[error("algorithm {0} is not registered any more")]
+    NotRegistered(AlgorithmId),
     /// The algorithm has no active grant for the order's account.
     #[error("algorithm {0} has no active grant of this user for the order's account")]
     NoGrant(AlgorithmId),

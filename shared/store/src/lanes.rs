@@ -18,6 +18,8 @@ const ENDED: &str = "ended";
 /// Orders that were put on record while somebody else held the lane, in the order of their arrival. Its holder takes
 /// away what stood there when it came, and nothing else.
 const ARRIVALS: &str = "arrivals";
+/// Arrivals that one write takes off a lane's row: each is named in its expression, of which DynamoDB reads 4 kB.
+const ARRIVALS_OF_A_WRITE_MAX: usize = 100;
 const LOOKED_AT: &str = "looked_at";
 const LOOK_DUE_AT: &str = "look_due_at";
 const LOOKED_ACCOUNT: &str = "looked_account";
@@ -224,7 +226,12 @@ impl Lanes {
     }
 
     /// Gives a lane back with this book: in its line every order that is not sent or not settled.
-    pub async fn release_with(&self, lease: LaneLease, book: &LaneBook) -> Result<GivenBack, StoreError> {
+    pub async fn release_with(&self, mut lease: LaneLease, book: &LaneBook) -> Result<GivenBack, StoreError> {
+        while lease.arrivals > ARRIVALS_OF_A_WRITE_MAX {
+            if !self.take_over_arrivals(&mut lease, book).await? {
+                return Ok(GivenBack::Lost);
+            }
+        }
         let corrupt = |error| StoreError::corrupt(&self.table, lease.lane(), error);
         let mut values = vec![
             (PENDING, serde_dynamo::to_attribute_value(&book.pending).map_err(corrupt)?),
@@ -242,6 +249,35 @@ impl Lanes {
         let Some(after) = self.give_back(&lease, &update, values).await? else { return Ok(GivenBack::Lost) };
         let arrived = after.get(ARRIVALS).and_then(|list| list.as_l().ok()).is_some_and(|list| !list.is_empty());
         Ok(if arrived { GivenBack::WithArrivals } else { GivenBack::Clean })
+    }
+
+    /// Takes some arrivals, which stand in the book's line, off the lane's row; whether the lane is still this lease's.
+    async fn take_over_arrivals(&self, lease: &mut LaneLease, book: &LaneBook) -> Result<bool, StoreError> {
+        let write_id = self.database.write_id();
+        let pending = serde_dynamo::to_attribute_value(&book.pending)
+            .map_err(|error| StoreError::corrupt(&self.table, lease.lane(), error))?;
+        let first = lease.arrivals - ARRIVALS_OF_A_WRITE_MAX;
+        // From the last to the first, as below.
+        let removed: Vec<String> = (first..lease.arrivals).rev().map(|index| format!("{ARRIVALS}[{index}]")).collect();
+        let update = format!("SET {PENDING} = :pending, write_id = :write REMOVE {}", removed.join(", "));
+        let request = self
+            .database
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .key(LANE, text(lease.lane()))
+            .update_expression(update)
+            // A second try of this write must not take others away that came in between.
+            .condition_expression("epoch = :epoch AND attribute_exists(leased_until) AND write_id <> :write")
+            .expression_attribute_values(":epoch", number(lease.epoch))
+            .expression_attribute_values(":pending", pending)
+            .expression_attribute_values(":write", text(&write_id))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match update_outcome(&self.table, "take over arrivals", request.send().await)? {
+            Err(row) if text_of(&row, WRITE_ID) != Some(&write_id) => return Ok(false),
+            _ => lease.arrivals = first,
+        }
+        Ok(true)
     }
 
     /// The row afterwards; `None` where it is not this lease's any more.

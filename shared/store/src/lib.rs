@@ -68,6 +68,7 @@ pub use queues::{
     BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, TRACK_CHAIN_LINKS_MAX,
     TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue, Wake,
 };
+pub use refusals::{RefusalFilter, RefusalsOf, refusal_from_image};
 pub use rules::{HaltScope, Rules};
 pub use scan::Found;
 pub use sealing::{Purpose, SEALING_SECRET_CHARACTERS_MIN, SealError, Sealer, SealingKeys};

@@ -1,9 +1,11 @@
 //! Queues: how one function asks another. The bodies carry ids only, and are read strictly.
 
+use std::sync::Arc;
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
-use domain::{ConnectionId, OrderId, UserId};
+use domain::{ConnectionId, Entropy, OrderId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,6 +18,9 @@ pub const TRACK_DELAY_SECONDS_MAX: u32 = 900;
 /// Asks of one chain at most: a poll that asks for the next poll is a recursive loop to Lambda, and must end by itself. The schedule
 /// finds the user's orders again within a minute, and begins a new chain.
 pub const TRACK_CHAIN_LINKS_MAX: u32 = 500;
+
+/// Random bytes of the id by which the queue tells messages apart.
+const DEDUPLICATION_BYTES: usize = 16;
 
 /// Messages of one call at most (SQS, `SendMessageBatch`).
 const BATCH_MAX: usize = 10;
@@ -131,24 +136,28 @@ impl TrackAsk {
 #[derive(Debug, Clone)]
 pub struct OrderQueue {
     queue: Queue,
+    entropy: Arc<dyn Entropy>,
 }
 
 impl OrderQueue {
     /// The queue at this address.
     #[must_use]
-    pub fn new(client: Client, url: impl Into<String>) -> Self {
-        Self { queue: Queue { client, url: url.into() } }
+    pub fn new(client: Client, url: impl Into<String>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { queue: Queue { client, url: url.into() }, entropy }
     }
 
-    /// Wakes a user's orders. Wakes with the same `deduplication_id` within five minutes are one (SQS, FIFO).
-    pub async fn wake(&self, wake: &Wake, deduplication_id: &str) -> Result<(), StoreError> {
-        self.put(&wake.user_id, &body(wake, Wake::SCHEMA), deduplication_id).await
+    /// Wakes a user's orders.
+    pub async fn wake(&self, wake: &Wake) -> Result<(), StoreError> {
+        let message = self.queue.message(&body(wake, Wake::SCHEMA)).message_group_id(wake.user_id.as_str());
+        self.queue.send(message.message_deduplication_id(self.deduplication_id())).await
     }
 
-    /// Puts an order's own message (`courier.order/1`) into its user's group.
-    pub async fn put(&self, user_id: &UserId, text: &str, deduplication_id: &str) -> Result<(), StoreError> {
-        let message = self.queue.message(text);
-        self.queue.send(message.message_group_id(user_id.as_str()).message_deduplication_id(deduplication_id)).await
+    /// An id that nobody can guess. SQS drops a second message under one id within five minutes, whatever it says: whoever
+    /// may send on the queue could use one that they guessed first, and the wake would vanish.
+    fn deduplication_id(&self) -> String {
+        let mut bytes = [0; DEDUPLICATION_BYTES];
+        self.entropy.fill(&mut bytes);
+        format!("wake-{}", hex::encode(bytes))
     }
 }
 

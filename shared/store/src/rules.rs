@@ -22,6 +22,8 @@ const LIMITS: &str = "limits";
 const HALT: &str = "halt";
 const GRANT: &str = "grant#";
 pub(crate) const RULE: &str = "rule";
+/// On the rows that an algorithm's intents check: it is registered no more.
+pub(crate) const UNREGISTERED: &str = "unregistered";
 
 /// What a halt stops.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -86,23 +88,35 @@ impl Rules {
         Self { database: database.clone(), table: table.into() }
     }
 
-    /// Registers an algorithm, or replaces its registration.
+    /// Registers an algorithm, or replaces its registration. One that was forgotten may send again. An error may leave it
+    /// registered for some users and not for others: register it again until that succeeds.
     pub async fn put_algorithm(&self, algorithm: &Algorithm) -> Result<(), StoreError> {
         let id = &algorithm.algorithm_id;
         let parts = [
             put(&self.table, self.row(&algorithm_scope(id), REGISTRATION, algorithm)?)?,
             put(&self.table, self.row(ALGORITHMS, id.as_str(), algorithm)?)?,
         ];
-        commit_unconditionally(&self.database, &self.table, "register an algorithm", &parts).await
+        commit_unconditionally(&self.database, &self.table, "register an algorithm", &parts).await?;
+        for item in self.unregistered_items(id).await? {
+            self.update(&algorithm_scope(id), &item, "REMOVE unregistered SET write_id = :write", None).await?;
+        }
+        Ok(())
     }
 
-    /// Forgets an algorithm. Grants to it stay, and it may send nothing.
+    /// Forgets an algorithm. Grants to it stay, and it may send nothing: once this has answered, no order of it is taken
+    /// up for sending. An error may leave that so for some users and not for others: forget it again until that succeeds.
     pub async fn remove_algorithm(&self, id: &AlgorithmId) -> Result<(), StoreError> {
+        let scope = algorithm_scope(id);
+        let on = AttributeValue::Bool(true);
+        for item in (0..DUE_SHARDS).map(copy_name) {
+            let value = Some((":value", on.clone()));
+            self.update(&scope, &item, "SET unregistered = :value, write_id = :write", value).await?;
+        }
         let delete = |scope: &str, item: &str| {
             let delete = Delete::builder().table_name(&self.table).set_key(Some(Self::key(scope, item))).build();
             Ok::<_, StoreError>(TransactWriteItem::builder().delete(built(&self.table, delete)?).build())
         };
-        let parts = [delete(&algorithm_scope(id), REGISTRATION)?, delete(ALGORITHMS, id.as_str())?];
+        let parts = [delete(&scope, REGISTRATION)?, delete(ALGORITHMS, id.as_str())?];
         commit_unconditionally(&self.database, &self.table, "forget an algorithm", &parts).await
     }
 
@@ -160,7 +174,15 @@ impl Rules {
     /// until it succeeds.
     pub async fn put_halt(&self, scope: &HaltScope, halt: &Halt) -> Result<(), StoreError> {
         for item in scope.items() {
-            self.put(&scope.name(), &item, halt).await?;
+            if item == HALT {
+                self.put(&scope.name(), &item, halt).await?;
+            } else {
+                // What else stands on a copy stays: that its algorithm is registered no more.
+                let rule: AttributeValue = serde_dynamo::to_attribute_value(halt)
+                    .map_err(|error| StoreError::corrupt(&self.table, format!("{}/{item}", scope.name()), error))?;
+                let value = Some((":value", rule));
+                self.update(&scope.name(), &item, "SET #rule = :value, write_id = :write", value).await?;
+            }
         }
         Ok(())
     }
@@ -237,6 +259,57 @@ impl Rules {
             pause(&self.database, attempt).await;
             attempt += 1;
         }
+    }
+
+    /// Changes a part of a row, or begins it. Tried some times, as [`Rules::put`] is.
+    async fn update(
+        &self,
+        scope: &str,
+        item: &str,
+        update: &str,
+        value: Option<(&str, AttributeValue)>,
+    ) -> Result<(), StoreError> {
+        let mut attempt = 1;
+        loop {
+            let mut request = self
+                .database
+                .client()
+                .update_item()
+                .table_name(&self.table)
+                .set_key(Some(Self::key(scope, item)))
+                .update_expression(update)
+                .expression_attribute_values(":write", text(self.database.write_id()));
+            if let Some((name, value)) = &value {
+                request = request.expression_attribute_values(*name, value.clone());
+            }
+            if update.contains("#rule") {
+                request = request.expression_attribute_names("#rule", RULE);
+            }
+            match request.send().await.map_err(|error| StoreError::of_call(&self.table, "change a rule", error)) {
+                Err(StoreError::Throttled { .. }) if attempt < CONTENTION_TRIES_MAX => {}
+                ended => return ended.map(|_| ()),
+            }
+            pause(&self.database, attempt).await;
+            attempt += 1;
+        }
+    }
+
+    /// The rows that say that this algorithm is registered no more.
+    async fn unregistered_items(&self, id: &AlgorithmId) -> Result<Vec<String>, StoreError> {
+        let answer = self
+            .database
+            .client()
+            .query()
+            .table_name(&self.table)
+            .expression_attribute_names("#scope", "scope")
+            .expression_attribute_values(":scope", text(algorithm_scope(id)))
+            .key_condition_expression("#scope = :scope")
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| StoreError::of_call(&self.table, "find where an algorithm is forgotten", error))?;
+        let forgotten = answer.items().iter().filter(|row| row.contains_key(UNREGISTERED));
+        Ok(forgotten.filter_map(|row| text_of(row, "item").map(str::to_owned)).collect())
     }
 
     async fn delete(&self, scope: &str, item: &str) -> Result<(), StoreError> {

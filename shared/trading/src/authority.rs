@@ -19,7 +19,7 @@ pub enum Sender {
 }
 
 /// The codes of refusals in which somebody claimed to be, or to speak for, who they are not.
-const FORGERIES: [&str; 11] = [
+const FORGERIES: [&str; 12] = [
     "account_not_granted",
     "algorithm_unknown",
     "no_grant",
@@ -31,6 +31,7 @@ const FORGERIES: [&str; 11] = [
     "own_hand_on_the_queue",
     "sender_not_registered",
     "users_only",
+    "wake_of_a_stranger",
 ];
 
 /// Whether a refusal with this code is one of a forged user, group, account or algorithm. Each is logged with the
@@ -55,7 +56,7 @@ pub(crate) struct Asked<'a> {
 impl Asked<'_> {
     /// Whether the algorithm's registration decides.
     fn needs_registration(&self) -> bool {
-        matches!(self.sender, Sender::Principal(_)) && !self.algorithm_id.is_own_hand()
+        !matches!(self.sender, Sender::User(_)) && !self.algorithm_id.is_own_hand()
     }
 
     /// Whether the sender may ask for this, by the rules as they are now.
@@ -97,6 +98,10 @@ impl Asked<'_> {
             (Sender::User(_), _) => {
                 Err(Reason::new("other_user", "The order names another user than the one who signed in."))
             }
+            // An algorithm may end its own orders though it is registered no more.
+            (Sender::Algorithm(caller), None) if caller == algorithm_id && self.needs_grant => {
+                Err(not_registered(algorithm_id))
+            }
             (Sender::Algorithm(caller), _) if caller == algorithm_id => Ok(()),
             (Sender::Algorithm(_), _) => {
                 Err(Reason::new("other_algorithm", "The order names another algorithm than the one that signed in."))
@@ -105,12 +110,7 @@ impl Asked<'_> {
                 "own_hand_on_the_queue",
                 "A message on the queue cannot be a user's own hand (algorithm_id `self`): users place their own orders by POST /orders.",
             )),
-            (Sender::Principal(_), None) => Err(Reason::new(
-                "algorithm_unknown",
-                format!(
-                    "The algorithm {algorithm_id} is not registered. The operator registers it with `courier algorithms add`."
-                ),
-            )),
+            (Sender::Principal(_), None) => Err(not_registered(algorithm_id)),
             (Sender::Principal(principal), Some(algorithm)) if algorithm.principals.contains(principal) => Ok(()),
             (Sender::Principal(principal), Some(_)) => Err(Reason::new(
                 "sender_not_registered",
@@ -143,4 +143,14 @@ impl Asked<'_> {
             format!("The user's grant to the algorithm {algorithm_id} does not list this account."),
         ))
     }
+}
+
+/// What is said of an algorithm that was never registered, or was removed: it may send nothing, by no way.
+pub(crate) fn not_registered(algorithm_id: &AlgorithmId) -> Reason {
+    Reason::new(
+        "algorithm_unknown",
+        format!(
+            "The algorithm {algorithm_id} is not registered, so nothing was sent for it. The operator registers it with `courier algorithms add`."
+        ),
+    )
 }

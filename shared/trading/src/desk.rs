@@ -1,10 +1,11 @@
 //! What the use cases of an order need, made once, in `main`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use access::{Calendar, Tokens};
 use broker::Api;
-use domain::Clock;
+use domain::{Clock, PrincipalId};
 use store::{Connections, Lanes, Orders, Rules, SessionQueue, TrackQueue};
 
 use crate::known_connections::KnownConnections;
@@ -31,6 +32,8 @@ pub struct Desk {
     pub connections: Connections,
     /// One holder at a time for each user.
     pub lanes: Lanes,
+    /// Who may wake it: the roles of Courier's own functions.
+    pub own_senders: BTreeSet<PrincipalId>,
     /// Where sessions are asked for.
     pub session_queue: SessionQueue,
     /// Where looks at the broker are asked for.

@@ -1,11 +1,15 @@
 //! Intake: new orders, and refusals, are put on record.
 
+use domain::message::{Identity, identity_of};
 use domain::{EXCERPT_CHARACTERS_MAX, Fact, Order, OrderKey, PlaceOrder, QueuePlace, Reason, Refusal};
 use store::{Inserted, StoreError, Versioned};
 
 use crate::authority::is_forgery;
 use crate::desk::Intake;
 use crate::receive::{QueueMessage, Request};
+
+/// How often a message is handed out at most so that its refusal can be recorded. Then the log and an alarm tell of it.
+const REFUSAL_TRIES_MAX: u32 = 3;
 
 /// What became of a new order when it was put on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +18,8 @@ pub enum Recorded {
     New(Versioned<Order>),
     /// The same order was on record.
     Same(Versioned<Order>),
-    /// Another order is on record under this id; it was left as it is.
-    Differs(Versioned<Order>),
+    /// Another order is on record under this id, and was left as it is; why this one was refused.
+    Differs(OrderKey, Reason),
 }
 
 impl Intake {
@@ -55,7 +59,8 @@ impl Intake {
         Ok(recorded(self.orders.insert(&order).await?, &order))
     }
 
-    /// Puts a refusal on record.
+    /// Puts a refusal on record, for its sender, its user and the operator. What cannot be recorded goes back to the queue,
+    /// but for a while only: it must not stand in the way of its group for ever.
     pub async fn refuse(
         &self,
         message: &QueueMessage,
@@ -71,17 +76,33 @@ impl Intake {
             metric.forgeries_refused = is_forgery(&reason.code).then_some(1),
             "a message was refused"
         );
+        let Identity { user_id, order_id, algorithm_id } = identity_of(&message.body);
+        let order_id = key.map(|key| &key.order_id).or(order_id.as_ref());
         let refusal = Refusal {
             message_id: message.message_id.clone(),
             sender_id: message.sender_id.clone(),
             group_id: message.group_id.clone(),
             reason,
-            order_id: key.map(|key| key.order_id.to_string()),
+            order_id: order_id.map(ToString::to_string),
+            user_id: key.map(|key| &key.user_id).or(user_id.as_ref()).map(ToString::to_string),
+            algorithm_id: algorithm_id.map(|algorithm_id| algorithm_id.to_string()),
             excerpt: message.body.chars().take(EXCERPT_CHARACTERS_MAX).collect(),
+            sent_at: message.sent_at,
             at: self.clock.now(),
         };
-        self.orders.record_refusal(&refusal).await?;
-        Ok(None)
+        match self.orders.record_refusal(&refusal).await {
+            Err(error) if message.deliveries < REFUSAL_TRIES_MAX => Err(error),
+            Err(error) => {
+                let tries = message.deliveries;
+                tracing::error!(
+                    %error, message_id = refusal.message_id, sender_id = refusal.sender_id, group_id = refusal.group_id,
+                    order_id = refusal.order_id, code = refusal.reason.code, reason = refusal.reason.message, tries,
+                    metric.refusals_unrecorded = 1, "a refusal could not be recorded; its sender must be told by hand"
+                );
+                Ok(None)
+            }
+            Ok(()) => Ok(None),
+        }
     }
 }
 
@@ -89,7 +110,7 @@ fn recorded(inserted: Inserted, order: &Order) -> Recorded {
     match inserted {
         Inserted::New(order) => Recorded::New(order),
         Inserted::Existing(existing) if existing.value.fingerprint == order.fingerprint => Recorded::Same(existing),
-        Inserted::Existing(existing) => Recorded::Differs(existing),
+        Inserted::Existing(existing) => Recorded::Differs(order.key.clone(), differs(&existing.value, order)),
     }
 }
 
@@ -102,14 +123,19 @@ pub(crate) fn dead_letter(done: &str) -> Reason {
     )
 }
 
-/// What is said of a second order under an id that is taken.
-#[must_use]
-pub fn differs(key: &OrderKey) -> Reason {
+/// What is said of a second order under an id that is taken. Of another algorithm's order nothing is told but that it is
+/// another's.
+fn differs(taken: &Order, order: &Order) -> Reason {
+    let whose = if taken.algorithm_id == order.algorithm_id {
+        "Another order is on record"
+    } else {
+        "An order of another algorithm, or of the user's own hand, is on record"
+    };
+    let id = &order.key.order_id;
     Reason::new(
         "order_differs",
         format!(
-            "Another order is on record under the id {}, and was left as it is. An id is one order's for ever: take a new one.",
-            key.order_id
+            "{whose} under the id {id}, and was left as it is. An id is one order's of this user for ever: take a new one."
         ),
     )
 }

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use store::{IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::advance::Next;
+use crate::authority::not_registered;
 use crate::lane::Lane;
 use crate::limits;
 
@@ -84,6 +85,7 @@ impl Lane<'_> {
         }
         match refused {
             IntentRefused::Halted(_)
+            | IntentRefused::NotRegistered(_)
             | IntentRefused::OnlyReducing(_)
             | IntentRefused::NoGrant(_)
             | IntentRefused::BeyondLimits(_) => self.deny(order, by_rule(&refused)).await,
@@ -119,6 +121,7 @@ pub(crate) fn by_rule(refused: &IntentRefused) -> Reason {
             "only_reducing",
             format!("Only orders that reduce a position pass for {halt}, so this was not sent."),
         ),
+        IntentRefused::NotRegistered(algorithm_id) => not_registered(algorithm_id),
         IntentRefused::NoGrant(algorithm_id) => Reason::new(
             "no_grant",
             format!(

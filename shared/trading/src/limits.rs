@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use store::{Alike, Bearings, Claim, StoreError};
 
+use crate::authority::not_registered;
 use crate::lane::Lane;
 use crate::limits::checks::{beyond_collar, beyond_ticket, beyond_value, value_of_ticket};
 use crate::limits::multiplier::beyond_unknown;
@@ -68,7 +69,7 @@ impl Lane<'_> {
                 return Ok(verdict);
             }
             let anew = Box::pin(self.readings.of(self.desk, self.lease.user_id(), algorithm_id)).await?.clone();
-            if (&anew.own, &anew.grant) == (&read.own, &read.grant) {
+            if (&anew.own, &anew.grant, &anew.algorithm) == (&read.own, &read.grant, &read.algorithm) {
                 return Ok(verdict);
             }
             read = anew;
@@ -88,6 +89,9 @@ impl Lane<'_> {
         read: &Bearings,
         weighed: Weighed,
     ) -> Result<Result<Claim, NoSession>, StoreError> {
+        if read.algorithm.is_none() && !request.algorithm_id.is_own_hand() {
+            return Ok(Err(NoSession::Deny(not_registered(&request.algorithm_id))));
+        }
         let (own, grant, used) = (read.own.clone(), read.grant.clone(), read.used.clone());
         let granted = grant.as_ref().and_then(|grant| grant.rule.as_ref());
         let (users, grants) = (own.rule.as_ref(), granted.map(|grant| &grant.limits));

@@ -1,9 +1,10 @@
 //! Receive: a message becomes an order on record, or a recorded refusal. Nothing else can become of it.
 
-use domain::message::summary;
+use domain::message::{MESSAGE_BYTES_MAX, summary};
 use domain::{
     CancelOrder, Command, Malformed, ModifyOrder, Order, OrderKey, PlaceOrder, PrincipalId, QueuePlace, Reason, UserId,
 };
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use store::{Inserted, StoreError, Wake};
 
@@ -23,6 +24,10 @@ pub struct QueueMessage {
     pub group_id: String,
     /// Its place in the queue, where the queue said it.
     pub place: Option<QueuePlace>,
+    /// When it was sent, where the queue said it.
+    pub sent_at: Option<Timestamp>,
+    /// How often the queue handed it out, this time included.
+    pub deliveries: u32,
     /// What it says.
     pub body: String,
     /// Whether it comes from the dead-letter queue: then nobody knows how old it is.
@@ -75,8 +80,11 @@ impl Desk {
         readings: &mut Readings,
     ) -> Result<Option<Request>, StoreError> {
         let intake = &self.intake;
-        if let Ok(wake) = Wake::parse(&message.body) {
-            return intake.read_wake(message, wake).await;
+        // What is longer than any message is nobody's wake, and is not read.
+        if message.body.len() <= MESSAGE_BYTES_MAX
+            && let Ok(wake) = Wake::parse(&message.body)
+        {
+            return self.read_wake(message, wake).await;
         }
         let sender = match PrincipalId::from_sender_id(&message.sender_id) {
             Ok(principal) => Sender::Principal(principal),
@@ -89,6 +97,23 @@ impl Desk {
             Ok(command) => self.read_command(message, &sender, command, readings).await,
             Err(malformed) => self.read_malformed(message, &sender, malformed, readings).await,
         }
+    }
+
+    /// A wake takes further what is on record already. Whoever forged one could place nothing, and yet keep a user's lane
+    /// and the broker busy: so only Courier's own functions may wake.
+    async fn read_wake(&self, message: &QueueMessage, wake: Wake) -> Result<Option<Request>, StoreError> {
+        let sender = PrincipalId::from_sender_id(&message.sender_id).ok();
+        let refused = if wake.user_id.as_str() != message.group_id {
+            other_group()
+        } else if sender.is_some_and(|sender| self.own_senders.contains(&sender)) {
+            return Ok(Some(Request::Wake(wake)));
+        } else {
+            Reason::new(
+                "wake_of_a_stranger",
+                "Only Courier's own functions wake a user's orders. To have an order taken further nothing needs to be sent.",
+            )
+        };
+        self.intake.refuse(message, None, refused).await
     }
 
     async fn read_command(
@@ -175,14 +200,6 @@ impl Intake {
             Some(asked) => asked.permitted_by(&self.rules).await,
             None => Ok(Ok(())),
         }
-    }
-
-    /// A wake takes further what is on record already, so it needs no authority: whoever forges one gains nothing.
-    async fn read_wake(&self, message: &QueueMessage, wake: Wake) -> Result<Option<Request>, StoreError> {
-        if wake.user_id.as_str() == message.group_id {
-            return Ok(Some(Request::Wake(wake)));
-        }
-        self.refuse(message, None, other_group()).await
     }
 
     /// A redelivered message whose order ended: nothing is left to be done. One call, and no authority is needed for

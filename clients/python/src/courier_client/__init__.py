@@ -3,11 +3,14 @@
 from courier_client.api import Api
 from courier_client.client import Client
 from courier_client.errors import (
+    ChangeRefused,
     CourierError,
     FieldFault,
+    IdAlreadyUsed,
     InvalidMessage,
     NotEnqueued,
     OrderEnded,
+    OrderRefused,
     Problem,
     UnexpectedAnswer,
     Unreachable,
@@ -28,6 +31,7 @@ from courier_client.messages import (
 from courier_client.queue import OrderQueue
 from courier_client.views import (
     FINAL_STATUSES,
+    ChangeView,
     ConnectionStatus,
     ConnectionView,
     HistoryEntry,
@@ -36,6 +40,7 @@ from courier_client.views import (
     OrderStatus,
     OrderView,
     Reason,
+    Refusal,
 )
 
 __all__ = [
@@ -43,6 +48,8 @@ __all__ = [
     "Api",
     "Attached",
     "Change",
+    "ChangeRefused",
+    "ChangeView",
     "Client",
     "Conid",
     "ConnectionChange",
@@ -52,6 +59,7 @@ __all__ = [
     "EventReader",
     "FieldFault",
     "HistoryEntry",
+    "IdAlreadyUsed",
     "InvalidMessage",
     "LegNews",
     "LegRole",
@@ -61,11 +69,13 @@ __all__ = [
     "OrderChange",
     "OrderEnded",
     "OrderQueue",
+    "OrderRefused",
     "OrderStatus",
     "OrderView",
     "PlaceOrder",
     "Problem",
     "Reason",
+    "Refusal",
     "StopLoss",
     "Symbol",
     "TakeProfit",

@@ -10,10 +10,21 @@ from typing import Any
 
 from courier_client.api import Api, Token
 from courier_client.checks import Faults, written_time
-from courier_client.errors import CourierError, OrderEnded, Problem, UnexpectedAnswer, Unreachable, WaitTimeout
-from courier_client.messages import LegRole, ModifyOrder, PlaceOrder, cancel_message, check_leg
+from courier_client.errors import (
+    ChangeRefused,
+    CourierError,
+    IdAlreadyUsed,
+    OrderEnded,
+    OrderRefused,
+    Problem,
+    UnexpectedAnswer,
+    Unreachable,
+    WaitTimeout,
+)
+from courier_client.messages import LegRole, Message, ModifyOrder, PlaceOrder, cancel_message, check_leg
 from courier_client.queue import OrderQueue
-from courier_client.views import FINAL_STATUSES, OrderStatus, OrderView
+from courier_client.sent import SentMessages, is_other
+from courier_client.views import FINAL_STATUSES, OrderStatus, OrderView, Refusal
 
 WAIT_SECONDS = 60.0
 # Between two looks at an order: at first often, then less and less.
@@ -55,6 +66,7 @@ class Client:
         self._api = api
         self._clock = clock
         self._sleep = sleep
+        self._sent = SentMessages()
 
     @classmethod
     def from_environment(cls, *, user_id: str, algorithm_id: str, token: Token | None = None) -> Client:
@@ -85,18 +97,19 @@ class Client:
     def place(self, order: PlaceOrder) -> str:
         """Put a new order on the queue; returns its id. Whether it may trade shows in its status: see `wait`.
 
-        The same order again is the first one. Another order under a used id is refused, and the first stays as it is.
+        The same order again is the first one. Another order under a used id is refused, and the first stays as it is:
+        `wait` raises `IdAlreadyUsed`.
         """
-        self._queue().send(order.message(self.user_id, self.algorithm_id))
+        self._put(order.message(self.user_id, self.algorithm_id))
         return order.order_id
 
     def modify(self, change: ModifyOrder) -> None:
-        """Put a change on the queue. A revision is applied once."""
-        self._queue().send(change.message(self.user_id, self.algorithm_id))
+        """Put a change on the queue. A revision is applied once. What becomes of it: `wait_change`, and `wait`."""
+        self._put(change.message(self.user_id, self.algorithm_id))
 
     def cancel(self, order_id: str, *, leg: LegRole | None = None) -> None:
         """Ask for an order's end, or for that of one exit of a bracket. It may be filled before: wait for what became."""
-        self._queue().send(cancel_message(order_id, self.user_id, self.algorithm_id, leg))
+        self._put(cancel_message(order_id, self.user_id, self.algorithm_id, leg))
 
     def place_by_http(self, order: PlaceOrder) -> OrderView:
         """Place an order with the token alone. The answer tells at once what may not be: `Problem`, 400, 403 or 409.
@@ -139,14 +152,15 @@ class Client:
         for name, moment in (("since", since), ("until", until)):
             if moment is not None:
                 query[name] = _utc(name, moment)
-        while True:
-            page = self._ask("GET", "orders", **query)
-            if not isinstance(page, dict) or not isinstance(page.get("orders"), list):
-                raise UnexpectedAnswer("the answer to GET /orders shows no list of orders")
-            yield from map(OrderView.from_json, page["orders"])
-            if page.get("cursor") is None:
-                return
-            query["cursor"] = page["cursor"]
+        yield from map(OrderView.from_json, self._pages("orders", query))
+
+    def refusals(self, *, order_id: str | None = None) -> Iterator[Refusal]:
+        """Messages in this user's name that became no order, the newest first, page by page.
+
+        With an algorithm's token: those that its own senders sent. `order_id` leaves those that named this order.
+        """
+        query = {} if order_id is None else {"order_id": order_id}
+        yield from map(Refusal.from_json, self._pages("refusals", query))
 
     def wait(
         self,
@@ -158,10 +172,48 @@ class Client:
 
         Raises `OrderEnded` as soon as it can no longer get there, and `WaitTimeout` when time runs out. An order that
         is not there yet, an API that is away and a request too many are waited out; waiting changes nothing.
+
+        Of what this client put on the queue it also raises what was refused: `OrderRefused`, `IdAlreadyUsed` where the
+        order on record is another one, and once for each of its changes `ChangeRefused`.
         """
         awaited = frozenset(map(OrderStatus, [until] if isinstance(until, str) else until))
         if not awaited:
             raise ValueError("name at least one status to wait for")
+
+        def arrived(seen: OrderView) -> bool:
+            if awaited & seen.statuses:
+                return True
+            if seen.status.is_final:
+                raise OrderEnded(seen, awaited)
+            for revision in sorted(self._sent.changes(order_id)):
+                self._raise_refused_change(seen, revision)
+            return False
+
+        return self._look_until(order_id, arrived, awaited, timeout_seconds)
+
+    def wait_change(self, order_id: str, revision: int, timeout_seconds: float = WAIT_SECONDS) -> OrderView:
+        """Wait until this revision of the order, or a later one, is in force.
+
+        Raises `ChangeRefused` where it will not be, `OrderEnded` where the order ended before, and `WaitTimeout`.
+        """
+
+        def arrived(seen: OrderView) -> bool:
+            self._raise_refused_change(seen, revision)
+            if seen.revision >= revision:
+                return True
+            if seen.status.is_final:
+                raise OrderEnded(seen, frozenset())
+            return False
+
+        return self._look_until(order_id, arrived, frozenset(), timeout_seconds)
+
+    def _look_until(
+        self,
+        order_id: str,
+        arrived: Callable[[OrderView], bool],
+        awaited: frozenset[OrderStatus],
+        timeout_seconds: float,
+    ) -> OrderView:
         deadline = self._clock() + timeout_seconds
         pause_seconds = FIRST_LOOK_AFTER_SECONDS
         seen: OrderView | None = None
@@ -171,15 +223,65 @@ class Client:
                 seen = self.order(order_id)
             except (Problem, Unreachable) as error:
                 failure = _waited_out(error)
-            if seen is not None and awaited & seen.statuses:
+            if failure is None:
+                self._raise_refused_order(order_id, seen)
+            if seen is not None and arrived(seen):
                 return seen
-            if seen is not None and seen.status.is_final:
-                raise OrderEnded(seen, awaited)
             left_seconds = deadline - self._clock()
             if left_seconds <= 0:
                 raise WaitTimeout(order_id, seen, awaited, timeout_seconds, failure) from failure
             self._sleep(min(pause_seconds, left_seconds))
             pause_seconds = min(pause_seconds * _LOOKS_SPREAD_BY, LOOK_EVERY_SECONDS_MAX)
+
+    def _raise_refused_order(self, order_id: str, seen: OrderView | None) -> None:
+        """Hold what was placed against what is on record: it may be another order's id, or it was refused."""
+        placed = self._sent.placed(order_id)
+        if placed is None or placed.is_confirmed:
+            return
+        refusal = self._refusal_of(order_id, placed.message_id)
+        if seen is None:
+            if refusal is not None:
+                raise OrderRefused(order_id, refusal)
+            return
+        if refusal is not None or is_other(placed.message, seen):
+            raise IdAlreadyUsed(seen, refusal)
+        # What a change made different since is not compared, so only the refusal tells.
+        placed.is_confirmed = seen.revision == 1
+
+    def _raise_refused_change(self, seen: OrderView, revision: int) -> None:
+        """Raise if this change was refused; once where this client sent it."""
+        sent = self._sent.changes(seen.order_id)
+        change = seen.change
+        if change is not None and change.revision == revision and change.status == "refused":
+            sent.pop(revision, None)
+            raise ChangeRefused(seen, revision, change.reason)
+        if seen.revision >= revision:
+            sent.pop(revision, None)
+        elif revision in sent:
+            refusal = self._refusal_of(seen.order_id, sent[revision])
+            if refusal is not None:
+                del sent[revision]
+                raise ChangeRefused(seen, revision, refusal.reason)
+
+    def _refusal_of(self, order_id: str, message_id: str) -> Refusal | None:
+        """The refusal of this message, if it is among the newest that named the order. A failed look tells nothing."""
+        try:
+            page = self._ask("GET", "refusals", order_id=order_id)
+        except (Problem, Unreachable):
+            return None
+        refusals = map(Refusal.from_json, _listed("refusals", page))
+        return next((refusal for refusal in refusals if refusal.message_id == message_id), None)
+
+    def _pages(self, what: str, query: dict[str, str]) -> Iterator[object]:
+        while True:
+            page = self._ask("GET", what, **query)
+            yield from _listed(what, page)
+            if page.get("cursor") is None:
+                return
+            query["cursor"] = page["cursor"]
+
+    def _put(self, message: Message) -> None:
+        self._sent.remember(message, self._queue().send(message))
 
     def _queue(self) -> OrderQueue:
         if self._order_queue is None:
@@ -191,6 +293,13 @@ class Client:
             raise ValueError("there is no API: set COURIER_API_URL, and give a token or set COURIER_TOKEN")
         # An algorithm has to say whose orders it means; a user's own token says it already.
         return self._api.ask(method, *path, query={"user_id": self.user_id, **query}, body=body)
+
+
+def _listed(what: str, page: object) -> list[object]:
+    if not isinstance(page, dict) or not isinstance(page.get(what), list):
+        raise UnexpectedAnswer(f"the answer to GET /{what} shows no list of {what}")
+    listed: list[object] = page[what]
+    return listed
 
 
 def _utc(name: str, moment: datetime) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from courier_client.views import OrderStatus, OrderView
+    from courier_client.views import OrderStatus, OrderView, Reason, Refusal
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,41 @@ class OrderEnded(CourierError):
         self.order = order
         self.awaited = awaited
         why = f": {order.reason.message} ({order.reason.code})" if order.reason else ""
-        super().__init__(f"the order {order.order_id} is {order.status}, not {_words(awaited)}{why}")
+        instead = f", not {_words(awaited)}" if awaited else ""
+        super().__init__(f"the order {order.order_id} is {order.status}{instead}{why}")
+
+
+class OrderRefused(CourierError):
+    """A message of this client became no order, or changed none. `refusal` says why; mend that, and send it anew."""
+
+    def __init__(self, order_id: str, refusal: Refusal | None, why: str | None = None) -> None:
+        self.order_id = order_id
+        self.refusal = refusal
+        told = f"{refusal.reason.message} ({refusal.reason.code})" if refusal else (why or "no reason was told")
+        super().__init__(f"a message about the order {order_id} was refused, and nothing was sent for it: {told}")
+
+
+class IdAlreadyUsed(OrderRefused):
+    """The id is another order's for ever. `order` is that one: its fills are not those of the order that you placed."""
+
+    def __init__(self, order: OrderView, refusal: Refusal | None) -> None:
+        self.order = order
+        super().__init__(
+            order.order_id,
+            refusal,
+            "another order is on record under this id, and is left as it is. Take a new id for this one",
+        )
+
+
+class ChangeRefused(CourierError):
+    """A change is not in force and will not be; `order` is as it was before it, and goes on."""
+
+    def __init__(self, order: OrderView, revision: int, reason: Reason | None) -> None:
+        self.order = order
+        self.revision = revision
+        self.reason = reason
+        why = f": {reason.message} ({reason.code})" if reason else ""
+        super().__init__(f"revision {revision} of the order {order.order_id} was refused{why}")
 
 
 class WaitTimeout(CourierError, TimeoutError):
@@ -84,14 +118,15 @@ class WaitTimeout(CourierError, TimeoutError):
         if order is None:
             seen = (
                 "was not seen. It may wait in the queue, or its message was refused "
-                "(`courier refusals list` tells the operator why)"
+                "(`Client.refusals`, and for the operator `courier refusals list`, tell why)"
             )
         else:
             why = f" ({order.reason.message})" if order.reason else ""
             seen = f"is {order.status}{why}"
         if failure is not None:
             seen += f". The last look failed: {failure}"
-        super().__init__(f"after {timeout_seconds:g} s the order {order_id} is not {_words(awaited)}: it {seen}")
+        wanted = f"is not {_words(awaited)}" if awaited else "is not changed"
+        super().__init__(f"after {timeout_seconds:g} s the order {order_id} {wanted}: it {seen}")
 
 
 def _words(statuses: frozenset[OrderStatus]) -> str:

@@ -1,4 +1,4 @@
-"""Events: every change of status of orders and connections, once and in order.
+"""Events: every change of status of orders and connections, and every refused message, once and in order.
 
 The bus gives each event at least once, and not always in order. Each event carries the whole order and its history, and
 a `sequence` that counts the order's changes; so whoever has the latest has all of it.
@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from courier_client.errors import UnexpectedAnswer
 from courier_client.queue import SqsClient, sqs_client
-from courier_client.views import ConnectionStatus, ConnectionView, OrderStatus, OrderView, Reason, read
+from courier_client.views import ConnectionStatus, ConnectionView, OrderStatus, OrderView, Reason, Refusal, read
 
 # What the reader remembers at most; beyond it, what changed longest ago is forgotten.
 SUBJECTS_MAX = 100_000
@@ -24,7 +24,10 @@ RECEIVE_MESSAGES_MAX = 10
 
 @dataclass(frozen=True)
 class OrderChange:
-    """One change of an order's status. `order` is the order as the event that told of it showed it."""
+    """One change of an order's status. `order` is the order as the event that told of it showed it.
+
+    Where a change of the order (`modify`) was refused, `previous_status` is `status`, and `reason` says why.
+    """
 
     sequence: int
     previous_status: OrderStatus | None
@@ -44,7 +47,7 @@ class ConnectionChange:
     connection: ConnectionView
 
 
-Change: TypeAlias = OrderChange | ConnectionChange
+Change: TypeAlias = OrderChange | ConnectionChange | Refusal
 
 
 class EventReader:
@@ -78,6 +81,8 @@ class EventReader:
         match event["source"], event["detail-type"]:
             case "courier.orders", "Order Status Changed":
                 return self._take_order(event["detail"])
+            case "courier.orders", "Message Refused":
+                return self._take_refusal(event["detail"])
             case "courier.connections", "Connection Status Changed":
                 return self._take_connection(event["detail"])
             case _:
@@ -93,6 +98,14 @@ class EventReader:
         self._orders.pop(key, None)
         self._orders[key] = order
         return list(_changes(order, sequence, told))
+
+    def _take_refusal(self, detail: Mapping[str, Any]) -> list[Change]:
+        refusal = Refusal.from_json(detail)
+        key = f"refusal {refusal.message_id}"
+        if key in self.told:
+            return []
+        self._remember(key, 1)
+        return [refusal]
 
     def _take_connection(self, detail: Mapping[str, Any]) -> list[Change]:
         connection, sequence = ConnectionView.from_json(detail), _sequence(detail)

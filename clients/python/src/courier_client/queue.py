@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
 from collections.abc import Mapping
@@ -54,11 +53,11 @@ class OrderQueue:
         self._url = url
         self._sqs = sqs if sqs is not None else sqs_client()
 
-    def send(self, message: Message) -> None:
-        """Send a message in its user's group, so that the messages of one user keep their order."""
+    def send(self, message: Message) -> str:
+        """Send a message in its user's group, so that the messages of one user keep their order; returns its id."""
         body = json.dumps(message)
         try:
-            self._sqs.send_message(
+            answer = self._sqs.send_message(
                 QueueUrl=self._url,
                 MessageGroupId=message["user_id"],
                 MessageDeduplicationId=deduplication_id(message),
@@ -69,14 +68,14 @@ class OrderQueue:
                 f"the queue did not confirm {message['command']} of {message['order_id']} ({error}). "
                 "It may have arrived all the same; the same message again is safe"
             ) from error
+        return str(answer.get("MessageId", ""))
 
 
 def deduplication_id(message: Message) -> str:
-    """A digest of the content: within five minutes the queue keeps one of two equal messages.
+    """An id that nobody can guess, another one for each message.
 
-    Not so for a cancel. If the first came too early (its order was not there yet), a second must get through; and the
-    server takes two as one.
+    Within five minutes the queue drops a second message under one id, whatever it says. Under an id that could be
+    guessed (the order's, or a digest of its content) whoever may send on the queue could use it first, and the order
+    would vanish. The server itself takes the same order twice as one.
     """
-    if message["command"] == "cancel":
-        return uuid.uuid4().hex
-    return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()
+    return f"{message['order_id']}-{uuid.uuid4().hex}"

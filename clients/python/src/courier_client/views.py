@@ -102,6 +102,34 @@ class LegView:
 
 
 @dataclass(frozen=True)
+class ChangeView:
+    """The latest change of an order that was asked for. `status`: asked, sending, unknown, applied or refused."""
+
+    revision: int
+    status: str
+    ticket: Json
+    reason: Reason | None
+    asked_at: datetime
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A message that became no order. The ids are its own word; None where they could not be read."""
+
+    at: datetime
+    message_id: str
+    order_id: str | None
+    user_id: str | None
+    algorithm_id: str | None
+    reason: Reason
+
+    @classmethod
+    def from_json(cls, shown: object) -> Refusal:
+        """Read what the API or an event shows; `UnexpectedAnswer` if it is no refusal."""
+        return read("a refusal", _refusal, shown)
+
+
+@dataclass(frozen=True)
 class OrderView:
     """An order as the API and the events show it. Without `account_id` and `ticket`: its message could not be read."""
 
@@ -124,6 +152,8 @@ class OrderView:
     updated_at: datetime
     history: tuple[HistoryEntry, ...]
     legs: tuple[LegView, ...] = ()
+    revision: int = 1
+    change: ChangeView | None = None
 
     @property
     def is_over(self) -> bool:
@@ -202,6 +232,36 @@ def _order(shown: Json) -> OrderView:
         updated_at=_time(shown["updated_at"]),
         history=tuple(map(_entry, shown["history"])),
         legs=tuple(map(_leg, shown.get("legs", ()))),
+        revision=_number(shown.get("revision", 1)),
+        change=None if shown.get("change") is None else _change(shown["change"]),
+    )
+
+
+def _change(shown: Json) -> ChangeView:
+    return ChangeView(
+        revision=_number(shown["revision"]),
+        status=_text(shown["status"]),
+        ticket=shown["ticket"],
+        reason=reason(shown["reason"]),
+        asked_at=_time(shown["asked_at"]),
+    )
+
+
+def _refusal(shown: Json) -> Refusal:
+    why = reason(shown["reason"])
+    if why is None:
+        raise ValueError("a refusal has a reason")
+
+    def optional(name: str) -> str | None:
+        return None if shown[name] is None else _text(shown[name])
+
+    return Refusal(
+        at=_time(shown["at"]),
+        message_id=_text(shown["message_id"]),
+        order_id=optional("order_id"),
+        user_id=optional("user_id"),
+        algorithm_id=optional("algorithm_id"),
+        reason=why,
     )
 
 
@@ -239,6 +299,12 @@ def _connection(shown: Json) -> ConnectionView:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{value!r} is not a whole number")
     return value
 
 

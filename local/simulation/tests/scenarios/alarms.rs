@@ -280,6 +280,43 @@ async fn a_schedule_that_stands_still_sets_off_its_alarm_though_the_queues_go_on
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_that_cannot_be_recorded_sets_off_its_alarm() {
+    let log = Log::open();
+    let world = without_questions().await;
+    world.set_database_faults(|call| {
+        let of_a_refusal = call.operation == "TransactWriteItems" && call.body.contains("refused from");
+        if of_a_refusal { embedded_dynamodb::Fault::Throttled } else { embedded_dynamodb::Fault::None }
+    });
+    world.place("bad", &json!({"type": "market", "account_id": "DU0000011"}));
+    world.deliver_all().await;
+    assert!(!log.sets_off("RefusalUnrecordedAlarm"), "it is tried again first");
+    world.run_for(Duration::from_mins(30)).await;
+    let lines = log.take();
+    assert!(Alarm::of_template("RefusalUnrecordedAlarm").goes_off(&lines));
+    let told = lines.iter().find(|line| counted(line, "refusals_unrecorded").is_some()).unwrap().to_string();
+    for part in ["account_not_granted", "bad", simulation::SENDER] {
+        assert!(told.contains(part), "{part} is missing in {told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_whose_change_cannot_be_read_sets_off_its_alarm_and_the_others_are_told() {
+    let log = Log::open();
+    let world = without_questions().await;
+    let row = json!({"TableName": "orders", "Item": {"user_id": {"S": USER}, "order_id": {"S": "odd"},
+        "order": {"S": "written by hand"}}});
+    world.database_answer("PutItem", &row);
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.settle().await;
+    let told = world.tell_changes().await;
+    assert!(told.iter().any(|event| event["Detail"].as_str().unwrap().contains("\"working\"")), "{told:?}");
+    let lines = log.take();
+    assert!(Alarm::of_template("RecordUnreadableAlarm").goes_off(&lines));
+    let line = lines.iter().find(|line| counted(line, "records_unreadable").is_some()).unwrap().to_string();
+    assert!(line.contains(&format!("{USER}/odd")), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_metric_is_told_by_user() {
     let log = Log::open();
     let world = World::with_a_connected_user().await;

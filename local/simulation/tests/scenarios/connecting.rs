@@ -35,13 +35,37 @@ async fn what_is_kept_of_a_connection_holds_no_secret_in_the_clear() {
 async fn a_user_who_cancels_at_the_broker_is_recorded_as_such() {
     let world = World::start().await;
     let begun = world.begin().await;
-    let back = "https://courier.example/oauth/callback".parse().unwrap();
-    let answered = world.come_back(&back, Some(&begun.cookie)).await;
+    let back = format!("https://courier.example/oauth/callback?oauth_token={}", begun.request_token());
+    let answered = world.come_back(&back.parse().unwrap(), Some(&begun.cookie)).await;
     assert_eq!(answered.status, 303);
     assert_eq!(answered.location, Some(format!("../?connection=cancelled&connection_id={}", begun.connection_id)));
+    assert_eq!(answered.cookies, ["courier_attempt="]);
     let connection = &world.connections().await[0];
     assert_eq!(connection.status, ConnectionStatus::Disconnected);
     assert_eq!(connection.last_error.as_ref().unwrap().code, "cancelled_by_user");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bare_navigation_to_the_callback_cancels_nothing() {
+    let world = World::start().await;
+    let begun = world.begin().await;
+    let callback = "https://courier.example/oauth/callback";
+    for bare in [callback.to_owned(), format!("{callback}?oauth_verifier=1"), format!("{callback}?oauth_token=")] {
+        let answered = world.come_back(&bare.parse().unwrap(), Some(&begun.cookie)).await;
+        assert_eq!((answered.status, answered.location.as_deref()), (303, Some("../?connection=cancelled")), "{bare}");
+        // The browser keeps what binds it to its attempt.
+        assert_eq!(answered.cookies, [""; 0], "{bare}");
+    }
+    // Whoever knows another token, or has another browser, ends nothing.
+    let token = begun.request_token();
+    for (token, cookie) in [("unheard-of", begun.cookie.as_str()), (token.as_str(), "courier_attempt=0000")] {
+        let other = format!("{callback}?oauth_token={token}").parse().unwrap();
+        assert_eq!(world.come_back(&other, Some(cookie)).await.status, 303);
+    }
+    assert_eq!(world.connections().await[0].status, ConnectionStatus::Pending);
+    let back = world.consent(&begun);
+    assert_eq!(world.come_back(&back, Some(&begun.cookie)).await.status, 303);
+    assert_eq!(world.connections().await[0].status, ConnectionStatus::Connected);
 }
 
 #[tokio::test(start_paused = true)]

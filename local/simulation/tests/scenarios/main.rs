@@ -29,6 +29,8 @@ mod planted_secrets;
 mod price_steps;
 mod readings;
 mod reducing;
+mod refused_messages;
+mod registration;
 mod rights;
 mod rotation;
 mod rules;

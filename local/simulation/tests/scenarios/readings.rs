@@ -100,6 +100,8 @@ fn message(world: &World, order_id: &str, sender: &str) -> QueueMessage {
         sender_id: sender.to_owned(),
         group_id: USER.to_owned(),
         place: None,
+        sent_at: None,
+        deliveries: 1,
         body: body.to_string(),
         is_dead_letter: false,
     }

@@ -8,7 +8,7 @@ use crate::alike::{self, Window};
 use crate::database::{Attributes, number, text, text_of};
 use crate::error::StoreError;
 use crate::lanes::LaneLease;
-use crate::rules::{HaltScope, Rules};
+use crate::rules::{HaltScope, Rules, UNREGISTERED};
 use crate::standing::Standing;
 use crate::transaction::built;
 
@@ -85,15 +85,17 @@ fn halt_checks(rules: &Rules, order: &Order, reducing: bool) -> Result<Vec<Guard
             .expression_attribute_names("#rule", "rule")
             .expression_attribute_values(":off", AttributeValue::Bool(false))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let off = "attribute_not_exists(#rule.halted) OR #rule.halted = :off";
-        check = if reducing {
-            check
-                .condition_expression(format!("{off} OR #rule.#mode = :reducing"))
+        let mut passes = "attribute_not_exists(#rule.halted) OR #rule.halted = :off".to_owned();
+        if reducing {
+            passes.push_str(" OR #rule.#mode = :reducing");
+            check = check
                 .expression_attribute_names("#mode", "mode")
-                .expression_attribute_values(":reducing", text(REDUCING))
-        } else {
-            check.condition_expression(off)
-        };
+                .expression_attribute_values(":reducing", text(REDUCING));
+        }
+        if matches!(scope, HaltScope::Algorithm(_)) {
+            passes = format!("({passes}) AND attribute_not_exists({UNREGISTERED})");
+        }
+        check = check.condition_expression(passes);
         let part = TransactWriteItem::builder().condition_check(built(rules.table(), check.build())?).build();
         Ok(Guard { part, refusal: Refusal::Halted(scope) })
     };
@@ -154,6 +156,9 @@ pub(super) fn refuse(rows: &[Option<Attributes>], refusals: Vec<Refusal>, order:
         Some((_, Refusal::Conflict)) => Err(IntentRefused::Conflict),
         Some((_, Refusal::OutcomeConflict)) => Err(IntentRefused::OutcomeConflict),
         Some((_, Refusal::LaneLost)) => Err(IntentRefused::LaneLost),
+        Some((row, Refusal::Halted(HaltScope::Algorithm(id)))) if row.contains_key(UNREGISTERED) => {
+            Err(IntentRefused::NotRegistered(id))
+        }
         Some((row, Refusal::Halted(scope))) if is_reducing(row, "mode") => {
             Err(IntentRefused::OnlyReducing(scope.to_string()))
         }

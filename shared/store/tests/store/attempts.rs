@@ -89,20 +89,6 @@ async fn a_lost_answer_to_taking_is_recognised_as_our_own() {
 }
 
 #[tokio::test]
-async fn a_user_who_cancelled_is_known_by_the_cookie_alone() {
-    let world = World::new().await;
-    let attempts = &world.store.attempts;
-    attempts.put(&attempt("first", "cookie")).await.unwrap();
-    attempts.put(&attempt("second", "cookie")).await.unwrap();
-    assert_eq!(attempts.cancel_by_cookie(&secret("other"), at(1)).await.unwrap(), Taken::Unknown);
-    let cancelled = attempts.cancel_by_cookie(&secret("cookie"), at(1)).await.unwrap();
-    assert_eq!(cancelled, Taken::Yes(attempt("second", "cookie")));
-    assert_eq!(attempts.cancel_by_cookie(&secret("cookie"), at(1)).await.unwrap(), Taken::AlreadyTaken);
-    let after = attempts.take_once(&secret("second"), Some(&secret("cookie")), at(1)).await.unwrap();
-    assert_eq!(after, Taken::AlreadyTaken);
-}
-
-#[tokio::test]
 async fn rows_hold_hashes_and_a_time_to_live_of_a_day_after_expiry() {
     let world = World::new().await;
     world.store.attempts.put(&attempt("very-secret-token", "very-secret-cookie")).await.unwrap();

@@ -69,6 +69,53 @@ async fn a_halt_of_somebody_else_does_not_matter() {
 }
 
 #[tokio::test]
+async fn an_algorithm_that_was_removed_gets_no_intent_for_any_user_until_it_is_registered_again() {
+    let world = World::new().await;
+    let principals = ["AROA1".parse().unwrap()].into();
+    let registration = domain::Algorithm { algorithm_id: algorithm("mr"), principals, registered_at: at(0) };
+    world.store.rules.put_algorithm(&registration).await.unwrap();
+    world.store.rules.remove_algorithm(&algorithm("mr")).await.unwrap();
+    // Neither a halt nor its end brings it back.
+    for halt in [on(), Halt::default()] {
+        world.store.rules.put_halt(&HaltScope::Algorithm(algorithm("mr")), &halt).await.unwrap();
+    }
+    for number in 0..40 {
+        let id = format!("user-{number}");
+        world.store.rules.put_grant(&grant(&id, "mr", &["DU0000001"], GrantStatus::Active)).await.unwrap();
+        let lease = world.lease(&user(&id)).await;
+        let mut removed = world.insert(&order(&id, "o1", "mr")).await;
+        let refused = try_intent(&world.store, &mut removed, &lease).await;
+        assert!(
+            matches!(&refused, Err(IntentRefused::NotRegistered(id)) if *id == algorithm("mr")),
+            "{id}: {refused:?}"
+        );
+        let mut own = world.insert(&order(&id, "o2", "self")).await;
+        try_intent(&world.store, &mut own, &lease).await.unwrap();
+    }
+    world.store.rules.put_algorithm(&registration).await.unwrap();
+    for number in 0..40 {
+        let id = format!("user-{number}");
+        let lease = match world.store.lanes.acquire(&user(&id), "test", at(120), at(180)).await.unwrap() {
+            store::Acquired::Leased(lease) => lease,
+            other => panic!("{other:?}"),
+        };
+        let mut again = world.insert(&order(&id, "o3", "mr")).await;
+        try_intent(&world.store, &mut again, &lease).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_halted_algorithm_that_is_registered_again_stays_halted() {
+    let (world, mut order, lease) = ready().await;
+    let registration = domain::Algorithm { algorithm_id: algorithm("mr"), principals: [].into(), registered_at: at(0) };
+    world.store.rules.put_halt(&HaltScope::Algorithm(algorithm("mr")), &on()).await.unwrap();
+    world.store.rules.remove_algorithm(&algorithm("mr")).await.unwrap();
+    world.store.rules.put_algorithm(&registration).await.unwrap();
+    let refused = try_intent(&world.store, &mut order, &lease).await;
+    assert!(matches!(refused, Err(IntentRefused::Halted(_))), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_global_halt_reaches_users_of_every_shard() {
     let world = World::new().await;
     world.store.rules.put_halt(&HaltScope::Global, &on()).await.unwrap();

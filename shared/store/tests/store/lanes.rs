@@ -1,5 +1,9 @@
 //! One holder at a time.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use embedded_dynamodb::Fault;
 use store::{Acquired, GivenBack, LaneBook, Looks, Pending};
 
 use crate::support::{World, at, user};
@@ -170,4 +174,42 @@ async fn an_order_announced_without_the_lane_stands_in_the_next_holders_line_onc
     assert_eq!(third.book().pending, line(&["o4"]));
     assert_eq!(lanes.release_with(third, &book(&[])).await.unwrap(), GivenBack::Clean);
     assert_eq!(world.lease(&user("u-7")).await.book().pending, []);
+}
+
+#[tokio::test]
+async fn hundreds_of_arrivals_are_taken_over_in_writes_that_dynamodb_reads() {
+    let world = World::new().await;
+    let lanes = &world.store.lanes;
+    let pending = |number: usize| Pending {
+        order_id: format!("order-{number}").parse().unwrap(),
+        instrument: "DU0000001 265598".to_owned(),
+    };
+    let first = world.lease(&user("u-7")).await;
+    for number in 0..305 {
+        lanes.announce(&user("u-7"), &pending(number)).await.unwrap();
+    }
+    lanes.release(first).await.unwrap();
+    let Acquired::Leased(lease) = lanes.acquire(&user("u-7"), "b", at(1), at(60)).await.unwrap() else {
+        panic!("a free lane was not had");
+    };
+    let book = lease.book().clone();
+    assert_eq!(book.pending.len(), 305);
+    // One comes while the lane is held; and the first answer is lost.
+    lanes.announce(&user("u-7"), &pending(999)).await.unwrap();
+    let longest = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&longest);
+    let losing = world.with_faults(move |call| {
+        let request: serde_json::Value = serde_json::from_str(call.body).unwrap_or_default();
+        let update = request["UpdateExpression"].as_str().unwrap_or_default().len();
+        seen.fetch_max(update, Ordering::SeqCst);
+        if call.number == 1 { Fault::AnswerLost } else { Fault::None }
+    });
+    assert_eq!(losing.lanes.release_with(lease, &book).await.unwrap(), GivenBack::WithArrivals);
+    let longest = longest.load(Ordering::SeqCst);
+    assert!((1_000..4_096).contains(&longest), "an expression has {longest} bytes");
+    let Acquired::Leased(next) = lanes.acquire(&user("u-7"), "c", at(2), at(60)).await.unwrap() else {
+        panic!("the lane was not given back");
+    };
+    let expected: Vec<Pending> = (0..305).chain([999]).map(pending).collect();
+    assert_eq!(next.book().pending, expected);
 }

@@ -12,7 +12,7 @@ use store::{
     TrackQueue, Wake,
 };
 
-use crate::support::user;
+use crate::support::{Counting, user};
 
 /// SQS's end of the wire: keeps each request, and answers all alike.
 #[derive(Debug, Clone)]
@@ -57,20 +57,25 @@ fn sent(requests: &Mutex<Vec<Value>>) -> Vec<Value> {
 #[tokio::test]
 async fn a_wake_goes_into_its_users_group() {
     let (client, requests) = client(TAKEN);
-    let queue = OrderQueue::new(client, "https://sqs.test/orders.fifo");
+    let queue = OrderQueue::new(client, "https://sqs.test/orders.fifo", Arc::new(Counting::default()));
     let all = Wake { user_id: user("u-7"), order_id: None };
     let one = Wake { user_id: user("u-7"), order_id: Some("o1".parse().unwrap()) };
-    queue.wake(&all, "d1").await.unwrap();
-    queue.wake(&one, "d2").await.unwrap();
-    let expected = |body: Value, id: &str| {
-        json!({"QueueUrl": "https://sqs.test/orders.fifo", "MessageBody": body, "MessageGroupId": "u-7",
-               "MessageDeduplicationId": id})
-    };
+    queue.wake(&all).await.unwrap();
+    queue.wake(&one).await.unwrap();
+    let expected =
+        |body: Value| json!({"QueueUrl": "https://sqs.test/orders.fifo", "MessageBody": body, "MessageGroupId": "u-7"});
+    let mut told = sent(&requests);
+    let ids: Vec<String> = told
+        .iter_mut()
+        .map(|request| request.as_object_mut().unwrap().remove("MessageDeduplicationId").unwrap().to_string())
+        .collect();
+    // Nobody can guess one, not even of a wake that says the same.
+    assert!(ids[0] != ids[1] && ids.iter().all(|id| id.len() == "\"wake-\"".len() + 32), "{ids:?}");
     assert_eq!(
-        sent(&requests),
+        told,
         [
-            expected(json!({"schema": "courier.wake/1", "user_id": "u-7"}), "d1"),
-            expected(json!({"schema": "courier.wake/1", "user_id": "u-7", "order_id": "o1"}), "d2"),
+            expected(json!({"schema": "courier.wake/1", "user_id": "u-7"})),
+            expected(json!({"schema": "courier.wake/1", "user_id": "u-7", "order_id": "o1"})),
         ]
     );
     for (request, wake) in requests.lock().unwrap().iter().zip([all, one]) {

@@ -71,6 +71,11 @@ pub(crate) fn orders_of(person: &Person) -> [(String, &'static str); 2] {
     [(format!("{}-own", person.user_id), "self"), (format!("{}-algorithm", person.user_id), person.algorithm)]
 }
 
+/// The order of this person's algorithm that was refused.
+pub(crate) fn refused_order(person: &Person) -> String {
+    format!("{}-refused", person.user_id)
+}
+
 /// Both users connected, each with a grant, limits, and two orders at work.
 pub(crate) async fn start() -> World {
     let world = World::start().await;
@@ -90,9 +95,19 @@ pub(crate) async fn start() -> World {
         }
     }
     grant(&world, &ADA, HALTED, "halted").await;
+    refused(&world).await;
     world.settle().await;
     assert_eq!(world.broker().ledger().len(), 4);
     world
+}
+
+/// One refused message of each person's algorithm, which names the account.
+async fn refused(world: &World) {
+    for person in [&ADA, &BOB] {
+        let mut body = limit_order(person, &refused_order(person), person.algorithm);
+        body["account_id"] = json!("U0000099");
+        world.enqueue(&body, &format!("{}:x", principal(person.algorithm)), person.user_id);
+    }
 }
 
 async fn grant(world: &World, person: &Person, algorithm_id: &str, status: &str) {

@@ -6,6 +6,7 @@ mod on_the_queue;
 
 use house::{
     ADA, ALGORITHMS, ASKERS, Asker, BOB, BOBS_OTHER_ACCOUNT, HALTED, Person, everything_of, limit_order, orders_of,
+    refused_order,
 };
 use serde_json::{Value, json};
 use simulation::World;
@@ -24,6 +25,8 @@ enum ActsOn {
     Connection,
     /// The broker's contracts, over the caller's own session.
     Contracts,
+    /// The messages that became no order: whoever asks sees their own.
+    Refusals,
 }
 
 /// Every call of the API by which somebody may reach for what is this person's. Placing is a matrix of its own.
@@ -32,6 +35,7 @@ fn calls_at(person: &Person, connection_id: &str) -> Vec<(&'static str, Value, A
     let mut calls = vec![
         ("DELETE /connections/{connection_id}", json!({"path": {"connection_id": connection_id}}), ActsOn::Connection),
         ("GET /contracts", json!({}), ActsOn::Contracts),
+        ("GET /refusals", json!({}), ActsOn::Refusals),
     ];
     for (route, body) in [
         ("POST /connections", Value::Null),
@@ -78,6 +82,7 @@ fn is_own(asker: Asker, person: &Person, route: &str, acts_on: ActsOn) -> bool {
         // An algorithm sees and ends its own orders of a user who granted it, and nothing else.
         Asker::Algorithm(algorithm_id) => match acts_on {
             ActsOn::Order(of) => of == algorithm_id && person.algorithm == algorithm_id,
+            ActsOn::Refusals => person.algorithm == algorithm_id,
             _ => {
                 route == "GET /orders"
                     && (person.algorithm == algorithm_id || (algorithm_id == HALTED && person.user_id == ADA.user_id))
@@ -104,8 +109,11 @@ async fn no_asker_reaches_what_is_anothers_by_any_route_and_verb() {
                 }
                 let answered = world.api_as(&asker.claims(), route, details).await;
                 let cell = format!("{asker:?} {route} of {}: {} {}", person.user_id, answered.status, answered.text);
-                let callers_own =
-                    matches!(asker, Asker::User(_)) && matches!(acts_on, ActsOn::CallersOwn | ActsOn::Contracts);
+                let callers_own = match acts_on {
+                    ActsOn::CallersOwn | ActsOn::Contracts => matches!(asker, Asker::User(_)),
+                    ActsOn::Refusals => asker != Asker::Nobody,
+                    ActsOn::Order(_) | ActsOn::Connection => false,
+                };
                 if callers_own {
                     assert!(answered.status < 300, "{cell}");
                     turned_to_the_callers_own += 1;
@@ -117,6 +125,7 @@ async fn no_asker_reaches_what_is_anothers_by_any_route_and_verb() {
                 let shows = |mark: &str| answered.text.contains(mark);
                 assert!(named || !shows(person.account), "{cell}");
                 assert!(!orders_of(person).iter().any(|(order_id, _)| shows(order_id)), "{cell}");
+                assert!(!shows(&refused_order(person)), "{cell}");
             }
             assert_eq!(everything_of(&world, person).await, before, "{asker:?} changed what is {}'s", person.user_id);
         }
@@ -148,6 +157,8 @@ async fn every_asker_reaches_what_is_their_own() {
                 }
                 let answered = world.api_as(&asker.claims(), route, &details).await;
                 assert!(answered.status < 300, "{asker:?} {route}: {} {}", answered.status, answered.text);
+                let shown = answered.text.contains(&refused_order(person));
+                assert_eq!(shown, *acts_on == ActsOn::Refusals, "{asker:?} {route}: {}", answered.text);
                 cells += 1;
             }
         }

@@ -1,0 +1,214 @@
+"""What was refused is raised, and another order's fill is never taken for one's own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from courier_client import (
+    Api,
+    ChangeRefused,
+    Client,
+    IdAlreadyUsed,
+    ModifyOrder,
+    OrderEnded,
+    OrderQueue,
+    OrderRefused,
+    OrderStatus,
+    WaitTimeout,
+)
+from support import FakeApi, order, shown_order
+
+NOT_THERE = {"status": 404, "title": "Not Found", "code": "not_found", "detail": "Not yet."}
+TICKET = {
+    "contract": {"conid": 265598},
+    "side": "buy",
+    "quantity": "10",
+    "type": "limit",
+    "limit_price": "187.5",
+    "time_in_force": "day",
+}
+
+
+class Queue:
+    """A queue that takes everything and numbers it."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def send_message(self, **_: Any) -> Mapping[str, Any]:
+        self.sent += 1
+        return {"MessageId": f"m-{self.sent}"}
+
+    def receive_message(self, **_: Any) -> Mapping[str, Any]:
+        return {}
+
+    def delete_message(self, **_: Any) -> object:
+        return None
+
+
+def refusal(message_id: str, code: str, order_id: str | None = "mr7-20261124-0001") -> dict[str, Any]:
+    return {
+        "at": "2026-11-25T06:55:05.524488269Z",
+        "message_id": message_id,
+        "order_id": order_id,
+        "user_id": "u-7",
+        "algorithm_id": "mean-reversion-7",
+        "reason": {"code": code, "message": "It was refused."},
+    }
+
+
+def shown(status: str = "working", **changes: Any) -> dict[str, Any]:
+    return shown_order(status, **{"order_id": "mr7-20261124-0001", "ticket": TICKET, "revision": 1, **changes})
+
+
+@pytest.fixture
+def client(api: FakeApi) -> Client:
+    return Client(
+        user_id="u-7",
+        algorithm_id="mean-reversion-7",
+        order_queue=OrderQueue("https://sqs.test/orders.fifo", Queue()),
+        api=Api(api.url, "a-token"),
+        clock=iter(range(10_000)).__next__,
+        sleep=lambda _: None,
+    )
+
+
+def will_list(api: FakeApi, *refusals: dict[str, Any]) -> None:
+    api.will_answer(200, {"refusals": list(refusals)})
+
+
+def test_an_order_that_was_refused_is_raised_with_its_reason(api: FakeApi, client: Client) -> None:
+    client.place(order())
+    api.will_answer(404, NOT_THERE)
+    will_list(api)
+    api.will_answer(404, NOT_THERE)
+    will_list(api, refusal("m-9", "no_grant"), refusal("m-1", "account_not_granted"))
+    with pytest.raises(OrderRefused, match=r"It was refused\. \(account_not_granted\)") as refused:
+        client.wait("mr7-20261124-0001", until="filled")
+    assert refused.value.refusal is not None
+    assert refused.value.refusal.message_id == "m-1"
+    assert not isinstance(refused.value, IdAlreadyUsed)
+    assert api.requests[1]["path"] == "/refusals?user_id=u-7&order_id=mr7-20261124-0001"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ticket": TICKET | {"quantity": "11"}},
+        {"ticket": TICKET | {"side": "sell"}},
+        {"ticket": TICKET | {"limit_price": "187.51"}},
+        {"ticket": TICKET | {"contract": {"conid": 8314}}},
+        {"account_id": "DU0000002"},
+        {"algorithm_id": "another"},
+        {"ticket": TICKET | {"side": "sell", "limit_price": "1"}, "revision": 2},
+    ],
+)
+def test_a_used_id_never_returns_the_first_order_s_fill(api: FakeApi, client: Client, changes: dict[str, Any]) -> None:
+    client.place(order())
+    api.will_answer(200, shown("filled", **changes))
+    will_list(api)
+    with pytest.raises(IdAlreadyUsed, match="another order is on record under this id") as used:
+        client.wait("mr7-20261124-0001", until="filled")
+    assert used.value.order.status is OrderStatus.FILLED
+
+
+def test_a_used_id_is_told_by_its_refusal_too(api: FakeApi, client: Client) -> None:
+    client.place(order())
+    api.will_answer(200, shown("filled", revision=2, ticket=TICKET | {"quantity": "7"}))
+    will_list(api, refusal("m-1", "order_differs"))
+    with pytest.raises(IdAlreadyUsed, match="order_differs"):
+        client.wait("mr7-20261124-0001", until="filled")
+
+
+def test_the_same_order_again_is_the_first_one_and_is_asked_about_once(api: FakeApi, client: Client) -> None:
+    client.place(order())
+    api.will_answer(200, shown("working"))
+    will_list(api)
+    api.will_answer(200, shown("filled"))
+    assert client.wait("mr7-20261124-0001", until="filled").status is OrderStatus.FILLED
+    assert [request["path"].split("?")[0] for request in api.requests] == [
+        "/orders/mr7-20261124-0001",
+        "/refusals",
+        "/orders/mr7-20261124-0001",
+    ]
+
+
+def test_a_mended_order_that_is_placed_again_is_not_held_against_the_refusal_before(
+    api: FakeApi, client: Client
+) -> None:
+    client.place(order())
+    client.place(order())
+    api.will_answer(404, NOT_THERE)
+    will_list(api, refusal("m-1", "no_grant"))
+    api.will_answer(200, shown("filled"))
+    will_list(api, refusal("m-1", "no_grant"))
+    assert client.wait("mr7-20261124-0001", until="filled").status is OrderStatus.FILLED
+
+
+def test_a_server_that_lists_no_refusals_is_waited_for_all_the_same(api: FakeApi, client: Client) -> None:
+    client.place(order())
+    api.will_answer(200, shown("filled"))
+    api.will_answer(404, NOT_THERE)
+    assert client.wait("mr7-20261124-0001", until="filled").status is OrderStatus.FILLED
+
+
+def change(status: str, revision: int = 2) -> dict[str, Any]:
+    reason = {"code": "price_between_steps", "message": "The price lies between two steps."}
+    return {
+        "revision": revision,
+        "status": status,
+        "ticket": TICKET,
+        "reason": reason if status == "refused" else None,
+        "asked_at": "2026-11-25T06:55:05Z",
+    }
+
+
+def test_an_order_shows_its_revision_and_its_change(api: FakeApi, client: Client) -> None:
+    api.will_answer(200, shown(revision=3, change=change("refused", 4)))
+    seen = client.order("mr7-20261124-0001")
+    assert seen.revision == 3
+    assert seen.change is not None
+    assert (seen.change.revision, seen.change.status) == (4, "refused")
+    assert seen.change.reason is not None
+    assert seen.change.reason.code == "price_between_steps"
+
+
+def test_a_refused_change_is_raised_once_and_the_order_goes_on(api: FakeApi, client: Client) -> None:
+    client.modify(ModifyOrder(order_id="mr7-20261124-0001", revision=2, time_in_force="gtc"))
+    api.will_answer(200, shown(change=change("refused")))
+    with pytest.raises(ChangeRefused, match=r"revision 2 .* between two steps") as refused:
+        client.wait("mr7-20261124-0001", until="filled")
+    assert refused.value.order.status is OrderStatus.WORKING
+    api.will_answer(200, shown(change=change("refused")))
+    api.will_answer(200, shown("filled", change=change("refused")))
+    assert client.wait("mr7-20261124-0001", until="filled").status is OrderStatus.FILLED
+
+
+def test_a_change_with_a_wrong_revision_is_raised_by_its_refusal(api: FakeApi, client: Client) -> None:
+    client.modify(ModifyOrder(order_id="mr7-20261124-0001", revision=7, time_in_force="gtc"))
+    api.will_answer(200, shown())
+    will_list(api, refusal("m-1", "revision_skipped"))
+    with pytest.raises(ChangeRefused, match="revision_skipped"):
+        client.wait_change("mr7-20261124-0001", 7)
+
+
+def test_a_change_is_waited_for_until_it_is_in_force_or_the_order_ended(api: FakeApi, client: Client) -> None:
+    api.will_answer(200, shown(change=change("sending")))
+    api.will_answer(200, shown(revision=2, change=change("applied")))
+    assert client.wait_change("mr7-20261124-0001", 2).revision == 2
+    api.will_answer(200, shown("filled"))
+    with pytest.raises(OrderEnded, match=r"is filled$"):
+        client.wait_change("mr7-20261124-0001", 2)
+    for _ in range(5):
+        api.will_answer(200, shown(change=change("unknown")))
+    with pytest.raises(WaitTimeout, match="is not changed: it is working"):
+        client.wait_change("mr7-20261124-0001", 2, timeout_seconds=3)
+
+
+def test_refusals_are_listed_page_by_page(api: FakeApi, client: Client) -> None:
+    api.will_answer(200, {"refusals": [refusal("m-2", "no_grant")], "cursor": "next"})
+    api.will_answer(200, {"refusals": [refusal("m-1", "malformed", None)]})
+    listed = list(client.refusals())
+    assert [(one.message_id, one.order_id) for one in listed] == [("m-2", "mr7-20261124-0001"), ("m-1", None)]
+    assert api.requests[1]["path"] == "/refusals?user_id=u-7&cursor=next"

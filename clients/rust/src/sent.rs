@@ -1,0 +1,128 @@
+//! What a client has sent, to be held against what the server has on record.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use crate::messages::Message;
+use crate::views::OrderView;
+
+/// Orders that a client remembers at most; beyond it, what was sent longest ago is forgotten.
+const ORDERS_MAX: usize = 10_000;
+/// What a change cannot touch, and what it can.
+const FIXED: [&str; 2] = ["side", "type"];
+const CHANGEABLE: [&str; 5] = ["quantity", "cash_quantity", "limit_price", "stop_price", "time_in_force"];
+
+/// The latest message that placed an order.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed {
+    message: Message,
+    pub(crate) message_id: String,
+}
+
+#[derive(Debug, Default)]
+struct OfOrder {
+    placed: Option<Placed>,
+    /// The changes of which nothing was told yet: their messages, by revision.
+    changes: BTreeMap<u64, String>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    orders: HashMap<String, OfOrder>,
+    /// In the order of their first message.
+    order_ids: VecDeque<String>,
+}
+
+/// What was put on the queue. Clones are the same memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SentMessages(Arc<Mutex<Memory>>);
+
+impl SentMessages {
+    /// Remembers a message that the queue took.
+    pub(crate) fn remember(&self, message: Message, message_id: String) {
+        let order_id = message.text("order_id").to_owned();
+        let mut memory = self.lock();
+        if !memory.orders.contains_key(&order_id) {
+            memory.order_ids.push_back(order_id.clone());
+            if memory.order_ids.len() > ORDERS_MAX
+                && let Some(oldest) = memory.order_ids.pop_front()
+            {
+                memory.orders.remove(&oldest);
+            }
+        }
+        let of_order = memory.orders.entry(order_id).or_default();
+        match message.text("command") {
+            "place" => of_order.placed = Some(Placed { message, message_id }),
+            "modify" => {
+                let revision = message.0.get("revision").and_then(Value::as_u64).unwrap_or_default();
+                of_order.changes.insert(revision, message_id);
+            }
+            _ => {}
+        }
+    }
+
+    /// The message that placed this order, while it is not known whether it is the order on record.
+    pub(crate) fn unconfirmed(&self, order_id: &str) -> Option<Placed> {
+        self.lock().orders.get(order_id).and_then(|of_order| of_order.placed.clone())
+    }
+
+    /// The order on record is the one that was placed.
+    pub(crate) fn confirm(&self, order_id: &str) {
+        if let Some(of_order) = self.lock().orders.get_mut(order_id) {
+            of_order.placed = None;
+        }
+    }
+
+    /// The revisions of this order that were sent and of which nothing was told yet.
+    pub(crate) fn changes(&self, order_id: &str) -> Vec<u64> {
+        self.lock().orders.get(order_id).map(|of_order| of_order.changes.keys().copied().collect()).unwrap_or_default()
+    }
+
+    /// The message of a change of which nothing was told yet.
+    pub(crate) fn change(&self, order_id: &str, revision: u64) -> Option<String> {
+        self.lock().orders.get(order_id).and_then(|of_order| of_order.changes.get(&revision).cloned())
+    }
+
+    /// What became of a change was told.
+    pub(crate) fn told(&self, order_id: &str, revision: u64) {
+        if let Some(of_order) = self.lock().orders.get_mut(order_id) {
+            of_order.changes.remove(&revision);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Placed {
+    /// Whether the order on record is certainly another one. What a change may have made different since is not compared;
+    /// an order that could not be read shows nothing.
+    pub(crate) fn is_other(&self, seen: &OrderView) -> bool {
+        let (Some(Value::Object(ticket)), Some(account_id)) = (&seen.ticket, &seen.account_id) else { return false };
+        let message = &self.message;
+        if message.text("algorithm_id") != seen.algorithm_id || message.text("account_id") != account_id {
+            return true;
+        }
+        // Only what both name: the server may show more words of a contract than were sent.
+        let word = |of: Option<&Value>, word: &str| of.and_then(|contract| contract.get(word)).cloned();
+        let contracts = (message.0.get("contract"), ticket.get("contract"));
+        let contract_differs = ["conid", "symbol"].iter().any(|name| {
+            word(contracts.0, name).zip(word(contracts.1, name)).is_some_and(|(asked, shown)| asked != shown)
+        });
+        let changeable = CHANGEABLE.iter().filter(|_| seen.revision <= 1);
+        contract_differs
+            || FIXED.iter().chain(changeable).any(|field| differs(message.0.get(*field), ticket.get(*field)))
+    }
+}
+
+fn differs(asked: Option<&Value>, shown: Option<&Value>) -> bool {
+    let amount = |value: Option<&Value>| value.and_then(Value::as_str)?.parse::<Decimal>().ok();
+    match (amount(asked), amount(shown)) {
+        (Some(asked), Some(shown)) => asked != shown,
+        _ => asked.filter(|value| !value.is_null()) != shown.filter(|value| !value.is_null()),
+    }
+}

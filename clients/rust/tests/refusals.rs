@@ -1,0 +1,200 @@
+//! What was refused is an error, and another order's fill is never taken for one's own. The queue and the API are one program
+//! on this machine that gives the answers it was told.
+
+#![allow(clippy::unwrap_used, clippy::unused_async, reason = "a test that cannot go on says so by panicking")]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use courier_client::{
+    Api, Change, Client, Contract, Error, EventReader, ModifyOrder, OrderQueue, OrderStatus, PlaceOrder, Side, Token,
+};
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[derive(Clone, Default)]
+struct Fake {
+    orders: Arc<Mutex<VecDeque<(u16, Value)>>>,
+    refusals: Arc<Mutex<Vec<Value>>>,
+    sent: Arc<Mutex<u32>>,
+}
+
+impl Fake {
+    /// The answers to what is asked of the order, the last of them again and again; and what was refused.
+    async fn start(orders: &[(u16, Value)], refusals: &[Value]) -> Client {
+        let fake = Self::default();
+        fake.orders.lock().unwrap().extend(orders.iter().cloned());
+        fake.refusals.lock().unwrap().extend(refusals.iter().cloned());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(Self::answer).with_state(fake);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let configuration = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(&url)
+            .http_client(aws_smithy_http_client::Builder::new().build_http());
+        let queue =
+            OrderQueue::new(aws_sdk_sqs::Client::from_conf(configuration.build()), &format!("{url}/orders.fifo"));
+        let api = Api::new(&url, Token::fixed("jwt".to_owned())).unwrap();
+        Client::new("u-7", "a", Some(queue), Some(api)).unwrap()
+    }
+
+    async fn answer(State(fake): State<Self>, request: Request) -> (StatusCode, String) {
+        let path = request.uri().path();
+        if path.starts_with("/orders/") {
+            let mut orders = fake.orders.lock().unwrap();
+            let (status, body) = if orders.len() > 1 { orders.pop_front() } else { orders.front().cloned() }.unwrap();
+            return (StatusCode::from_u16(status).unwrap(), body.to_string());
+        }
+        if path == "/refusals" {
+            let refusals: Vec<Value> = fake.refusals.lock().unwrap().clone();
+            return (StatusCode::OK, json!({"refusals": refusals}).to_string());
+        }
+        let mut sent = fake.sent.lock().unwrap();
+        *sent += 1;
+        (StatusCode::OK, json!({"MessageId": format!("m-{sent}")}).to_string())
+    }
+}
+
+fn placed() -> PlaceOrder {
+    let price = "187.50".parse().unwrap();
+    PlaceOrder::limit("o-1", "DU1", Contract::conid(265_598), Side::Buy, "10".parse().unwrap(), price)
+}
+
+fn ticket() -> Value {
+    json!({"contract": {"conid": 265_598}, "side": "buy", "quantity": "10", "type": "limit", "limit_price": "187.5",
+        "time_in_force": "day"})
+}
+
+fn shown(status: &str, changes: &Value) -> (u16, Value) {
+    let at = "2026-11-25T06:55:05.524488269Z";
+    let mut order = json!({"order_id": "o-1", "user_id": "u-7", "algorithm_id": "a", "account_id": "DU1", "status": status,
+        "quantity": "10", "filled_quantity": "0", "average_price": null, "broker_order_ids": [], "client_order_id": "c",
+        "revision": 1, "reason": null, "good_until": at, "ticket": ticket(), "created_at": at, "updated_at": at,
+        "history": [{"at": at, "status": status}]});
+    for (name, value) in changes.as_object().unwrap() {
+        order[name] = value.clone();
+    }
+    (200, order)
+}
+
+fn not_there() -> (u16, Value) {
+    (404, json!({"status": 404, "title": "Not Found", "code": "not_found", "detail": "Not yet."}))
+}
+
+fn refusal(message_id: &str, code: &str) -> Value {
+    json!({"at": "2026-11-25T06:55:05Z", "message_id": message_id, "order_id": "o-1", "user_id": "u-7",
+        "algorithm_id": "a", "reason": {"code": code, "message": "It was refused."}})
+}
+
+#[tokio::test]
+async fn an_order_that_was_refused_is_an_error_with_its_reason() {
+    let client = Fake::start(&[not_there()], &[refusal("m-9", "other"), refusal("m-1", "account_not_granted")]).await;
+    client.place(&placed()).await.unwrap();
+    let Error::OrderRefused(refused) = client.wait("o-1", &[OrderStatus::Filled], SOON).await.unwrap_err() else {
+        panic!("it was waited for in vain");
+    };
+    assert_eq!(refused.refusal.message_id, "m-1");
+    assert!(refused.to_string().ends_with("It was refused. (account_not_granted)"), "{refused}");
+    assert_eq!(client.refusals(Some("o-1"), 10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_used_id_never_gives_the_first_orders_fill() {
+    let mut others = vec![json!({"account_id": "DU2"}), json!({"algorithm_id": "another"})];
+    for (field, value) in [
+        ("quantity", json!("11")),
+        ("side", json!("sell")),
+        ("limit_price", json!("187.51")),
+        ("contract", json!({"conid": 8})),
+    ] {
+        let mut other = ticket();
+        other[field] = value;
+        others.push(json!({"ticket": other}));
+    }
+    for other in others {
+        let client = Fake::start(&[shown("filled", &other)], &[]).await;
+        client.place(&placed()).await.unwrap();
+        let error = client.wait("o-1", &[OrderStatus::Filled], SOON).await.unwrap_err();
+        assert!(matches!(&error, Error::IdAlreadyUsed(used) if used.order.order_id == "o-1"), "{other}: {error}");
+    }
+    // A change made it look otherwise, and so only the refusal tells.
+    let mut changed = ticket();
+    changed["quantity"] = json!("7");
+    let changed = shown("filled", &json!({"ticket": changed, "revision": 2}));
+    let client = Fake::start(std::slice::from_ref(&changed), &[refusal("m-1", "order_differs")]).await;
+    client.place(&placed()).await.unwrap();
+    let error = client.wait("o-1", &[OrderStatus::Filled], SOON).await.unwrap_err();
+    assert!(error.to_string().ends_with("It was refused. (order_differs)"), "{error}");
+    let client = Fake::start(&[changed], &[]).await;
+    client.place(&placed()).await.unwrap();
+    assert_eq!(client.wait("o-1", &[OrderStatus::Filled], SOON).await.unwrap().revision, 2);
+}
+
+#[tokio::test]
+async fn the_same_order_again_is_the_first_one_and_a_mended_one_is_not_held_against_the_refusal_before() {
+    let client = Fake::start(&[not_there(), shown("filled", &json!({}))], &[refusal("m-1", "no_grant")]).await;
+    client.place(&placed()).await.unwrap();
+    client.place(&placed()).await.unwrap();
+    let order = client.wait("o-1", &[OrderStatus::Filled], SOON).await.unwrap();
+    assert_eq!(order.status, OrderStatus::Filled);
+}
+
+#[tokio::test]
+async fn a_refused_change_is_an_error_once_and_the_order_goes_on() {
+    let change = json!({"revision": 2, "status": "refused", "ticket": ticket(), "asked_at": "2026-11-25T06:55:05Z",
+        "reason": {"code": "price_between_steps", "message": "Between two steps."}});
+    let working = shown("working", &json!({"change": change}));
+    let client = Fake::start(&[working.clone(), working, shown("filled", &json!({"change": change}))], &[]).await;
+    let asked = ModifyOrder {
+        order_id: "o-1".to_owned(),
+        revision: 2,
+        limit_price: Some("187.501".parse().unwrap()),
+        ..ModifyOrder::default()
+    };
+    client.modify(&asked).await.unwrap();
+    let Error::ChangeRefused(refused) = client.wait("o-1", &[OrderStatus::Filled], SOON).await.unwrap_err() else {
+        panic!("it was not told");
+    };
+    assert_eq!((refused.revision, refused.reason.as_ref().unwrap().code.as_str()), (2, "price_between_steps"));
+    assert_eq!(client.wait("o-1", &[OrderStatus::Filled], SOON).await.unwrap().status, OrderStatus::Filled);
+}
+
+#[tokio::test]
+async fn a_change_is_waited_for_until_it_is_in_force_refused_or_too_late() {
+    let client = Fake::start(&[shown("working", &json!({})), shown("working", &json!({"revision": 2}))], &[]).await;
+    assert_eq!(client.wait_change("o-1", 2, SOON).await.unwrap().revision, 2);
+    let client = Fake::start(&[shown("working", &json!({}))], &[refusal("m-1", "revision_skipped")]).await;
+    let asked = ModifyOrder {
+        order_id: "o-1".to_owned(),
+        revision: 7,
+        quantity: Some("1".parse().unwrap()),
+        ..ModifyOrder::default()
+    };
+    client.modify(&asked).await.unwrap();
+    let error = client.wait_change("o-1", 7, SOON).await.unwrap_err();
+    assert!(matches!(&error, Error::ChangeRefused(refused) if refused.revision == 7), "{error}");
+    let client = Fake::start(&[shown("filled", &json!({}))], &[]).await;
+    assert!(matches!(client.wait_change("o-1", 2, SOON).await, Err(Error::OrderEnded(_))));
+}
+
+#[test]
+fn a_refused_message_is_told_once() {
+    let event = include_str!("../../../schemas/examples/events/refusal-of-a-used-id.json");
+    let mut reader = EventReader::new();
+    let told = reader.take(event).unwrap();
+    let [Change::Refused(refusal)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(refusal.reason.code, "order_differs");
+    assert_eq!(reader.take(event).unwrap(), []);
+    let unreadable = include_str!("../../../schemas/examples/events/refusal-of-what-is-no-json.json");
+    let told = reader.take(unreadable).unwrap();
+    assert!(matches!(told.as_slice(), [Change::Refused(refusal)] if refusal.order_id.is_none()), "{told:?}");
+}
