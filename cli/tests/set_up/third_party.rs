@@ -11,7 +11,7 @@ use paper_broker::MachineClock;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::operator::{ACCOUNT, Operator, Party, USER, USERNAME};
+use crate::operator::{ACCOUNT, ALGORITHM, Operator, PRINCIPAL, Party, USER, USERNAME};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stack_a_third_party_is_set_up_by_the_commands_of_the_operations_page_and_its_user_connects() {
@@ -20,6 +20,7 @@ async fn stack_a_third_party_is_set_up_by_the_commands_of_the_operations_page_an
     operator.waits_for_the_night(&[]).await;
     operator.sees_a_user_connect().await;
     operator.lets_an_algorithm_trade().await;
+    operator.removes_the_algorithm_and_its_token_places_nothing().await;
     operator.stack.stop().await;
 }
 
@@ -50,6 +51,38 @@ impl Operator {
         let listed = self.does(&["connections", "list", "--user", USER]).await;
         let shown = &listed["connections"][0];
         assert_eq!((&shown["status"], &shown["accounts"]), (&json!("connected"), &json!([ACCOUNT])), "{listed:#}");
+    }
+}
+
+impl Operator {
+    /// What the function behind the API says to this token and body.
+    async fn places(&self, token: &str, body: &str) -> (u16, Value) {
+        let request = Request::post(format!("{}/orders", self.stack.api_url()))
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .header(CONTENT_TYPE, "application/json");
+        let answer = asked(request, body).await;
+        (answer.status().as_u16(), serde_json::from_str(answer.body()).unwrap_or_default())
+    }
+
+    async fn removes_the_algorithm_and_its_token_places_nothing(&self) {
+        let token = self.stack.user_token(USER, Some(ALGORITHM), MachineClock.now()).unwrap();
+        let order = |order_id: &str| {
+            json!({"user_id": USER, "order_id": order_id, "account_id": ACCOUNT, "contract": {"conid": 265_598}, "side": "buy",
+                "quantity": "1", "type": "limit", "limit_price": "186", "time_in_force": "day"})
+            .to_string()
+        };
+        let (status, answer) = self.places(&token, &order("by-token")).await;
+        assert_eq!(status, 202, "{answer:#}");
+        self.sees("by-token", "working").await;
+        let (status, answer) = self.places(&token, &json!({"side": "x".repeat(200_000)}).to_string()).await;
+        assert_eq!((status, &answer["code"]), (413, &json!("too_large")), "{answer:#}");
+        self.does(&["algorithms", "remove", ALGORITHM]).await;
+        let (status, answer) = self.places(&token, &order("after-its-removal")).await;
+        assert_eq!((status, &answer["code"]), (403, &json!("algorithm_unknown")), "{answer:#}");
+        self.does(&["algorithms", "add", ALGORITHM, "--principal", PRINCIPAL]).await;
+        let (status, answer) = self.places(&token, &order("registered-again")).await;
+        assert_eq!(status, 202, "{answer:#}");
+        self.sees("registered-again", "working").await;
     }
 }
 

@@ -29,7 +29,7 @@ fn every_row_of_the_threat_model_names_tests_and_each_of_them_exists() {
 /// The names of all tests in the house.
 fn tests_of_the_house() -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
-    for folder in ["functions", "shared", "local", "cli"] {
+    for folder in ["functions", "shared", "local", "cli", "clients"] {
         gather(&workspace().join(folder), &mut tests);
     }
     assert!(tests.len() > 300, "{} tests", tests.len());

@@ -61,12 +61,13 @@ async fn approving_leads_to_the_callback_with_token_and_verifier() {
 }
 
 #[tokio::test]
-async fn cancelling_leads_to_the_bare_callback() {
+async fn cancelling_leads_to_the_callback_with_the_token_and_without_a_verifier() {
     let world = world();
     let (client, token) = asked(&world).await;
     let query = format!("oauth_token={token}");
     let answer = submit(&client, &query, &format!("username={USERNAME}&decision=cancel")).await;
-    assert_eq!((answer.status, answer.headers["location"].to_str().unwrap()), (303, CALLBACK));
+    let back = format!("{CALLBACK}?oauth_token={token}");
+    assert_eq!((answer.status, answer.headers["location"].to_str().unwrap()), (303, back.as_str()));
     assert_eq!(page(&client, &query).await.status, 400, "the token is spent");
 }
 
