@@ -72,6 +72,8 @@ def with_one_sender(part):
         if wanted is not None and (wanted[-1] == "RoleId" or str(wanted).endswith(".RoleId")):
             return ENGINE_ACCOUNT
         return {name: with_one_sender(value) for name, value in part.items()}
+    if isinstance(part, str):
+        return re.sub(r"\$\{\w+\.RoleId\}", ENGINE_ACCOUNT, part)
     return [with_one_sender(value) for value in part] if isinstance(part, list) else part
 
 

@@ -11,7 +11,7 @@ use reading::{Function, Template, mapping, one_or_many, resource_name, text, wor
 use serde_yaml_ng::Value;
 
 /// Every route of the contract: method, path, function, whether it is open to callers without a token.
-const ROUTES: [(&str, &str, &str, bool); 20] = [
+const ROUTES: [(&str, &str, &str, bool); 21] = [
     ("POST", "/connections", "oauth-start", false),
     ("GET", "/oauth/callback", "oauth-callback", true),
     ("GET", "/connections", "api", false),
@@ -29,6 +29,7 @@ const ROUTES: [(&str, &str, &str, bool); 20] = [
     ("GET", "/orders/{order_id}", "api", false),
     ("PUT", "/orders/{order_id}", "api", false),
     ("DELETE", "/orders/{order_id}", "api", false),
+    ("GET", "/refusals", "api", false),
     ("GET", "/contracts", "api", false),
     ("GET", "/", "api", true),
     ("GET", "/openapi.json", "api", true),
@@ -176,6 +177,26 @@ fn only_the_function_that_opens_access_token_secrets_may_read_the_encryption_key
     assert_eq!(readers_of("EncryptionKeySecret"), ["OauthCallbackRole"].map(str::to_owned).into());
 }
 
+#[test]
+fn the_api_writes_no_rule_but_a_users_own() {
+    let writes = |statement: &Value| {
+        let rights = one_or_many(&statement["Action"]);
+        rights
+            .iter()
+            .any(|right| ["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"].contains(&right.as_str()))
+    };
+    let of_api = Template::read().statements().into_iter().filter(|(role, _)| role == "ApiRole");
+    let of_rules = of_api.filter(|(_, statement)| {
+        one_or_many(&statement["Resource"]).iter().any(|resource| resource_name(resource) == "RulesTable")
+    });
+    let writing: Vec<Value> = of_rules.map(|(_, statement)| statement).filter(writes).collect();
+    assert!(!writing.is_empty());
+    for statement in writing {
+        let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+        assert_eq!(one_or_many(keys), ["user#*"], "{statement:?}");
+    }
+}
+
 /// The roles that may do anything with this resource.
 fn readers_of(wanted: &str) -> BTreeSet<String> {
     Template::read()
@@ -203,7 +224,9 @@ fn functions_are_told_only_of_what_they_may_touch() {
         for (name, value) in mapping(&function.0["Properties"]["Environment"]["Variables"]) {
             let told = text(value);
             let told = resource_name(&told);
-            let is_resource = template.0["Resources"].get(told).is_some();
+            // Who sends is told by a role's id: a role is nothing to be touched.
+            let resource = template.0["Resources"].get(told).filter(|resource| resource["Type"] != "AWS::IAM::Role");
+            let is_resource = resource.is_some();
             assert!(!is_resource || touched.contains(told), "{role} is told {} and may not touch it", text(name));
         }
     }
