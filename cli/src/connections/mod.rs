@@ -66,6 +66,7 @@ pub(crate) async fn run_disconnect(arguments: &DisconnectArguments) -> Result<()
         connections: connections.clone(),
         tokens: resources.tokens().await?,
         api: resources.api().await?,
+        readers: None,
         clock: Arc::new(SystemClock),
     };
     end.end_by(EndedBy::Operator, user, connection).await?;

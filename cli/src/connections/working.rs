@@ -9,8 +9,7 @@ use crate::output::table;
 /// The orders of this connection's accounts that the broker may have.
 pub(super) async fn orders_of(orders: &Orders, connection: &Connection) -> Result<Vec<Order>, CourierError> {
     let mut working = Vec::new();
-    for key in orders.open_of(&connection.user_id).await? {
-        let Some(order) = orders.get(&key).await? else { continue };
+    for order in orders.all_open(&connection.user_id).await? {
         let of_this = order.value.account_id().is_some_and(|account_id| connection.accounts.contains(account_id));
         if of_this && order.value.state().may_be_at_the_broker() {
             working.push(order.value);

@@ -102,9 +102,9 @@ pub(crate) async fn open(orders: &Orders) -> Result<Listed, CourierError> {
     let mut listed = Vec::new();
     let mut more = false;
     for shard in 0..DUE_SHARDS {
-        let keys = orders.due(shard, Timestamp::MAX, PAGE_ROWS_MAX).await?;
-        more |= keys.len() >= usize::try_from(PAGE_ROWS_MAX).unwrap_or(usize::MAX);
-        for key in keys {
+        let page = orders.due(shard, Timestamp::MAX, PAGE_ROWS_MAX, None).await?;
+        more |= page.next.is_some();
+        for key in page.keys {
             listed.extend(orders.get(&key).await?.map(|order| order.value));
         }
     }

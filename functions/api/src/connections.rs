@@ -21,7 +21,10 @@ struct ChoicesBody {
 
 impl Api {
     pub(crate) async fn list_connections(&self, request: &HttpRequest) -> Answer {
-        let connections = self.connections.list(&request.user()?).await.map_err(|error| store_failed(&error))?;
+        let mut connections = self.connections.list(&request.user()?).await.map_err(|error| store_failed(&error))?;
+        // What the table has not deleted yet, and rows of a release that named no time for it.
+        let now = self.intake.clock.now();
+        connections.retain(|connection| connection.value.forgotten_at().is_none_or(|at| at > now));
         let mut views: Vec<_> = connections.iter().map(|connection| connection.value.view()).collect();
         views.sort_by_key(|view| std::cmp::Reverse(view.created_at));
         Ok(HttpResponse::json(StatusCode::OK, &Connections { connections: views }))

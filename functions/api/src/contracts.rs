@@ -1,8 +1,12 @@
 //! The broker's contracts for a symbol.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use broker::{CallError, Session, Stock};
 use domain::ConnectionStatus;
 use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
 use platform::{HttpRequest, HttpResponse, Problem};
 use serde::Serialize;
 
@@ -10,13 +14,17 @@ use crate::{Answer, Api, store_failed};
 
 /// The longest symbol, in characters.
 const SYMBOL_CHARACTERS_MAX: usize = 32;
+/// How long the contracts of a symbol are remembered: they change over a night at most.
+const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// Symbols that are remembered at once.
+const REMEMBERED_MAX: usize = 1000;
 
 #[derive(Serialize)]
-struct Contracts {
-    contracts: Vec<ContractView>,
+struct Contracts<'c> {
+    contracts: &'c [ContractView],
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct ContractView {
     conid: domain::Conid,
     symbol: String,
@@ -33,6 +41,38 @@ impl From<Stock> for ContractView {
     }
 }
 
+/// Contracts that the broker told for symbols a while ago. They are no user's own, so one user's question answers another's.
+#[derive(Debug, Default)]
+pub struct FoundContracts {
+    by_symbol: Mutex<HashMap<String, Remembered>>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    contracts: Arc<Vec<ContractView>>,
+    at: Timestamp,
+}
+
+impl FoundContracts {
+    fn of(&self, symbol: &str, now: Timestamp) -> Option<Arc<Vec<ContractView>>> {
+        let by_symbol = self.by_symbol.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = by_symbol.get(symbol).filter(|found| found.at + REMEMBERED_FOR > now)?;
+        Some(Arc::clone(&found.contracts))
+    }
+
+    /// That there are none is not remembered: it may be the broker's mishap.
+    fn remember(&self, symbol: &str, contracts: &Arc<Vec<ContractView>>, now: Timestamp) {
+        if contracts.is_empty() {
+            return;
+        }
+        let mut by_symbol = self.by_symbol.lock().unwrap_or_else(PoisonError::into_inner);
+        if by_symbol.len() >= REMEMBERED_MAX {
+            by_symbol.clear();
+        }
+        by_symbol.insert(symbol.to_owned(), Remembered { contracts: Arc::clone(contracts), at: now });
+    }
+}
+
 impl Api {
     pub(crate) async fn find_contracts(&self, request: &HttpRequest) -> Answer {
         let user_id = request.user()?;
@@ -44,19 +84,32 @@ impl Api {
             return Err(Problem::bad_fields(vec![domain::FieldFault { field: "symbol".to_owned(), message }]));
         }
         let session = self.any_session(&user_id).await?;
+        let now = self.intake.clock.now();
+        let contracts = match self.found_contracts.of(symbol, now) {
+            Some(contracts) => contracts,
+            None => self.ask_for_contracts(&session, symbol, now).await?,
+        };
+        Ok(HttpResponse::json(StatusCode::OK, &Contracts { contracts: &contracts }))
+    }
+
+    async fn ask_for_contracts(
+        &self,
+        session: &Session,
+        symbol: &str,
+        now: Timestamp,
+    ) -> Result<Arc<Vec<ContractView>>, Problem> {
         let stocks = match session.stocks(symbol).await {
             Ok(stocks) => stocks,
             Err(CallError::Refused { .. }) => Vec::new(),
-            Err(error) => {
-                tracing::warn!(%error, %user_id, "contracts were not found");
-                return Err(Problem::unavailable("The broker did not answer. Try again in a moment."));
-            }
+            Err(error) => return Err(not_answered(&error)),
         };
-        let contracts = stocks.into_iter().map(ContractView::from).collect();
-        Ok(HttpResponse::json(StatusCode::OK, &Contracts { contracts }))
+        let contracts: Arc<Vec<_>> = Arc::new(stocks.into_iter().map(ContractView::from).collect());
+        self.found_contracts.remember(symbol, &contracts, now);
+        Ok(contracts)
     }
 
-    /// Contracts need no brokerage session (IBKR Web API, two tiers), so any live session token will do.
+    /// Contracts need no brokerage session (IBKR Web API, two tiers), so any live session token will do. Its calls take turns
+    /// with all others that are made for the user.
     async fn any_session(&self, user_id: &domain::UserId) -> Result<Session, Problem> {
         let connections = self.connections.list(user_id).await.map_err(|error| store_failed(&error))?;
         let now = self.intake.clock.now();
@@ -64,7 +117,7 @@ impl Api {
             .iter()
             .filter(|connection| connection.value.status == ConnectionStatus::Connected)
             .find_map(|connection| self.tokens.session(&connection.value, &self.broker, now).ok());
-        session.ok_or_else(|| {
+        session.map(|session| session.in_turns(self.readers.of(user_id))).ok_or_else(|| {
             Problem::new(
                 StatusCode::CONFLICT,
                 "not_connected",
@@ -72,4 +125,13 @@ impl Api {
             )
         })
     }
+}
+
+/// A question to the broker that brought nothing.
+fn not_answered(error: &CallError) -> Problem {
+    if let CallError::TooMany { why, retry_after } = error {
+        return Problem::too_many(format!("The broker was not asked: {why}. Try again in a moment."), *retry_after);
+    }
+    tracing::warn!(%error, "contracts were not found");
+    Problem::unavailable("The broker did not answer. Try again in a moment.")
 }

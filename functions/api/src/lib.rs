@@ -10,7 +10,7 @@ mod orders;
 mod refusals;
 mod rules;
 
-use access::Tokens;
+use access::{Readers, Tokens};
 use platform::{HttpRequest, HttpResponse, Problem};
 use serde::de::DeserializeOwned;
 use sessions::End;
@@ -18,6 +18,7 @@ use store::{Connections, OrderQueue, StoreError};
 use trading::Intake;
 
 pub use console::{Console, ConsoleSettings};
+pub use contracts::FoundContracts;
 
 /// The routes that this function answers, as the template names them.
 pub const ROUTES: [&str; 19] = [
@@ -53,6 +54,10 @@ pub struct Api {
     pub tokens: Tokens,
     /// The broker.
     pub broker: broker::Api,
+    /// When the broker may be called for users.
+    pub readers: Readers,
+    /// Contracts that were found before.
+    pub found_contracts: FoundContracts,
     /// The use case of disconnecting.
     pub end: End,
     /// Where the worker is woken.

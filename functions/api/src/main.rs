@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Api, Console, ConsoleSettings};
+use api::{Api, Console, ConsoleSettings, FoundContracts};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use platform::{HttpRequest, Parts};
 use sessions::End;
@@ -17,6 +17,7 @@ async fn main() -> Result<(), Error> {
             connections: connections.clone(),
             tokens: tokens.clone(),
             api: broker.clone(),
+            readers: Some(parts.readers()?),
             clock: Arc::clone(&parts.clock),
         },
         intake: parts.intake()?,
@@ -25,6 +26,8 @@ async fn main() -> Result<(), Error> {
         connections,
         tokens,
         broker,
+        readers: parts.readers()?,
+        found_contracts: FoundContracts::default(),
     };
     let (function, keyring) = (&function, &keyring);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {

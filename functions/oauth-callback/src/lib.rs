@@ -6,8 +6,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::{ConsumerSource, HttpRequest, HttpResponse};
 use sessions::{Complete, CompleteError, Completed, Return};
 
-/// The cookie that binds the browser to the attempt.
-const COOKIE: &str = "courier_attempt";
 /// The project's own page, from here: the callback's address must not stay in the browser's history, since it holds
 /// the verifier.
 const OWN_PAGE: &str = "../";
@@ -39,7 +37,10 @@ impl OauthCallback {
         };
         // A bare navigation, which any page can cause, leaves the attempt to its browser; else the cookie has done its work.
         if request.query_parameter("oauth_token").is_some_and(|token| !token.is_empty()) {
-            response.cookies.push(format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"));
+            let secure = if request.is_to_this_machine() { "" } else { "; Secure" };
+            response
+                .cookies
+                .push(format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}", request.attempt_cookie()));
         }
         response
     }
@@ -49,7 +50,7 @@ impl OauthCallback {
         let back = Return {
             request_token: secret(request.query_parameter("oauth_token")),
             verifier: secret(request.query_parameter("oauth_verifier")),
-            cookie: secret(request.cookie(COOKIE)),
+            cookie: secret(request.cookie(request.attempt_cookie())),
         };
         let loaded = self.consumer.current().await.map_err(|error| {
             tracing::error!(%error, source = std::error::Error::source(&error), metric.consumer_refusals = 1, "there is no consumer");
@@ -81,12 +82,18 @@ impl OauthCallback {
     /// A page without scripts or anything from elsewhere: its address still holds the verifier. The way back tells nobody
     /// that address (`no-referrer`).
     fn failed(&self, failure: &Failure) -> HttpResponse {
+        let page = escaped(self.next_page());
+        // A link with the look of a button, which needs neither style nor script.
+        let again = if failure.begin_again {
+            format!("<p><a role=\"button\" href=\"{page}\" rel=\"noreferrer\">Begin again</a></p>")
+        } else {
+            String::new()
+        };
         let html = format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
              <title>Not connected</title><body><main><h1>Not connected</h1><p>{}</p>\
-             <p><a href=\"{}\" rel=\"noreferrer\">Go back</a></p></main></body></html>",
+             {again}<p><a href=\"{page}\" rel=\"noreferrer\">Go back</a></p></main></body></html>",
             escaped(&failure.why),
-            escaped(self.next_page()),
         );
         let mut response = HttpResponse::page(failure.status, html);
         response.headers.insert("referrer-policy", "no-referrer".to_owned());
@@ -100,11 +107,18 @@ impl OauthCallback {
 struct Failure {
     status: StatusCode,
     why: String,
+    /// Whether the same user can begin again at once, and it will work.
+    begin_again: bool,
 }
 
 impl Failure {
     fn new(status: StatusCode, why: impl Into<String>) -> Self {
-        Self { status, why: why.into() }
+        Self { status, why: why.into(), begin_again: false }
+    }
+
+    /// The user's to mend: nobody failed, and beginning again helps.
+    fn of_the_user(status: StatusCode, why: impl Into<String>) -> Self {
+        Self { begin_again: true, ..Self::new(status, why) }
     }
 }
 
@@ -112,9 +126,18 @@ fn failure(error: &CompleteError) -> Failure {
     match error {
         CompleteError::NotAccepted(why) => {
             tracing::warn!(%error, "a return from the broker was not accepted");
-            Failure::new(StatusCode::BAD_REQUEST, *why)
+            Failure::of_the_user(StatusCode::BAD_REQUEST, *why)
         }
+        CompleteError::Boxed(_) => Failure::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         CompleteError::UsernameTaken => Failure::new(StatusCode::CONFLICT, error.to_string()),
+        // A request token lives for minutes, and a consent can be withdrawn at once.
+        CompleteError::Broker(_) if error.is_for_the_user() => {
+            tracing::warn!(%error, "a consent came too late, or was withdrawn");
+            Failure::of_the_user(
+                StatusCode::GONE,
+                "Your consent came too late at the broker, or was used or withdrawn before. Nothing was connected. Begin again: it takes a minute.",
+            )
+        }
         CompleteError::Broker(_) | CompleteError::Secret(_) => {
             tracing::error!(%error, "the broker gave no session");
             Failure::new(StatusCode::BAD_GATEWAY, error.to_string())

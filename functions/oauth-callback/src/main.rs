@@ -19,6 +19,8 @@ async fn main() -> Result<(), Error> {
             attempts: parts.attempts()?,
             tokens: keyring.tokens(),
             sharing: environment::account_sharing()?,
+            readers: parts.readers()?,
+            session_queue: parts.session_queue()?,
             clock: Arc::clone(&parts.clock),
         },
         return_url: environment::optional("COURIER_RETURN_URL"),

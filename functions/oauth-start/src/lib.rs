@@ -5,9 +5,6 @@ use platform::{ConsumerError, ConsumerSource, HttpRequest, HttpResponse, Problem
 use serde::Serialize;
 use sessions::{ATTEMPT_LIFE, Begin, BeginError, Begun};
 
-/// The cookie that binds the browser to the attempt.
-const COOKIE: &str = "courier_attempt";
-
 /// The function, with what it needs.
 #[derive(Debug)]
 pub struct OauthStart {
@@ -51,19 +48,13 @@ impl OauthStart {
 
 /// The cookie crosses from the broker's page to ours by a link, which `SameSite=Lax` allows and `Strict` does not.
 fn cookie(request: &HttpRequest, begun: &Begun) -> String {
-    let secure = if is_this_machine(request) { "" } else { "; Secure" };
+    let secure = if request.is_to_this_machine() { "" } else { "; Secure" };
     format!(
-        "{COOKIE}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+        "{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+        request.attempt_cookie(),
         begun.cookie.expose(),
         ATTEMPT_LIFE.as_secs()
     )
-}
-
-/// On one machine the API has no TLS, and a `Secure` cookie would not come back.
-fn is_this_machine(request: &HttpRequest) -> bool {
-    let host = request.header("host").unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }
 
 fn no_consumer(error: &ConsumerError) -> Problem {
@@ -79,6 +70,7 @@ fn not_begun(error: &BeginError) -> Problem {
             tracing::error!(error = %refused, metric.consumer_refusals = u8::from(error.is_for_the_operator()), "the broker gave no request token");
             Problem::new(StatusCode::BAD_GATEWAY, "broker_refused", refused.to_string())
         }
+        BeginError::Boxed(_) => Problem::unavailable(format!("Nothing was begun: {error}.")),
         BeginError::TooMany => Problem::new(StatusCode::CONFLICT, "too_many_connections", error.to_string()),
         BeginError::Store(error) => {
             tracing::error!(%error, source = std::error::Error::source(error), "a connection was not begun");

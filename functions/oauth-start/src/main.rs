@@ -15,6 +15,7 @@ async fn main() -> Result<(), Error> {
         begin: Begin {
             connections: parts.connections()?,
             attempts: parts.attempts()?,
+            penalty_box: parts.penalty_box()?,
             clock: Arc::clone(&parts.clock),
             entropy: Arc::clone(&parts.entropy),
         },

@@ -1,18 +1,27 @@
 //! Watches every order until it is final: the schedule finds the users whose orders are due and fans them out over the
 //! queue; the queue's messages, the schedule's and the workers', are looked at one user at a time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use domain::UserId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Error;
 use serde_json::{Value, json};
-use store::{DUE_SHARDS, StoreError, TrackAsk};
+use store::{DUE_ROWS_MAX, DueCursor, StoreError, TrackAsk, shards_in_turn};
 use trading::Desk;
 
-/// Due orders that a run takes from one shard; the rest is the next run's.
-const DUE_OF_SHARD_MAX: u32 = 100;
+/// What must be left of a run to look at another page: its look, its calls to the queue, and a slow one among them.
+const PAGE_TIME: SignedDuration = SignedDuration::from_secs(5);
+
+/// What a run of the schedule found.
+#[derive(Default)]
+struct Run {
+    /// The users that were asked for.
+    asked: BTreeSet<UserId>,
+    /// For how long the longest due order waits, in seconds.
+    overdue_seconds: i64,
+}
 
 /// The function, with what it needs.
 #[derive(Debug)]
@@ -26,7 +35,7 @@ impl OrderTrack {
     pub async fn handle(&self, event: Value, holder: &str, deadline: Timestamp) -> Result<Value, Error> {
         if event.get("Records").is_none() {
             let users = self.fan_out_due(deadline).await?;
-            tracing::info!(users, metric.track_schedule_runs = 1, "users with due orders were asked for");
+            tracing::info!(users, metric.track_schedule_runs = 1, "the schedule's run ended");
             return Ok(json!({ "users": users }));
         }
         let batch: SqsEvent = serde_json::from_value(event)?;
@@ -39,22 +48,49 @@ impl OrderTrack {
         Ok(json!({ "batchItemFailures": failures }))
     }
 
+    /// Finds the users whose orders are due and asks for each once, however many of their orders are. The shards take turns, a
+    /// page each, so that neither a full shard nor one that cannot be read keeps the others waiting.
     async fn fan_out_due(&self, deadline: Timestamp) -> Result<usize, StoreError> {
-        let mut asked = 0;
-        for shard in 0..DUE_SHARDS {
-            let now = self.desk.intake.clock.now();
-            if now >= deadline {
+        let now = self.desk.intake.clock.now();
+        let mut line: VecDeque<(u8, Option<DueCursor>)> = shards_in_turn(now).map(|shard| (shard, None)).collect();
+        let (mut run, mut failed) = (Run::default(), None);
+        while let Some((shard, behind)) = line.pop_front() {
+            if self.desk.intake.clock.now() + PAGE_TIME >= deadline {
                 tracing::warn!(shard, "the run ended before all due orders were found; the next run goes on");
                 break;
             }
-            let due = self.desk.intake.orders.due(shard, now, DUE_OF_SHARD_MAX).await?;
-            let users: BTreeSet<UserId> = due.into_iter().map(|key| key.user_id).collect();
-            for user_id in users {
-                self.desk.track_queue.ask(&TrackAsk::first(user_id), 0).await?;
-                asked += 1;
+            match self.ask_page(&mut run, shard, now, behind).await {
+                Ok(next) => line.extend(next.map(|next| (shard, Some(next)))),
+                Err(error) => {
+                    tracing::warn!(%error, shard, "due orders of a shard were not found; the next run does it");
+                    failed = Some(error);
+                }
             }
         }
-        Ok(asked)
+        tracing::info!(
+            users = run.asked.len(),
+            metric.overdue_seconds = run.overdue_seconds,
+            "users with due orders were asked for"
+        );
+        failed.map_or(Ok(run.asked.len()), Err)
+    }
+
+    async fn ask_page(
+        &self,
+        run: &mut Run,
+        shard: u8,
+        now: Timestamp,
+        behind: Option<DueCursor>,
+    ) -> Result<Option<DueCursor>, StoreError> {
+        let page = self.desk.intake.orders.due(shard, now, DUE_ROWS_MAX, behind).await?;
+        let overdue_seconds = page.due_since.map_or(0, |since| now.duration_since(since).as_secs());
+        run.overdue_seconds = run.overdue_seconds.max(overdue_seconds);
+        let users: BTreeSet<UserId> = page.keys.into_iter().map(|key| key.user_id).collect();
+        let asks: Vec<TrackAsk> =
+            users.difference(&run.asked).map(|user_id| TrackAsk::first(user_id.clone())).collect();
+        self.desk.track_queue.ask_all(&asks).await?;
+        run.asked.extend(users);
+        Ok(page.next)
     }
 
     /// Whether the message is done with. One that is not comes again; the schedule would find its orders as well.

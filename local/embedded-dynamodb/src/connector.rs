@@ -1,8 +1,8 @@
 //! The door between the SDK and the engine: instead of a socket.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
 use crate::engine::{self, Answer};
+use crate::lag::Ages;
 
 /// One try of one call, before it runs.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,8 @@ pub enum Fault {
     NeverArrives,
     /// So much time passes before it is carried out and answered.
     Late(Duration),
+    /// It is answered by an index that does not show what came into it less than this ago. Other calls: nothing.
+    IndexLags(Duration),
     /// It is refused for now: too many requests.
     Throttled,
     /// It is refused: an error inside the service.
@@ -51,12 +54,18 @@ pub(crate) struct Connector {
     engine: dynoxide::Database,
     calls: Arc<AtomicU64>,
     own_calls: Arc<AtomicU64>,
+    ages: Arc<Mutex<Ages>>,
     faults: Faults,
 }
 
 impl Connector {
-    pub(crate) fn new(engine: dynoxide::Database, calls: Arc<AtomicU64>, faults: Faults) -> Self {
-        Self { engine, calls, own_calls: Arc::default(), faults }
+    pub(crate) fn new(
+        engine: dynoxide::Database,
+        calls: Arc<AtomicU64>,
+        ages: Arc<Mutex<Ages>>,
+        faults: Faults,
+    ) -> Self {
+        Self { engine, calls, own_calls: Arc::default(), ages, faults }
     }
 }
 
@@ -68,14 +77,14 @@ impl fmt::Debug for Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let engine = self.engine.clone();
+        let (engine, ages) = (self.engine.clone(), Arc::clone(&self.ages));
         let faults = Arc::clone(&self.faults);
         self.calls.fetch_add(1, Ordering::SeqCst);
         let number = self.own_calls.fetch_add(1, Ordering::SeqCst) + 1;
         HttpConnectorFuture::new(async move {
             // A real call lets others run; so does this one, before and after.
             tokio::task::yield_now().await;
-            let answer = carry_out(&engine, &request, number, &*faults).await?;
+            let answer = carry_out(&engine, &ages, &request, number, &*faults).await?;
             tokio::task::yield_now().await;
             respond(answer)
         })
@@ -84,6 +93,7 @@ impl HttpConnector for Connector {
 
 async fn carry_out(
     engine: &dynoxide::Database,
+    ages: &Mutex<Ages>,
     request: &HttpRequest,
     number: u64,
     faults: &(dyn Fn(&Call<'_>) -> Fault + Send + Sync),
@@ -93,14 +103,25 @@ async fn carry_out(
     let body = request.body().bytes().unwrap_or_default();
     let body = std::str::from_utf8(body).map_err(|error| ConnectorError::user(error.into()))?;
     let fault = faults(&Call { operation, body, number });
+    let run = || {
+        let answer = engine::run(engine, operation, body);
+        if answer.status == 200 {
+            ages.lock().unwrap_or_else(PoisonError::into_inner).note(operation, body);
+        }
+        answer
+    };
     match fault {
-        Fault::None => Ok(engine::run(engine, operation, body)),
+        Fault::None => Ok(run()),
+        Fault::IndexLags(by) => {
+            let answer = run();
+            Ok(ages.lock().unwrap_or_else(PoisonError::into_inner).hide(body, answer, by))
+        }
         Fault::Late(by) => {
             tokio::time::sleep(by).await;
-            Ok(engine::run(engine, operation, body))
+            Ok(run())
         }
         Fault::AnswerLost => {
-            engine::run(engine, operation, body);
+            run();
             Err(ConnectorError::timeout("the answer was lost on purpose".into()))
         }
         Fault::NeverArrives => Err(ConnectorError::io("the connection was cut on purpose".into()).never_connected()),

@@ -19,10 +19,11 @@
 mod connector;
 mod contents;
 mod engine;
+mod lag;
 mod tables;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -34,6 +35,7 @@ pub use connector::{Call, Fault};
 pub use tables::create_tables;
 
 use connector::Connector;
+use lag::Ages;
 
 /// Tries of one call by the SDK: those of a function in production.
 const TRIES_MAX: u32 = 3;
@@ -56,12 +58,13 @@ pub enum EmbeddedError {
 pub struct EmbeddedDynamoDb {
     engine: dynoxide::Database,
     calls: Arc<AtomicU64>,
+    ages: Arc<Mutex<Ages>>,
 }
 
 impl EmbeddedDynamoDb {
     /// Opens an empty database.
     pub fn start() -> Result<Self, EmbeddedError> {
-        Ok(Self { engine: dynoxide::Database::memory()?, calls: Arc::default() })
+        Ok(Self { engine: dynoxide::Database::memory()?, calls: Arc::default(), ages: Arc::default() })
     }
 
     /// Opens a database with the tables of the template.
@@ -92,7 +95,8 @@ impl EmbeddedDynamoDb {
     /// A client whose calls end as `faults` says. It is asked once for each try, before the call runs, so the
     /// SDK's own retries are calls too.
     pub fn client_with_faults(&self, faults: impl Fn(&Call<'_>) -> Fault + Send + Sync + 'static) -> Client {
-        let connector = Connector::new(self.engine.clone(), Arc::clone(&self.calls), Arc::new(faults));
+        let connector =
+            Connector::new(self.engine.clone(), Arc::clone(&self.calls), Arc::clone(&self.ages), Arc::new(faults));
         let connector = SharedHttpConnector::new(connector);
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())

@@ -44,12 +44,7 @@ impl Record {
 
 /// The user's orders that are not final.
 pub(crate) async fn open_orders(table: &Orders, user: &HouseUser) -> Result<Vec<Order>, HarnessError> {
-    let mut open = Vec::new();
-    for key in table.open_of(&user.user_id).await? {
-        open.extend(table.get(&key).await?.map(|order| order.value));
-    }
-    open.retain(|order| !order.status().is_final());
-    Ok(open)
+    Ok(table.open_now(&user.user_id).await?.into_iter().map(|order| order.value).collect())
 }
 
 async fn orders_of(table: &Orders, user: &HouseUser) -> Result<Vec<(OrderKey, Order)>, HarnessError> {

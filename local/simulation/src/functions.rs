@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use access::{Calendar, Tokens};
-use api::{Api, Console, ConsoleSettings};
+use access::{Calendar, PenaltyBox, Readers, Tokens};
+use api::{Api, Console, ConsoleSettings, FoundContracts};
 use broker::BrokerAddress;
 use domain::{AccountSharing, Clock, Entropy, PrincipalId, Region};
 use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
@@ -134,6 +134,7 @@ impl<'g> Worker<'g> {
             begin: Begin {
                 connections: self.store.connections.clone(),
                 attempts: self.store.attempts.clone(),
+                penalty_box: self.penalty_box(),
                 clock: self.clock(),
                 entropy: Arc::clone(&self.ground.entropy),
             },
@@ -148,6 +149,8 @@ impl<'g> Worker<'g> {
                 attempts: self.store.attempts.clone(),
                 tokens,
                 sharing: AccountSharing::Refused,
+                readers: self.readers(),
+                session_queue: self.session_queue(),
                 clock: self.clock(),
             },
             return_url: None,
@@ -182,7 +185,9 @@ impl<'g> Worker<'g> {
             connections: connections.clone(),
             tokens: tokens.clone(),
             broker: broker.clone(),
-            end: End { connections, tokens, api: broker, clock: self.clock() },
+            readers: self.readers(),
+            found_contracts: FoundContracts::default(),
+            end: End { connections, tokens, api: broker, readers: Some(self.readers()), clock: self.clock() },
             order_queue: self.order_queue(),
             console: Console::new(&console_settings()),
         }
@@ -225,6 +230,14 @@ impl<'g> Worker<'g> {
 
     fn sqs(&self) -> aws_sdk_sqs::Client {
         self.ground.queues.client(self.ground.rights.of(self.name))
+    }
+
+    fn penalty_box(&self) -> PenaltyBox {
+        PenaltyBox::new(self.store.lanes.clone(), self.clock())
+    }
+
+    fn readers(&self) -> Readers {
+        Readers::new(self.broker.calls_per_second_max(), self.penalty_box())
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

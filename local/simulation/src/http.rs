@@ -1,5 +1,7 @@
 //! Requests as the HTTP API hands them to a function, and answers as it gives them back.
 
+use std::collections::BTreeMap;
+
 use platform::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
@@ -19,6 +21,8 @@ pub struct Answered {
     pub location: Option<String>,
     /// `name=value` of the cookies that were set.
     pub cookies: Vec<String>,
+    /// The headers.
+    pub headers: BTreeMap<String, String>,
 }
 
 /// A request, by the route that matched (`GET /orders/{order_id}`). `claims` are those of the JWT; null: there is none.
@@ -55,6 +59,7 @@ impl From<HttpResponse> for Answered {
             text,
             location: response.headers.get("location").cloned(),
             cookies: response.cookies.iter().map(first_part).collect(),
+            headers: response.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         }
     }
 }

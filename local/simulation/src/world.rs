@@ -1,6 +1,7 @@
 //! The world, and how a test looks at it.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use domain::{Connection, Order, OrderKey, Refusal};
 use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
@@ -57,6 +58,7 @@ pub struct World {
     broker: PaperBroker,
     pub(crate) ground: Ground,
     database_faults: DatabaseFaults,
+    index_lag: Arc<Mutex<Duration>>,
 }
 
 impl std::fmt::Debug for World {
@@ -80,12 +82,18 @@ impl World {
         let queues = Queues::new(clock.second(), effects.clone());
         let database = EmbeddedDynamoDb::start_with_tables(&EmbeddedDynamoDb::tables()).await.unwrap();
         let database_faults: DatabaseFaults = Arc::new(Mutex::new(Box::new(|_| Fault::None)));
+        let index_lag = Arc::new(Mutex::new(Duration::ZERO));
         let vault = Vault::default();
         vault.put(CONSUMER_SECRET, &consumer_secret().to_string());
         vault.put(SEALING_KEY_SECRET, SEALING_KEY);
         let ground = Ground {
             database: database.clone(),
-            database_door: Arc::new(database_fault(effects.clone(), clock.second(), Arc::clone(&database_faults))),
+            database_door: Arc::new(database_fault(
+                effects.clone(),
+                clock.second(),
+                Arc::clone(&database_faults),
+                Arc::clone(&index_lag),
+            )),
             queues: queues.clone(),
             vault,
             bus: Bus::default(),
@@ -97,7 +105,8 @@ impl World {
         let functions = Functions::wire(&ground);
         // Who works at its desk by hand calls no function, which would read the keys.
         functions.submit.invoked().await;
-        let world = Self { clock, network, queues, functions, effects, database, broker, ground, database_faults };
+        let world =
+            Self { clock, network, queues, functions, effects, database, broker, ground, database_faults, index_lag };
         world.register_algorithm(ALGORITHM, "AROAALGORITHM").await;
         world
     }
@@ -125,6 +134,11 @@ impl World {
     /// Calls to the database end as `faults` says, from now on.
     pub fn set_database_faults(&self, faults: impl FnMut(&Call<'_>) -> Fault + Send + 'static) {
         *self.database_faults.lock().unwrap() = Box::new(faults);
+    }
+
+    /// From now on the indexes of what is open and what is due show nothing that came into them less than this ago.
+    pub fn set_index_lag(&self, lag: Duration) {
+        *self.index_lag.lock().unwrap() = lag;
     }
 
     /// Calls the API as the user, with the details of [`request`].
@@ -253,6 +267,7 @@ fn database_fault(
     effects: Effects,
     clock: VirtualClock,
     faults: DatabaseFaults,
+    index_lag: Arc<Mutex<Duration>>,
 ) -> impl Fn(&Call<'_>) -> Fault + Send + Sync + 'static {
     move |call| match effects.strike(Door::Database, &format!("{} {}", call.operation, call.body)) {
         Some(Strike::CrashBefore) => {
@@ -272,6 +287,17 @@ fn database_fault(
         Some(Strike::Throttled) => Fault::Throttled,
         Some(Strike::InternalError) => Fault::InternalError,
         Some(Strike::Contention) => Fault::Contention,
-        _ => (faults.lock().unwrap())(call),
+        _ => {
+            let lag = *index_lag.lock().unwrap();
+            match (faults.lock().unwrap())(call) {
+                Fault::None if !lag.is_zero() && is_of_a_lagging_index(call) => Fault::IndexLags(lag),
+                fault => fault,
+            }
+        }
     }
+}
+
+fn is_of_a_lagging_index(call: &Call<'_>) -> bool {
+    let names = |index: &str| call.body.contains(&format!(r#""IndexName":"{index}""#));
+    call.operation == "Query" && (names("open") || names("due"))
 }

@@ -5,7 +5,9 @@
 mod calendar;
 mod establish;
 mod tokens;
+mod turns;
 
 pub use calendar::{Calendar, CalendarUnreadable, Quiet};
 pub use establish::{Opened, customer_time_accounts, open_brokerage_session, suppressed_questions};
 pub use tokens::{Tokens, TokensUnusable};
+pub use turns::{HolderTurns, PENALTY, PenaltyBox, Readers};

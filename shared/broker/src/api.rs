@@ -44,7 +44,7 @@ pub struct Api {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    pub(crate) calls_per_second_max: Option<NonZeroU32>,
+    calls_per_second_max: Option<NonZeroU32>,
 }
 
 /// What is asked: a method, a path below the base, a query, a body.
@@ -122,10 +122,20 @@ impl Api {
         Self { address, transport, clock, entropy, calls_per_second_max: None }
     }
 
-    /// The same, whose sessions make at most so many calls in a second each.
+    /// The same, for each of whose users at most so many calls are made in a second.
     #[must_use]
     pub fn paced(self, calls_per_second_max: NonZeroU32) -> Self {
         Self { calls_per_second_max: Some(calls_per_second_max), ..self }
+    }
+
+    /// How many calls are made for one user in a second at most; `None`: any number.
+    #[must_use]
+    pub fn calls_per_second_max(&self) -> Option<NonZeroU32> {
+        self.calls_per_second_max
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -1,7 +1,10 @@
 //! What can go wrong with a call of a session, by what the caller can do.
 
+use std::time::Duration;
+
 use crate::api::AskError;
 use crate::transport::TransportError;
+use crate::turns::NoTurn;
 
 /// A call that brought no answer that could be used.
 ///
@@ -47,6 +50,14 @@ pub enum CallError {
     /// Send nothing for ten minutes, for any user: the penalty box counts by address.
     #[error("too many requests (429): wait 10 minutes, for every user")]
     Paced,
+    /// Wait: no turn was had for the call among all that are made for this user. Nothing was sent.
+    #[error("the call must wait {} seconds: {why}; nothing was sent", .retry_after.as_secs())]
+    TooMany {
+        /// Why.
+        why: String,
+        /// When it may be tried again.
+        retry_after: Duration,
+    },
     /// Tell the operator: the network before the broker denies this machine.
     #[error(
         "the network before the broker (Akamai) denied the request: its address is blocked, or the User-Agent is missing"
@@ -68,6 +79,12 @@ impl CallError {
     #[must_use]
     pub fn proves_not_delivered(&self) -> bool {
         !matches!(self, Self::Unknown { .. } | Self::Gone | Self::Refused { .. })
+    }
+}
+
+impl From<NoTurn> for CallError {
+    fn from(NoTurn { why, retry_after }: NoTurn) -> Self {
+        Self::TooMany { why, retry_after }
     }
 }
 

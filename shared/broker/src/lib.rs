@@ -31,6 +31,7 @@ mod session;
 mod session_looks;
 mod session_orders;
 mod transport;
+mod turns;
 mod wire;
 mod words;
 
@@ -45,10 +46,12 @@ pub use http_transport::{HttpTransport, tls_with_built_in_roots};
 pub use looks::{Listing, LiveOrder, LiveOrders, OrderDetail, Preview, Trade};
 pub use oauth_error::{NextStep, OAuthError, OAuthStep};
 pub use orders::{Answer, CancelAnswer, OrderRequest, PlacedOrder, Prompt, Question, ReplyId};
+pub use pace::Pace;
 pub use positions::Position;
 pub use session::{Account, Accounts, Establishment, PAUSE_AFTER_INIT, SUPPRESSED_MAX, Session, SessionStatus};
 pub use session_looks::TRADE_DAYS_MAX;
 pub use transport::{ANSWER_BYTES_MAX, Sending, Transport, TransportError};
+pub use turns::{NoTurn, Noted, Turn, Turns};
 pub use words::{AccessToken, ConsumerIdentity, InvalidWord, RequestToken, Verifier};
 
 // The words of `signing` that this crate's callers need, so that they need not know that crate.

@@ -1,11 +1,12 @@
 //! A session: everything that a live session token signs. This file opens, watches and ends it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::AccountId;
-use http::Response;
+use http::{Response, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 use signing::Parameters;
@@ -17,6 +18,7 @@ use crate::error::CallError;
 use crate::grant::ProvedLiveSessionToken;
 use crate::meaning::{done, read};
 use crate::pace::Pace;
+use crate::turns::Turns;
 use crate::wire::rows::{AccountProperties, AccountsBody, StatusBody, TickleBody};
 use crate::words::{AccessToken, ConsumerIdentity};
 
@@ -32,7 +34,7 @@ pub struct Session {
     access_token: AccessToken,
     proved: ProvedLiveSessionToken,
     cookies: Cookies,
-    pace: Option<Pace>,
+    turns: Option<Arc<dyn Turns>>,
 }
 
 /// Where the brokerage session stands.
@@ -99,7 +101,8 @@ struct SuppressBody<'a> {
 }
 
 impl Session {
-    /// A session from its parts, as they come from a grant or from a store.
+    /// A session from its parts, as they come from a grant or from a store. It keeps to a pace of its own; whoever is not the
+    /// only one to call for its user gives it turns ([`Session::in_turns`]).
     #[must_use]
     pub fn new(
         api: Api,
@@ -107,8 +110,15 @@ impl Session {
         access_token: AccessToken,
         proved: ProvedLiveSessionToken,
     ) -> Self {
-        let pace = api.calls_per_second_max.map(Pace::new);
-        Self { api, identity, access_token, proved, cookies: Cookies::default(), pace }
+        let own = |most| Arc::new(Pace::new(most, Arc::clone(api.clock()), &[])) as Arc<dyn Turns>;
+        let turns = api.calls_per_second_max().map(own);
+        Self { api, identity, access_token, proved, cookies: Cookies::default(), turns }
+    }
+
+    /// The same, whose calls wait for their turn among all that are made for its user.
+    #[must_use]
+    pub fn in_turns(self, turns: Arc<dyn Turns>) -> Self {
+        Self { turns: Some(turns), ..self }
     }
 
     /// When its live session token ends. After it nothing is sent any more.
@@ -181,22 +191,28 @@ impl Session {
 
     /// Waits until the pace allows a call. Whoever must know the time of an order's first byte waits before they look.
     pub async fn wait_for_turn(&self) {
-        if let Some(pace) = &self.pace {
-            pace.wait().await;
+        if let Some(turns) = &self.turns {
+            // That there is none, the call itself tells.
+            let _ = turns.wait().await;
         }
     }
 
     /// Signs with the live session token, and sends in its turn. A token that has run out signs nothing.
     pub(crate) async fn call(&self, question: Question) -> Result<Response<Bytes>, CallError> {
-        if let Some(pace) = &self.pace {
-            pace.take_turn().await;
+        if let Some(turns) = &self.turns {
+            turns.take().await?;
         }
         if self.api.now() >= self.proved.expires_at {
             return Err(CallError::Unauthorized { message: format!("it ended at {}", self.proved.expires_at) });
         }
         let oauth = Parameters::default().with("oauth_token", self.access_token.expose());
         let signer = Signer::Token(&self.proved.token);
-        Ok(self.api.ask(question, &self.identity, oauth, &signer, Some(&self.cookies)).await?)
+        let answer = self.api.ask(question, &self.identity, oauth, &signer, Some(&self.cookies)).await;
+        if let Some(turns) = &self.turns {
+            let is_refused = answer.as_ref().is_ok_and(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS);
+            turns.ended(is_refused).await;
+        }
+        Ok(answer?)
     }
 }
 

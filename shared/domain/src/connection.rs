@@ -9,6 +9,9 @@ use crate::ids::{AccountId, ConnectionId, UserId};
 use crate::intent::Reason;
 use crate::session_care::{Choices, Inits};
 
+/// How long a connection that was ended can still be read.
+const DISCONNECTED_KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 90);
+
 /// One connection. Its secrets are sealed; what is here may be shown to its user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
@@ -142,6 +145,26 @@ impl Connection {
             self.status = status;
             self.sequence = self.sequence.saturating_add(1);
         }
+    }
+
+    /// When it is deleted by itself; `None`: it stands. What needs a new consent stays, with its grants and choices.
+    #[must_use]
+    pub fn forgotten_at(&self) -> Option<Timestamp> {
+        (self.status == ConnectionStatus::Disconnected).then(|| self.updated_at + DISCONNECTED_KEPT_FOR)
+    }
+
+    /// Whether this one was begun after that other one of the same user, for the same username: the broker does not tell a
+    /// username for sure, but always the accounts that it reaches. Two would take the broker's one session from each other.
+    #[must_use]
+    pub fn replaces(&self, other: &Self) -> bool {
+        let reached = |connection: &Self| connection.accounts.iter().cloned().collect::<BTreeSet<AccountId>>();
+        let ended = matches!(other.status, ConnectionStatus::Disconnected | ConnectionStatus::Pending);
+        self.user_id == other.user_id
+            && self.connection_id != other.connection_id
+            && self.created_at >= other.created_at
+            && !ended
+            && !self.accounts.is_empty()
+            && reached(self) == reached(other)
     }
 
     /// Ends it: the tokens are forgotten.

@@ -35,6 +35,7 @@ mod text;
 mod ticket;
 mod ticket_change;
 mod unknown;
+mod unwatched;
 mod view;
 
 pub use amount::{Amount, InvalidAmount};
@@ -79,4 +80,5 @@ pub use unknown::{
     Circumstances, Doubt, LOOKED_FOR_MAX, NEGATIVE_COUNTS_AFTER, NEGATIVES_NEEDED, NOT_PLACED_AFTER,
     SENDS_AFTER_QUESTIONS_MAX, SENDS_MAX, Settlement,
 };
+pub use unwatched::Unwatched;
 pub use view::{ChangeView, ConnectionView, LegView, OrderView, SessionView};

@@ -18,6 +18,7 @@ use crate::sight::Sight;
 use crate::state::{Fact, OrderState};
 use crate::status::OrderStatus;
 use crate::ticket::{OrderType, Size};
+use crate::unwatched::Unwatched;
 
 /// How long a market order may be sent after it was first recorded, where its sender did not say (contract).
 pub const MARKET_GOOD_FOR: SignedDuration = SignedDuration::from_mins(2);
@@ -75,6 +76,9 @@ pub struct Order {
     /// What a person must know of it, whatever its state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<Reason>,
+    /// That nobody can look at it, while that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwatched: Option<Unwatched>,
     /// Since when a filled bracket's exits do not show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exits_missing_since: Option<Timestamp>,
@@ -184,6 +188,7 @@ impl Order {
             astray: Vec::new(),
             late_facts: Vec::new(),
             warning: None,
+            unwatched: None,
             exits_missing_since: None,
             cancel_asked_at: None,
             sequence: 1,
@@ -225,7 +230,10 @@ impl Order {
         };
         match fact {
             Fact::Intend(intent) if intent.act.is_ticket() => self.sends = self.sends.saturating_add(1),
-            Fact::Seen(sight) | Fact::Reviewed(sight) => self.take_in(sight),
+            Fact::Seen(sight) | Fact::Reviewed(sight) => {
+                self.unwatched = None;
+                self.take_in(sight);
+            }
             Fact::CancelAsked(_) => self.cancel_asked_at = self.cancel_asked_at.or(Some(now)),
             _ => {}
         }
@@ -243,6 +251,7 @@ impl Order {
         }
         if self.is_over() {
             self.next_check_at = None;
+            self.unwatched = None;
         } else {
             // A person's decision can bring an order back under watch.
             self.next_check_at = self.next_check_at.or(Some(now));

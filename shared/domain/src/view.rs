@@ -150,7 +150,7 @@ impl Order {
             change: self.change().map(ChangeView::from),
             late_facts: &self.late_facts,
             reason: self.state().reason(),
-            warning: self.warning.as_ref(),
+            warning: self.warning_shown(),
             good_until: self.good_until,
             ticket: self.request.as_ref().map(|request| &request.ticket),
             created_at: self.created_at,

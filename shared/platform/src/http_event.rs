@@ -227,10 +227,31 @@ impl HttpResponse {
     }
 }
 
+impl HttpRequest {
+    /// Whether it came to this machine itself, where the API has no TLS.
+    #[must_use]
+    pub fn is_to_this_machine(&self) -> bool {
+        let host = self.header("host").unwrap_or_default();
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+    }
+
+    /// The name of the cookie that binds a browser to an attempt to connect. `__Host-` keeps other hosts of the same site from
+    /// setting it (RFC 6265bis, 4.1.3.2); it needs TLS, which one machine does not have.
+    #[must_use]
+    pub fn attempt_cookie(&self) -> &'static str {
+        if self.is_to_this_machine() { "courier_attempt" } else { "__Host-courier_attempt" }
+    }
+}
+
 impl From<Problem> for HttpResponse {
     fn from(problem: Problem) -> Self {
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self::typed(status, "application/problem+json", serde_json::to_string(&problem))
+        let mut response = Self::typed(status, "application/problem+json", serde_json::to_string(&problem));
+        if let Some(seconds) = problem.retry_after_seconds {
+            response.headers.insert("retry-after", seconds.to_string());
+        }
+        response
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use access::{Calendar, Tokens};
+use access::{Calendar, PenaltyBox, Readers, Tokens};
 use aws_config::SdkConfig;
 use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
 use domain::{Clock, Entropy, InvalidId, PrincipalId, Region};
@@ -128,6 +128,16 @@ impl Parts {
         })
     }
 
+    /// The penalty box of our address.
+    pub fn penalty_box(&self) -> Result<PenaltyBox, BadSetting> {
+        Ok(PenaltyBox::new(self.lanes()?, Arc::clone(&self.clock)))
+    }
+
+    /// What gives turns to those who call the broker without a user's lock.
+    pub fn readers(&self) -> Result<Readers, BadSetting> {
+        Ok(Readers::new(calls_per_second_max()?, self.penalty_box()?))
+    }
+
     /// The consumer's secret, for who may read it. The encryption key in it, or beside it, is for one function alone.
     pub fn consumer(&self, api: Api) -> Result<ConsumerSource, BadSetting> {
         let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
@@ -183,7 +193,7 @@ fn region() -> Result<Region, BadSetting> {
     text.parse().map_err(|problem| BadSetting { name: name.to_owned(), problem })
 }
 
-/// How many calls a session makes in a second at most; 0: any number. The template's default where it is not set.
+/// How many calls are made for a user in a second at most; 0: any number. The template's default where it is not set.
 fn calls_per_second_max() -> Result<Option<NonZeroU32>, BadSetting> {
     let name = "COURIER_BROKER_CALLS_PER_SECOND";
     let Some(text) = optional(name) else { return Ok(Some(CALLS_PER_SECOND_MAX)) };

@@ -21,6 +21,9 @@ pub struct Problem {
     /// Each bad field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldFault>,
+    /// After so many seconds it may be tried again: the header `Retry-After` (RFC 9110, 10.2.3).
+    #[serde(skip)]
+    pub retry_after_seconds: Option<u64>,
 }
 
 impl Problem {
@@ -32,7 +35,15 @@ impl Problem {
             code: code.to_owned(),
             detail: detail.into(),
             errors: Vec::new(),
+            retry_after_seconds: None,
         }
+    }
+
+    /// Too many requests: it may be tried again after so long.
+    pub fn too_many(detail: impl Into<String>, retry_after: std::time::Duration) -> Self {
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        let problem = Self::new(http::StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail);
+        Self { retry_after_seconds: Some(seconds.max(1)), ..problem }
     }
 
     /// A request whose fields are wrong. What the caller sent is repeated only in part: an answer stays small.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::PenaltyBox;
 use broker::{Consumer, NextStep, OAuthError};
 use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Reason, Secret, UserId};
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +24,8 @@ pub struct Begin {
     pub connections: Connections,
     /// Where attempts are kept.
     pub attempts: Attempts,
+    /// Whether the broker refuses our address.
+    pub penalty_box: PenaltyBox,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Randomness for ids and cookies.
@@ -51,6 +54,9 @@ pub enum BeginError {
     /// A table did not do what it should.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The broker refuses our address, for all users.
+    #[error("the broker refuses this platform's address until {0}, after too many requests; connect after that")]
+    Boxed(Timestamp),
     /// The user has too many connections on record.
     #[error(
         "you have {CONNECTIONS_MAX} connections on record; remove one (DELETE /connections/{{connection_id}}) before you begin another"
@@ -71,7 +77,15 @@ impl Begin {
     /// has no `state` parameter (IBKR Web API, OAuth endpoints), so the binding is ours.
     pub async fn begin(&self, consumer: &Consumer, user_id: &UserId) -> Result<Begun, BeginError> {
         self.make_room(user_id).await?;
-        let token = consumer.request_token().await?;
+        if let Some(until) = self.penalty_box.until().await? {
+            return Err(BeginError::Boxed(until));
+        }
+        let token = match consumer.request_token().await {
+            Err(error) if error.next_step() == NextStep::WaitOutPenalty => {
+                return Err(BeginError::Boxed(self.penalty_box.shut().await));
+            }
+            token => token?,
+        };
         let now = self.clock.now();
         let expires_at = now + ATTEMPT_LIFE;
         let connection = new_connection(consumer, user_id, self.entropy.as_ref(), now);

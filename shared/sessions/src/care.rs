@@ -1,11 +1,10 @@
 //! The rules of looking after a session, apart from how they are carried out: a model of a whole day asks the same ones.
 
-use access::Quiet;
+use access::{PENALTY, Quiet};
 use domain::{Connection, ConnectionStatus, Reason, SessionState};
 use jiff::{SignedDuration, Timestamp};
 use store::SessionAskReason;
 
-use crate::failure::PENALTY;
 use crate::renewal::{SPREAD_AFTER_QUIET, next_due, next_renewal, spread};
 
 /// A live session token younger than this is not made again, whoever asks: the asks of many orders are one.

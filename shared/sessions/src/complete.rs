@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Opened, Tokens, customer_time_accounts, open_brokerage_session};
+use access::{Opened, Readers, Tokens, customer_time_accounts, open_brokerage_session};
 use broker::{
-    AccessTokenAnswer, Accounts, CallError, Consumer, EncryptionKey, OAuthError, RequestToken, Session, SigningError,
-    Verifier,
+    AccessTokenAnswer, Accounts, CallError, Consumer, EncryptionKey, NextStep, OAuthError, RequestToken, Session,
+    SigningError, Verifier,
 };
 use domain::{
     AccountId, AccountSharing, Clock, Connection, ConnectionId, ConnectionStatus, Environment, Reason, SealedTokens,
     Secret, SessionState, UserId,
 };
-use store::{Attempt, Attempts, Connections, SealError, StoreError, Taken, Versioned};
+use jiff::Timestamp;
+use store::{
+    Attempt, Attempts, Connections, SealError, SessionAsk, SessionAskReason, SessionQueue, StoreError, Taken, Versioned,
+};
 
 use crate::ownership::{Owned, Ownership, TAKEN, accounts_of};
 use crate::renewal::{next_due, next_renewal};
@@ -31,6 +34,10 @@ pub struct Complete {
     pub tokens: Tokens,
     /// Whether usernames of several users may reach one account.
     pub sharing: AccountSharing,
+    /// When the broker may be called for users.
+    pub readers: Readers,
+    /// Where it is asked that the user's waiting orders be woken.
+    pub session_queue: SessionQueue,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -67,6 +74,9 @@ pub enum CompleteError {
     /// The access token secret was not opened.
     #[error("the broker's access token secret was not opened: {0}")]
     Secret(#[from] SigningError),
+    /// The broker refuses our address, for all users.
+    #[error("The broker refuses this platform's address until {0}, after too many requests. Begin again after that.")]
+    Boxed(Timestamp),
     /// The username at the broker is another user's here.
     #[error("{TAKEN}")]
     UsernameTaken,
@@ -76,6 +86,14 @@ pub enum CompleteError {
     /// The tokens were not sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
+}
+
+impl CompleteError {
+    /// Whether nothing failed, and the same user mends it by beginning again: the consent came too late, or was withdrawn.
+    #[must_use]
+    pub fn is_for_the_user(&self) -> bool {
+        matches!(self, Self::Broker(error) if error.next_step() == NextStep::AskUser)
+    }
 }
 
 impl Complete {
@@ -89,14 +107,39 @@ impl Complete {
         // Anybody can send a browser here: without the request token nothing of the attempt is touched.
         let Some(token) = &back.request_token else { return Ok(Completed::Cancelled(None)) };
         let Some(verifier) = &back.verifier else { return self.cancelled(token, back.cookie.as_ref()).await };
+        if let Some(until) = self.readers.penalty_box().until().await? {
+            return Err(CompleteError::Boxed(until));
+        }
         let attempt = accepted(self.attempts.take_once(token, back.cookie.as_ref(), self.clock.now()).await?)?;
         let mut connection = self.connection_of(&attempt.user_id, &attempt.connection_id).await?;
         match self.consent(consumer, encryption_key, token, verifier, &mut connection).await {
-            Ok(()) => Ok(Completed::Connected(attempt.connection_id)),
+            Ok(()) => {
+                self.wake_orders(&attempt).await;
+                Ok(Completed::Connected(attempt.connection_id))
+            }
             Err(error) => {
+                let error = self.boxed_by(error).await;
                 self.record_failure(&attempt, &error).await;
                 Err(error)
             }
+        }
+    }
+
+    async fn boxed_by(&self, error: CompleteError) -> CompleteError {
+        match error {
+            CompleteError::Broker(refused) if refused.next_step() == NextStep::WaitOutPenalty => {
+                CompleteError::Boxed(self.readers.penalty_box().shut().await)
+            }
+            error => error,
+        }
+    }
+
+    /// Orders that waited for this connection go on, and those that nobody could look at are looked at.
+    async fn wake_orders(&self, attempt: &Attempt) {
+        let Attempt { user_id, connection_id, .. } = attempt.clone();
+        let ask = SessionAsk { user_id, connection_id, reason: SessionAskReason::OrderWaits };
+        if let Err(error) = self.session_queue.ask(&ask).await {
+            tracing::warn!(%error, connection_id = %attempt.connection_id, "the user's orders were not woken; they are found when they are due");
         }
     }
 
@@ -122,7 +165,7 @@ impl Complete {
         let mut tokens = self.tokens.seal_consent(user_id, connection_id, &answer.token, &secret)?;
         let now = self.clock.now();
         tokens.live_session_token = Some(self.tokens.seal_live_session_token(&connection.value, &proved, now)?);
-        let session = grant.session(proved);
+        let session = grant.session(proved).in_turns(self.readers.of(&connection.value.user_id));
         let accounts = accounts_of(&session).await;
         self.keep(connection, &answer, tokens, accounts).await?;
         self.open(connection, &session).await
@@ -209,14 +252,14 @@ pub(crate) fn owned(owned: Owned) -> Result<(), CompleteError> {
     }
 }
 
-fn turn_session(connection: &mut Connection, session: SessionState, now: jiff::Timestamp) {
+fn turn_session(connection: &mut Connection, session: SessionState, now: Timestamp) {
     if let Some(lost) = connection.turn_session(session, now) {
         tracing::info!(connection_id = %connection.connection_id, metric.session_lost_seconds = lost.as_secs(), "a lost session is back");
     }
 }
 
 /// Writes down how the opening of a brokerage session ended, and when it is looked after next.
-pub fn record_opening(connection: &mut Connection, opened: Result<Opened, CallError>, now: jiff::Timestamp) {
+pub fn record_opening(connection: &mut Connection, opened: Result<Opened, CallError>, now: Timestamp) {
     connection.count_init(now);
     connection.updated_at = now;
     connection.last_error = match opened {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::Tokens;
+use access::{Readers, Tokens};
 use broker::Api;
 use domain::{Clock, Connection, ConnectionId, Reason, UserId};
 use store::{Connections, StoreError, Versioned};
@@ -40,6 +40,8 @@ pub struct End {
     pub tokens: Tokens,
     /// The broker.
     pub api: Api,
+    /// When it may be called; `None`: by the session's own pace, as from a person's own machine.
+    pub readers: Option<Readers>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -80,7 +82,10 @@ impl End {
 
     /// A log-out that fails leaves a session without a key, which the broker ends within minutes.
     async fn log_out(&self, connection: &Connection) {
-        let Ok(session) = self.tokens.session(connection, &self.api, self.clock.now()) else { return };
+        let Ok(mut session) = self.tokens.session(connection, &self.api, self.clock.now()) else { return };
+        if let Some(readers) = &self.readers {
+            session = session.in_turns(readers.of(&connection.user_id));
+        }
         if let Err(error) = session.logout().await {
             tracing::warn!(%error, connection_id = %connection.connection_id, "the broker did not take the log-out; its session ends by itself");
         }

@@ -1,5 +1,6 @@
 //! What follows from a live session token that the broker did not give: whose turn it is, and when it is tried again.
 
+use access::PENALTY;
 use broker::{Consumer, NextStep, OAuthError};
 use domain::{Connection, ConnectionStatus, Reason};
 use jiff::{SignedDuration, Timestamp};
@@ -8,8 +9,6 @@ use store::Versioned;
 use crate::renew::{Renew, RenewError};
 use crate::renewal::spread;
 
-/// How long the broker refuses an address that asked too much (IBKR Web API, pacing).
-pub const PENALTY: SignedDuration = SignedDuration::from_mins(10);
 /// The first pause after a failure that may be over in a moment; it doubles with each further one.
 const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
 /// The first pause while the broker does not take the consumer at all.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
-use store::{DUE_SHARDS, DueCursor, PAGE_ROWS_MAX, SessionAsk, SessionAskReason, StoreError};
+use store::{DueCursor, PAGE_ROWS_MAX, SessionAsk, SessionAskReason, StoreError, shards_in_turn};
 
 use crate::renew::Renew;
 
@@ -70,11 +70,4 @@ impl Renew {
             }
         }
     }
-}
-
-/// Every shard once; which is the first changes with each minute.
-pub fn shards_in_turn(now: Timestamp) -> impl Iterator<Item = u8> {
-    let minute = now.as_second().div_euclid(60).rem_euclid(i64::from(DUE_SHARDS));
-    let first = u8::try_from(minute).unwrap_or_default();
-    (0..DUE_SHARDS).map(move |number| (first + number) % DUE_SHARDS)
 }

@@ -12,12 +12,13 @@ mod renew;
 mod renewal;
 mod warm;
 
+pub use access::PENALTY;
 pub use begin::{ATTEMPT_LIFE, Begin, BeginError, Begun, CONNECTIONS_MAX};
 pub use care::{Step, next_step, settle_due, wait_out_penalty, wait_out_quiet};
 pub use complete::{Complete, CompleteError, Completed, Return, record_opening};
 pub use end::{End, EndedBy};
-pub use failure::{PENALTY, pause_while_away};
-pub use fan_out::{WAITING_MAX, shards_in_turn};
+pub use failure::pause_while_away;
+pub use fan_out::WAITING_MAX;
 pub use import::Import;
 pub use renew::{Renew, RenewError, Renewed};
 pub use renewal::{IDLE_ENDS_AFTER, next_due, next_renewal};

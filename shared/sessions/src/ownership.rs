@@ -7,12 +7,14 @@ use access::Opened;
 use broker::{CallError, Session};
 use domain::{AccountId, AccountSharing, Connection, Reason};
 use jiff::Timestamp;
-use store::{Connections, StoreError, Versioned};
+use store::{Connections, REPLACED_MAX, StoreError, Versioned};
 
 use crate::complete::record_opening;
 
 /// How long the broker may take to tell the accounts, while a browser or a terminal waits.
 const ACCOUNTS_WAIT: Duration = Duration::from_secs(5);
+/// How often the claim is tried anew where a connection that is replaced is written meanwhile.
+const TRIES_MAX: usize = 4;
 /// What the user reads.
 pub(crate) const TAKEN: &str = "This username at the broker, or an account that it reaches, is connected by another user of this platform already. Nothing of theirs was changed, and nothing of it is kept here.";
 
@@ -66,7 +68,7 @@ impl Ownership<'_> {
             return Ok(Owned::Yes);
         }
         connection.value.claimed = Some(self.sharing);
-        let anothers = self.connections.save_claiming(connection, self.sharing).await?;
+        let anothers = self.claim(connection, now).await?;
         if anothers.is_empty() {
             return Ok(Owned::Yes);
         }
@@ -77,6 +79,35 @@ impl Ownership<'_> {
         refuse(&mut connection.value, now);
         self.connections.save(connection).await?;
         Ok(Owned::ByAnother)
+    }
+
+    /// Claims the accounts, and ends the user's older connections of the same username in the same transaction. Nobody logs out
+    /// at the broker: that would end the session of the new one.
+    async fn claim(
+        &self,
+        connection: &mut Versioned<Connection>,
+        now: Timestamp,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        for _ in 0..TRIES_MAX {
+            let mut replaced = self.connections.list(&connection.value.user_id).await?;
+            replaced.retain(|other| connection.value.replaces(&other.value));
+            replaced.truncate(REPLACED_MAX);
+            for old in &mut replaced {
+                old.value.end(replaced_by(&connection.value), now);
+            }
+            match self.connections.save_claiming_over(connection, &mut replaced, self.sharing).await {
+                // One of those that are replaced was written meanwhile, as by a renewal.
+                Err(StoreError::Conflict { .. }) if !replaced.is_empty() => {}
+                Ok(anothers) => {
+                    for old in replaced.iter().filter(|_| anothers.is_empty()) {
+                        tracing::info!(user_id = %old.value.user_id, connection_id = %old.value.connection_id, by = %connection.value.connection_id, "a connection was replaced by a newer one of the same username");
+                    }
+                    return Ok(anothers);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.connections.save_claiming(connection, self.sharing).await
     }
 
     /// A connection that works and gained another user's account goes on with its own: else whoever connects an account
@@ -104,6 +135,17 @@ impl Ownership<'_> {
         self.connections.save(connection).await?;
         Ok(Owned::Yes)
     }
+}
+
+/// What the user reads on the connection that is replaced.
+fn replaced_by(connection: &Connection) -> Reason {
+    Reason::new(
+        "replaced",
+        format!(
+            "You connected this username again, as {}. The broker gives one session per username, so the new connection took the place of this one; your grants go on, since they name accounts.",
+            connection.connection_id
+        ),
+    )
 }
 
 /// Ends a connection whose username is another user's. It shows nothing of that user's accounts.

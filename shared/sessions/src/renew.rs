@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Calendar, Tokens, TokensUnusable, open_brokerage_session};
-use broker::{CallError, Consumer, Grant, Session};
+use access::{Calendar, HolderTurns, PenaltyBox, Tokens, TokensUnusable, open_brokerage_session};
+use broker::{Consumer, Grant, Session};
 use domain::{AccountSharing, Clock, Connection, SessionState, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::{
@@ -13,7 +13,6 @@ use store::{
 };
 
 use crate::care::{Step, next_step, settle_due, wait_out_penalty, wait_out_quiet};
-use crate::failure::PENALTY;
 use crate::ownership::Ownership;
 use crate::renewal::next_due;
 use crate::warm::take_tickle;
@@ -87,45 +86,71 @@ impl Renew {
         let Acquired::Leased(lease) = self.lanes.acquire(&ask.user_id, holder, now, deadline).await? else {
             return Ok(Renewed::Busy);
         };
-        let renewed = self.under_lease(consumer, ask).await;
-        self.give_back(lease).await;
-        if ask.reason == SessionAskReason::OrderWaits && matches!(renewed, Ok(Renewed::Done | Renewed::Nothing)) {
+        let penalty_box = PenaltyBox::new(self.lanes.clone(), Arc::clone(&self.clock));
+        let most = consumer.api().calls_per_second_max();
+        let turns = Arc::new(HolderTurns::new(most, penalty_box, &lease.book().calls));
+        let renewed = self.under_lease(consumer, ask, &turns).await;
+        self.give_back(lease, &turns.recent()).await;
+        let (renewed, is_back) = renewed?;
+        let waits = ask.reason == SessionAskReason::OrderWaits && matches!(renewed, Renewed::Done | Renewed::Nothing);
+        if waits || is_back {
             self.wake(&ask.user_id).await?;
         }
-        renewed
+        Ok(renewed)
     }
 
-    async fn under_lease(&self, consumer: &Consumer, ask: &SessionAsk) -> Result<Renewed, RenewError> {
+    /// How it ended, and whether a session that was away is back: orders that nobody could look at wait for that.
+    async fn under_lease(
+        &self,
+        consumer: &Consumer,
+        ask: &SessionAsk,
+        turns: &Arc<HolderTurns>,
+    ) -> Result<(Renewed, bool), RenewError> {
         let Some(mut connection) = self.connections.get(&ask.user_id, &ask.connection_id).await? else {
-            return Ok(Renewed::Nothing);
+            return Ok((Renewed::Nothing, false));
         };
+        let was_away = is_away(&connection.value, self.clock.now());
+        let renewed = self.look_after(consumer, ask.reason, turns, &mut connection).await?;
+        let is_back = was_away && renewed == Renewed::Done && !is_away(&connection.value, self.clock.now());
+        Ok((renewed, is_back))
+    }
+
+    async fn look_after(
+        &self,
+        consumer: &Consumer,
+        reason: SessionAskReason,
+        turns: &Arc<HolderTurns>,
+        connection: &mut Versioned<Connection>,
+    ) -> Result<Renewed, RenewError> {
         let now = self.clock.now();
-        let step = next_step(&connection.value, ask.reason, now);
+        let step = next_step(&connection.value, reason, now);
         if step == Step::Nothing {
             return Ok(Renewed::Nothing);
         }
         if let Some(quiet) = self.calendar.quiet_at(now) {
             wait_out_quiet(&mut connection.value, &quiet, now);
-            self.connections.save(&mut connection).await?;
+            self.connections.save(connection).await?;
             return Ok(Renewed::Nothing);
         }
         if step.calls_the_broker()
             && let Some(until) = self.lanes.penalty_until().await?.filter(|until| *until > now)
         {
             wait_out_penalty(&mut connection.value, until, now);
-            self.connections.save(&mut connection).await?;
+            self.connections.save(connection).await?;
             return Ok(Renewed::Failed);
         }
-        self.take(step, consumer, &mut connection).await
+        self.take(step, consumer, turns, connection).await
     }
 
     async fn take(
         &self,
         step: Step,
         consumer: &Consumer,
+        turns: &Arc<HolderTurns>,
         connection: &mut Versioned<Connection>,
     ) -> Result<Renewed, RenewError> {
         let now = self.clock.now();
+        let in_turns = |session: Session| session.in_turns(Arc::clone(turns) as _);
         match step {
             Step::Nothing => Ok(Renewed::Nothing),
             Step::NewToken { and_open } => {
@@ -133,15 +158,15 @@ impl Renew {
                 let Some(session) = self.new_token(consumer, connection, &grant).await? else {
                     return Ok(Renewed::Failed);
                 };
-                if and_open { self.open(connection, &session).await } else { Ok(Renewed::Done) }
+                if and_open { self.open(connection, &in_turns(session)).await } else { Ok(Renewed::Done) }
             }
             Step::Tickle => {
                 let session = self.tokens.session(&connection.value, consumer.api(), now)?;
-                self.keep_warm(connection, &session).await
+                self.keep_warm(connection, &in_turns(session)).await
             }
             Step::Open => {
                 let session = self.tokens.session(&connection.value, consumer.api(), now)?;
-                self.open(connection, &session).await
+                self.open(connection, &in_turns(session)).await
             }
             Step::Settle => {
                 if settle_due(&mut connection.value, now) {
@@ -161,11 +186,8 @@ impl Renew {
         let told = session.tickle().await;
         let now = self.clock.now();
         let done = take_tickle(&mut connection.value, &told, now);
-        if matches!(told, Err(CallError::Paced)) {
-            self.lanes.set_penalty(now + PENALTY).await?;
-        }
         if let Err(error) = &told {
-            tracing::warn!(user_id = %connection.value.user_id, connection_id = %connection.value.connection_id, %error, metric.penalty_boxes = u8::from(matches!(error, CallError::Paced)), "a session was not kept warm");
+            tracing::warn!(user_id = %connection.value.user_id, connection_id = %connection.value.connection_id, %error, "a session was not kept warm");
         }
         connection.value.updated_at = now;
         self.connections.save(connection).await?;
@@ -216,8 +238,8 @@ impl Renew {
         Ok(if established { Renewed::Done } else { Renewed::Failed })
     }
 
-    async fn give_back(&self, lease: LaneLease) {
-        if let Err(error) = self.lanes.release(lease).await {
+    async fn give_back(&self, lease: LaneLease, calls: &[Timestamp]) {
+        if let Err(error) = self.lanes.release(lease, calls).await {
             // The lease ends by itself.
             tracing::warn!(%error, "a lane was not given back");
         }
@@ -227,4 +249,10 @@ impl Renew {
         let wake = Wake { user_id: user_id.clone(), order_id: None };
         self.order_queue.wake(&wake).await
     }
+}
+
+/// Whether nothing can be asked of the broker over this connection: no live session token, or another login has the session.
+fn is_away(connection: &Connection, now: Timestamp) -> bool {
+    let token = connection.tokens.as_ref().and_then(|tokens| tokens.live_session_token.as_ref());
+    token.is_none_or(|token| token.expires_at <= now) || matches!(connection.session, SessionState::Competing { .. })
 }

@@ -1,10 +1,10 @@
 //! What a tickle tells of a session that is kept warm.
 
+use access::PENALTY;
 use broker::{CallError, SessionStatus};
 use domain::{Connection, Reason, SessionState};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::failure::PENALTY;
 use crate::renewal::{next_due, spread};
 
 /// A session that the broker ended, and that its user wants kept open, is due again within this.

@@ -19,6 +19,8 @@ use crate::versioned::Versioned;
 /// Claims of one connection at most: a transaction of DynamoDB has room for 100 writes, and one is the connection. Who
 /// reaches more accounts claims the first of them, in order; that they share none of these with another tells them apart.
 pub const CLAIMS_MAX: usize = 99;
+/// Connections that one replaces at most: far more than anybody begins of one username.
+pub const REPLACED_MAX: usize = 20;
 /// How often claims that are worth nothing any more are taken over before the caller must come again.
 const TRIES_MAX: usize = 4;
 const OWNER: &str = "owner";
@@ -44,18 +46,31 @@ impl Connections {
         connection: &mut Versioned<Connection>,
         sharing: AccountSharing,
     ) -> Result<Vec<AccountId>, StoreError> {
+        self.save_claiming_over(connection, &mut [], sharing).await
+    }
+
+    /// As [`Connections::save_claiming`], and writes the user's connections that this one replaces, at most
+    /// [`REPLACED_MAX`], in the same transaction. [`StoreError::Conflict`] also when somebody else wrote one of these.
+    pub async fn save_claiming_over(
+        &self,
+        connection: &mut Versioned<Connection>,
+        replaced: &mut [Versioned<Connection>],
+        sharing: AccountSharing,
+    ) -> Result<Vec<AccountId>, StoreError> {
         let mut claims = claims(sharing, &connection.value.accounts);
+        claims.truncate(CLAIMS_MAX - replaced.len().min(REPLACED_MAX));
         for _ in 0..TRIES_MAX {
-            let parts = self.parts(connection, &claims)?;
+            let parts = self.parts(connection, replaced, &claims)?;
             let failed = match commit(&self.table.database, &self.table.name, "claim accounts", &parts).await? {
                 Committed::Done => {
                     connection.written();
+                    replaced.iter_mut().for_each(Versioned::written);
                     return Ok(Vec::new());
                 }
                 Committed::Contended => break,
                 Committed::Failed(failed) => failed,
             };
-            if failed.last().is_some_and(Option::is_some) {
+            if failed.iter().skip(claims.len()).any(Option::is_some) {
                 return Err(StoreError::conflict(&self.table.name, connection.value.key().join("/")));
             }
             let anothers = self.sort(&mut claims, failed, sharing).await?;
@@ -101,16 +116,17 @@ impl Connections {
         Ok(self.list(&owner).await?.iter().any(|connection| reaches(&connection.value)))
     }
 
-    /// The claims, and the connection last.
+    /// The claims, and after them the connections: those that are replaced, and the one that is kept.
     fn parts(
         &self,
         connection: &Versioned<Connection>,
+        replaced: &[Versioned<Connection>],
         claims: &[Claimed],
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let table = &self.table;
         let write_id = table.database.write_id();
         let owner = connection.value.user_id.as_str();
-        let mut parts = Vec::with_capacity(claims.len() + 1);
+        let mut parts = Vec::with_capacity(claims.len() + replaced.len() + 1);
         for claim in claims {
             let row = Attributes::from([
                 (Connection::KEY[0].to_owned(), text(&claim.name)),
@@ -127,13 +143,15 @@ impl Connections {
                 .expression_attribute_values(":over", text(&claim.over));
             parts.push(self.part(put)?);
         }
-        let put = Put::builder()
-            .table_name(&table.name)
-            .set_item(Some(table.row(&connection.value, connection.next_version(), &write_id)?))
-            .condition_expression("#version = :version")
-            .expression_attribute_names("#version", VERSION)
-            .expression_attribute_values(":version", crate::database::number(connection.version()));
-        parts.push(self.part(put)?);
+        for written in replaced.iter().take(REPLACED_MAX).chain([connection]) {
+            let put = Put::builder()
+                .table_name(&table.name)
+                .set_item(Some(table.row(&written.value, written.next_version(), &write_id)?))
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_values(":version", crate::database::number(written.version()));
+            parts.push(self.part(put)?);
+        }
         Ok(parts)
     }
 

@@ -83,7 +83,7 @@ impl Connections {
     ) -> Result<DuePage<(UserId, ConnectionId)>, StoreError> {
         let page = self.table.due::<Connection>(shard, now, limit, behind).await?;
         let keys = page.keys.into_iter().map(|key| self.key(key)).collect::<Result<_, _>>()?;
-        Ok(DuePage { keys, next: page.next })
+        Ok(DuePage { keys, due_since: page.due_since, next: page.next })
     }
 
     /// The shard in which [`Connections::due_for_renewal`] finds a user's connections.
@@ -121,5 +121,9 @@ impl Document for Connection {
 
     fn due_at(&self) -> Option<Timestamp> {
         self.next_renewal_at
+    }
+
+    fn kept_until(&self) -> Option<Timestamp> {
+        self.forgotten_at()
     }
 }

@@ -19,13 +19,24 @@ pub const DUE_SHARDS: u8 = 16;
 /// Rows of one page at most.
 pub const PAGE_ROWS_MAX: u32 = 100;
 
+/// Rows of one page of the index of open rows: of keys only, so they take some 100 kB.
+const OPEN_PAGE_ROWS: i32 = 1000;
+/// Pages of it that are read for one user.
+const OPEN_PAGES_MAX: usize = 50;
+/// Pages of a user's whole partition that are read, 1 MB each: some 100,000 orders.
+const TABLE_PAGES_MAX: usize = 300;
+
 /// The sparse index of a user's open documents, and its partition key.
 const OPEN_INDEX: &str = "open";
 const OPEN_USER: &str = "open_user_id";
+/// The field of a document that says what it holds of limits.
+const RESERVED: &str = "reserved";
 /// The index of a user's documents by their age, and its sort key.
 pub(crate) const RECENT_INDEX: &str = "recent";
 pub(crate) const CREATED_AT: &str = "created_at";
 pub(crate) const VERSION: &str = "version";
+/// When DynamoDB may delete a row by itself, in seconds since 1970 (DynamoDB, time to live).
+const EXPIRES: &str = "expires_at_epoch_seconds";
 
 /// A document that has a row of its own.
 pub(crate) trait Document: Serialize + DeserializeOwned {
@@ -44,6 +55,10 @@ pub(crate) trait Document: Serialize + DeserializeOwned {
     fn due_at(&self) -> Option<Timestamp>;
     /// The user in whose list of open documents it is; `None`: in none.
     fn open_for(&self) -> Option<&str> {
+        None
+    }
+    /// From when on it may be deleted by itself; `None`: never.
+    fn kept_until(&self) -> Option<Timestamp> {
         None
     }
     /// When it was made, where a user's documents are listed by their age; `None`: they are not.
@@ -138,23 +153,69 @@ impl DocumentTable {
         Ok(Page { items, next_cursor: page.next_cursor })
     }
 
-    /// The second part of the key of each of a user's open rows, at most `limit`. The index lags behind the table a
-    /// little, so a row may be found that is open no more.
-    pub(crate) async fn open<D: Document>(&self, user_id: &str, limit: u32) -> Result<Vec<String>, StoreError> {
-        let answer = self
-            .database
-            .client()
-            .query()
-            .table_name(&self.name)
-            .index_name(OPEN_INDEX)
-            .key_condition_expression("#user = :user")
-            .expression_attribute_names("#user", OPEN_USER)
-            .expression_attribute_values(":user", text(user_id))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|error| StoreError::of_call(&self.name, "find open rows", error))?;
-        Ok(answer.items().iter().filter_map(|row| text_of(row, D::KEY[1]).map(str::to_owned)).collect())
+    /// The second part of the key of each of a user's open rows, by the index. It lags behind the table a little, so a row
+    /// may be found that is open no more, and one that was written just now may be missing.
+    pub(crate) async fn open<D: Document>(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
+        let (mut found, mut start) = (Vec::new(), None);
+        for _ in 0..OPEN_PAGES_MAX {
+            let answer = self
+                .database
+                .client()
+                .query()
+                .table_name(&self.name)
+                .index_name(OPEN_INDEX)
+                .key_condition_expression("#user = :user")
+                .expression_attribute_names("#user", OPEN_USER)
+                .expression_attribute_values(":user", text(user_id))
+                .set_exclusive_start_key(start)
+                .limit(OPEN_PAGE_ROWS)
+                .send()
+                .await
+                .map_err(|error| StoreError::of_call(&self.name, "find open rows", error))?;
+            found.extend(answer.items().iter().filter_map(|row| text_of(row, D::KEY[1]).map(str::to_owned)));
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
+        Err(self.too_many_open())
+    }
+
+    /// A user's open rows, and those that hold something of limits, by the table itself, as they are now (strongly
+    /// consistent). It reads all rows of the user, so it is for when the index does not show what must be there.
+    pub(crate) async fn open_by_the_table<D: Document>(&self, user_id: &str) -> Result<Vec<Versioned<D>>, StoreError> {
+        let (mut found, mut start) = (Vec::new(), None);
+        for _ in 0..TABLE_PAGES_MAX {
+            let answer = self
+                .database
+                .client()
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("#user = :user")
+                .filter_expression("attribute_exists(#open) OR attribute_exists(#document.#reserved)")
+                .expression_attribute_names("#user", D::KEY[0])
+                .expression_attribute_names("#open", OPEN_USER)
+                .expression_attribute_names("#document", D::ATTRIBUTE)
+                .expression_attribute_names("#reserved", RESERVED)
+                .expression_attribute_values(":user", text(user_id))
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| StoreError::of_call(&self.name, "find open rows by the table", error))?;
+            for row in answer.items.unwrap_or_default() {
+                found.push(self.read(row)?);
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
+        Err(self.too_many_open())
+    }
+
+    fn too_many_open(&self) -> StoreError {
+        StoreError::throttled(&self.name, "find open rows", "the user has more rows than are read at once")
     }
 
     /// The row of a document.
@@ -181,6 +242,9 @@ impl DocumentTable {
         }
         if let Some(user_id) = document.open_for() {
             row.insert(OPEN_USER.to_owned(), text(user_id));
+        }
+        if let Some(kept_until) = document.kept_until() {
+            row.insert(EXPIRES.to_owned(), number(kept_until.as_second()));
         }
         if let Some(made_at) = document.made_at() {
             row.insert(CREATED_AT.to_owned(), text(sortable(made_at)));

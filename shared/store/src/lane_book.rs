@@ -20,6 +20,8 @@ pub struct LaneBook {
     pub looks: Looks,
     /// Sent orders that ended a while ago: a look that shows one of them otherwise is a late fact.
     pub ended: Vec<Ended>,
+    /// When the calls to the broker of the holder's last second ended, which count in the next holder's first.
+    pub calls: Vec<Timestamp>,
 }
 
 /// A lane's looks at the broker's orders, which the broker paces (IBKR Web API, pacing: one in 5 s).

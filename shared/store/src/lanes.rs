@@ -15,6 +15,8 @@ const EPOCH: &str = "epoch";
 const LEASED_UNTIL: &str = "leased_until";
 const PENDING: &str = "pending";
 const ENDED: &str = "ended";
+/// When the last calls to the broker ended, in milliseconds since 1970.
+const CALLS: &str = "recent_calls";
 /// Orders that were put on record while somebody else held the lane, in the order of their arrival. Its holder takes
 /// away what stood there when it came, and nothing else.
 const ARRIVALS: &str = "arrivals";
@@ -186,7 +188,9 @@ impl Lanes {
                 pending.push(arrival);
             }
         }
-        Ok(LaneBook { pending, looks, ended: self.list_of(&mut row, ENDED, user_id)? })
+        let calls: Vec<i64> = self.list_of(&mut row, CALLS, user_id)?;
+        let calls = calls.into_iter().filter_map(|at| Timestamp::from_millisecond(at).ok()).collect();
+        Ok(LaneBook { pending, looks, ended: self.list_of(&mut row, ENDED, user_id)?, calls })
     }
 
     fn list_of<T: DeserializeOwned>(
@@ -217,12 +221,13 @@ impl Lanes {
         update_outcome(&self.table, "announce an order in a lane", request.send().await).map(|_| ())
     }
 
-    /// Gives a lane back before its lease ends, with its book as it was. Where another has it already, there is
-    /// nothing to give back.
-    pub async fn release(&self, lease: LaneLease) -> Result<(), StoreError> {
+    /// Gives a lane back before its lease ends, with its book as it was but for the times of the last calls to the broker.
+    /// Where another has it already, there is nothing to give back.
+    pub async fn release(&self, lease: LaneLease, calls: &[Timestamp]) -> Result<(), StoreError> {
         // Whoever did not mend what a vanished holder left behind leaves the mark of it to the next.
         let mend = if lease.predecessor_vanished { "" } else { ", unclean" };
-        self.give_back(&lease, &format!("REMOVE leased_until, holder{mend}"), Vec::new()).await.map(|_| ())
+        let update = format!("SET {CALLS} = :{CALLS} REMOVE leased_until, holder{mend}");
+        self.give_back(&lease, &update, vec![(CALLS, milliseconds(calls))]).await.map(|_| ())
     }
 
     /// Gives a lane back with this book: in its line every order that is not sent or not settled.
@@ -236,6 +241,7 @@ impl Lanes {
         let mut values = vec![
             (PENDING, serde_dynamo::to_attribute_value(&book.pending).map_err(corrupt)?),
             (ENDED, serde_dynamo::to_attribute_value(&book.ended).map_err(corrupt)?),
+            (CALLS, milliseconds(&book.calls)),
         ];
         values.extend(book.looks.last_at.map(|at| (LOOKED_AT, text(sortable(at)))));
         values.extend(book.looks.due_at.map(|at| (LOOK_DUE_AT, text(sortable(at)))));
@@ -312,6 +318,11 @@ impl Lanes {
         let time = text_of(row, name).unwrap_or_default();
         time.parse().map_err(|error: jiff::Error| StoreError::corrupt(&self.table, key, error))
     }
+}
+
+/// Rounded up: a call that is taken to be later than it was never makes the next one too early.
+fn milliseconds(calls: &[Timestamp]) -> AttributeValue {
+    AttributeValue::L(calls.iter().map(|at| number(at.as_millisecond().saturating_add(1))).collect())
 }
 
 fn lane_of(user_id: &UserId) -> String {

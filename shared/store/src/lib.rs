@@ -14,6 +14,7 @@ mod alike;
 mod attempts;
 mod batch;
 mod bearings;
+mod call_claims;
 mod connections;
 mod consumer_health;
 mod cursor;
@@ -28,6 +29,7 @@ mod intent;
 mod lane_book;
 mod lanes;
 mod listing;
+mod open_orders;
 mod orders;
 mod penalty_box;
 mod queues;
@@ -48,22 +50,23 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use domain::Entropy;
 
-pub use account_claims::CLAIMS_MAX;
+pub use account_claims::{CLAIMS_MAX, REPLACED_MAX};
 pub use alike::Alike;
 pub use attempts::{Attempt, Attempts, SecretHash, Taken};
 pub use bearings::{BearingTables, Bearings};
+pub use call_claims::CallClaim;
 pub use connections::{Connections, connection_from_image};
 pub use cursor::Page;
 pub use database::Database;
 pub use dead_letters::{DeadLetter, DeadLetters};
 pub use documents::{DUE_SHARDS, PAGE_ROWS_MAX};
-pub use due::{DueCursor, DuePage};
+pub use due::{DUE_ROWS_MAX, DueCursor, DuePage, shards_in_turn};
 pub use error::StoreError;
 pub use intent::{IntentGuards, IntentRefused};
 pub use lane_book::{Ended, LaneBook, Looks, Pending};
 pub use lanes::{Acquired, GivenBack, LaneLease, Lanes};
 pub use listing::OrderFilter;
-pub use orders::{Inserted, OPEN_ROWS_MAX, Orders, order_from_image};
+pub use orders::{Inserted, Orders, order_from_image};
 pub use queues::{
     BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, TRACK_CHAIN_LINKS_MAX,
     TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue, Wake,

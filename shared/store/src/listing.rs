@@ -11,7 +11,7 @@ use crate::cursor::{Page, cursor_of, parts_of};
 use crate::database::{Attributes, text, text_of};
 use crate::documents::{CREATED_AT, Document, PAGE_ROWS_MAX, RECENT_INDEX, page_rows};
 use crate::error::StoreError;
-use crate::orders::{OPEN_ROWS_MAX, Orders};
+use crate::orders::Orders;
 use crate::times::sortable;
 use crate::versioned::Versioned;
 
@@ -113,7 +113,7 @@ impl Orders {
         Ok(Page { items, next_cursor: start.and_then(|place| cursor_at(user_id, &place)) })
     }
 
-    /// There are at most [`OPEN_ROWS_MAX`] of them, and as a rule a handful: they are read whole, and put in order here.
+    /// As a rule there are a handful of them: they are read whole, and put in order here.
     async fn newest_open(
         &self,
         user_id: &UserId,
@@ -121,10 +121,8 @@ impl Orders {
         start: Option<Place>,
         limit: u32,
     ) -> Result<Page<Versioned<Order>>, StoreError> {
-        let order_ids = self.table.open::<Order>(user_id.as_str(), OPEN_ROWS_MAX).await?;
-        let order_ids: Vec<&str> = order_ids.iter().map(String::as_str).collect();
-        let found = self.rows(user_id, &order_ids).await?;
-        let mut items: Vec<_> = found.into_values().filter(|order| filter.takes(&order.value)).collect();
+        let mut items = self.open_now(user_id).await?;
+        items.retain(|order| filter.takes(&order.value));
         items.retain(|order| start.as_ref().is_none_or(|start| place(order) < *start));
         items.sort_by_key(|order| std::cmp::Reverse(place(order)));
         let more = items.len() > limit as usize;
@@ -172,7 +170,7 @@ impl Orders {
     }
 
     /// The rows of these orders as they are now, by order id.
-    async fn rows(
+    pub(crate) async fn rows(
         &self,
         user_id: &UserId,
         order_ids: &[&str],

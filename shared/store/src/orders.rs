@@ -6,14 +6,12 @@ use jiff::Timestamp;
 use crate::cursor::Page;
 use crate::database::Database;
 use crate::documents::{Document, DocumentTable, from_image};
+use crate::due::{DueCursor, DuePage};
 use crate::error::StoreError;
 use crate::give_back::save_giving_back;
 use crate::intent::{IntentGuards, IntentRefused, save_intent};
 use crate::lanes::LaneLease;
 use crate::versioned::Versioned;
-
-/// Open orders of one user that are read at once: as many as the broker lists (IBKR Web API, live orders).
-pub const OPEN_ROWS_MAX: u32 = 1000;
 
 /// The table of orders. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -85,18 +83,18 @@ impl Orders {
         Box::pin(save_intent(&self.table, order, Some(outcome), lease, guards)).await
     }
 
-    /// The orders of a shard (0 to [`crate::DUE_SHARDS`] - 1) that somebody must look at, the longest due first.
-    /// The index lags behind the table a little: read each order before acting on it.
-    pub async fn due(&self, shard: u8, now: Timestamp, limit: u32) -> Result<Vec<OrderKey>, StoreError> {
-        let page = self.table.due::<Order>(shard, now, limit, None).await?;
-        page.keys.into_iter().map(|key| self.key(key)).collect()
-    }
-
-    /// A user's orders that are not final, at most [`OPEN_ROWS_MAX`]. The index lags behind the table a little: read
-    /// each order before acting on it.
-    pub async fn open_of(&self, user_id: &UserId) -> Result<Vec<OrderKey>, StoreError> {
-        let order_ids = self.table.open::<Order>(user_id.as_str(), OPEN_ROWS_MAX).await?;
-        order_ids.into_iter().map(|order_id| self.key([user_id.to_string(), order_id])).collect()
+    /// The orders of a shard (0 to [`crate::DUE_SHARDS`] - 1) that somebody must look at, the longest due first, behind a
+    /// page before. The index lags behind the table a little: read each order before acting on it.
+    pub async fn due(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        limit: u32,
+        behind: Option<DueCursor>,
+    ) -> Result<DuePage<OrderKey>, StoreError> {
+        let page = self.table.due::<Order>(shard, now, limit, behind).await?;
+        let keys = page.keys.into_iter().map(|key| self.key(key)).collect::<Result<_, _>>()?;
+        Ok(DuePage { keys, due_since: page.due_since, next: page.next })
     }
 
     /// The shard in which [`Orders::due`] finds a user's orders.
@@ -115,7 +113,7 @@ impl Orders {
         self.table.list(user_id.as_str(), cursor, limit).await
     }
 
-    fn key(&self, [user_id, order_id]: [String; 2]) -> Result<OrderKey, StoreError> {
+    pub(crate) fn key(&self, [user_id, order_id]: [String; 2]) -> Result<OrderKey, StoreError> {
         let row = format!("{user_id}/{order_id}");
         let corrupt = |error: domain::InvalidId| StoreError::corrupt(&self.table.name, row.clone(), error);
         let user_id = UserId::try_from(user_id).map_err(corrupt)?;

@@ -214,6 +214,16 @@ impl TrackQueue {
         let delay_seconds = i32::try_from(delay_seconds.min(TRACK_DELAY_SECONDS_MAX)).unwrap_or_default();
         self.queue.send(self.queue.message(&body(ask, TrackAsk::SCHEMA)).delay_seconds(delay_seconds)).await
     }
+
+    /// Asks for many at once, ten in a call (SQS, `SendMessageBatch`). Returns how many the queue took.
+    pub async fn ask_all(&self, asks: &[TrackAsk]) -> Result<usize, StoreError> {
+        let mut taken = 0;
+        for part in asks.chunks(BATCH_MAX) {
+            let bodies: Vec<String> = part.iter().map(|ask| body(ask, TrackAsk::SCHEMA)).collect();
+            taken += self.queue.send_all(&bodies).await?;
+        }
+        Ok(taken)
+    }
 }
 
 #[derive(Debug, Clone)]

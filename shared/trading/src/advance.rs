@@ -70,6 +70,10 @@ impl Lane<'_> {
     }
 
     fn plan_the_next_look(&mut self, order: &Order) {
+        // Nobody can look at it: how long that pauses stands on its row.
+        if order.unwatched.is_some() {
+            return;
+        }
         let seconds = |pause: SignedDuration| u32::try_from(pause.as_secs()).unwrap_or(u32::MAX);
         let only_exits_work = order.status().is_final() && order.may_be_at_the_broker();
         match order.state() {

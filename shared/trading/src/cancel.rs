@@ -85,19 +85,17 @@ pub enum LegCancelAsked {
 
 impl Intake {
     /// Asks for the end of a user's orders that are not over, of one algorithm or of all: what a halt does that cancels
-    /// what works. Returns those whose end is asked for and not reached; wake each. At most [`store::OPEN_ROWS_MAX`] are found.
+    /// what works. Returns those whose end is asked for and not reached; wake each. Once the halt stands, no order that the
+    /// broker may have is missing among them.
     pub async fn cancel_open(
         &self,
         user_id: &UserId,
         algorithm_id: Option<&AlgorithmId>,
     ) -> Result<Vec<OrderKey>, StoreError> {
         let mut cancelling = Vec::new();
-        for key in self.orders.open_of(user_id).await? {
-            if let Some(algorithm_id) = algorithm_id
-                && self.own_order(&key, algorithm_id).await?.is_err()
-            {
-                continue;
-            }
+        let of_it = |order: &Order| algorithm_id.is_none_or(|algorithm_id| order.algorithm_id == *algorithm_id);
+        let open = self.orders.all_open(user_id).await?;
+        for key in open.into_iter().filter(|order| of_it(&order.value)).map(|order| order.value.key) {
             let asked = self.ask_cancel(&key).await?;
             cancelling.extend(asked.filter(|order| !order.value.is_over()).map(|_| key));
         }

@@ -4,8 +4,10 @@
 //! reply), so one dialogue at a time is the broker's own limit. The lane also keeps the order of orders: it knows
 //! which are not sent or not settled, and lets no later one of the same account and contract pass them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use access::{HolderTurns, PenaltyBox};
 use domain::{Order, OrderId, OrderKey, OrderState, UserId, in_order_of_arrival};
 use jiff::{SignedDuration, Timestamp};
 use store::{Acquired, GivenBack, LaneBook, LaneLease, Pending, StoreError, TrackAsk, Versioned, Wake};
@@ -34,6 +36,8 @@ pub struct Lane<'d> {
     /// The line, the looks at the broker, and what ended lately.
     pub(crate) book: LaneBook,
     pub(crate) session: LaneSession,
+    /// When the broker may be called for this user.
+    pub(crate) turns: Arc<HolderTurns>,
     /// What bears on the user's orders.
     pub(crate) readings: Readings,
     /// When this invocation must have ended.
@@ -64,11 +68,13 @@ impl Desk {
             let now = self.intake.clock.now();
             if let Acquired::Leased(lease) = self.lanes.acquire(user_id, holder, now, deadline).await? {
                 let book = lease.book().clone();
+                let turns = self.turns_after(&book.calls);
                 let mut lane = Lane {
                     desk: self,
                     lease,
                     book,
                     session: LaneSession::default(),
+                    turns: Arc::new(turns),
                     readings: Readings::default(),
                     deadline,
                     track_in_seconds: None,
@@ -90,6 +96,11 @@ impl Desk {
 }
 
 impl Desk {
+    fn turns_after(&self, calls: &[Timestamp]) -> HolderTurns {
+        let penalty_box = PenaltyBox::new(self.lanes.clone(), Arc::clone(&self.intake.clock));
+        HolderTurns::new(self.api.calls_per_second_max(), penalty_box, calls)
+    }
+
     /// Leaves an order that is on record to whoever holds the lane next.
     pub async fn leave_to_next(&self, order: &Order) -> Result<(), StoreError> {
         let user_id = &order.key.user_id;
@@ -135,7 +146,7 @@ impl Lane<'_> {
             return Ok(());
         }
         tracing::warn!(user_id = %self.user_id(), epoch = self.lease.epoch(), "the lane's last holder vanished; its orders are taken over");
-        let mut open = self.open_orders().await?;
+        let mut open = self.all_open_orders().await?;
         open.retain(|order| is_unsettled(order.value.state()));
         // The index of open orders may lag behind what was announced just now.
         for pending in std::mem::take(&mut self.book.pending) {
@@ -150,13 +161,15 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// All of the user's orders that are not over: brackets whose exits work are among them.
+    /// The user's orders that are not over, brackets whose exits work among them; one that was recorded just now may be missing.
     pub(crate) async fn open_orders(&self) -> Result<Vec<Versioned<Order>>, StoreError> {
-        let mut orders = Vec::new();
-        for key in self.desk.intake.orders.open_of(self.user_id()).await? {
-            orders.extend(self.desk.intake.orders.get(&key).await?);
-        }
-        orders.retain(|order| !order.value.is_over());
+        let orders = self.desk.intake.orders.open_now(self.user_id()).await?;
+        Ok(in_order_of_arrival(orders, |order| &order.value))
+    }
+
+    /// The same, and every order that the broker may have is among them: nobody else writes intents of this user.
+    pub(crate) async fn all_open_orders(&self) -> Result<Vec<Versioned<Order>>, StoreError> {
+        let orders = self.desk.intake.orders.all_open(self.user_id()).await?;
         Ok(in_order_of_arrival(orders, |order| &order.value))
     }
 
@@ -176,6 +189,7 @@ impl Lane<'_> {
         }
         let wanted = wanted.filter(|_| next_link.is_some());
         self.book.looks.due_at = wanted.map(|(_, at)| at).or(self.book.looks.due_at);
+        self.book.calls = self.turns.recent();
         let ask = match self.desk.lanes.release_with(self.lease, &self.book).await? {
             GivenBack::Clean => wanted.zip(next_link).map(|((delay_seconds, _), next_link)| (delay_seconds, next_link)),
             // What arrived began a chain of its own.
@@ -203,7 +217,8 @@ impl Lane<'_> {
     pub async fn wake(&mut self, wake: &Wake) -> Result<(), StoreError> {
         self.write_outcome().await?;
         self.catch_up().await?;
-        let Some(order_id) = &wake.order_id else { return Ok(()) };
+        // A wake for no order in particular says that the session is there.
+        let Some(order_id) = &wake.order_id else { return self.watch_again().await };
         match self.desk.intake.orders.get(&self.key(order_id.clone())).await? {
             Some(mut order) => self.advance(&mut order).await,
             None => Ok(()),

@@ -36,6 +36,7 @@ mod review;
 mod send;
 mod session;
 mod track;
+mod unwatched;
 mod waits;
 
 pub use advance::{HELD_CHECK, TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};

@@ -91,7 +91,7 @@ impl Lane<'_> {
     /// How much other orders of the same account, side and contract could still take off; `None`: nobody knows, it may be
     /// all of it. Those not sent hold nothing: each is judged when its turn comes. A contract in words may be this one.
     async fn at_work(&self, request: &PlaceOrder, conid: Conid) -> Result<Option<Decimal>, StoreError> {
-        let open = self.open_orders().await?;
+        let open = self.all_open_orders().await?;
         let taking_off = open.iter().filter(|order| takes_off_too(&order.value, request, conid));
         let side = request.ticket.side;
         Ok(taking_off

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Opened, TokensUnusable, customer_time_accounts, open_brokerage_session};
+use access::{Opened, PENALTY, TokensUnusable, customer_time_accounts, open_brokerage_session};
 use broker::{CallError, Session};
 use domain::{AccountId, Connection, ConnectionStatus, Reason, SessionState};
 use jiff::{SignedDuration, Timestamp};
@@ -20,8 +20,6 @@ const OPENING_TIME: SignedDuration = SignedDuration::from_secs(35);
 const RENEW_AHEAD_PERCENT: i64 = 80;
 /// A live session token must live this long for an order's dialogue, or a tenth of its life if that is shorter.
 pub const TOKEN_LIFE_NEEDED: SignedDuration = SignedDuration::from_secs(45);
-/// How long the broker refuses an address that asked too much (IBKR Web API, pacing).
-const PENALTY: SignedDuration = SignedDuration::from_mins(10);
 
 /// What a lane knows of its user's session.
 #[derive(Debug, Default)]
@@ -47,6 +45,15 @@ pub(crate) enum NoSession {
     Deny(Reason),
     /// The session was found to be closed: it is opened again, and if that was done already, the order waits.
     Reopen(Reason),
+}
+
+impl NoSession {
+    /// Why.
+    pub(crate) fn why(&self) -> &Reason {
+        match self {
+            Self::Hold(why) | Self::Deny(why) | Self::Reopen(why) => why,
+        }
+    }
 }
 
 impl Lane<'_> {
@@ -99,6 +106,7 @@ impl Lane<'_> {
             Ok(session) => {
                 self.renew_ahead(&connection.value).await?;
                 self.desk.known_connections.remember(self.lease.user_id(), &connection.value.connection_id);
+                let session = session.in_turns(Arc::clone(&self.turns) as _);
                 self.session.open = Some(OpenSession { connection, session: Arc::new(session) });
                 Ok(Ok(()))
             }
@@ -185,14 +193,14 @@ impl Lane<'_> {
                 Ok(no_brokerage_session())
             }
             CallError::Paced => {
+                // Who made the call has shut the box.
                 let until = self.now() + PENALTY;
-                self.desk.lanes.set_penalty(until).await?;
-                tracing::error!(%until, metric.penalty_boxes = 1, "the broker refuses our address after too many requests");
                 Ok(Reason::new(
                     "pacing",
                     format!("The broker refuses our address until {until}, after too many requests. The order waits."),
                 ))
             }
+            CallError::TooMany { why, .. } => Ok(Reason::new("pacing", format!("The order waits: {why}."))),
             other => {
                 Ok(Reason::new("broker_unreachable", format!("The broker was not reached: {other}. The order waits.")))
             }

@@ -9,6 +9,7 @@ use store::{StoreError, Versioned};
 
 use crate::lane::Lane;
 use crate::look::{Looked, Shown, sight_of};
+use crate::unwatched::{TriedAgain, not_shown};
 
 /// Pause between two looks at live orders (IBKR Web API, pacing: one in 5 s).
 const LOOK_PAUSE: SignedDuration = SignedDuration::from_secs(5);
@@ -64,12 +65,15 @@ impl Lane<'_> {
             return Ok(());
         }
         let accounts: BTreeSet<AccountId> = open.iter().filter_map(|order| order.value.account_id().cloned()).collect();
-        let several = accounts.len() > 1;
         let accounts = self.urgent(&open).unwrap_or(accounts);
         let after = |last: &AccountId| accounts.iter().find(|account_id| *account_id > last);
         let next = self.book.looks.account_id.as_ref().and_then(after).or_else(|| accounts.first());
         let Some(account_id) = next.cloned() else { return Ok(()) };
-        if several {
+        let now = self.now();
+        let waits = |order: &Versioned<Order>| {
+            order.value.account_id() != Some(&account_id) && order.value.next_check_at.is_some_and(|at| at <= now)
+        };
+        if open.iter().any(waits) {
             self.track_in(LOOK_PAUSE_SECONDS);
         }
         let of_account = open.into_iter().filter(|order| order.value.account_id() == Some(&account_id));
@@ -95,15 +99,16 @@ impl Lane<'_> {
         let looked = match self.session_for(account_id).await? {
             Ok(session) => {
                 let looked = self.look(&session, account_id, &open).await?;
-                Some((session, looked))
+                (session, looked)
             }
             Err(no_session) => {
                 tracing::warn!(user_id = %self.user_id(), %account_id, ?no_session, "a look waits for a session");
-                None
+                self.book.looks.account_id = Some(account_id.clone());
+                return self.leave_unwatched(&mut open, no_session.why(), TriedAgain::WithoutSession).await;
             }
         };
         match looked {
-            Some((session, Looked::Shown(shown))) => {
+            (session, Looked::Shown(shown)) => {
                 self.book.looks.account_id = Some(account_id.clone());
                 self.keep_warm().await;
                 self.note_late_facts(&shown).await?;
@@ -112,10 +117,10 @@ impl Lane<'_> {
                 }
             }
             // The broker is gathering; the lane is free for orders meanwhile.
-            Some((_, Looked::NotYet)) => self.track_in(LOOK_PAUSE_SECONDS),
-            Some((_, Looked::Failed)) | None => {
+            (_, Looked::NotYet) => self.track_in(LOOK_PAUSE_SECONDS),
+            (_, Looked::Failed) => {
                 self.book.looks.account_id = Some(account_id.clone());
-                self.track_in(LOOK_PAUSE_SECONDS);
+                self.leave_unwatched(&mut open, &not_shown(), TriedAgain::AfterFailure).await?;
             }
         }
         Ok(())
@@ -226,7 +231,9 @@ impl Lane<'_> {
             _ => crate::advance::WORKING_CHECK,
         };
         let now = self.now();
-        if order.value.next_check_at.is_some_and(|at| at > now) {
+        // Whoever comes here has looked at it, or tried to.
+        let was_unwatched = order.value.unwatched.take().is_some();
+        if !was_unwatched && order.value.next_check_at.is_some_and(|at| at > now) {
             return Ok(());
         }
         order.value.check_again_at(now + pause);
@@ -240,7 +247,10 @@ impl Lane<'_> {
 /// Whether a look tells anything that is not on record.
 fn is_news(order: &Order, sight: &Sight) -> bool {
     let mut after = order.clone();
-    after.apply(Fact::Seen(sight.clone()), order.updated_at).is_ok() && after != *order
+    let taken = after.apply(Fact::Seen(sight.clone()), order.updated_at).is_ok();
+    // That it is watched again is no news of it.
+    after.unwatched.clone_from(&order.unwatched);
+    taken && after != *order
 }
 
 fn missing(broker_order_id: domain::BrokerOrderId) -> Reason {

@@ -73,7 +73,7 @@ async fn a_first_partys_token_becomes_a_connection_and_is_ended_by_the_operator(
     let (listed, more) = crate::connections::list(&store.connections, None).await.unwrap();
     assert_eq!((listed, more), (vec![connection.clone()], false));
 
-    let end = End { connections: store.connections.clone(), tokens, api, clock };
+    let end = End { connections: store.connections.clone(), tokens, api, readers: None, clock };
     end.end_by(EndedBy::Operator, &user, &connection.connection_id).await.unwrap();
     let ended = store.connections.get(&user, &connection.connection_id).await.unwrap().unwrap().value;
     assert_eq!((ended.status, ended.tokens), (ConnectionStatus::Disconnected, None));

@@ -10,8 +10,7 @@ use domain::Region;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use sessions::shards_in_turn;
-use store::{PAGE_ROWS_MAX, SessionAskReason};
+use store::{PAGE_ROWS_MAX, SessionAskReason, shards_in_turn};
 
 use super::costs::{Calls, Costs};
 use super::meters::Meters;

@@ -2,11 +2,13 @@
 
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
+use std::time::Duration;
 
 use domain::GrantStatus;
 use tokio::task::LocalSet;
 
 use super::coverage::Coverage;
+use super::dice::Dice;
 use super::evidence::Evidence;
 use super::invariants::{Violation, broken, violation};
 use super::lives::PEOPLE;
@@ -120,6 +122,7 @@ pub(crate) async fn live_through(plan: Plan, director: Option<Box<dyn Director>>
 
 /// Everybody is connected, and has granted the algorithm their accounts.
 async fn prepare(world: &World, plan: &Plan) {
+    world.set_index_lag(index_lag(plan.seed));
     world.broker().change_options(|options| {
         options.cancel_delay_ms = plan.cancel_delay_ms;
         options.live_orders_delay_ms = plan.live_orders_delay_ms;
@@ -136,6 +139,12 @@ async fn prepare(world: &World, plan: &Plan) {
             assert_eq!(answered.status, 200, "{}", answered.text);
         }
     }
+}
+
+/// By how much the indexes of this world lag behind their table: mostly not to be noticed, at times for seconds.
+fn index_lag(seed: u64) -> Duration {
+    let milliseconds = Dice::new(!seed).weigh(&[(50, 0), (25, 80), (15, 500), (10, 2_000)]);
+    Duration::from_millis(milliseconds)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::Clock;
 use paper_broker::{Fault, FaultKind, QuestionRules, TokenLoss};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -124,6 +125,20 @@ async fn an_order_that_stays_unknown_for_a_minute_sets_off_its_alarm() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn orders_that_are_due_and_not_looked_at_set_off_their_alarm() {
+    let log = Log::open();
+    let world = without_questions().await;
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.run_for(Duration::from_mins(3)).await;
+    assert!(!log.sets_off("OrdersOverdueAlarm"));
+    let mut order = world.store().orders.get(&world.order("first").await.key).await.unwrap().unwrap();
+    order.value.check_again_at(world.clock.now() - jiff::SignedDuration::from_mins(5));
+    world.store().orders.save(&mut order).await.unwrap();
+    world.tick().await;
+    assert!(log.sets_off("OrdersOverdueAlarm"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_penalty_of_the_broker_sets_off_its_alarm() {
     let log = Log::open();
     let world = without_questions().await;
@@ -235,9 +250,14 @@ async fn an_ordinary_order_sets_off_no_alarm_and_tells_how_long_it_took() {
     world.run_for(Duration::from_mins(3)).await;
     assert_eq!(world.status("first").await, "filled");
     let lines = log.take();
-    for alarm in
-        ["OrderUnknownAlarm", "PenaltyBoxAlarm", "OrderForAPersonAlarm", "RefreshFailureAlarm", "ConsumerRefusedAlarm"]
-    {
+    for alarm in [
+        "OrderUnknownAlarm",
+        "OrdersOverdueAlarm",
+        "PenaltyBoxAlarm",
+        "OrderForAPersonAlarm",
+        "RefreshFailureAlarm",
+        "ConsumerRefusedAlarm",
+    ] {
         assert!(!Alarm::of_template(alarm).goes_off(&lines), "{alarm}");
     }
     let values = |metric: &str| lines.iter().filter_map(|line| counted(line, metric)).collect::<Vec<_>>();

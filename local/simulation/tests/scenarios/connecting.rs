@@ -2,6 +2,7 @@
 
 use domain::{Clock, ConnectionStatus, SessionState};
 use jiff::SignedDuration;
+use paper_broker::{Fault, FaultKind};
 use serde_json::json;
 use simulation::{ACCOUNT, CONSUMER, World};
 
@@ -73,7 +74,7 @@ async fn another_browser_is_refused_and_the_attempt_still_stands() {
     let world = World::start().await;
     let begun = world.begin().await;
     let back = world.consent(&begun);
-    for other in [None, Some("courier_attempt=0000")] {
+    for other in [None, Some("__Host-courier_attempt=0000")] {
         let answered = world.come_back(&back, other).await;
         assert_eq!(answered.status, 400);
         assert!(answered.text.contains("another browser"), "{}", answered.text);
@@ -199,6 +200,80 @@ async fn a_revoked_consent_is_found_at_the_renewal_and_asks_the_user() {
     let connection = &world.connections().await[0];
     assert_eq!(connection.status, ConnectionStatus::NeedsConsent);
     assert_eq!(connection.last_error.as_ref().unwrap().code, "consent_gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_connects_the_same_username_again_replaces_the_old_connection_and_competes_with_nobody() {
+    let world = World::with_a_connected_user().await;
+    let first = world.connections().await.remove(0);
+    tokio::time::sleep(std::time::Duration::from_mins(5)).await;
+    let second = world.connect_user().await;
+    let connections = world.connections().await;
+    assert_eq!(connections.len(), 2);
+    let old = connections.iter().find(|connection| connection.connection_id == first.connection_id).unwrap();
+    assert_eq!((old.status, &old.tokens, old.next_renewal_at), (ConnectionStatus::Disconnected, &None, None));
+    let told = old.last_error.as_ref().unwrap();
+    assert!(told.code == "replaced" && told.message.contains(second.as_str()), "{told:?}");
+    let new = connections.iter().find(|connection| connection.connection_id == second).unwrap();
+    assert!(matches!(new.session, SessionState::Established { .. }), "{:?}", new.last_error);
+    assert_eq!(world.calls("POST /logout").len(), 0, "a log-out would end the session of the new one");
+    // The grant names the account, so it goes on.
+    world.broker().set_questions(paper_broker::QuestionRules::none());
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.run_for(std::time::Duration::from_mins(3)).await;
+    assert_eq!(world.status("first").await, "working");
+    assert!(matches!(world.connections().await[0].session, SessionState::Established { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_username_of_the_same_user_is_a_connection_of_its_own() {
+    let world = World::with_a_connected_user().await;
+    world.connect(simulation::USER, "paper-bob").await;
+    let connections = world.connections().await;
+    assert_eq!(connections.len(), 2);
+    assert!(connections.iter().all(|connection| connection.status == ConnectionStatus::Connected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consent_that_comes_too_late_at_the_broker_is_the_users_to_begin_again() {
+    let world = World::start().await;
+    let begun = world.begin().await;
+    let back = world.consent(&begun);
+    world.broker().add_fault(Fault::next("POST", "/oauth/access_token", FaultKind::Unauthorized));
+    let answered = world.come_back(&back, Some(&begun.cookie)).await;
+    assert_eq!(answered.status, 410, "{}", answered.text);
+    assert!(answered.text.contains("came too late"), "{}", answered.text);
+    assert!(answered.text.contains("role=\"button\" href=\"../\""), "{}", answered.text);
+    assert_eq!(world.connections().await[0].status, ConnectionStatus::Disconnected);
+    world.connect_user().await;
+    assert_eq!(world.connections().await[0].status, ConnectionStatus::Connected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cookie_of_an_attempt_belongs_to_its_host_where_there_is_tls() {
+    let world = World::start().await;
+    let begun = world.begin().await;
+    let (name, value) = begun.cookie.split_once('=').unwrap();
+    assert_eq!(name, "__Host-courier_attempt");
+    let planted = format!("courier_attempt={value}");
+    assert_eq!(world.come_back(&world.consent(&begun), Some(&planted)).await.status, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_was_ended_is_forgotten_after_ninety_days_and_one_that_needs_consent_stays() {
+    let world = World::with_a_connected_user().await;
+    let mut connections = world.store().connections.list(&simulation::USER.parse().unwrap()).await.unwrap();
+    assert_eq!(connections[0].value.forgotten_at(), None);
+    connections[0].value.turn(ConnectionStatus::NeedsConsent);
+    assert_eq!(connections[0].value.forgotten_at(), None);
+    let now = world.clock.now();
+    connections[0].value.end(domain::Reason::new("disconnected_by_user", "You disconnected."), now);
+    world.store().connections.save(&mut connections[0]).await.unwrap();
+    assert_eq!(connections[0].value.forgotten_at(), Some(now + SignedDuration::from_hours(24 * 90)));
+    let shown = async || world.api("GET /connections", &json!({})).await.json["connections"].as_array().unwrap().len();
+    assert_eq!(shown().await, 1);
+    tokio::time::sleep(std::time::Duration::from_hours(24 * 91)).await;
+    assert_eq!(shown().await, 0);
 }
 
 #[tokio::test(start_paused = true)]

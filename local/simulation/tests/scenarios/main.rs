@@ -25,6 +25,7 @@ mod limits_kept;
 mod multipliers;
 mod orders;
 mod outcomes;
+mod pacing;
 mod planted_secrets;
 mod price_steps;
 mod readings;
@@ -38,6 +39,7 @@ mod session_care;
 mod sessions;
 mod settling;
 mod usernames;
+mod watching;
 
 use paper_broker::{Fault, FaultKind};
 use serde_json::json;

@@ -75,7 +75,7 @@ async fn connect(world: &World, written: &Written, planted: &mut Planted) {
         planted.add("a verifier", &parameter("oauth_verifier"));
         planted.add("a request token", &begun.request_token());
         planted.add("a cookie", begun.cookie.split_once('=').unwrap().1);
-        written.answer(&world.come_back(&back, Some("courier_attempt=another")).await);
+        written.answer(&world.come_back(&back, Some("__Host-courier_attempt=another")).await);
         if let Some(fault) = fault {
             world.broker().add_fault(Fault::next("POST", "/oauth/access_token", fault));
         }

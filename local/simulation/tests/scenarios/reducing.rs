@@ -36,6 +36,27 @@ async fn world_with_a_position(side: &str) -> World {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_works_is_counted_though_the_index_of_open_orders_does_not_show_it_yet() {
+    let world = world_with_a_position("buy").await;
+    only_reducing(&world).await;
+    world.set_index_lag(Duration::from_mins(5));
+    assert_eq!(send(&world, "six", sell("6")).await, "working");
+    assert_eq!(send(&world, "five", sell("5")).await, "denied: only_reducing");
+    assert_eq!(send(&world, "four", sell("4")).await, "working");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_halt_that_cancels_what_works_finds_what_the_index_does_not_show_yet() {
+    let world = world().await;
+    world.set_index_lag(Duration::from_mins(5));
+    assert_eq!(send(&world, "first", resting()).await, "working");
+    let halt = put(&world, "PUT /halt", json!({"halted": true, "reason": "stop", "cancel_working": true})).await;
+    assert_eq!(halt["cancels_asked"], 1);
+    world.run_for(Duration::from_mins(1)).await;
+    assert!(world.status("first").await.starts_with("cancelled"), "{}", world.status("first").await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_what_takes_off_the_position_passes_and_never_more_of_it_than_there_is() {
     let world = world_with_a_position("buy").await;
     only_reducing(&world).await;

@@ -36,6 +36,25 @@ async fn of_connections() -> BTreeSet<Right> {
     world.rights_used()
 }
 
+/// A broker that refuses the address of whoever begins, completes and asks.
+async fn of_the_penalty_box() -> BTreeSet<Right> {
+    let world = World::start().await;
+    let refuse = |method: &str, path: &str| {
+        world.broker().add_fault(Fault::next(method, path, FaultKind::TooManyRequests));
+    };
+    refuse("POST", "/oauth/request_token");
+    assert_eq!(world.try_to_begin().await.status, 503);
+    world.run_for(Duration::from_mins(11)).await;
+    let begun = world.begin().await;
+    refuse("POST", "/oauth/live_session_token");
+    assert_eq!(world.come_back(&world.consent(&begun), Some(&begun.cookie)).await.status, 503);
+    world.run_for(Duration::from_mins(11)).await;
+    world.connect_user().await;
+    refuse("GET", "/trsrv/stocks");
+    assert_eq!(world.api("GET /contracts", &json!({"query": {"symbol": "AAPL"}})).await.status, 503);
+    world.rights_used()
+}
+
 /// A username that two users connect: the second is refused at once, or with the first session.
 async fn of_one_username() -> BTreeSet<Right> {
     let world = World::with_a_connected_user().await;
@@ -104,6 +123,30 @@ async fn of_sessions() -> BTreeSet<Right> {
     world.rights_used()
 }
 
+/// Orders that the indexes do not show yet: what must be complete is read from the table itself.
+async fn behind_a_lagging_index() -> BTreeSet<Right> {
+    let mut used = BTreeSet::new();
+    for tracker_comes_first in [false, true] {
+        let world = World::with_a_connected_user().await;
+        world.place("shown", &limit());
+        world.deliver_all().await;
+        world.set_index_lag(Duration::from_mins(20));
+        world.crash_at(CrashPoint::AfterWrite { with: "TransactWriteItems" });
+        world.place("vanished", &limit());
+        world.deliver_all().await;
+        tokio::time::sleep(Duration::from_secs(70)).await;
+        if tracker_comes_first {
+            world.desk().track_queue.ask(&store::TrackAsk::first(USER.parse().unwrap()), 0).await.unwrap();
+            world.run_for(Duration::from_secs(10)).await;
+        } else {
+            assert_eq!(world.submit_now(&[world.place_command("next", &limit())]).await, Some(Vec::new()));
+        }
+        call(&world, "PUT /halt", json!({"body": {"halted": true, "cancel_working": true}})).await;
+        used.extend(world.rights_used());
+    }
+    used
+}
+
 /// A lane whose holder vanished, and that a worker takes over before the tracker comes.
 async fn of_a_vanished_worker() -> BTreeSet<Right> {
     let world = World::with_a_connected_user().await;
@@ -119,9 +162,11 @@ async fn of_a_vanished_worker() -> BTreeSet<Right> {
 async fn no_right_of_the_template_goes_unused() {
     let mut used = of_connections().await;
     used.extend(of_one_username().await);
+    used.extend(of_the_penalty_box().await);
     used.extend(of_orders().await);
     used.extend(of_sessions().await);
     used.extend(of_a_vanished_worker().await);
+    used.extend(behind_a_lagging_index().await);
     assert_eq!(unused_rights(&used), []);
 }
 

@@ -13,8 +13,9 @@ const FORTNIGHT_SECONDS: u64 = 14 * 24 * 3600;
 /// What these hold is found again by the schedule each minute: old work would only stand before new.
 const WORK_QUEUES: [&str; 2] = ["SessionQueue", "TrackQueue"];
 /// Losing a row of an attempt costs a user one click. In the lanes' table only what an order looked like expires, a day after it
-/// was sent: lanes and the penalty box name no time.
-const EPHEMERAL_TABLES: [&str; 2] = ["AttemptsTable", "LanesTable"];
+/// was sent, and whose turn it was to read: lanes and the penalty box name no time. Of connections only those that were ended
+/// 90 days ago.
+const EPHEMERAL_TABLES: [&str; 3] = ["AttemptsTable", "ConnectionsTable", "LanesTable"];
 
 #[test]
 fn every_alarm_is_told_to_the_topic_and_has_its_page_in_the_runbook() {

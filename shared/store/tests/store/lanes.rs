@@ -27,7 +27,7 @@ async fn a_held_lane_tells_until_when_and_is_free_after() {
 async fn a_released_lane_is_free_at_once_and_its_epoch_goes_on() {
     let world = World::new().await;
     let first = world.lease(&user("u-7")).await;
-    world.store.lanes.release(first).await.unwrap();
+    world.store.lanes.release(first, &[]).await.unwrap();
     let second = world.lease(&user("u-7")).await;
     assert_eq!(second.epoch(), 2);
 }
@@ -38,7 +38,7 @@ async fn a_late_release_does_not_take_the_lane_from_its_new_holder() {
     let lanes = &world.store.lanes;
     let late = world.lease(&user("u-7")).await;
     assert!(matches!(lanes.acquire(&user("u-7"), "b", at(61), at(90)).await.unwrap(), Acquired::Leased(_)));
-    lanes.release(late).await.unwrap();
+    lanes.release(late, &[]).await.unwrap();
     assert_eq!(lanes.acquire(&user("u-7"), "c", at(62), at(99)).await.unwrap(), Acquired::Held { until: at(90) });
 }
 
@@ -73,7 +73,7 @@ async fn a_lost_answer_to_taking_a_lane_is_recognised_as_our_own() {
     };
     assert_eq!(lease.epoch(), 1);
     let losing = world.losing_the_first_answer();
-    losing.lanes.release(lease).await.unwrap();
+    losing.lanes.release(lease, &[]).await.unwrap();
     assert_eq!(world.lease(&user("u-7")).await.epoch(), 2);
 }
 
@@ -114,7 +114,7 @@ async fn the_line_goes_from_holder_to_holder() {
     lanes.release_with(first, &book(&["o1", "o2"])).await.unwrap();
     let second = world.lease(&user("u-7")).await;
     assert_eq!((second.book().pending.as_slice(), second.predecessor_vanished()), (&line(&["o1", "o2"])[..], false));
-    lanes.release(second).await.unwrap();
+    lanes.release(second, &[]).await.unwrap();
     let third = world.lease(&user("u-7")).await;
     assert_eq!((third.book().pending.as_slice(), third.predecessor_vanished()), (&line(&["o1", "o2"])[..], false));
     assert_eq!(third.book().looks, Looks::default());
@@ -131,7 +131,7 @@ async fn the_times_of_looks_go_from_holder_to_holder() {
         .unwrap();
     let second = world.lease(&user("u-7")).await;
     assert_eq!(second.book().looks, looks);
-    lanes.release(second).await.unwrap();
+    lanes.release(second, &[]).await.unwrap();
     assert_eq!(world.lease(&user("u-7")).await.book().looks, looks);
 }
 
@@ -146,7 +146,7 @@ async fn a_holder_that_vanished_is_told_to_all_until_one_leaves_a_line() {
         };
         assert!(lease.predecessor_vanished());
         // Given back without a line, so nothing is mended.
-        lanes.release(lease).await.unwrap();
+        lanes.release(lease, &[]).await.unwrap();
     }
     let mending = world.lease(&user("u-7")).await;
     assert!(mending.predecessor_vanished());

@@ -10,6 +10,7 @@ mod intents;
 mod lanes;
 mod limits_support;
 mod listing;
+mod open_orders;
 mod orders;
 mod queues;
 mod refusals;

@@ -118,11 +118,14 @@ async fn due_finds_what_is_due_until_it_is_final() {
     late.value.check_again_at(at(10) + 1.milliseconds());
     world.store.orders.save(&mut early).await.unwrap();
     world.store.orders.save(&mut late).await.unwrap();
-    let due = |now| world.store.orders.due(shard, now, 10);
+    let due = async |now| world.store.orders.due(shard, now, 10, None).await.map(|page| page.keys);
     assert_eq!(due(at(9)).await.unwrap(), []);
     assert_eq!(due(at(10)).await.unwrap(), [key("u-7", "early")]);
     assert_eq!(due(at(11)).await.unwrap(), [key("u-7", "early"), key("u-7", "late")]);
-    assert_eq!(world.store.orders.due(shard, at(11), 1).await.unwrap(), [key("u-7", "early")]);
+    let first = world.store.orders.due(shard, at(11), 1, None).await.unwrap();
+    assert_eq!((first.keys, first.due_since), (vec![key("u-7", "early")], Some(at(10))));
+    let second = world.store.orders.due(shard, at(11), 1, first.next).await.unwrap();
+    assert_eq!(second.keys, [key("u-7", "late")]);
     early.value.apply(Fact::Expire(Reason::new("late", "too late")), at(12)).unwrap();
     world.store.orders.save(&mut early).await.unwrap();
     assert_eq!(due(at(99)).await.unwrap(), [key("u-7", "late")]);
@@ -140,7 +143,7 @@ async fn every_user_is_due_in_their_own_shard_and_users_spread() {
     assert!(shards.len() > 10, "64 users are in {} shards only", shards.len());
     let mut found = HashSet::new();
     for shard in 0..DUE_SHARDS {
-        for key in world.store.orders.due(shard, at(1), 100).await.unwrap() {
+        for key in world.store.orders.due(shard, at(1), 100, None).await.unwrap().keys {
             assert_eq!(Orders::shard_of(&key.user_id), shard);
             assert!(found.insert(key));
         }

@@ -1,0 +1,105 @@
+//! Orders that the broker may have and that nobody can look at: their user is told, and the tries grow rare.
+
+use domain::{Order, Reason};
+use jiff::{SignedDuration, Timestamp};
+use store::{StoreError, Versioned};
+
+use crate::lane::Lane;
+
+/// Why a look is tried again, which decides how soon.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TriedAgain {
+    /// There is no session. Once there is one, its renewal wakes the user's orders, so the pauses double.
+    WithoutSession,
+    /// There is one, and the broker does not answer. Nobody tells when it does again, and what it filled waits to be told.
+    AfterFailure,
+}
+
+impl TriedAgain {
+    /// The pause after so long a time in which nobody could look.
+    fn pause(self, unwatched_for: SignedDuration) -> SignedDuration {
+        match self {
+            Self::WithoutSession => unwatched_for.clamp(SignedDuration::from_secs(10), SignedDuration::from_mins(15)),
+            Self::AfterFailure => (unwatched_for / 20).clamp(SignedDuration::from_secs(5), SCHEDULE_PAUSE),
+        }
+    }
+}
+
+/// What must be left of an invocation to write one more row.
+const WRITE_TIME: SignedDuration = SignedDuration::from_secs(1);
+/// How often the schedule looks for what is due.
+const SCHEDULE_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+
+impl Lane<'_> {
+    /// Takes in that these orders of one account cannot be looked at. Those that are due are tried again after a pause that
+    /// grows, and say to their user that nobody watches them.
+    pub(crate) async fn leave_unwatched(
+        &mut self,
+        open: &mut [Versioned<Order>],
+        why: &Reason,
+        tried_again: TriedAgain,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let since = open.iter().filter_map(|order| Some(order.value.unwatched.as_ref()?.since)).min().unwrap_or(now);
+        let pause = tried_again.pause(now.duration_since(since));
+        for order in open.iter_mut() {
+            if order.value.next_check_at.is_none_or(|at| at > now) {
+                continue;
+            }
+            if !self.has_time(WRITE_TIME) {
+                break;
+            }
+            order.value.turn_unwatched(unwatched(since, why), now);
+            order.value.check_again_at(now + pause.max(SCHEDULE_PAUSE));
+            match self.desk.intake.orders.save(order).await {
+                Err(StoreError::Conflict { .. }) => self.read_again(order).await?,
+                saved => saved?,
+            }
+        }
+        // A shorter pause than the schedule's needs a message of its own, and no write of any order.
+        if pause < SCHEDULE_PAUSE {
+            self.track_in(u32::try_from(pause.as_secs()).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// The session is there: what nobody could look at is looked at now.
+    pub(crate) async fn watch_again(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        for mut order in self.open_orders().await? {
+            if order.value.unwatched.is_none() {
+                continue;
+            }
+            self.track_in(0);
+            if order.value.next_check_at.is_none_or(|at| at > now) && self.has_time(WRITE_TIME) {
+                order.value.check_again_at(now);
+                match self.desk.intake.orders.save(&mut order).await {
+                    Ok(()) | Err(StoreError::Conflict { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// That a look was tried, and nothing was shown.
+pub(crate) fn not_shown() -> Reason {
+    Reason::new("broker_unreachable", "The broker does not show the account's orders.")
+}
+
+fn unwatched(since: Timestamp, why: &Reason) -> Reason {
+    let because = match why.code.as_str() {
+        "no_connection" => "you are not connected to the broker. Connect again (POST /connections)",
+        "account_not_connected" => "none of your connections reaches its account. Connect the username that does",
+        "competing" => "your broker's username is logged in somewhere else. Log out there",
+        "session_paused" => "the broker's session was opened often today, and the next one waits",
+        "pacing" => "the broker refuses this platform's address for some minutes",
+        "broker_unreachable" => "the broker does not answer",
+        _ => "there is no session with the broker",
+    };
+    let message = format!(
+        "Nobody watches this order since {since}: {because}. The broker still has it and may fill it; what became of it is told once it can be looked at again."
+    );
+    Reason::new("unwatched", message)
+}
