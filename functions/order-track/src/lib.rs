@@ -119,7 +119,7 @@ impl OrderTrack {
                 None => Ok(()),
             };
         };
-        lane.follow(ask);
+        lane.join_chain(ask);
         // Boxed: the whole path of an order is in this future.
         let tracked = Box::pin(lane.track()).await;
         lane.leave().await?;

@@ -120,7 +120,7 @@ impl Lane<'_> {
     }
 
     /// Goes on with the chain of polls that this ask belongs to.
-    pub fn follow(&mut self, ask: &TrackAsk) {
+    pub fn join_chain(&mut self, ask: &TrackAsk) {
         self.links = ask.links;
     }
 
