@@ -77,8 +77,8 @@ impl Lane<'_> {
         let seconds = |pause: SignedDuration| u32::try_from(pause.as_secs()).unwrap_or(u32::MAX);
         let only_exits_work = order.status().is_final() && order.may_be_at_the_broker();
         match order.state() {
-            _ if only_exits_work => self.follow(order),
-            OrderState::Working | OrderState::PartiallyFilled | OrderState::Cancelling => self.follow(order),
+            _ if only_exits_work => self.follow_closely(order),
+            OrderState::Working | OrderState::PartiallyFilled | OrderState::Cancelling => self.follow_closely(order),
             OrderState::Unknown { intent, .. } => {
                 let fresh = self.now().duration_since(intent.at) < UNKNOWN_CHECK;
                 self.track_in(if fresh { TRACK_AFTER_NEWS_SECONDS } else { seconds(UNKNOWN_CHECK) });
@@ -89,7 +89,7 @@ impl Lane<'_> {
     }
 
     /// Closely after news of it, then less often.
-    fn follow(&mut self, order: &Order) {
+    fn follow_closely(&mut self, order: &Order) {
         let quiet_for = self.now().duration_since(order.updated_at);
         if quiet_for.as_secs() < i64::from(TRACK_CLOSELY_SECONDS) {
             self.track_in(TRACK_AFTER_NEWS_SECONDS);
