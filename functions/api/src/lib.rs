@@ -14,7 +14,7 @@ use access::{Readers, Tokens};
 use platform::{HttpRequest, HttpResponse, Problem};
 use serde::de::DeserializeOwned;
 use sessions::End;
-use store::{Connections, OrderQueue, StoreError};
+use store::{Connections, Lanes, OrderQueue, StoreError};
 use trading::Intake;
 
 pub use console::{Console, ConsoleSettings};
@@ -48,6 +48,8 @@ pub const ROUTES: [&str; 19] = [
 pub struct Api {
     /// What puts orders on record.
     pub intake: Intake,
+    /// The lines that new orders join.
+    pub lanes: Lanes,
     /// The users' connections.
     pub connections: Connections,
     /// What opens tokens.

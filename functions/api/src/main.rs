@@ -21,6 +21,7 @@ async fn main() -> Result<(), Error> {
             clock: Arc::clone(&parts.clock),
         },
         intake: parts.intake()?,
+        lanes: parts.lanes()?,
         order_queue: parts.order_queue()?,
         console: Console::new(&ConsoleSettings::of_environment()?),
         connections,

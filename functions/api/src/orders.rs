@@ -30,9 +30,11 @@ impl Api {
         let key = place.key.clone();
         let permitted = self.intake.permit(&sender(&caller), &Request::Place(place.clone())).await;
         permitted.map_err(|error| store_failed(&error))?.map_err(|reason| forbidden(&reason))?;
-        match self.intake.record(place, None).await.map_err(|error| store_failed(&error))? {
+        match self.intake.record(&self.lanes, place, None).await.map_err(|error| store_failed(&error))? {
             Recorded::New(order) | Recorded::Same(order) => {
-                self.wake(&key).await;
+                if !order.value.status().is_final() {
+                    self.wake(&key).await;
+                }
                 Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
             }
             Recorded::Differs(_, reason) => Err(Problem::new(StatusCode::CONFLICT, &reason.code, reason.message)),

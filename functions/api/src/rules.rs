@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{AccountId, AlgorithmId, FieldFault, Grant, GrantStatus, Halt, HaltMode, UserId};
+use futures_util::future::join_all;
 use http::StatusCode;
 use platform::{HttpRequest, HttpResponse, Problem};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,8 @@ use crate::{Answer, Api, json_body, path_id, store_failed};
 
 /// The longest reason of a halt, in characters.
 const HALT_REASON_CHARACTERS_MAX: usize = 500;
+/// Wakes that are sent side by side.
+const WAKES_AT_ONCE_MAX: usize = 20;
 /// Accounts of one grant: far more than one user has.
 const ACCOUNTS_MAX: usize = 100;
 
@@ -124,8 +127,8 @@ impl Api {
 
     async fn cancel_working(&self, user_id: &UserId) -> Result<usize, Problem> {
         let cancelling = self.intake.cancel_open(user_id, None).await.map_err(|error| store_failed(&error))?;
-        for key in &cancelling {
-            self.wake(key).await;
+        for some in cancelling.chunks(WAKES_AT_ONCE_MAX) {
+            join_all(some.iter().map(|key| self.wake(key))).await;
         }
         tracing::warn!(%user_id, orders = cancelling.len(), "a halt asked for the end of what works");
         Ok(cancelling.len())

@@ -16,6 +16,8 @@ async fn main() -> Result<(), Error> {
     let keyring = parts.keyring()?;
     let function = OrderSubmit {
         desk: parts.desk(keyring.tokens())?,
+        order_queue: parts.order_queue()?,
+        dead_letter_queue: parts.order_dead_letter_queue()?,
         dead_letter_queue_arn: required("COURIER_ORDER_DEAD_LETTER_QUEUE_ARN")?,
     };
     let (function, keyring) = (&function, &keyring);

@@ -1,10 +1,10 @@
 //! Work on the messages of one user: read, put on record together, and taken further one after the other.
 
 use aws_lambda_events::sqs::SqsMessage;
-use domain::{Order, OrderKey, Reason, UserId};
+use domain::{Order, OrderId, OrderKey, Reason, UserId};
 use jiff::Timestamp;
 use store::{StoreError, TrackAsk, Versioned, Wake};
-use trading::{ChangeAsked, Lane, LegCancelAsked, QueueMessage, Readings, Recorded, Request};
+use trading::{Arrived, ChangeAsked, Lane, LegCancelAsked, QueueMessage, Readings, Recorded, Request};
 
 use crate::{Group, OrderSubmit};
 
@@ -42,13 +42,15 @@ pub(crate) struct Work<'d> {
     function: &'d OrderSubmit,
     held: Held<'d>,
     readings: Readings,
+    /// The new orders of the group, which are on record.
+    in_hand: Vec<OrderId>,
     holder: &'d str,
     deadline: Timestamp,
 }
 
 impl<'d> Work<'d> {
     pub(crate) fn new(function: &'d OrderSubmit, holder: &'d str, deadline: Timestamp) -> Self {
-        Self { function, held: Held::NotAsked, readings: Readings::default(), holder, deadline }
+        Self { function, held: Held::NotAsked, readings: Readings::default(), in_hand: Vec::new(), holder, deadline }
     }
 
     /// Reads a group's messages, up to one that cannot be read now: that one and all behind it come again.
@@ -78,23 +80,25 @@ impl<'d> Work<'d> {
     }
 
     /// Puts the new orders of a group on record, together. Dead letters have their own rules.
-    pub(crate) async fn record_all(&self, tasks: &mut [Task]) -> Result<(), StoreError> {
+    pub(crate) async fn record_all(&mut self, tasks: &mut [Task]) -> Result<(), StoreError> {
         let mut new = Vec::new();
         for (position, task) in tasks.iter().enumerate() {
             if let Task::Read(message, request) = task
                 && let Request::Place(place) = &**request
                 && !message.is_dead_letter
             {
-                new.push((position, (place.clone(), message.place.clone())));
+                let (request, place, sent_at) = (place.clone(), message.place.clone(), message.sent_at);
+                new.push((position, Arrived { request, place, sent_at }));
             }
         }
-        let (positions, requests): (Vec<_>, Vec<_>) = new.into_iter().unzip();
-        let recorded = self.function.desk.intake.record_all(requests).await?;
+        let (positions, arrived): (Vec<_>, Vec<_>) = new.into_iter().unzip();
+        let recorded = self.function.desk.intake.record_all(&self.function.desk.lanes, arrived).await?;
         for (position, recorded) in positions.into_iter().zip(recorded) {
             if let Task::Read(message, _) = std::mem::replace(&mut tasks[position], Task::Done) {
                 tasks[position] = Task::Recorded(message, Box::new(recorded));
             }
         }
+        self.in_hand = tasks.iter().filter_map(new_order).map(|order| order.key.order_id).collect();
         Ok(())
     }
 
@@ -107,14 +111,26 @@ impl<'d> Work<'d> {
             if let Err(error) = self.take(task).await {
                 // They stand on record: nothing may pass them before they come again.
                 let behind = tasks.as_slice().iter().filter_map(new_order);
-                if let Held::Here(lane) = &mut self.held {
-                    lane.keep_all_in_line(on_record.iter().chain(behind.collect::<Vec<_>>().iter()));
-                }
+                let left: Vec<Order> = on_record.into_iter().chain(behind).collect();
+                self.leave_for_later(&left).await;
                 return Err(error);
             }
             *done += 1;
         }
         Ok(())
+    }
+
+    /// Leaves orders that are on record to whoever comes next, in line, and asks for them to be looked at: they must not wait
+    /// for their messages to come again.
+    async fn leave_for_later(&mut self, orders: &[Order]) {
+        if let Held::Here(lane) = &mut self.held {
+            lane.keep_all_in_line(orders);
+        }
+        let Some(order) = orders.first() else { return };
+        let ask = TrackAsk::first(order.key.user_id.clone());
+        if let Err(error) = self.function.desk.track_queue.ask(&ask, 1).await {
+            tracing::warn!(%error, "a look was not asked for; the messages come again, and the schedule finds their orders");
+        }
     }
 
     async fn take(&mut self, task: Task) -> Result<(), StoreError> {
@@ -149,7 +165,7 @@ impl<'d> Work<'d> {
         let intake = &self.function.desk.intake;
         Ok(match request {
             // Only a dead letter's is not on record yet.
-            Request::Place(place) => of_recorded(intake.record_dead_letter(place).await?),
+            Request::Place(place) => of_recorded(intake.record_dead_letter(&self.function.desk.lanes, place).await?),
             Request::Modify(modify) => match intake.own_order(&modify.key, &modify.algorithm_id).await? {
                 Err(reason) => OnRecord::Refused(modify.key, reason),
                 Ok(order) => match intake.ask_change(&modify).await? {
@@ -209,6 +225,7 @@ impl<'d> Work<'d> {
             let entered = self.function.desk.enter(user_id, self.holder, self.deadline).await?;
             self.held = entered.map_or(Held::Elsewhere, |mut lane| {
                 lane.bring(std::mem::take(&mut self.readings));
+                lane.take_in_hand(std::mem::take(&mut self.in_hand));
                 Held::Here(Box::new(lane))
             });
         }

@@ -41,7 +41,20 @@ impl OrderTrack {
         let batch: SqsEvent = serde_json::from_value(event)?;
         let mut failures = Vec::new();
         for message in batch.records {
-            if !self.tracked(&message, holder, deadline).await {
+            // Boxed: the whole path of an order is in this future.
+            let tracked = platform::caught(Box::pin(self.tracked(&message, holder, deadline))).await;
+            if tracked.is_none() {
+                tracing::error!(
+                    message_id = message.message_id,
+                    alarm = "work_panicked",
+                    metric.orders_for_a_person = 1,
+                    "the look at a user's orders panicked; it is tried again"
+                );
+            }
+            if tracked != Some(true) {
+                let given_back = platform::given_back(std::slice::from_ref(&message));
+                let showing = self.desk.track_queue.show_again(&given_back);
+                platform::show_again(showing, self.desk.intake.clock.now(), deadline).await;
                 failures.push(json!({ "itemIdentifier": message.message_id }));
             }
         }
@@ -102,7 +115,7 @@ impl OrderTrack {
                 return true;
             }
         };
-        match Box::pin(self.track(&ask, holder, deadline)).await {
+        match self.track(&ask, holder, deadline).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, source = std::error::Error::source(&error), user_id = %ask.user_id, "a user's orders were not looked at");

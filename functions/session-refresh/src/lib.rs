@@ -34,13 +34,16 @@ impl SessionRefresh {
         let mut failures = Vec::new();
         for message in batch.records {
             if !self.renewed(&message, holder, deadline).await {
+                let given_back = platform::given_back(std::slice::from_ref(&message));
+                platform::show_again(self.renew.session_queue.show_again(&given_back), self.clock.now(), deadline)
+                    .await;
                 failures.push(json!({ "itemIdentifier": message.message_id }));
             }
         }
         Ok(json!({ "batchItemFailures": failures }))
     }
 
-    /// Whether the message is done with. One that is not comes again after its visibility time-out.
+    /// Whether the message is done with. One that is not comes again, after a pause that grows.
     async fn renewed(&self, message: &SqsMessage, holder: &str, deadline: Timestamp) -> bool {
         let ask = match SessionAsk::parse(message.body.as_deref().unwrap_or_default()) {
             Ok(ask) => ask,

@@ -138,6 +138,7 @@ impl House {
             ("COURIER_ORDER_QUEUE_URL", queue("orders.fifo")),
             ("COURIER_SESSION_QUEUE_URL", queue("sessions")),
             ("COURIER_TRACK_QUEUE_URL", queue("tracks")),
+            ("COURIER_ORDER_DEAD_LETTER_QUEUE_URL", queue("dead.fifo")),
             ("COURIER_ORDER_DEAD_LETTER_QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:dead.fifo".to_owned()),
             ("COURIER_EVENT_BUS_NAME", "bus".to_owned()),
             ("COURIER_JWT_ISSUER", "https://issuer.example".to_owned()),

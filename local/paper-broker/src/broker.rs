@@ -67,7 +67,8 @@ impl PaperBroker {
     /// Answers a call below `/v1/api`. Once it has arrived it is carried out, even if nobody waits for its answer.
     pub(crate) async fn receive(&self, call: Call) -> Answer {
         let (number, fault) = self.at_desk(|desk| {
-            let fault = desk.state.faults.take(&call);
+            let username = crate::oauth::username(desk, &call);
+            let fault = desk.state.faults.take(&call, username.as_deref());
             let number = desk.state.calls.begin(desk.now, &call, fault.as_ref().map(|fault| fault.name().to_owned()));
             (number, fault)
         });

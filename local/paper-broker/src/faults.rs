@@ -18,6 +18,9 @@ pub struct Fault {
     pub method: Option<String>,
     /// The path below `/v1/api`; `*` stands for one segment, a last `**` for all that follow.
     pub path: String,
+    /// Only for calls with a token of this username; left out: for everybody's.
+    #[serde(default)]
+    pub username: Option<String>,
     /// Matching calls let through before the first one that is struck. Default: 0.
     #[serde(default)]
     pub skip: u32,
@@ -32,7 +35,7 @@ impl Fault {
     /// A fault for the next call of `method` whose path matches.
     #[must_use]
     pub fn next(method: &str, path: &str, fault: FaultKind) -> Self {
-        Self { method: Some(method.to_owned()), path: path.to_owned(), skip: 0, times: 1, fault }
+        Self { method: Some(method.to_owned()), path: path.to_owned(), username: None, skip: 0, times: 1, fault }
     }
 }
 
@@ -148,12 +151,13 @@ impl Faults {
     }
 
     /// The fault that strikes this call, if any; a rule that has struck often enough goes.
-    pub(crate) fn take(&mut self, call: &Call) -> Option<FaultKind> {
+    pub(crate) fn take(&mut self, call: &Call, username: Option<&str>) -> Option<FaultKind> {
         let segments = call.segments()?;
         let index = self.rules.iter().position(|rule| {
             let method_fits =
                 rule.method.as_deref().is_none_or(|method| method.eq_ignore_ascii_case(call.method.as_str()));
-            method_fits && path_matches(&rule.path, &segments)
+            let username_fits = rule.username.is_none() || rule.username.as_deref() == username;
+            method_fits && username_fits && path_matches(&rule.path, &segments)
         })?;
         let rule = &mut self.rules[index];
         if rule.skip > 0 {

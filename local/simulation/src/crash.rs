@@ -1,7 +1,7 @@
 //! Ends an invocation at an effect, as a crash, a time-out or a frozen machine would: from there on it does nothing more.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -43,11 +43,18 @@ pub(crate) struct Invocation {
     pub(crate) name: String,
     crashed: Notify,
     frozen_milliseconds: AtomicU64,
+    /// Whether a call of it to a queue went wrong.
+    pub(crate) queue_failed: AtomicBool,
 }
 
 impl Invocation {
     pub(crate) fn new(name: String) -> Arc<Self> {
-        Arc::new(Self { name, crashed: Notify::new(), frozen_milliseconds: AtomicU64::new(0) })
+        Arc::new(Self {
+            name,
+            crashed: Notify::new(),
+            frozen_milliseconds: AtomicU64::new(0),
+            queue_failed: AtomicBool::new(false),
+        })
     }
 
     /// The one whose code is running; `None`: it is not a function's code that runs.

@@ -1,6 +1,7 @@
 //! What AWS does around the functions: hands them messages and ticks, in time's order.
 
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::Clock;
@@ -14,6 +15,8 @@ use crate::world::{ACCOUNT, ALGORITHM, SENDER, USER, World};
 
 /// Time that an invocation has (infra/template.yaml).
 const INVOCATION: Duration = Duration::from_mins(1);
+/// What must be left of an invocation for messages that it gives back to be shown again.
+const GIVES_BACK_WITHIN: SignedDuration = SignedDuration::from_secs(1);
 /// How far [`World::run_until_idle`] goes at most.
 const IDLE_WITHIN: Duration = Duration::from_mins(40);
 /// How long [`World::settle`] takes at most.
@@ -175,7 +178,15 @@ impl World {
     /// Hands a batch of a queue to its function, and takes out of the queue what is done with.
     pub(crate) async fn hand_over(&self, batch: &[Message], function: Function, deletes: Deletes) {
         let records: Vec<Value> = batch.iter().map(Message::record).collect();
-        let answer = self.invoke(function, json!({"Records": records})).await;
+        let deadline = self.clock.now() + SignedDuration::try_from(INVOCATION).unwrap();
+        let (answer, queue_failed) = self.invoke_watched(function, json!({"Records": records})).await;
+        let failed = answer.as_ref().map(failures).unwrap_or_default();
+        // Whoever had no time left, or no queue to ask, could not have them shown again.
+        if !queue_failed && self.clock.now() + GIVES_BACK_WITHIN < deadline {
+            let now = self.right_time();
+            let failed = batch.iter().filter(|message| failed.contains(&message.id));
+            self.effects.note_returned(failed.filter_map(|message| self.queues.returned(message, batch, now)));
+        }
         // A function that crashed or failed as a whole has deleted nothing.
         if let Some(failed) = answer.map(|answer| failures(&answer)).filter(|_| deletes == Deletes::Arrive) {
             let done: Vec<&str> = batch.iter().map(|message| message.id.as_str()).collect();
@@ -187,6 +198,11 @@ impl World {
 
     /// Runs a function once; `None`: it crashed, ran out of time, or failed.
     pub(crate) async fn invoke(&self, function: Function, event: Value) -> Option<Value> {
+        self.invoke_watched(function, event).await.0
+    }
+
+    /// As [`World::invoke`]; and whether a call of it to a queue went wrong.
+    async fn invoke_watched(&self, function: Function, event: Value) -> (Option<Value>, bool) {
         let deadline = self.clock.now() + SignedDuration::try_from(INVOCATION).unwrap();
         let holder = format!("{function:?} at {}", self.clock.now());
         // Boxed, since the handlers' futures are large.
@@ -210,7 +226,7 @@ impl World {
             Some(None) => format!("{holder}: failed"),
             Some(Some(answer)) => format!("{holder}: ends with {answer}"),
         });
-        outcome.flatten()
+        (outcome.flatten(), invocation.queue_failed.load(Ordering::SeqCst))
     }
 
     /// The right time, whatever the functions' clock says.

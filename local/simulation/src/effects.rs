@@ -2,10 +2,11 @@
 //! counted, and where one is made to go wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use paper_broker::FaultKind;
 
 use crate::chronicle::Chronicle;
@@ -80,6 +81,17 @@ struct Inner {
     /// Client order ids whose request was held up on its way, by a frozen machine or a slow network.
     held_up: BTreeSet<String>,
     late_writes: Vec<LateWrite>,
+    returned: Vec<ReturnedMessage>,
+}
+
+/// A message that its function gave back in good order.
+#[derive(Debug, Clone)]
+pub(crate) struct ReturnedMessage {
+    pub(crate) id: String,
+    /// How often it, or another of its group that went back with it, was delivered then.
+    pub(crate) deliveries: u32,
+    /// For how long nobody saw it from there.
+    pub(crate) hidden_for: SignedDuration,
 }
 
 /// A write to the database that was held up by a frozen machine.
@@ -145,6 +157,14 @@ impl Effects {
         self.inner.lock().unwrap().late_writes.clone()
     }
 
+    pub(crate) fn note_returned(&self, returned: impl IntoIterator<Item = ReturnedMessage>) {
+        self.inner.lock().unwrap().returned.extend(returned);
+    }
+
+    pub(crate) fn returned(&self) -> Vec<ReturnedMessage> {
+        self.inner.lock().unwrap().returned.clone()
+    }
+
     /// What befalls the effect that is about to leave. Only an invocation's effects are struck, not a test's own look
     /// at the world.
     pub(crate) fn strike(&self, door: Door, place: &str) -> Option<Strike> {
@@ -152,6 +172,9 @@ impl Effects {
         let (number, struck) = self.inner.lock().unwrap().strike(door, place);
         let (name, strike) = struck?;
         self.chronicle.count_fault(name);
+        if door == Door::Queue {
+            invocation.queue_failed.store(true, Ordering::SeqCst);
+        }
         let (operation, _) = place.split_once(" {").unwrap_or((place, ""));
         self.chronicle.note(|| format!("{}: effect {number} ({operation}) is struck: {name}", invocation.name));
         if matches!(strike, Strike::FreezeBefore(time) | Strike::FreezeAfter(time) if { invocation.freeze(time); true })

@@ -175,13 +175,23 @@ impl<'g> Worker<'g> {
     }
 
     fn submit(&self, tokens: Tokens) -> OrderSubmit {
-        OrderSubmit { desk: self.desk(tokens), dead_letter_queue_arn: DEAD_LETTERS_ARN.to_owned() }
+        OrderSubmit {
+            desk: self.desk(tokens),
+            order_queue: self.order_queue(),
+            dead_letter_queue: OrderQueue::new(
+                self.sqs(),
+                QueueName::DeadLetters.url(),
+                Arc::clone(&self.ground.entropy),
+            ),
+            dead_letter_queue_arn: DEAD_LETTERS_ARN.to_owned(),
+        }
     }
 
     fn api(&self, tokens: Tokens) -> Api {
         let (connections, broker) = (self.store.connections.clone(), self.broker.clone());
         Api {
             intake: self.intake(),
+            lanes: self.store.lanes.clone(),
             connections: connections.clone(),
             tokens: tokens.clone(),
             broker: broker.clone(),

@@ -34,6 +34,7 @@ mod effects;
 mod entropy;
 mod explore;
 mod functions;
+mod held_items;
 mod http;
 mod look;
 mod message;

@@ -1,6 +1,9 @@
 //! Messages, and the queues of the template that they lie in.
 
-use jiff::Timestamp;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::functions::DEAD_LETTERS_ARN;
@@ -37,12 +40,13 @@ impl QueueName {
         if self.is_fifo() { 10 } else { 1 }
     }
 
-    /// Deliveries before a message is a dead letter (infra/template.yaml). One that is comes until it is taken.
-    pub(crate) fn deliveries_max(self) -> u32 {
+    /// How the template sets it up.
+    pub(crate) fn settings(self) -> &'static QueueSettings {
         match self {
-            Self::Orders => 10,
-            Self::DeadLetters => u32::MAX,
-            Self::Sessions | Self::Tracks => 5,
+            Self::Orders => &SETTINGS[0],
+            Self::DeadLetters => &SETTINGS[1],
+            Self::Sessions => &SETTINGS[2],
+            Self::Tracks => &SETTINGS[3],
         }
     }
 
@@ -57,6 +61,29 @@ impl QueueName {
         }
     }
 }
+
+/// How a queue is set up.
+#[derive(Debug)]
+pub(crate) struct QueueSettings {
+    /// Until a message that was not deleted is seen again.
+    pub(crate) visibility: SignedDuration,
+    /// Deliveries before a message is a dead letter. One that is comes until it is taken.
+    pub(crate) deliveries_max: u32,
+}
+
+/// The settings of the queues, in the order of [`QueueName`], as infra/template.yaml says them.
+static SETTINGS: LazyLock<[QueueSettings; 4]> = LazyLock::new(|| {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../infra/template.yaml");
+    let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    ["OrderQueue", "OrderDeadLetterQueue", "SessionQueue", "TrackQueue"].map(|name| {
+        let queue = &template["Resources"][name]["Properties"];
+        let deliveries_max = queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap_or(u32::MAX.into());
+        QueueSettings {
+            visibility: SignedDuration::from_secs(queue["VisibilityTimeout"].as_i64().unwrap()),
+            deliveries_max: deliveries_max.try_into().unwrap(),
+        }
+    })
+});
 
 /// A message in a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +106,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// By which the queue knows this delivery of it: a new one each time (SQS, `ReceiptHandle`).
+    pub(crate) fn receipt(&self) -> String {
+        format!("{}/{}", self.id, self.deliveries)
+    }
+
     /// As a record of a Lambda event.
     #[must_use]
     pub fn record(&self) -> Value {
@@ -92,7 +124,7 @@ impl Message {
             attributes["MessageDeduplicationId"] = json!(self.deduplication);
             attributes["SequenceNumber"] = json!(self.id.rsplit('-').next());
         }
-        json!({"messageId": self.id, "receiptHandle": self.id, "body": self.body, "attributes": attributes,
+        json!({"messageId": self.id, "receiptHandle": self.receipt(), "body": self.body, "attributes": attributes,
                "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "eu-west-1",
                "eventSourceARN": self.queue.arn()})
     }

@@ -14,12 +14,10 @@ use serde_json::{Value, json};
 
 use crate::aws_door::{self, Reply};
 use crate::clock::VirtualClock;
-use crate::effects::{Door, Effects, Strike, crash};
+use crate::effects::{Door, Effects, ReturnedMessage, Strike, crash};
 use crate::message::{Message, QueueName};
 use crate::rights::FunctionRights;
 
-/// Until a message that was not deleted is seen again (infra/template.yaml).
-const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
 /// How long a deduplication id counts (SQS, FIFO).
 const DEDUPLICATION: SignedDuration = SignedDuration::from_mins(5);
 /// The largest message (SQS), in bytes.
@@ -42,6 +40,8 @@ struct State {
     dead: Vec<Message>,
     /// What every message said that was ever sent.
     bodies: Vec<String>,
+    /// How many more calls that send are lost.
+    sends_lost: u32,
     /// Group, deduplication id, and when it was taken.
     seen: Vec<(String, String, Timestamp)>,
 }
@@ -127,11 +127,28 @@ impl Queues {
                 blocked.extend(message.group.clone());
                 continue;
             }
-            message.visible_at = now + VISIBILITY;
+            message.visible_at = now + queue.settings().visibility;
             message.deliveries += 1;
             batch.push(message.clone());
         }
         batch
+    }
+
+    /// The next so many calls that send a message are lost on their way, tries of the SDK counted one by one.
+    pub fn lose_sends(&self, count: u32) {
+        self.state.lock().unwrap().sends_lost = count;
+    }
+
+    /// How a message of a batch is hidden that its function gives back now; `None` if another delivery of it is on its way
+    /// already.
+    pub(crate) fn returned(&self, message: &Message, batch: &[Message], now: Timestamp) -> Option<ReturnedMessage> {
+        let state = self.state.lock().unwrap();
+        let same = |other: &&Message| other.receipt() == message.receipt();
+        let hidden_for = state.messages.iter().find(same)?.visible_at.duration_since(now);
+        // A group goes back together.
+        let group = batch.iter().filter(|other| other.group == message.group);
+        let deliveries = group.map(|other| other.deliveries).max()?;
+        Some(ReturnedMessage { id: message.id.clone(), deliveries, hidden_for })
     }
 
     /// Deletes what is done with.
@@ -144,8 +161,9 @@ impl Queues {
         let mut state = self.state.lock().unwrap();
         let now = self.clock.now();
         // Not while it is worked on: only what comes back too often is dead.
-        let is_dead =
-            |message: &mut Message| message.visible_at <= now && message.deliveries >= message.queue.deliveries_max();
+        let is_dead = |message: &mut Message| {
+            message.visible_at <= now && message.deliveries >= message.queue.settings().deliveries_max
+        };
         let dead: Vec<_> = state.messages.extract_if(.., is_dead).collect();
         for message in dead {
             if message.queue == QueueName::Orders {
@@ -195,6 +213,9 @@ impl Queues {
 
     /// Takes a call of the SDK, unless something befalls it.
     fn take(&self, operation: &str, body: &Value) -> Reply {
+        if operation == "SendMessage" && self.is_lost() {
+            return Reply::Lost;
+        }
         let answer = || self.answer(operation, body).map_or_else(Reply::Refusal, Reply::Answer);
         let place = format!("{operation} {}", body["QueueUrl"].as_str().unwrap_or_default());
         match self.effects.strike(Door::Queue, &place) {
@@ -217,12 +238,20 @@ impl Queues {
         }
     }
 
+    fn is_lost(&self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let is_lost = state.sends_lost > 0;
+        state.sends_lost = state.sends_lost.saturating_sub(1);
+        is_lost
+    }
+
     fn answer(&self, operation: &str, body: &Value) -> Result<Value, &'static str> {
         let text = |field: &str| body.get(field).and_then(Value::as_str);
         let queue = text("QueueUrl").and_then(QueueName::of_url).ok_or("com.amazonaws.sqs#QueueDoesNotExist")?;
         match operation {
             "SendMessage" => {}
             "SendMessageBatch" => return self.answer_batch(queue, body),
+            "ChangeMessageVisibilityBatch" => return self.show_again(queue, body),
             "GetQueueAttributes" => {
                 let waiting = self.waiting(queue).to_string();
                 return Ok(json!({"Attributes": {"ApproximateNumberOfMessages": waiting}}));
@@ -257,6 +286,30 @@ impl Queues {
             })
             .collect();
         Ok(json!({"Successful": taken, "Failed": []}))
+    }
+
+    /// Shows up to ten messages again that are in flight. Nothing but this shows one before its visibility time-out.
+    fn show_again(&self, queue: QueueName, body: &Value) -> Result<Value, &'static str> {
+        let entries = body["Entries"].as_array().filter(|entries| (1..=10).contains(&entries.len()));
+        let entries = entries.ok_or("com.amazonaws.sqs#TooManyEntriesInBatchRequest")?;
+        let now = self.clock.now();
+        let mut state = self.state.lock().unwrap();
+        let (mut changed, mut failed) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let receipt = entry["ReceiptHandle"].as_str().unwrap_or_default();
+            let seconds = entry["VisibilityTimeout"].as_i64().filter(|seconds| (0..=43_200).contains(seconds));
+            let in_flight = |message: &&mut Message| {
+                message.queue == queue && message.receipt() == receipt && message.visible_at > now
+            };
+            match state.messages.iter_mut().find(in_flight).zip(seconds) {
+                Some((message, seconds)) => {
+                    message.visible_at = now + SignedDuration::from_secs(seconds);
+                    changed.push(json!({"Id": entry["Id"]}));
+                }
+                None => failed.push(json!({"Id": entry["Id"], "SenderFault": true, "Code": "ReceiptHandleIsInvalid"})),
+            }
+        }
+        Ok(json!({"Successful": changed, "Failed": failed}))
     }
 
     /// Messages that somebody could take now.

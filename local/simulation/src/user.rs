@@ -1,11 +1,12 @@
 //! What a user does in their browser.
 
 use domain::ConnectionId;
+use paper_broker::User;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::http::{Answered, request};
-use crate::world::{USER, USERNAME, World};
+use crate::world::{ALGORITHM, USER, USERNAME, World};
 
 /// A connection that was begun, in one browser.
 #[derive(Debug, Clone)]
@@ -39,6 +40,16 @@ impl World {
         let answered = self.come_back(&address, Some(&begun.cookie)).await;
         assert_eq!(answered.status, 303, "{}", answered.text);
         begun.connection_id
+    }
+
+    /// Another user, who is connected with a username and an account of their own and has granted the algorithm it.
+    pub async fn add_user(&self, user_id: &str, username: &str, account_id: &str) {
+        let accounts = vec![account_id.to_owned()];
+        self.broker().register_user(User { username: username.to_owned(), paper: true, accounts }).unwrap();
+        self.connect(user_id, username).await;
+        let grant = json!({"path": {"algorithm_id": ALGORITHM}, "body": {"account_ids": [account_id]}});
+        let granted = self.api_as(&json!({"sub": user_id}), "PUT /grants/{algorithm_id}", &grant).await;
+        assert_eq!(granted.status, 200, "{}", granted.text);
     }
 
     /// `POST /connections`, as the user. It must succeed.

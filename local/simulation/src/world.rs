@@ -18,6 +18,7 @@ use crate::crash::CrashPoint;
 use crate::effects::{Door, Effects, Strike, crash};
 use crate::entropy::SeededEntropy;
 use crate::functions::{CONSUMER_SECRET, DatabaseFaults, Functions, Ground, SEALING_KEY_SECRET};
+use crate::held_items::HeldItems;
 use crate::http::{Answered, request};
 use crate::network::Network;
 use crate::queues::Queues;
@@ -139,6 +140,12 @@ impl World {
     /// From now on the indexes of what is open and what is due show nothing that came into them less than this ago.
     pub fn set_index_lag(&self, lag: Duration) {
         *self.index_lag.lock().unwrap() = lag;
+    }
+
+    /// How many calls to the database arrived so far, over all functions.
+    #[must_use]
+    pub fn database_calls(&self) -> u64 {
+        self.database.calls()
     }
 
     /// Calls the API as the user, with the details of [`request`].
@@ -269,6 +276,7 @@ fn database_fault(
     faults: DatabaseFaults,
     index_lag: Arc<Mutex<Duration>>,
 ) -> impl Fn(&Call<'_>) -> Fault + Send + Sync + 'static {
+    let held = HeldItems::default();
     move |call| match effects.strike(Door::Database, &format!("{} {}", call.operation, call.body)) {
         Some(Strike::CrashBefore) => {
             crash();
@@ -291,6 +299,7 @@ fn database_fault(
             let lag = *index_lag.lock().unwrap();
             match (faults.lock().unwrap())(call) {
                 Fault::None if !lag.is_zero() && is_of_a_lagging_index(call) => Fault::IndexLags(lag),
+                Fault::None => held.strike(call, clock.glance()),
                 fault => fault,
             }
         }

@@ -148,7 +148,8 @@ impl Api {
         bytes
     }
 
-    /// Signs the question and sends it once. `oauth` holds the parameters of this step, besides those of every request.
+    /// Signs the question and sends it once; the exchange ends within `timeout`. `oauth` holds the parameters of this step,
+    /// besides those of every request.
     pub(crate) async fn ask(
         &self,
         question: Question,
@@ -156,13 +157,14 @@ impl Api {
         oauth: Parameters,
         signer: &Signer<'_>,
         cookies: Option<&Cookies>,
+        timeout: Duration,
     ) -> Result<Response<Bytes>, AskError> {
         let url = question.url(&self.address.api)?;
         let authorization = self.authorization(&question.method, &url, identity, oauth, signer)?;
         let cookie = cookies.and_then(Cookies::header);
         let (method, path) = (question.method.clone(), question.path.clone());
         let request = request(question, &url, authorization, cookie)?;
-        let answer = self.transport.send(request, CALL_TIMEOUT).await;
+        let answer = self.transport.send(request, timeout).await;
         match &answer {
             Ok(response) => tracing::debug!(%method, path, status = response.status().as_u16(), "the broker answered"),
             Err(error) => tracing::debug!(%method, path, %error, "the broker did not answer"),

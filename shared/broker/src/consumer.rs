@@ -7,7 +7,7 @@ use domain::Secret;
 use signing::{AccessTokenSecret, DiffieHellmanParameters, Parameters, SignatureKey};
 use url::Url;
 
-use crate::api::{Api, Question, Signer};
+use crate::api::{Api, CALL_TIMEOUT, Question, Signer};
 use crate::grant::Grant;
 use crate::oauth_error::{OAuthError, OAuthStep};
 use crate::oauth_meaning::Asked;
@@ -120,7 +120,7 @@ impl Consumer {
         };
         let signer = Signer::SignatureKey(&self.signature_key, secret);
         let question = Question::post(step.path());
-        let response = self.api.ask(question, &self.identity, oauth, &signer, None).await;
+        let response = self.api.ask(question, &self.identity, oauth, &signer, None, CALL_TIMEOUT).await;
         asked.read(&response.map_err(|error| asked.not_asked(error))?)
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use signing::Parameters;
 use tokio::time::Instant;
 
-use crate::api::{Api, Question, Signer};
+use crate::api::{Api, CALL_TIMEOUT, Question, Signer};
 use crate::cookies::Cookies;
 use crate::error::CallError;
 use crate::grant::ProvedLiveSessionToken;
@@ -24,6 +24,8 @@ use crate::words::{AccessToken, ConsumerIdentity};
 
 /// How long to wait after `init` before the next call, and between looks (IBKR's integration team asks for 3 to 5 s).
 pub const PAUSE_AFTER_INIT: Duration = Duration::from_secs(3);
+/// What must be left of somebody's time for a call to be begun.
+const CALL_TIME_MIN: Duration = Duration::from_secs(1);
 /// Most message ids that can be suppressed at once (IBKR Web API, suppression).
 pub const SUPPRESSED_MAX: usize = 51;
 
@@ -35,6 +37,7 @@ pub struct Session {
     proved: ProvedLiveSessionToken,
     cookies: Cookies,
     turns: Option<Arc<dyn Turns>>,
+    done_by: Option<Timestamp>,
 }
 
 /// Where the brokerage session stands.
@@ -112,13 +115,20 @@ impl Session {
     ) -> Self {
         let own = |most| Arc::new(Pace::new(most, Arc::clone(api.clock()), &[])) as Arc<dyn Turns>;
         let turns = api.calls_per_second_max().map(own);
-        Self { api, identity, access_token, proved, cookies: Cookies::default(), turns }
+        Self { api, identity, access_token, proved, cookies: Cookies::default(), turns, done_by: None }
     }
 
     /// The same, whose calls wait for their turn among all that are made for its user.
     #[must_use]
     pub fn in_turns(self, turns: Arc<dyn Turns>) -> Self {
         Self { turns: Some(turns), ..self }
+    }
+
+    /// The same session in the hands of somebody who must be done by then: no call of it lasts longer, and one for which a
+    /// second is not left is not begun ([`CallError::NotSent`]).
+    #[must_use]
+    pub fn done_by(self, at: Timestamp) -> Self {
+        Self { done_by: Some(at), ..self }
     }
 
     /// When its live session token ends. After it nothing is sent any more.
@@ -205,14 +215,25 @@ impl Session {
         if self.api.now() >= self.proved.expires_at {
             return Err(CallError::Unauthorized { message: format!("it ended at {}", self.proved.expires_at) });
         }
+        let timeout = self.time_for_a_call()?;
         let oauth = Parameters::default().with("oauth_token", self.access_token.expose());
         let signer = Signer::Token(&self.proved.token);
-        let answer = self.api.ask(question, &self.identity, oauth, &signer, Some(&self.cookies)).await;
+        let answer = self.api.ask(question, &self.identity, oauth, &signer, Some(&self.cookies), timeout).await;
         if let Some(turns) = &self.turns {
             let is_refused = answer.as_ref().is_ok_and(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS);
             turns.ended(is_refused).await;
         }
         Ok(answer?)
+    }
+
+    /// How long a call may take now.
+    fn time_for_a_call(&self) -> Result<Duration, CallError> {
+        let Some(done_by) = self.done_by else { return Ok(CALL_TIMEOUT) };
+        let left = Duration::try_from(done_by.duration_since(self.api.now())).unwrap_or_default();
+        if left < CALL_TIME_MIN {
+            return Err(CallError::NotSent(format!("whoever asks must be done by {done_by}")));
+        }
+        Ok(left.min(CALL_TIMEOUT))
     }
 }
 

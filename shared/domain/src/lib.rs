@@ -61,7 +61,7 @@ pub use late::LateFact;
 pub use legs::{Leg, LegCancelTaken, LegFact, LegNews, LegRole, LegSight};
 pub use likeness::DUPLICATE_WINDOW_SECONDS_MAX;
 pub use message::{CancelOrder, Command, Malformed, ModifyOrder, PlaceOrder};
-pub use order::{HistoryEntry, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
+pub use order::{GOOD_FOR_MAX, HistoryEntry, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
 pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal, RefusalView};
 pub use region::Region;
 pub use reserved::{GivesBack, Reserved};

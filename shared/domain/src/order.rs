@@ -20,10 +20,13 @@ use crate::status::OrderStatus;
 use crate::ticket::{OrderType, Size};
 use crate::unwatched::Unwatched;
 
-/// How long a market order may be sent after it was first recorded, where its sender did not say (contract).
+/// How long a market order may be sent to the broker after its sender sent it, where they did not say (contract).
 pub const MARKET_GOOD_FOR: SignedDuration = SignedDuration::from_mins(2);
-/// How long any other order may be sent after it was first recorded, where its sender did not say (contract).
+/// How long any other order may be sent to the broker after its sender sent it, where they did not say (contract).
 pub const OTHERS_GOOD_FOR: SignedDuration = SignedDuration::from_mins(15);
+/// How long any order may wait to be sent, whatever its `good_until` says. It bounds the wait, not the order: `gtc` works
+/// at the broker for as long as the broker keeps it.
+pub const GOOD_FOR_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// Entries of an order's history that are kept. A real one has fewer than ten; past this the middle is dropped.
 const HISTORY_ENTRIES_MAX: usize = 100;
 
@@ -129,14 +132,24 @@ pub struct OutOfPlace {
 }
 
 impl Order {
-    /// Records a new order.
+    /// Records a new order that was sent just now.
     #[must_use]
     pub fn receive(request: PlaceOrder, now: Timestamp) -> Self {
+        Self::receive_sent(request, now, now)
+    }
+
+    /// Records a new order that its sender sent at `sent_at`: until when it is good counts from there, however long it was
+    /// on its way. A `good_until` later than [`GOOD_FOR_MAX`] after the sending is brought forward to it.
+    #[must_use]
+    pub fn receive_sent(request: PlaceOrder, sent_at: Timestamp, now: Timestamp) -> Self {
+        // The clock of who took the message in may be ahead of ours.
+        let sent_at = sent_at.min(now);
+        let after = |time| sent_at.saturating_add(time).unwrap_or(sent_at);
         let good_for = match request.ticket.order_type {
             OrderType::Market => MARKET_GOOD_FOR,
             _ => OTHERS_GOOD_FOR,
         };
-        let good_until = request.good_until.unwrap_or_else(|| now.saturating_add(good_for).unwrap_or(now));
+        let good_until = request.good_until.unwrap_or_else(|| after(good_for)).min(after(GOOD_FOR_MAX));
         let fingerprint = request.fingerprint();
         let (key, algorithm_id) = (request.key.clone(), request.algorithm_id.clone());
         Self::new(key, algorithm_id, Some(request), fingerprint, good_until, OrderState::Received, now)

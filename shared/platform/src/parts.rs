@@ -100,6 +100,12 @@ impl Parts {
         Ok(OrderQueue::new(self.sqs.clone(), url, Arc::clone(&self.entropy)))
     }
 
+    /// The dead-letter queue of orders.
+    pub fn order_dead_letter_queue(&self) -> Result<OrderQueue, BadSetting> {
+        let url = required("COURIER_ORDER_DEAD_LETTER_QUEUE_URL")?;
+        Ok(OrderQueue::new(self.sqs.clone(), url, Arc::clone(&self.entropy)))
+    }
+
     /// The queue of sessions to look after.
     pub fn session_queue(&self) -> Result<SessionQueue, BadSetting> {
         Ok(SessionQueue::new(self.sqs.clone(), required("COURIER_SESSION_QUEUE_URL")?))

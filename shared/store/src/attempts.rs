@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::database::{Attributes, Database, WRITE_ID, number, text, text_of, update_outcome};
+use crate::database::{Attributes, Database, WRITE_ID, number, text, text_of};
 use crate::error::StoreError;
 use crate::times::sortable;
 use crate::transaction::{commit_unconditionally, put};
@@ -132,7 +132,7 @@ impl Attempts {
             .expression_attribute_values(":write", text(&write_id))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match update_outcome(&self.table, "take an attempt", request.send().await)? {
+        match self.database.update(&self.table, "take an attempt", request).await? {
             Ok(row) => self.read(row, request_token_hash).map(Taken::Yes),
             // An earlier try of this same write took it, and its answer was lost.
             Err(row) if text_of(&row, WRITE_ID) == Some(&write_id) => {

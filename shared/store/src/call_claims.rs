@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::UserId;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::database::{Attributes, number, text, text_of, update_outcome};
+use crate::database::{Attributes, number, text, text_of};
 use crate::error::StoreError;
 use crate::lanes::{LANE, Lanes};
 use crate::times::sortable;
@@ -74,7 +74,7 @@ impl Lanes {
             .expression_attribute_values(":found", text(sortable(found.unwrap_or(at))))
             .expression_attribute_values(":expires", number((at + KEPT_FOR).as_second()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        Ok(update_outcome(&self.table, "claim a call", request.send().await)?.map(drop))
+        Ok(self.database.update(&self.table, "claim a call", request).await?.map(drop))
     }
 
     fn next_turn(&self, row: &Attributes, user_id: &UserId) -> Result<Timestamp, StoreError> {

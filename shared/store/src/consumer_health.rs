@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::database::{Written, put_outcome, text};
+use crate::database::{Written, text};
 use crate::error::StoreError;
 use crate::lanes::{LANE, Lanes};
 use crate::times::sortable;
@@ -45,13 +45,13 @@ impl Lanes {
             .item(PROBED_AT, text(sortable(now)))
             .condition_expression("attribute_not_exists(probed_at) OR probed_at <= :before")
             .expression_attribute_values(":before", text(sortable(now - WRITTEN_EVERY)));
-        Ok(matches!(put_outcome(&self.table, request.send().await)?, Written::Done))
+        Ok(matches!(self.database.put(&self.table, request).await?, Written::Done))
     }
 
     /// Notes that the broker took the consumer when it was asked for the consumer's sake.
     pub async fn note_probe_good(&self, consumer_key: &str, now: Timestamp) -> Result<(), StoreError> {
         let request = self.good_row(consumer_key, now);
-        put_outcome(&self.table, request.send().await).map(|_| ())
+        self.database.put(&self.table, request).await.map(|_| ())
     }
 
     fn good_row(&self, consumer_key: &str, now: Timestamp) -> PutItemFluentBuilder {
@@ -65,6 +65,6 @@ impl Lanes {
             .good_row(consumer_key, now)
             .condition_expression("attribute_not_exists(good_at) OR good_at < :before")
             .expression_attribute_values(":before", text(sortable(now - WRITTEN_EVERY)));
-        put_outcome(&self.table, request.send().await).map(|_| ())
+        self.database.put(&self.table, request).await.map(|_| ())
     }
 }

@@ -4,13 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Entropy;
 
 use crate::error::StoreError;
+use crate::transaction::{CONTENTION_TRIES_MAX, pause};
 
 /// Bytes of the id of a write: no two writes share one.
 const WRITE_ID_BYTES: usize = 16;
@@ -41,6 +45,49 @@ impl Database {
         let mut bytes = [0; WRITE_ID_BYTES];
         self.entropy.fill(&mut bytes);
         hex::encode(bytes)
+    }
+
+    /// Puts a row; how the put ended, if it had a condition.
+    pub(crate) async fn put(&self, table: &str, request: PutItemFluentBuilder) -> Result<Written, StoreError> {
+        put_outcome(table, self.unhindered(|| request.clone().send()).await)
+    }
+
+    /// Updates a row: the row after it, or the row that stood in its way (empty: there is none).
+    pub(crate) async fn update(
+        &self,
+        table: &str,
+        doing: &'static str,
+        request: UpdateItemFluentBuilder,
+    ) -> Result<Result<Attributes, Attributes>, StoreError> {
+        update_outcome(table, doing, self.unhindered(|| request.clone().send()).await)
+    }
+
+    /// Deletes a row without a condition.
+    pub(crate) async fn delete(
+        &self,
+        table: &str,
+        doing: &'static str,
+        request: DeleteItemFluentBuilder,
+    ) -> Result<(), StoreError> {
+        let deleted = self.unhindered(|| request.clone().send()).await;
+        deleted.map(drop).map_err(|error| StoreError::of_call(table, doing, error))
+    }
+
+    /// Sends a write of one row, and again after a pause while a transaction holds the row. Nothing was written then, and the SDK
+    /// does not try it again (DynamoDB, `TransactionConflictException`).
+    async fn unhindered<O, E, F>(&self, send: impl Fn() -> F) -> Result<O, SdkError<E>>
+    where
+        E: ProvideErrorMetadata,
+        F: Future<Output = Result<O, SdkError<E>>>,
+    {
+        let mut attempt = 1;
+        loop {
+            match send().await {
+                Err(error) if attempt < CONTENTION_TRIES_MAX && is_conflict(&error) => pause(self, attempt).await,
+                ended => return ended,
+            }
+            attempt += 1;
+        }
     }
 
     /// A number from 0 to `bound` inclusive, for pauses.
@@ -91,8 +138,13 @@ impl Written {
 /// The attribute that holds the id of the row's last write.
 pub(crate) const WRITE_ID: &str = "write_id";
 
+fn is_conflict<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    code == Some("TransactionConflictException")
+}
+
 /// How a conditional put ended.
-pub(crate) fn put_outcome<T>(table: &str, result: Result<T, SdkError<PutItemError>>) -> Result<Written, StoreError> {
+fn put_outcome<T>(table: &str, result: Result<T, SdkError<PutItemError>>) -> Result<Written, StoreError> {
     match result {
         Ok(_) => Ok(Written::Done),
         Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
@@ -106,7 +158,7 @@ pub(crate) fn put_outcome<T>(table: &str, result: Result<T, SdkError<PutItemErro
 }
 
 /// How a conditional update ended: the row after it, or the row that stood in its way (empty: there is none).
-pub(crate) fn update_outcome(
+fn update_outcome(
     table: &str,
     doing: &'static str,
     result: Result<UpdateItemOutput, SdkError<UpdateItemError>>,

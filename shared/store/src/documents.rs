@@ -1,7 +1,5 @@
 //! Rows that hold one document each, under a version: orders and connections.
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,7 +7,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::cursor::{Page, cursor_after, sort_part_of};
-use crate::database::{Attributes, Database, WRITE_ID, Written, number, number_of, put_outcome, text, text_of};
+use crate::database::{Attributes, Database, WRITE_ID, number, number_of, text, text_of};
 use crate::error::StoreError;
 use crate::times::sortable;
 use crate::versioned::Versioned;
@@ -95,7 +93,7 @@ impl DocumentTable {
             .condition_expression("attribute_not_exists(#key)")
             .expression_attribute_names("#key", D::KEY[0])
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match self.written(request.send().await)?.obstacle(&write_id) {
+        match self.database.put(&self.name, request).await?.obstacle(&write_id) {
             None => Ok(Ok(Versioned::new(document.clone(), 1))),
             Some(row) => Ok(Err(self.read(row)?)),
         }
@@ -114,7 +112,7 @@ impl DocumentTable {
             .expression_attribute_names("#version", VERSION)
             .expression_attribute_values(":version", number(versioned.version()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match self.written(request.send().await)?.obstacle(&write_id) {
+        match self.database.put(&self.name, request).await?.obstacle(&write_id) {
             None => versioned.written(),
             Some(_) => return Err(StoreError::conflict(&self.name, versioned.value.key().join("/"))),
         }
@@ -263,10 +261,6 @@ impl DocumentTable {
             return Err(corrupt("its document names another row"));
         }
         Ok(Versioned::new(document.mended(), version))
-    }
-
-    fn written<T>(&self, result: Result<T, SdkError<PutItemError>>) -> Result<Written, StoreError> {
-        put_outcome(&self.name, result)
     }
 }
 

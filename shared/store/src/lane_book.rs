@@ -1,6 +1,6 @@
 //! The book of a lane: what its holders hand on to each other.
 
-use domain::{AccountId, Order, OrderId, OrderStatus};
+use domain::{AccountId, AlgorithmId, Order, OrderId, OrderStatus};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,13 @@ pub struct Pending {
     pub order_id: OrderId,
     /// What must keep its order: account and contract.
     pub instrument: String,
+    /// Whose order it is, while it is certain that its ticket is on no wire: then only the same algorithm's later orders wait
+    /// behind it. `None`: its ticket may be at the broker (or an earlier release wrote it down), and everybody's wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsent_of: Option<AlgorithmId>,
+    /// Until when nobody need look at it while the reason for which it waits stands; `None`: somebody must.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<Timestamp>,
 }
 
 /// How an order that may have been sent ended.

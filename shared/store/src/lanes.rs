@@ -5,7 +5,7 @@ use domain::UserId;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use crate::database::{Attributes, Database, WRITE_ID, number, number_of, text, text_of, update_outcome};
+use crate::database::{Attributes, Database, WRITE_ID, number, number_of, text, text_of};
 use crate::error::StoreError;
 use crate::lane_book::{LaneBook, Looks, Pending};
 use crate::times::sortable;
@@ -13,13 +13,13 @@ use crate::times::sortable;
 pub(crate) const LANE: &str = "lane";
 const EPOCH: &str = "epoch";
 const LEASED_UNTIL: &str = "leased_until";
-const PENDING: &str = "pending";
+pub(crate) const PENDING: &str = "pending";
 const ENDED: &str = "ended";
 /// When the last calls to the broker ended, in milliseconds since 1970.
 const CALLS: &str = "recent_calls";
-/// Orders that were put on record while somebody else held the lane, in the order of their arrival. Its holder takes
-/// away what stood there when it came, and nothing else.
-const ARRIVALS: &str = "arrivals";
+/// Orders that were put on record since the last holder wrote the line down, in the order of their arrival. A holder takes away
+/// what stood there when it came, and nothing else.
+pub(crate) const ARRIVALS: &str = "arrivals";
 /// Arrivals that one write takes off a lane's row: each is named in its expression, of which DynamoDB reads 4 kB.
 const ARRIVALS_OF_A_WRITE_MAX: usize = 100;
 const LOOKED_AT: &str = "looked_at";
@@ -149,7 +149,12 @@ impl Lanes {
             .expression_attribute_values(":unclean", AttributeValue::Bool(true))
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let (before, taken) = match update_outcome(&self.table, "take a lane", request.send().await)? {
+        let taken = match self.database.update(&self.table, "take a lane", request).await {
+            // Transactions hold its row: it is in use, if not by a holder. Whoever waits tries again in a moment.
+            Err(StoreError::Throttled { .. }) => return Ok(Acquired::Held { until: now }),
+            taken => taken?,
+        };
+        let (before, taken) = match taken {
             Ok(before) => (before, 1),
             // An earlier try of this same write took it, and its answer was lost.
             Err(row) if text_of(&row, WRITE_ID) == Some(&write_id) => (row, 0),
@@ -184,8 +189,11 @@ impl Lanes {
         let mut pending: Vec<Pending> = self.list_of(&mut row, PENDING, user_id)?;
         let arrivals: Vec<Pending> = self.list_of(&mut row, ARRIVALS, user_id)?;
         for arrival in arrivals {
-            if !pending.iter().any(|other| other.order_id == arrival.order_id) {
-                pending.push(arrival);
+            match pending.iter_mut().find(|other| other.order_id == arrival.order_id) {
+                None => pending.push(arrival),
+                // That its ticket may be on the wire holds, whichever of the two says it.
+                Some(known) if arrival.unsent_of.is_none() => known.unsent_of = None,
+                Some(_) => {}
             }
         }
         let calls: Vec<i64> = self.list_of(&mut row, CALLS, user_id)?;
@@ -207,8 +215,7 @@ impl Lanes {
     /// Puts an order that is on record at the end of a lane's line without holding the lane: whoever takes the lane
     /// next finds it there. An order that was announced twice stands there once.
     pub async fn announce(&self, user_id: &UserId, pending: &Pending) -> Result<(), StoreError> {
-        let arrival = serde_dynamo::to_attribute_value(pending)
-            .map_err(|error| StoreError::corrupt(&self.table, lane_of(user_id), error))?;
+        let arrival = self.written(pending, user_id)?;
         let request = self
             .database
             .client()
@@ -218,7 +225,12 @@ impl Lanes {
             .update_expression("SET arrivals = list_append(if_not_exists(arrivals, :none), :arrival)")
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
             .expression_attribute_values(":arrival", AttributeValue::L(vec![arrival]));
-        update_outcome(&self.table, "announce an order in a lane", request.send().await).map(|_| ())
+        self.database.update(&self.table, "announce an order in a lane", request).await.map(|_| ())
+    }
+
+    pub(crate) fn written(&self, pending: &Pending, user_id: &UserId) -> Result<AttributeValue, StoreError> {
+        serde_dynamo::to_attribute_value(pending)
+            .map_err(|error| StoreError::corrupt(&self.table, lane_of(user_id), error))
     }
 
     /// Gives a lane back before its lease ends, with its book as it was but for the times of the last calls to the broker.
@@ -279,7 +291,7 @@ impl Lanes {
             .expression_attribute_values(":pending", pending)
             .expression_attribute_values(":write", text(&write_id))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match update_outcome(&self.table, "take over arrivals", request.send().await)? {
+        match self.database.update(&self.table, "take over arrivals", request).await? {
             Err(row) if text_of(&row, WRITE_ID) != Some(&write_id) => return Ok(false),
             _ => lease.arrivals = first,
         }
@@ -307,7 +319,7 @@ impl Lanes {
         for (name, value) in values {
             request = request.expression_attribute_values(format!(":{name}"), value);
         }
-        update_outcome(&self.table, "give a lane back", request.send().await).map(Result::ok)
+        self.database.update(&self.table, "give a lane back", request).await.map(Result::ok)
     }
 
     fn optional_time_of(&self, row: &Attributes, key: &str, name: &str) -> Result<Option<Timestamp>, StoreError> {

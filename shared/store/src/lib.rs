@@ -62,14 +62,15 @@ pub use dead_letters::{DeadLetter, DeadLetters};
 pub use documents::{DUE_SHARDS, PAGE_ROWS_MAX};
 pub use due::{DUE_ROWS_MAX, DueCursor, DuePage, shards_in_turn};
 pub use error::StoreError;
+pub use insert_all::Lined;
 pub use intent::{IntentGuards, IntentRefused};
 pub use lane_book::{Ended, LaneBook, Looks, Pending};
 pub use lanes::{Acquired, GivenBack, LaneLease, Lanes};
 pub use listing::OrderFilter;
 pub use orders::{Inserted, Orders, order_from_image};
 pub use queues::{
-    BodyRefused, OrderQueue, SessionAsk, SessionAskReason, SessionQueue, TRACK_CHAIN_LINKS_MAX,
-    TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue, Wake,
+    BodyRefused, OrderQueue, Returned, SessionAsk, SessionAskReason, SessionQueue, TRACK_CHAIN_LINKS_MAX,
+    TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue, Wake, shown_again_after_seconds,
 };
 pub use refusals::{RefusalFilter, RefusalsOf, refusal_from_image};
 pub use rules::{HaltScope, Rules};

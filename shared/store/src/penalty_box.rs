@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::database::{Attributes, put_outcome, text};
+use crate::database::{Attributes, text};
 use crate::error::StoreError;
 use crate::lanes::{LANE, Lanes};
 use crate::times::sortable;
@@ -46,6 +46,6 @@ impl Lanes {
             .item(PENALTY_UNTIL, text(sortable(until)))
             .condition_expression("attribute_not_exists(penalty_until) OR penalty_until < :until")
             .expression_attribute_values(":until", text(sortable(until)));
-        put_outcome(&self.table, request.send().await).map(|_| ())
+        self.database.put(&self.table, request).await.map(|_| ())
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
-use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, QueueAttributeName, SendMessageBatchRequestEntry};
 use domain::{ConnectionId, Entropy, OrderId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,30 @@ pub const TRACK_CHAIN_LINKS_MAX: u32 = 500;
 /// Random bytes of the id by which the queue tells messages apart.
 const DEDUPLICATION_BYTES: usize = 16;
 
-/// Messages of one call at most (SQS, `SendMessageBatch`).
+/// Messages of one call at most (SQS, `SendMessageBatch`, `ChangeMessageVisibilityBatch`).
 const BATCH_MAX: usize = 10;
+
+/// After how many seconds a message that goes back for the first time is shown again. It doubles with each further time, so
+/// that the ten deliveries of a message take a quarter of an hour: as long as most orders are good.
+const SHOWN_AGAIN_AFTER_SECONDS: u32 = 2;
+/// The longest pause before it is shown again, in seconds: the visibility time-out (infra/template.yaml).
+const SHOWN_AGAIN_AFTER_SECONDS_MAX: u32 = 360;
+
+/// A message that goes back to its queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returned {
+    /// By which the queue knows this delivery (SQS, `ReceiptHandle`).
+    pub receipt: String,
+    /// How often it was delivered (SQS, `ApproximateReceiveCount`).
+    pub deliveries: u32,
+}
+
+/// After how many seconds a message that goes back for the `deliveries`th time is shown again.
+#[must_use]
+pub fn shown_again_after_seconds(deliveries: u32) -> u32 {
+    let doubled = deliveries.saturating_sub(1).min(16);
+    (SHOWN_AGAIN_AFTER_SECONDS << doubled).min(SHOWN_AGAIN_AFTER_SECONDS_MAX)
+}
 
 /// Take a user's unfinished orders further; on the order queue, in the user's group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +181,12 @@ impl OrderQueue {
         self.entropy.fill(&mut bytes);
         format!("wake-{}", hex::encode(bytes))
     }
+
+    /// Has messages that go back shown again after a pause that grows with their deliveries; without it they would be hidden
+    /// for the whole visibility time-out, and in a FIFO queue their group with them.
+    pub async fn show_again(&self, messages: &[Returned]) -> Result<(), StoreError> {
+        self.queue.show_again(messages).await
+    }
 }
 
 /// The queue of connections to look after.
@@ -194,6 +222,12 @@ impl SessionQueue {
     pub async fn waiting(&self) -> Result<u64, StoreError> {
         self.queue.waiting().await
     }
+
+    /// Has messages that go back shown again after a pause that grows with their deliveries; without it they would be hidden
+    /// for the whole visibility time-out, and in a FIFO queue their group with them.
+    pub async fn show_again(&self, messages: &[Returned]) -> Result<(), StoreError> {
+        self.queue.show_again(messages).await
+    }
 }
 
 /// The queue of users to track.
@@ -224,6 +258,12 @@ impl TrackQueue {
         }
         Ok(taken)
     }
+
+    /// Has messages that go back shown again after a pause that grows with their deliveries; without it they would be hidden
+    /// for the whole visibility time-out, and in a FIFO queue their group with them.
+    pub async fn show_again(&self, messages: &[Returned]) -> Result<(), StoreError> {
+        self.queue.show_again(messages).await
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -246,6 +286,27 @@ impl Queue {
         }
         let answer = batch.send().await.map_err(|error| StoreError::of_call(&self.url, "take a batch", error))?;
         Ok(answer.successful().len())
+    }
+
+    async fn show_again(&self, messages: &[Returned]) -> Result<(), StoreError> {
+        for part in messages.chunks(BATCH_MAX) {
+            let mut batch = self.client.change_message_visibility_batch().queue_url(&self.url);
+            for (number, message) in part.iter().enumerate() {
+                let seconds = i32::try_from(shown_again_after_seconds(message.deliveries)).unwrap_or_default();
+                let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(number.to_string())
+                    .receipt_handle(&message.receipt)
+                    .visibility_timeout(seconds)
+                    .build();
+                batch = batch.entries(entry.map_err(|error| StoreError::refused(&self.url, "build a batch", error))?);
+            }
+            let answer =
+                batch.send().await.map_err(|error| StoreError::of_call(&self.url, "show messages again", error))?;
+            if !answer.failed().is_empty() {
+                return Err(StoreError::throttled(&self.url, "show messages again", "some of a batch were left out"));
+            }
+        }
+        Ok(())
     }
 
     async fn waiting(&self) -> Result<u64, StoreError> {
@@ -281,4 +342,15 @@ fn parse<T: DeserializeOwned>(text: &str, expected: &'static str) -> Result<T, B
         return Err(other());
     }
     serde_json::from_value(Value::Object(object)).map_err(|source| BodyRefused::Malformed { expected, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_again_after_seconds;
+
+    #[test]
+    fn a_message_that_goes_back_is_shown_after_seconds_and_lives_for_a_quarter_of_an_hour() {
+        assert_eq!([0, 1, 2, 3, 8, 9, 1_000].map(shown_again_after_seconds), [2, 2, 4, 8, 256, 360, 360]);
+        assert!((1..10).map(shown_again_after_seconds).sum::<u32>() >= 14 * 60);
+    }
 }

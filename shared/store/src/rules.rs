@@ -11,7 +11,7 @@ use crate::database::{Attributes, Database, WRITE_ID, text, text_of};
 use crate::documents::{DUE_SHARDS, shard_of};
 use crate::error::StoreError;
 use crate::standing::Standing;
-use crate::transaction::{CONTENTION_TRIES_MAX, built, commit_unconditionally, pause, put};
+use crate::transaction::{built, commit_unconditionally, put};
 
 /// Rows that a list reads at most.
 const LIST_ROWS_MAX: usize = 1000;
@@ -249,16 +249,8 @@ impl Rules {
     /// Puts a row. Intents that check it at this moment get in the way, so it is tried some times.
     async fn put(&self, scope: &str, item: &str, rule: &impl Serialize) -> Result<(), StoreError> {
         let row = self.row(scope, item, rule)?;
-        let mut attempt = 1;
-        loop {
-            let request = self.database.client().put_item().table_name(&self.table).set_item(Some(row.clone()));
-            match request.send().await.map_err(|error| StoreError::of_call(&self.table, "write a rule", error)) {
-                Err(StoreError::Throttled { .. }) if attempt < CONTENTION_TRIES_MAX => {}
-                ended => return ended.map(|_| ()),
-            }
-            pause(&self.database, attempt).await;
-            attempt += 1;
-        }
+        let request = self.database.client().put_item().table_name(&self.table).set_item(Some(row));
+        self.database.put(&self.table, request).await.map(drop)
     }
 
     /// Changes a part of a row, or begins it. Tried some times, as [`Rules::put`] is.
@@ -313,17 +305,9 @@ impl Rules {
     }
 
     async fn delete(&self, scope: &str, item: &str) -> Result<(), StoreError> {
-        let key = Self::key(scope, item);
-        let mut attempt = 1;
-        loop {
-            let request = self.database.client().delete_item().table_name(&self.table).set_key(Some(key.clone()));
-            match request.send().await.map_err(|error| StoreError::of_call(&self.table, "remove a rule", error)) {
-                Err(StoreError::Throttled { .. }) if attempt < CONTENTION_TRIES_MAX => {}
-                ended => return ended.map(|_| ()),
-            }
-            pause(&self.database, attempt).await;
-            attempt += 1;
-        }
+        let request = self.database.client().delete_item().table_name(&self.table);
+        let request = request.set_key(Some(Self::key(scope, item)));
+        self.database.delete(&self.table, "remove a rule", request).await
     }
 
     async fn list<R: DeserializeOwned>(&self, scope: &str, prefix: &str) -> Result<Vec<R>, StoreError> {

@@ -3,16 +3,19 @@
 //! It never asks how it was called: by the queue's worker, by the tracker, after a crash. That is why a crash at any
 //! point is found by the next caller in exactly that state.
 
-use domain::{ChangeStage, Doubt, Fact, Order, OrderState, OrderStatus, Reason};
+use domain::{ChangeStage, Doubt, Fact, Order, OrderState, Reason};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
-use crate::lane::{Lane, PENDING_MAX};
+use crate::lane::Lane;
+use crate::waits::is_for_another_try;
 
 /// Steps that one call takes at most: far more than any order's life has.
 const STEPS_MAX: u32 = 12;
 /// An order that waits is looked at again after this, if nothing wakes it before.
 pub const HELD_CHECK: SignedDuration = SignedDuration::from_secs(20);
+/// The longest pause between two looks at an order that waits: it grows with its age.
+pub(crate) const HELD_CHECK_MAX: SignedDuration = SignedDuration::from_mins(2);
 /// An order whose outcome is unknown is looked for after this: the broker allows one look in 5 s.
 pub(crate) const UNKNOWN_CHECK: SignedDuration = SignedDuration::from_secs(6);
 /// An order at work is looked at again after this.
@@ -38,10 +41,6 @@ impl Lane<'_> {
         self.catch_up().await?;
         if self.waited_for {
             self.read_again(order).await?;
-        }
-        let in_line = self.book.pending.iter().any(|pending| pending.order_id == order.value.key.order_id);
-        if !in_line && self.book.pending.len() >= PENDING_MAX && order.value.status() == OrderStatus::Received {
-            self.record(order, Fact::Deny(too_many_waiting())).await?;
         }
         self.take_steps(order).await
     }
@@ -83,6 +82,7 @@ impl Lane<'_> {
                 let fresh = self.now().duration_since(intent.at) < UNKNOWN_CHECK;
                 self.track_in(if fresh { TRACK_AFTER_NEWS_SECONDS } else { seconds(UNKNOWN_CHECK) });
             }
+            OrderState::Held { reason } if is_for_another_try(reason) => self.track_in(TRACK_AFTER_NEWS_SECONDS),
             OrderState::Held { .. } => self.track_in(seconds(HELD_CHECK)),
             _ => {}
         }
@@ -141,13 +141,4 @@ impl Lane<'_> {
             _ => Ok(Next::Rest),
         }
     }
-}
-
-fn too_many_waiting() -> Reason {
-    Reason::new(
-        "too_many_waiting",
-        format!(
-            "{PENDING_MAX} orders of this user wait already; this one was not taken. Send it again later under a new id."
-        ),
-    )
 }

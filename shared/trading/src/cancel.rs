@@ -1,6 +1,7 @@
 //! Cancel: in every state, and as often as anybody likes.
 
 use domain::{AlgorithmId, Fact, LegCancelTaken, LegRole, Order, OrderKey, OrderState, OrderStatus, Reason, UserId};
+use futures_util::future::join_all;
 use store::{StoreError, Versioned};
 
 use crate::advance::Next;
@@ -8,6 +9,8 @@ use crate::desk::Intake;
 use crate::lane::Lane;
 use crate::send::cancelled_before_sending;
 
+/// Orders whose end is asked for side by side: a kill switch must answer within a second.
+const CANCELS_AT_ONCE_MAX: usize = 20;
 /// Tries to write a cancel when others write the order as well.
 const CONFLICTS_MAX: u32 = 5;
 
@@ -95,9 +98,12 @@ impl Intake {
         let mut cancelling = Vec::new();
         let of_it = |order: &Order| algorithm_id.is_none_or(|algorithm_id| order.algorithm_id == *algorithm_id);
         let open = self.orders.all_open(user_id).await?;
-        for key in open.into_iter().filter(|order| of_it(&order.value)).map(|order| order.value.key) {
-            let asked = self.ask_cancel(&key).await?;
-            cancelling.extend(asked.filter(|order| !order.value.is_over()).map(|_| key));
+        let keys = open.into_iter().filter(|order| of_it(&order.value)).map(|order| order.value.key);
+        for some in keys.collect::<Vec<_>>().chunks(CANCELS_AT_ONCE_MAX) {
+            for asked in join_all(some.iter().map(|key| self.ask_cancel(key))).await {
+                let asked = asked?.filter(|order| !order.value.is_over());
+                cancelling.extend(asked.map(|order| order.value.key));
+            }
         }
         Ok(cancelling)
     }

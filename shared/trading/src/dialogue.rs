@@ -9,6 +9,7 @@ use crate::advance::Next;
 use crate::lane::Lane;
 use crate::questions::Verdict;
 use crate::send::Way;
+use crate::waits::NEXT_RUN;
 
 /// Rounds of questions that are answered for one ticket. Real dialogues have one to three.
 pub const ANSWER_ROUNDS_MAX: u32 = 10;
@@ -41,7 +42,7 @@ impl Lane<'_> {
         session.wait_for_turn().await;
         // The last look in memory before the first byte: writing the intent may have taken long.
         if !self.has_time(ANSWER_TIME) || self.now() >= order.value.good_until {
-            let reason = Reason::new("next_run", "It was not sent: writing down the intent took too long.");
+            let reason = Reason::new(NEXT_RUN, "It was not sent: writing down the intent took too long.");
             self.record(order, Fact::NotSent(reason)).await?;
             return Ok(Next::Again);
         }

@@ -2,11 +2,14 @@
 
 use domain::message::{Identity, identity_of};
 use domain::{EXCERPT_CHARACTERS_MAX, Fact, Order, OrderKey, PlaceOrder, QueuePlace, Reason, Refusal};
-use store::{Inserted, StoreError, Versioned};
+use jiff::Timestamp;
+use store::{Inserted, Lanes, Lined, StoreError, Versioned};
 
 use crate::authority::is_forgery;
 use crate::desk::Intake;
+use crate::lane::{PENDING_MAX, pending};
 use crate::receive::{QueueMessage, Request};
+use crate::send::expired;
 
 /// How often a message is handed out at most so that its refusal can be recorded. Then the log and an alarm tell of it.
 const REFUSAL_TRIES_MAX: u32 = 3;
@@ -22,35 +25,65 @@ pub enum Recorded {
     Differs(OrderKey, Reason),
 }
 
+/// A new order as the queue handed it over.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    /// What was asked.
+    pub request: PlaceOrder,
+    /// Its place in the queue, where the queue said it.
+    pub place: Option<QueuePlace>,
+    /// When it was sent, where the queue said it; else it counts as sent now.
+    pub sent_at: Option<Timestamp>,
+}
+
 impl Intake {
-    /// Puts new orders that came over the queue on record, each once and in their order.
-    pub async fn record_all(
-        &self,
-        requests: Vec<(PlaceOrder, Option<QueuePlace>)>,
-    ) -> Result<Vec<Recorded>, StoreError> {
+    /// Puts new orders that came over the queue on record, each once and in their order, and in their user's line. One that was
+    /// on its way for longer than it is good is on record as expired, one for which the line has no room as denied.
+    pub async fn record_all(&self, lanes: &Lanes, arrived: Vec<Arrived>) -> Result<Vec<Recorded>, StoreError> {
         let now = self.clock.now();
-        let received = |(request, place)| {
-            let mut order = Order::receive(request, now);
-            order.queue_place = place;
-            order
-        };
-        let orders: Vec<Order> = requests.into_iter().map(received).collect();
-        let inserted = self.orders.insert_all(&orders).await?;
-        Ok(inserted.into_iter().zip(&orders).map(|(inserted, order)| recorded(inserted, order)).collect())
+        let orders: Vec<Order> = arrived.into_iter().map(|arrived| received(arrived, now)).collect();
+        let open = orders.iter().filter(|order| !order.status().is_final());
+        let open: Vec<_> = open.map(|order| (order, pending(order))).collect();
+        let mut lined = self.orders.insert_in_line(lanes, &open, PENDING_MAX).await?.into_iter();
+        let mut on_record = Vec::with_capacity(orders.len());
+        for order in &orders {
+            let lined = if order.status().is_final() { None } else { lined.next() };
+            on_record.push(match lined {
+                Some(Lined::Inserted(inserted)) => recorded(inserted, order),
+                Some(Lined::NoRoom) => self.record_denied(order, now).await?,
+                None => recorded(self.orders.insert(order).await?, order),
+            });
+        }
+        Ok(on_record)
     }
 
-    /// Puts a new order on record, once; with its place in the queue, if it came over one.
-    pub async fn record(&self, request: PlaceOrder, place: Option<QueuePlace>) -> Result<Recorded, StoreError> {
-        let mut order = Order::receive(request, self.clock.now());
-        order.queue_place = place;
-        Ok(recorded(self.orders.insert(&order).await?, &order))
+    async fn record_denied(&self, order: &Order, now: Timestamp) -> Result<Recorded, StoreError> {
+        let mut denied = order.clone();
+        tracing::warn!(key = %order.key, "an order was denied: too many of its user's orders wait already");
+        // From `received` a denial is always in place.
+        let _ = denied.apply(Fact::Deny(too_many_waiting()), now);
+        Ok(recorded(self.orders.insert(&denied).await?, &denied))
+    }
+
+    /// Puts a new order on record that was sent just now, as [`Intake::record_all`] does; with its place in the queue, if it
+    /// came over one.
+    pub async fn record(
+        &self,
+        lanes: &Lanes,
+        request: PlaceOrder,
+        place: Option<QueuePlace>,
+    ) -> Result<Recorded, StoreError> {
+        let key = request.key.clone();
+        let recorded = self.record_all(lanes, vec![Arrived { request, place, sent_at: None }]).await?;
+        let resource = "orders".to_owned();
+        recorded.into_iter().next().ok_or_else(|| StoreError::Conflict { resource, key: key.to_string() })
     }
 
     /// Puts an order of the dead-letter queue on record. A message's age does not survive that queue (SQS gives it a
     /// new one there), so only an order that says itself until when it is good is still sent.
-    pub async fn record_dead_letter(&self, request: PlaceOrder) -> Result<Recorded, StoreError> {
+    pub async fn record_dead_letter(&self, lanes: &Lanes, request: PlaceOrder) -> Result<Recorded, StoreError> {
         if request.good_until.is_some_and(|good_until| good_until > self.clock.now()) {
-            return self.record(request, None).await;
+            return self.record(lanes, request, None).await;
         }
         let now = self.clock.now();
         let mut order = Order::receive(request, now);
@@ -106,6 +139,18 @@ impl Intake {
     }
 }
 
+fn received(arrived: Arrived, now: Timestamp) -> Order {
+    let Arrived { request, place, sent_at } = arrived;
+    let mut order = Order::receive_sent(request, sent_at.unwrap_or(now), now);
+    order.queue_place = place;
+    if now >= order.good_until {
+        let reason = expired(&order, now);
+        // From `received` an expiry is always in place.
+        let _ = order.apply(Fact::Expire(reason), now);
+    }
+    order
+}
+
 fn recorded(inserted: Inserted, order: &Order) -> Recorded {
     match inserted {
         Inserted::New(order) => Recorded::New(order),
@@ -119,6 +164,15 @@ pub(crate) fn dead_letter(done: &str) -> Reason {
         "dead_letter",
         format!(
             "The message could not be worked on for so long that it became a dead letter, and nobody knows how old it is, so nothing was {done}. If it is still wanted, send it again under a new id."
+        ),
+    )
+}
+
+fn too_many_waiting() -> Reason {
+    Reason::new(
+        "too_many_waiting",
+        format!(
+            "{PENDING_MAX} orders of this user wait already; this one was not taken. Send it again later under a new id."
         ),
     )
 }

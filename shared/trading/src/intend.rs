@@ -8,6 +8,7 @@ use crate::advance::Next;
 use crate::authority::not_registered;
 use crate::lane::Lane;
 use crate::limits;
+use crate::waits::BUSY;
 
 /// An order whose sender vanished is found after this: longer than an invocation lives.
 const SENDING_CHECK: SignedDuration = SignedDuration::from_secs(75);
@@ -100,7 +101,7 @@ impl Lane<'_> {
             | IntentRefused::Store(_) => {
                 self.hold(
                     order,
-                    Reason::new("busy", "The order waits a moment: its limits are being checked for another one."),
+                    Reason::new(BUSY, "The order waits a moment: its limits are being checked for another one."),
                 )
                 .await
             }

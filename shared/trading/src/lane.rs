@@ -12,6 +12,7 @@ use domain::{Order, OrderId, OrderKey, OrderState, UserId, in_order_of_arrival};
 use jiff::{SignedDuration, Timestamp};
 use store::{Acquired, GivenBack, LaneBook, LaneLease, Pending, StoreError, TrackAsk, Versioned, Wake};
 
+use crate::advance::TRACK_AFTER_NEWS_SECONDS;
 use crate::desk::Desk;
 use crate::outcome::Outcome;
 use crate::readings::Readings;
@@ -22,11 +23,13 @@ const WAIT_MAX: SignedDuration = SignedDuration::from_secs(6);
 /// Pause between looks at a lane that is held.
 const WAIT_PAUSE: Duration = Duration::from_millis(200);
 /// What must be left of the invocation to give the lane back and to write down where the orders are.
-const LEAVE_TIME: SignedDuration = SignedDuration::from_secs(2);
+pub(crate) const LEAVE_TIME: SignedDuration = SignedDuration::from_secs(2);
 /// How far the clocks of two invocations may differ: an ask that is due this soon is taken to be the present one.
 const CLOCKS_DIFFER_MAX: SignedDuration = SignedDuration::from_millis(500);
-/// Orders that may wait in one lane. A sender that queues more hears it at once.
+/// Orders that one user may have on record and not sent or not settled. A sender of more hears it at once.
 pub const PENDING_MAX: usize = 200;
+/// What must be left of an invocation to look at one more order that waits.
+const WALK_TIME: SignedDuration = SignedDuration::from_secs(2);
 
 /// A lane that is held.
 #[derive(Debug)]
@@ -49,6 +52,8 @@ pub struct Lane<'d> {
     caught_up: bool,
     /// How many polls of its chain came before this one ([`TrackAsk::links`]).
     links: u32,
+    /// Orders that this holder brought along, and takes on one by one.
+    in_hand: Vec<OrderId>,
     /// Whether another had it first: what was read before that may be old.
     pub(crate) waited_for: bool,
 }
@@ -81,6 +86,7 @@ impl Desk {
                     outcome: None,
                     caught_up: false,
                     links: 0,
+                    in_hand: Vec::new(),
                     waited_for,
                 };
                 lane.take_over().await?;
@@ -101,14 +107,9 @@ impl Desk {
         HolderTurns::new(self.api.calls_per_second_max(), penalty_box, calls)
     }
 
-    /// Leaves an order that is on record to whoever holds the lane next.
+    /// Leaves an order that is on record, and so in line, to whoever holds the lane next.
     pub async fn leave_to_next(&self, order: &Order) -> Result<(), StoreError> {
-        let user_id = &order.key.user_id;
-        if is_unsettled(order.state()) {
-            let pending = Pending { order_id: order.key.order_id.clone(), instrument: instrument(order) };
-            self.lanes.announce(user_id, &pending).await?;
-        }
-        self.track_queue.ask(&TrackAsk::first(user_id.clone()), 1).await
+        self.track_queue.ask(&TrackAsk::first(order.key.user_id.clone()), 1).await
     }
 }
 
@@ -127,6 +128,11 @@ impl Lane<'_> {
     /// Brings along what was read before the lane was asked for.
     pub fn bring(&mut self, readings: Readings) {
         self.readings = readings;
+    }
+
+    /// Says which new orders this holder has in hand, so that it does not read them again.
+    pub fn take_in_hand(&mut self, order_ids: Vec<OrderId>) {
+        self.in_hand = order_ids;
     }
 
     /// Whether the lease is over, so that another may have the lane.
@@ -167,7 +173,16 @@ impl Lane<'_> {
         Ok(in_order_of_arrival(orders, |order| &order.value))
     }
 
-    /// The same, and every order that the broker may have is among them: nobody else writes intents of this user.
+    /// As [`Lane::open_orders`], but for those that are known to wait in vain.
+    pub(crate) async fn open_orders_to_look_at(&self) -> Result<Vec<Versioned<Order>>, StoreError> {
+        let mut orders = self.open_orders().await?;
+        let in_vain: Vec<_> = self.book.pending.iter().filter(|pending| self.waits_in_vain(pending)).collect();
+        orders.retain(|order| !in_vain.iter().any(|pending| pending.order_id == order.value.key.order_id));
+        Ok(orders)
+    }
+
+    /// The same as [`Lane::open_orders`], and every order that the broker may have is among them: nobody else writes intents of
+    /// this user.
     pub(crate) async fn all_open_orders(&self) -> Result<Vec<Versioned<Order>>, StoreError> {
         let orders = self.desk.intake.orders.all_open(self.user_id()).await?;
         Ok(in_order_of_arrival(orders, |order| &order.value))
@@ -180,6 +195,10 @@ impl Lane<'_> {
         let outcome = self.write_outcome().await;
         let user_id = self.user_id().clone();
         let now = self.now();
+        // They came while others were in hand, behind them.
+        if self.book.pending.iter().any(|pending| pending.unsent_of.is_some() && pending.waits_until.is_none()) {
+            self.track_in(TRACK_AFTER_NEWS_SECONDS);
+        }
         let on_its_way = self.book.looks.due_at.filter(|due| *due > now + CLOCKS_DIFFER_MAX);
         let wanted = self.track_in_seconds.map(|seconds| (seconds, now + SignedDuration::from_secs(seconds.into())));
         let wanted = wanted.filter(|(_, at)| on_its_way.is_none_or(|due| due > *at));
@@ -190,10 +209,15 @@ impl Lane<'_> {
         let wanted = wanted.filter(|_| next_link.is_some());
         self.book.looks.due_at = wanted.map(|(_, at)| at).or(self.book.looks.due_at);
         self.book.calls = self.turns.recent();
-        let ask = match self.desk.lanes.release_with(self.lease, &self.book).await? {
-            GivenBack::Clean => wanted.zip(next_link).map(|((delay_seconds, _), next_link)| (delay_seconds, next_link)),
-            // What arrived began a chain of its own.
-            GivenBack::WithArrivals => Some((0, TrackAsk::first(user_id))),
+        let given_back = self.desk.lanes.release_with(self.lease, &self.book).await?;
+        if given_back == GivenBack::WithArrivals {
+            // What arrived began a chain of its own. The look that the book says is on its way must be, too.
+            self.desk.track_queue.ask(&TrackAsk::first(user_id.clone()), 0).await?;
+        }
+        let ask = match given_back {
+            GivenBack::Clean | GivenBack::WithArrivals => {
+                wanted.zip(next_link).map(|((delay_seconds, _), next_link)| (delay_seconds, next_link))
+            }
             // Whoever outlived their lease knows orders that the present holder may not: they stand in its line then.
             GivenBack::Lost => {
                 for pending in &self.book.pending {
@@ -208,9 +232,14 @@ impl Lane<'_> {
         outcome.map(drop)
     }
 
-    /// Takes everything further that waited before this holder came, once.
+    /// Takes everything further that waited before this holder came, once: up to the first order that it brought along.
     pub async fn catch_up(&mut self) -> Result<(), StoreError> {
-        if std::mem::replace(&mut self.caught_up, true) { Ok(()) } else { self.advance_pending().await }
+        if std::mem::replace(&mut self.caught_up, true) {
+            return Ok(());
+        }
+        let waiting = self.book.pending.iter().take_while(|pending| !self.in_hand.contains(&pending.order_id));
+        let waiting = waiting.cloned().collect();
+        self.advance_all(waiting).await
     }
 
     /// Takes further what is on record of this user: one order, or all that waits.
@@ -227,7 +256,19 @@ impl Lane<'_> {
 
     /// Takes everything further that waits in this lane, in the order of arrival.
     pub(crate) async fn advance_pending(&mut self) -> Result<(), StoreError> {
-        for pending in self.book.pending.clone() {
+        self.advance_all(self.book.pending.clone()).await
+    }
+
+    /// The first order of an account shows whether something can be done; if not, those behind it are not even read.
+    async fn advance_all(&mut self, waiting: Vec<Pending>) -> Result<(), StoreError> {
+        for pending in waiting {
+            if self.waits_in_vain(&pending) {
+                continue;
+            }
+            if !self.has_time(WALK_TIME) {
+                self.track_in(TRACK_AFTER_NEWS_SECONDS);
+                break;
+            }
             let key = self.key(pending.order_id);
             match self.desk.intake.orders.get(&key).await? {
                 Some(mut order) => self.advance(&mut order).await?,
@@ -237,7 +278,16 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// The earlier order that this one must wait for: of the same account and contract, not sent or not settled.
+    /// Whether an order waits for what no order of its account has now, and is not due to be looked at.
+    fn waits_in_vain(&self, pending: &Pending) -> bool {
+        let (account_id, _) = pending.instrument.split_once(' ').unwrap_or_default();
+        pending.waits_until.is_some_and(|until| self.now() < until)
+            && (self.quiet_now().is_some() || self.session.is_waited_for(account_id))
+    }
+
+    /// The earlier order that this one must wait for: of the same account and contract, and its ticket may be on the wire, or it
+    /// is not sent and the same algorithm's. What another algorithm waits for is not this one's concern, and least of all the
+    /// user's own hand's; what may be at the broker is everybody's.
     pub(crate) fn ahead_of(&self, order: &Order) -> Option<&OrderId> {
         let instrument = instrument(order);
         self.book
@@ -246,6 +296,7 @@ impl Lane<'_> {
             .take_while(|pending| pending.order_id != order.key.order_id)
             // The outcome that is kept is written before this order's intent, or with it.
             .filter(|pending| !self.keeps_outcome_of(&pending.order_id))
+            .filter(|pending| pending.unsent_of.as_ref().is_none_or(|algorithm_id| *algorithm_id == order.algorithm_id))
             .find(|pending| may_be_the_same(&pending.instrument, &instrument))
             .map(|pending| &pending.order_id)
     }
@@ -255,9 +306,8 @@ impl Lane<'_> {
         let waits = is_unsettled(order.state());
         let position = self.book.pending.iter().position(|pending| pending.order_id == order.key.order_id);
         match (waits, position) {
-            (true, None) => {
-                self.book.pending.push(Pending { order_id: order.key.order_id.clone(), instrument: instrument(order) });
-            }
+            (true, None) => self.book.pending.push(pending(order)),
+            (true, Some(position)) => self.book.pending[position] = pending(order),
             (false, Some(position)) => {
                 self.book.pending.remove(position);
             }
@@ -287,6 +337,18 @@ impl Lane<'_> {
 
     pub(crate) fn key(&self, order_id: OrderId) -> OrderKey {
         OrderKey { user_id: self.user_id().clone(), order_id }
+    }
+}
+
+/// An order's place in line, by the state that it is in.
+pub(crate) fn pending(order: &Order) -> Pending {
+    let is_held = matches!(order.state(), OrderState::Held { .. });
+    let is_unsent = is_held || matches!(order.state(), OrderState::Received);
+    Pending {
+        order_id: order.key.order_id.clone(),
+        instrument: instrument(order),
+        unsent_of: is_unsent.then(|| order.algorithm_id.clone()),
+        waits_until: order.next_check_at.filter(|_| is_held),
     }
 }
 

@@ -24,7 +24,7 @@ pub struct QueueMessage {
     pub group_id: String,
     /// Its place in the queue, where the queue said it.
     pub place: Option<QueuePlace>,
-    /// When it was sent, where the queue said it.
+    /// When it was sent, by the queue's clock; `None` where the queue did not say it.
     pub sent_at: Option<Timestamp>,
     /// How often the queue handed it out, this time included.
     pub deliveries: u32,

@@ -8,10 +8,11 @@ use domain::{Act, Circumstances, Conid, Fact, Order, OrderState, PlaceOrder, Rea
 use jiff::Timestamp;
 use store::{Claim, IntentGuards, IntentRefused, StoreError, Versioned};
 
-use crate::advance::{HELD_CHECK, Next};
+use crate::advance::{HELD_CHECK, HELD_CHECK_MAX, Next};
 use crate::lane::Lane;
 use crate::limits::Weighed;
 use crate::session::NoSession;
+use crate::waits::NEXT_RUN;
 
 /// How an order gets to the broker.
 pub(crate) struct Way {
@@ -157,7 +158,7 @@ impl Lane<'_> {
         Ok(Ok(Way { session, conid, claim }))
     }
 
-    fn quiet_now(&self) -> Option<Reason> {
+    pub(crate) fn quiet_now(&self) -> Option<Reason> {
         let quiet = self.desk.calendar.quiet_at(self.now())?;
         Some(Reason::new(
             "quiet_window",
@@ -168,7 +169,8 @@ impl Lane<'_> {
     /// Writes down that an order waits. The same wait again is not written again.
     pub(crate) async fn hold(&mut self, order: &mut Versioned<Order>, reason: Reason) -> Result<Next, StoreError> {
         let same = matches!(order.value.state(), OrderState::Held { reason: before } if *before == reason);
-        let check_at = (self.now() + HELD_CHECK).min(order.value.good_until);
+        let age = self.now().duration_since(order.value.created_at);
+        let check_at = (self.now() + age.clamp(HELD_CHECK, HELD_CHECK_MAX)).min(order.value.good_until);
         if !same || order.value.next_check_at.is_none_or(|at| at <= self.now()) {
             self.record_and_check(order, Fact::Hold(reason), Some(check_at)).await?;
         }
@@ -185,7 +187,7 @@ impl Lane<'_> {
     }
 }
 
-fn expired(order: &Order, now: Timestamp) -> Reason {
+pub(crate) fn expired(order: &Order, now: Timestamp) -> Reason {
     let waited = order.state().reason().map(|reason| format!(" It had waited: {}", reason.message)).unwrap_or_default();
     Reason::new(
         "expired",
@@ -203,7 +205,7 @@ pub(crate) fn cancelled_before_sending() -> Reason {
 
 pub(crate) fn out_of_time() -> Reason {
     Reason::new(
-        "next_run",
+        NEXT_RUN,
         "The order waits for the next run: too little time was left in this one for its dialogue with the broker.",
     )
 }

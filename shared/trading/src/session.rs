@@ -1,5 +1,6 @@
 //! The lane's session: opened from the connection's row when an order first needs it, recovered at most once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use domain::{AccountId, Connection, ConnectionStatus, Reason, SessionState};
 use jiff::{SignedDuration, Timestamp};
 use store::{SessionAsk, SessionAskReason, StoreError, Versioned};
 
-use crate::lane::Lane;
+use crate::lane::{LEAVE_TIME, Lane};
+use crate::send::out_of_time;
 use crate::waits::{competing, no_brokerage_session, no_connection, no_live_session, no_such_account, opened_often};
 
 /// How long a brokerage session may take to be established inside an invocation.
@@ -20,6 +22,8 @@ const OPENING_TIME: SignedDuration = SignedDuration::from_secs(35);
 const RENEW_AHEAD_PERCENT: i64 = 80;
 /// A live session token must live this long for an order's dialogue, or a tenth of its life if that is shorter.
 pub const TOKEN_LIFE_NEEDED: SignedDuration = SignedDuration::from_secs(45);
+/// With less than this left no call is begun.
+const CALL_TIME: SignedDuration = SignedDuration::from_secs(1);
 
 /// What a lane knows of its user's session.
 #[derive(Debug, Default)]
@@ -28,6 +32,15 @@ pub(crate) struct LaneSession {
     /// Inits are asked for sparingly (IBKR): one in an invocation.
     init_done: bool,
     renewal_asked: bool,
+    /// The accounts that no session was had for in this invocation, and why: it is looked for once.
+    waits: BTreeMap<AccountId, Reason>,
+}
+
+impl LaneSession {
+    /// Whether no session was had for this account.
+    pub(crate) fn is_waited_for(&self, account_id: &str) -> bool {
+        self.waits.keys().any(|waiting| waiting.as_str() == account_id)
+    }
 }
 
 #[derive(Debug)]
@@ -57,8 +70,23 @@ impl NoSession {
 }
 
 impl Lane<'_> {
-    /// The session that reaches this account, with its brokerage session open.
+    /// The session that reaches this account, with its brokerage session open. Where none is had, no later order of this
+    /// invocation looks again.
     pub(crate) async fn session_for(
+        &mut self,
+        account_id: &AccountId,
+    ) -> Result<Result<Arc<Session>, NoSession>, StoreError> {
+        if let Some(reason) = self.session.waits.get(account_id) {
+            return Ok(Err(NoSession::Hold(reason.clone())));
+        }
+        let session = self.open_session_for(account_id).await?;
+        if let Err(NoSession::Hold(reason)) = &session {
+            self.session.waits.insert(account_id.clone(), reason.clone());
+        }
+        Ok(session)
+    }
+
+    async fn open_session_for(
         &mut self,
         account_id: &AccountId,
     ) -> Result<Result<Arc<Session>, NoSession>, StoreError> {
@@ -104,6 +132,8 @@ impl Lane<'_> {
         let needed_until = self.needed_until(&connection.value);
         match self.desk.tokens.session(&connection.value, &self.desk.api, needed_until) {
             Ok(session) => {
+                // No call of it keeps this invocation from ending in good order: others' messages may be in the same batch.
+                let session = session.done_by(self.deadline - LEAVE_TIME);
                 self.renew_ahead(&connection.value).await?;
                 self.desk.known_connections.remember(self.lease.user_id(), &connection.value.connection_id);
                 let session = session.in_turns(Arc::clone(&self.turns) as _);
@@ -201,6 +231,7 @@ impl Lane<'_> {
                 ))
             }
             CallError::TooMany { why, .. } => Ok(Reason::new("pacing", format!("The order waits: {why}."))),
+            CallError::NotSent(_) if !self.has_time(CALL_TIME) => Ok(out_of_time()),
             other => {
                 Ok(Reason::new("broker_unreachable", format!("The broker was not reached: {other}. The order waits.")))
             }

@@ -25,7 +25,7 @@ impl Lane<'_> {
     /// Takes further what waits, then looks at everything of this user that the broker may have.
     pub async fn track(&mut self) -> Result<(), StoreError> {
         self.catch_up().await?;
-        let mut open = self.open_orders().await?;
+        let mut open = self.open_orders_to_look_at().await?;
         for order in &mut open {
             // Orders that never reached the lane (the API recorded them, and its wake was lost), vanished senders', and
             // those on which a look some time ago allows another step.

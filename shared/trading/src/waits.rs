@@ -1,7 +1,17 @@
-//! Why an order waits for a session, in words for its sender.
+//! Why an order waits, in words for its sender.
 
 use domain::{AccountId, Reason};
 use jiff::Timestamp;
+
+/// The code of a wait for the next invocation: this one has no time left.
+pub(crate) const NEXT_RUN: &str = "next_run";
+/// The code of a wait for rows that other transactions hold.
+pub(crate) const BUSY: &str = "busy";
+
+/// Whether an order waits for nothing but another try.
+pub(crate) fn is_for_another_try(reason: &Reason) -> bool {
+    [NEXT_RUN, BUSY].contains(&reason.code.as_str())
+}
 
 pub(crate) fn no_live_session() -> Reason {
     Reason::new("no_session", "The order waits for a session with the broker, which is being opened.")

@@ -46,6 +46,12 @@ impl Step {
     }
 }
 
+/// Whose access token a call names, proved or not; `None`: nobody's.
+pub(crate) fn username(desk: &Desk<'_>, call: &Call) -> Option<String> {
+    let header = OAuthHeader::parse(call.header(http::header::AUTHORIZATION)).ok()?;
+    desk.state.registry.access.get(header.get("oauth_token")).map(|access| access.username.clone())
+}
+
 /// Checks a protected call; its caller has a live session token that is neither expired nor gone.
 pub(crate) fn authenticate(desk: &mut Desk<'_>, call: &Call) -> Result<Caller, Answer> {
     let header = parameters(desk, call, Step::Protected)?;

@@ -13,6 +13,6 @@ pub use base_string::QueryStyle;
 pub use registry::{AccessGrant, ConsumerRegistration, IssuedSecrets, RegistrationError, TokenLoss, User};
 
 pub(crate) use base_string::query_values;
-pub(crate) use checks::{Caller, authenticate};
+pub(crate) use checks::{Caller, authenticate, username};
 pub(crate) use endpoints::answer;
 pub(crate) use registry::{Registry, random_hex};

@@ -10,7 +10,7 @@ use super::model::{Ask, Event, Model};
 use super::users::{at, token};
 
 /// How often a message is delivered (infra/template.yaml, maxReceiveCount).
-const DELIVERIES_MAX: u32 = 5;
+const DELIVERIES_MAX: u32 = 10;
 /// How long the session queue keeps a message (infra/template.yaml, `MessageRetentionPeriod`), in milliseconds.
 pub(super) const KEPT: i64 = 3_600_000;
 
@@ -104,7 +104,8 @@ impl Model<'_> {
         let time = at(now);
         match did {
             Did::Busy if ask.deliveries < DELIVERIES_MAX => {
-                let again = now + i64::from(self.limits.visibility_seconds) * 1000;
+                let pause = store::shown_again_after_seconds(ask.deliveries).min(self.limits.visibility_seconds);
+                let again = now + i64::from(pause) * 1000;
                 self.plan(again, Event::Asked(Ask { deliveries: ask.deliveries + 1, ..ask }));
             }
             Did::Busy => {}

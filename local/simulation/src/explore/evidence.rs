@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::lives::PEOPLE;
 use super::plan::Plan;
 use super::stage::{Halted, Sent, Stage};
-use crate::effects::LateWrite;
+use crate::effects::{LateWrite, ReturnedMessage};
 use crate::message::Message;
 use crate::world::World;
 
@@ -44,6 +44,7 @@ pub(crate) struct Evidence {
     pub(crate) halted: Vec<Halted>,
     pub(crate) held_up: BTreeSet<String>,
     pub(crate) late_writes: Vec<LateWrite>,
+    pub(crate) returned: Vec<ReturnedMessage>,
     pub(crate) left: Vec<Message>,
     pub(crate) dead: Vec<Message>,
     pub(crate) day_reset: bool,
@@ -77,6 +78,7 @@ impl Evidence {
             halted: stage.halted.clone(),
             held_up: world.effects.held_up(),
             late_writes: world.effects.late_writes(),
+            returned: world.effects.returned(),
             left: world.queues.messages(),
             dead: world.queues.dead_letters(),
             day_reset: stage.day_reset,

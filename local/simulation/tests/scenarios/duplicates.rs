@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::INTENT;
 use paper_broker::{Fault, FaultKind};
 use serde_json::{Value, json};
 use simulation::{CrashPoint, SENDER, USER, World};
@@ -116,8 +117,8 @@ async fn the_same_order_again_is_never_its_own_duplicate() {
 #[tokio::test(start_paused = true)]
 async fn a_crash_around_the_intent_makes_no_order_its_own_duplicate_and_lets_no_second_one_pass() {
     for point in [
-        CrashPoint::BeforeWrite { with: "TransactWriteItems" },
-        CrashPoint::AfterWrite { with: "TransactWriteItems" },
+        CrashPoint::BeforeWrite { with: INTENT },
+        CrashPoint::AfterWrite { with: INTENT },
         CrashPoint::BeforeCall { with: "/orders" },
         CrashPoint::AfterCall { with: "/orders" },
     ] {

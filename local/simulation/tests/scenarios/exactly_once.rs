@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::{INTENT, RECORDING};
 use paper_broker::{Fault, FaultKind};
 use serde_json::{Value, json};
 use simulation::{CrashPoint, World};
@@ -98,9 +99,9 @@ async fn after_a_crash(point: CrashPoint) -> World {
 #[tokio::test(start_paused = true)]
 async fn a_crash_before_the_intent_sends_nothing_and_the_order_is_sent_later() {
     for point in [
-        CrashPoint::BeforeWrite { with: "PutItem {\"TableName\":\"orders\"" },
-        CrashPoint::AfterWrite { with: "PutItem {\"TableName\":\"orders\"" },
-        CrashPoint::BeforeWrite { with: "TransactWriteItems" },
+        CrashPoint::BeforeWrite { with: RECORDING },
+        CrashPoint::AfterWrite { with: RECORDING },
+        CrashPoint::BeforeWrite { with: INTENT },
     ] {
         let world = after_a_crash(point.clone()).await;
         assert_eq!(world.status("first").await, "working", "{point:?}");
@@ -110,8 +111,7 @@ async fn a_crash_before_the_intent_sends_nothing_and_the_order_is_sent_later() {
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_between_intent_and_send_is_settled_by_asking_before_a_second_try() {
-    for point in [CrashPoint::AfterWrite { with: "TransactWriteItems" }, CrashPoint::BeforeCall { with: PLACING_PATH }]
-    {
+    for point in [CrashPoint::AfterWrite { with: INTENT }, CrashPoint::BeforeCall { with: PLACING_PATH }] {
         let world = after_a_crash(point.clone()).await;
         let order = world.order("first").await;
         assert_eq!(history(&order), ["received", "sending", "unknown", "sending", "working"], "{point:?}");
@@ -201,7 +201,9 @@ async fn a_worker_that_lost_its_lane_sends_nothing() {
     let quick = desk.enter(&user_id, "quick", now + 160 * second).await.unwrap().unwrap();
     let command = world.place_command("first", &limit()).to_string();
     let domain::Command::Place(place) = domain::Command::parse(&command).unwrap() else { panic!("not a place") };
-    let trading::Recorded::New(mut order) = desk.intake.record(place, None).await.unwrap() else { panic!("not new") };
+    let trading::Recorded::New(mut order) = desk.intake.record(&desk.lanes, place, None).await.unwrap() else {
+        panic!("not new")
+    };
     slow.take_on(&mut order).await.unwrap();
     assert!(world.calls(PLACING).is_empty());
     slow.leave().await.unwrap();

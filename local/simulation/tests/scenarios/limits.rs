@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::INTENT;
 use domain::{Limits, OrderStatus};
 use paper_broker::{Fault, FaultKind, QuestionRules};
 use rust_decimal::Decimal;
@@ -236,8 +237,8 @@ async fn an_order_whose_outcome_is_unknown_holds_its_place_until_it_is_settled()
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_the_intent_or_at_the_end_leaks_nothing_and_counts_nothing_twice() {
     for point in [
-        CrashPoint::BeforeWrite { with: "TransactWriteItems" },
-        CrashPoint::AfterWrite { with: "TransactWriteItems" },
+        CrashPoint::BeforeWrite { with: INTENT },
+        CrashPoint::AfterWrite { with: INTENT },
         CrashPoint::BeforeCall { with: "POST /v1/api/iserver/account" },
         CrashPoint::AfterCall { with: "POST /v1/api/iserver/account" },
     ] {
@@ -280,7 +281,7 @@ async fn a_limit_that_is_lowered_between_its_reading_and_the_intent_is_read_agai
     let lowered = std::sync::Arc::new(std::sync::Mutex::new(None));
     let lower = std::sync::Arc::clone(&lowered);
     world.set_database_faults(move |call| {
-        if call.operation == "TransactWriteItems" && first.swap(false, std::sync::atomic::Ordering::SeqCst) {
+        if call.body.contains(INTENT) && first.swap(false, std::sync::atomic::Ordering::SeqCst) {
             let (store, tight) = (store.clone(), tight.clone());
             *lower.lock().unwrap() =
                 Some(tokio::spawn(async move { store.rules.put_limits(&USER.parse().unwrap(), &tight).await }));

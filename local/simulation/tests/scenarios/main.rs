@@ -38,12 +38,19 @@ mod rules;
 mod session_care;
 mod sessions;
 mod settling;
+mod side_by_side;
 mod usernames;
+mod waiting;
 mod watching;
 
 use paper_broker::{Fault, FaultKind};
 use serde_json::json;
 use simulation::{ACCOUNT, ALGORITHM, World};
+
+/// A part of the write that puts an order on record, and in line.
+const RECORDING: &str = "list_append";
+/// A part of the write of an intent to put a ticket on the wire.
+const INTENT: &str = r#""status":{"S":"sending"}"#;
 
 /// As [`World::with_a_connected_user`], at a broker that would not switch any question off.
 async fn with_every_question_asked() -> World {

@@ -27,7 +27,7 @@ async fn lane(world: &World) -> Lane<'_> {
 async fn on_record(world: &World, order_id: &str) -> Versioned<Order> {
     let command = world.place_command(order_id, &resting()).to_string();
     let Ok(Command::Place(place)) = Command::parse(&command) else { unreachable!("no order") };
-    match world.desk().intake.record(place, None).await.unwrap() {
+    match world.desk().intake.record(&world.desk().lanes, place, None).await.unwrap() {
         Recorded::New(order) => order,
         other => unreachable!("{other:?}"),
     }
@@ -63,7 +63,7 @@ async fn a_user_who_cancels_an_order_whose_outcome_is_kept_is_heard() {
     assert_eq!(cancelled.status, 202, "{}", cancelled.text);
     lane.take_on(&mut on_record(&world, "second").await).await.unwrap();
     lane.leave().await.unwrap();
-    world.settle().await;
+    world.run_for(Duration::from_secs(30)).await;
     assert_eq!(statuses(&world, ["first", "second"]).await, ["cancelled", "working"]);
     assert_eq!((world.tickets("first").len(), world.tickets("second").len()), (1, 1));
 }
@@ -95,7 +95,7 @@ async fn while_an_outcome_cannot_be_written_the_next_order_is_not_sent() {
     assert!(world.tickets("second").is_empty());
     lane.keep_all_in_line([&second.value]);
     lane.leave().await.unwrap();
-    world.settle().await;
+    world.run_for(Duration::from_secs(30)).await;
     assert_eq!(statuses(&world, ["first", "second"]).await, ["working", "working"]);
     assert_eq!((world.tickets("first").len(), world.tickets("second").len()), (1, 1));
 }

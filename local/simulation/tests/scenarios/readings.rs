@@ -28,7 +28,7 @@ impl<'w> Worker<'w> {
         let request = json!({"type": "limit", "limit_price": "186.00", "quantity": quantity});
         let command = self.world.place_command(order_id, &request).to_string();
         let Ok(Command::Place(place)) = Command::parse(&command) else { return "no order".to_owned() };
-        let recorded = self.world.desk().intake.record(place, None).await.unwrap();
+        let recorded = self.world.desk().intake.record(&self.world.desk().lanes, place, None).await.unwrap();
         let Recorded::New(mut order) = recorded else { return "not new".to_owned() };
         self.lane.take_on(&mut order).await.unwrap();
         self.lane.write_outcome().await.unwrap();
@@ -124,7 +124,9 @@ async fn a_connection_that_was_ended_after_it_was_read_carries_nothing_and_is_fo
     assert_eq!(ended.status, 204);
     let mut worker = Worker::with_the_lane_of(&world).await;
     worker.lane.bring(readings);
-    let Recorded::New(mut order) = desk.intake.record(place, None).await.unwrap() else { panic!("not new") };
+    let Recorded::New(mut order) = desk.intake.record(&desk.lanes, place, None).await.unwrap() else {
+        panic!("not new")
+    };
     worker.lane.take_on(&mut order).await.unwrap();
     assert_eq!(world.status("second").await, "held: no_session");
     assert!(world.tickets("second").is_empty());

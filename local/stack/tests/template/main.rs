@@ -152,6 +152,19 @@ fn other_origins_may_call_only_where_the_operator_says_so_and_everybody_only_so_
     assert!(settings["ThrottlingBurstLimit"].as_u64().is_some_and(|burst| burst > 0));
 }
 
+/// A rate counts for each route over all its callers, so what stops trading must not be the one that runs out first.
+#[test]
+fn what_stops_trading_has_a_rate_of_its_own() {
+    let template = Template::read();
+    let api = &template.0["Resources"]["HttpApi"]["Properties"];
+    for route in ["PUT /halt", "DELETE /orders/{order_id}"] {
+        for setting in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
+            let rate = |settings: &Value| settings[setting].as_u64().unwrap_or_default();
+            assert!(rate(&api["RouteSettings"][route]) >= 5 * rate(&api["DefaultRouteSettings"]), "{route} {setting}");
+        }
+    }
+}
+
 #[test]
 fn no_function_may_do_anything_by_wildcard() {
     for (role, statement) in Template::read().statements() {

@@ -97,7 +97,12 @@ async fn the_penalty_box_keeps_the_latest_time() {
 }
 
 fn line(ids: &[&str]) -> Vec<Pending> {
-    let pending = |id: &&str| Pending { order_id: id.parse().unwrap(), instrument: "DU0000001/265598".to_owned() };
+    let pending = |id: &&str| Pending {
+        order_id: id.parse().unwrap(),
+        instrument: "DU0000001/265598".to_owned(),
+        unsent_of: None,
+        waits_until: None,
+    };
     ids.iter().map(pending).collect()
 }
 

@@ -9,6 +9,7 @@ mod failures;
 mod intents;
 mod lanes;
 mod limits_support;
+mod line;
 mod listing;
 mod open_orders;
 mod orders;

@@ -17,9 +17,8 @@ fn ids(mut keys: Vec<OrderKey>) -> Vec<String> {
 async fn more_open_orders_than_one_page_shows_are_all_found() {
     let world = World::new().await;
     let wanted: Vec<String> = (0..1_010).map(|number| format!("o{number:04}")).collect();
-    let orders: Vec<_> = wanted.iter().map(|id| order("u-7", id, "self")).collect();
-    for some in orders.chunks(50) {
-        world.store.orders.insert_all(some).await.unwrap();
+    for id in &wanted {
+        world.insert(&order("u-7", id, "self")).await;
     }
     assert_eq!(ids(world.store.orders.open_of(&user("u-7")).await.unwrap()), wanted);
     assert_eq!(world.store.orders.open_now(&user("u-7")).await.unwrap().len(), wanted.len());

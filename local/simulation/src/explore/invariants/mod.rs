@@ -39,6 +39,7 @@ pub(crate) fn broken(evidence: &Evidence) -> Vec<Violation> {
         ends::exits_are_the_brokers,
         times::nothing_is_sent_too_late,
         times::nothing_is_sent_while_halted,
+        times::nothing_waits_for_the_visibility_time_out,
         limits::no_limit_is_exceeded,
         stream::changes_count_up_without_gaps,
         no_secret_is_written_down,

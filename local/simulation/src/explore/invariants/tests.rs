@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
 use super::broken;
-use crate::effects::LateWrite;
+use crate::effects::{LateWrite, ReturnedMessage};
 use crate::explore::evidence::Evidence;
 use crate::explore::one_world::{Keep, in_its_own_time, live_through};
 use crate::explore::plan::{Act, Plan, SetLimits, Stop};
@@ -176,6 +176,16 @@ fn an_exceeded_limit_is_noticed() {
         evidence.most_open.insert("paper-ada".to_owned(), 2);
     });
     assert_eq!(rules, ["a limit was exceeded"]);
+}
+
+#[test]
+fn a_message_that_is_hidden_after_it_was_given_back_is_noticed() {
+    let returned = |seconds| {
+        let hidden_for = SignedDuration::from_secs(seconds);
+        rules(|evidence| evidence.returned.push(ReturnedMessage { id: "m".to_owned(), deliveries: 1, hidden_for }))
+    };
+    assert_eq!(returned(360), ["a message that was given back is hidden for minutes"]);
+    assert!(returned(2).is_empty());
 }
 
 #[test]

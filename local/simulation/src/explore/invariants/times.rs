@@ -1,9 +1,10 @@
 //! When orders are sent: never too late, never while trading is halted.
 
 use domain::{Act as Wire, Intent, Order, OrderState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Violation, violation};
+use crate::effects::ReturnedMessage;
 use crate::explore::evidence::{Evidence, Record};
 use crate::explore::lives::PEOPLE;
 use crate::explore::plan::Stop;
@@ -52,6 +53,26 @@ pub(crate) fn nothing_is_sent_while_halted(evidence: &Evidence) -> Vec<Violation
         }
     }
     broken
+}
+
+/// What goes back to a queue is shown again after its pause, and its group with it: only whose worker died waits for longer.
+pub(crate) fn nothing_waits_for_the_visibility_time_out(evidence: &Evidence) -> Vec<Violation> {
+    let hidden_too_long = |returned: &&ReturnedMessage| {
+        let pause = store::shown_again_after_seconds(returned.deliveries);
+        returned.hidden_for > SignedDuration::from_secs(pause.into())
+    };
+    let hidden = evidence.returned.iter().filter(hidden_too_long);
+    hidden
+        .map(|returned| {
+            violation(
+                "a message that was given back is hidden for minutes",
+                format!(
+                    "{}, delivered {} times, is hidden for {:#}",
+                    returned.id, returned.deliveries, returned.hidden_for
+                ),
+            )
+        })
+        .collect()
 }
 
 /// Everything that was meant to be put on the wire, each once.

@@ -1,0 +1,230 @@
+//! Several users in one batch: nobody waits for another's broker, nobody is taken along by another's failure, and what goes back
+//! to the queue comes again within seconds.
+
+use std::time::Duration;
+
+use crate::INTENT;
+use domain::Order;
+use jiff::SignedDuration;
+use paper_broker::{Fault, FaultKind};
+use serde_json::{Value, json};
+use simulation::{QueueName, SENDER, World};
+
+const PLACING: &str = "/iserver/account/*/orders";
+
+/// So many users, each with a username and an account of their own, and sessions that are open.
+async fn world_of(users: u32) -> World {
+    let world = World::start().await;
+    for number in 1..=users {
+        world.add_user(&user(number), &username(number), &account(number)).await;
+    }
+    world
+}
+
+fn user(number: u32) -> String {
+    format!("user-{number}")
+}
+
+fn username(number: u32) -> String {
+    format!("paper-{number}")
+}
+
+fn account(number: u32) -> String {
+    format!("DU10000{number:02}")
+}
+
+fn command(world: &World, number: u32, order_id: &str, fields: &Value) -> Value {
+    let mut command = world.place_command(order_id, &json!({"type": "market"}));
+    command["user_id"] = json!(user(number));
+    command["account_id"] = json!(account(number));
+    for (name, value) in fields.as_object().unwrap() {
+        command[name] = value.clone();
+    }
+    command
+}
+
+fn place(world: &World, number: u32, order_id: &str) {
+    world.enqueue(&command(world, number, order_id, &json!({})), SENDER, &user(number));
+}
+
+async fn order(world: &World, number: u32, order_id: &str) -> Order {
+    world.find_order(&user(number), order_id).await.unwrap_or_else(|| panic!("{order_id} is not on record"))
+}
+
+/// How long after it was put on record the broker took the order.
+async fn taken_after(world: &World, number: u32, order_id: &str) -> SignedDuration {
+    let order = order(world, number, order_id).await;
+    let name = order.client_order_id.to_string();
+    let entry = world.broker().ledger().into_iter().find(|entry| entry.client_order_id.as_deref() == Some(&name));
+    let entry = entry.unwrap_or_else(|| panic!("the broker does not have {order_id}"));
+    entry.registered_at.duration_since(order.created_at)
+}
+
+fn slow(number: u32, path: &str, milliseconds: u64) -> Fault {
+    let delay = FaultKind::Delay { before_ms: 0, after_ms: milliseconds };
+    Fault { times: u32::MAX, username: Some(username(number)), ..Fault::next("POST", path, delay) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_orders_of_five_users_take_as_long_as_the_two_of_one() {
+    let world = world_of(5).await;
+    for number in 1..=5 {
+        world.broker().add_fault(slow(number, PLACING, 2_000));
+        place(&world, number, "first");
+        place(&world, number, "second");
+    }
+    let begun = world.clock.clone();
+    let begun = domain::Clock::now(&begun);
+    world.deliver_all().await;
+    for number in 1..=5 {
+        assert_eq!(order(&world, number, "second").await.status().as_str(), "filled", "{number}");
+    }
+    let took = domain::Clock::now(&world.clock).duration_since(begun);
+    assert!(took < SignedDuration::from_secs(6), "{took:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_is_slow_for_one_user_holds_up_nobody_else() {
+    let world = world_of(3).await;
+    world.broker().add_fault(slow(1, "/**", 14_500));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for order_id in ["first", "second", "third"] {
+        for number in 1..=3 {
+            place(&world, number, order_id);
+        }
+    }
+    world.deliver_all().await;
+    for number in 2..=3 {
+        for order_id in ["first", "second", "third"] {
+            let after = taken_after(&world, number, order_id).await;
+            assert!(after < SignedDuration::from_secs(3), "{number} {order_id}: {after:#}");
+        }
+    }
+    world.run_for(Duration::from_mins(2)).await;
+    for order_id in ["first", "second", "third"] {
+        assert!(order(&world, 1, order_id).await.sends <= 1);
+        let after = taken_after(&world, 1, order_id).await;
+        assert!(after < SignedDuration::from_mins(2), "{order_id}: {after:#}");
+    }
+    assert!(world.queues.messages().iter().all(|message| message.queue != QueueName::Orders));
+}
+
+#[tokio::test(start_paused = true)]
+async fn everybody_is_on_record_before_anybody_is_at_the_broker() {
+    let world = world_of(3).await;
+    for number in 1..=3 {
+        place(&world, number, "first");
+    }
+    world.crash_at(simulation::CrashPoint::BeforeCall { with: "POST /iserver/account/" });
+    world.deliver_all().await;
+    for number in 1..=3 {
+        assert!(world.find_order(&user(number), "first").await.is_some(), "{number}");
+    }
+    // Nobody waits for the messages to come again: the schedule finds what is on record.
+    world.run_for(Duration::from_secs(150)).await;
+    let sent = world.broker().ledger().into_iter().filter(|entry| entry.client_order_id.is_some()).count();
+    assert_eq!(sent, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opening_that_takes_long_ends_with_its_invocation_and_goes_on_in_the_next() {
+    let world = world_of(2).await;
+    // Both sessions end from standing idle.
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    let delay = FaultKind::Delay { before_ms: 0, after_ms: 14_500 };
+    world.broker().add_fault(Fault {
+        method: None,
+        times: 8,
+        username: Some(username(1)),
+        ..Fault::next("POST", "/iserver/**", delay)
+    });
+    place(&world, 1, "slow");
+    place(&world, 2, "quick");
+    world.deliver_all().await;
+    let after = taken_after(&world, 2, "quick").await;
+    assert!(after < SignedDuration::from_secs(10), "{after:#}");
+    let redelivered = |message: &simulation::Message| message.queue == QueueName::Orders;
+    assert!(!world.queues.messages().iter().any(redelivered), "the batch was answered in time");
+    world.run_for(Duration::from_secs(110)).await;
+    let slow = order(&world, 1, "slow").await;
+    assert!(slow.sends <= 1 && slow.status().is_final(), "{:?}", slow.state());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_put_on_record_comes_again_within_seconds() {
+    let world = world_of(2).await;
+    let failing = user(1);
+    let fails = std::sync::atomic::AtomicU32::new(6);
+    world.set_database_faults(move |call| {
+        let ours = call.operation == "BatchGetItem" && call.body.contains(&failing);
+        let fails = ours
+            && fails
+                .fetch_update(std::sync::atomic::Ordering::SeqCst, std::sync::atomic::Ordering::SeqCst, |left| {
+                    left.checked_sub(1)
+                })
+                .is_ok();
+        if fails { embedded_dynamodb::Fault::InternalError } else { embedded_dynamodb::Fault::None }
+    });
+    for number in 1..=2 {
+        place(&world, number, "first");
+        place(&world, number, "second");
+    }
+    world.deliver_all().await;
+    assert_eq!(order(&world, 2, "second").await.status().as_str(), "filled");
+    assert!(world.find_order(&user(1), "first").await.is_none());
+    world.run_for(Duration::from_secs(10)).await;
+    for order_id in ["first", "second"] {
+        assert_eq!(order(&world, 1, order_id).await.status().as_str(), "filled");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_panics_gives_back_its_own_messages_and_no_others() {
+    let world = world_of(3).await;
+    let panicking = user(2);
+    let panics = std::sync::atomic::AtomicBool::new(true);
+    world.set_database_faults(move |call| {
+        let ours = call.body.contains(INTENT) && call.body.contains(&panicking);
+        assert!(!(ours && panics.swap(false, std::sync::atomic::Ordering::SeqCst)), "on purpose");
+        embedded_dynamodb::Fault::None
+    });
+    for number in 1..=3 {
+        place(&world, number, "first");
+    }
+    world.deliver_all().await;
+    for number in [1, 3] {
+        assert_eq!(order(&world, number, "first").await.status().as_str(), "filled", "{number}");
+    }
+    let left: Vec<_> =
+        world.queues.messages().into_iter().filter(|message| message.queue == QueueName::Orders).collect();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].group.as_deref(), Some(user(2).as_str()));
+    // Its lease ends with the invocation's time.
+    world.run_for(Duration::from_secs(75)).await;
+    assert_eq!(order(&world, 2, "first").await.status().as_str(), "filled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_lay_in_the_queue_for_longer_than_it_is_good_is_never_sent() {
+    let world = world_of(1).await;
+    place(&world, 1, "late");
+    let limit = json!({"type": "limit", "limit_price": "186"});
+    world.enqueue(&command(&world, 1, "patient", &limit), SENDER, &user(1));
+    tokio::time::sleep(Duration::from_secs(362)).await;
+    world.settle().await;
+    let late = order(&world, 1, "late").await;
+    assert_eq!((late.status().as_str(), late.sends), ("expired", 0));
+    assert_eq!(order(&world, 1, "patient").await.status().as_str(), "working");
+    assert_eq!(world.broker().ledger().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_order_waits_for_more_than_a_day_to_be_sent_whatever_it_says() {
+    let world = world_of(1).await;
+    let far = json!({"type": "limit", "limit_price": "186", "good_until": "2099-01-01T00:00:00Z"});
+    world.enqueue(&command(&world, 1, "far", &far), SENDER, &user(1));
+    world.settle().await;
+    let far = order(&world, 1, "far").await;
+    assert!(far.good_until.duration_since(far.created_at) <= SignedDuration::from_hours(24));
+    assert_eq!(far.status().as_str(), "working");
+}
