@@ -6,6 +6,7 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::contracts::Market;
 use crate::oauth::Caller;
+use crate::options::Spelling;
 use crate::state::Desk;
 
 /// `GET /iserver/accounts`: empty until the session is established.
@@ -18,6 +19,11 @@ pub(crate) fn brokerage_accounts(desk: &mut Desk<'_>, caller: &Caller) -> Answer
     };
     session.accounts_read = session.is_established(now);
     let accounts = if session.accounts_read { all } else { Vec::new() };
+    let (selected_account, session_id) = (session.selected_account.clone(), session.id.clone());
+    // An advisor's groups stand in the list of accounts as well; `groups` names some of them again.
+    let groups = if accounts.is_empty() { Vec::new() } else { desk.state.options.account_groups.clone() };
+    let named: Vec<&String> = groups.iter().take(1).collect();
+    let listed: Vec<&String> = groups.iter().chain(&accounts).collect();
     let properties: Map<String, Value> = accounts
         .iter()
         .map(|account| {
@@ -28,18 +34,18 @@ pub(crate) fn brokerage_accounts(desk: &mut Desk<'_>, caller: &Caller) -> Answer
             (account.clone(), properties)
         })
         .collect();
-    let aliases: Map<String, Value> = accounts.iter().map(|account| (account.clone(), json!(account))).collect();
+    let aliases: Map<String, Value> = listed.iter().map(|entry| ((*entry).clone(), json!(entry))).collect();
     Answer::json(&json!({
-        "accounts": accounts,
+        "accounts": listed,
         "acctProps": properties,
         "aliases": aliases,
         "allowFeatures": {"showGFIS": true, "allowFXConv": true, "allowTypeAhead": true, "snapshotRefreshTimeout": 30, "liteUser": false},
         "chartPeriods": {"STK": ["*"]},
-        "groups": [],
+        "groups": named,
         "profiles": [],
-        "selectedAccount": session.selected_account,
+        "selectedAccount": selected_account,
         "serverInfo": {"serverName": "JifN19053", "serverVersion": "Build 10.25.0p, Dec 5, 2023 5:48:12 PM"},
-        "sessionId": session.id,
+        "sessionId": session_id,
         "isFT": false,
         "isPaper": is_paper,
     }))
@@ -71,8 +77,8 @@ pub(crate) fn portfolio_accounts(desk: &mut Desk<'_>, caller: &Caller) -> Answer
     {
         live.portfolio_accounts_read = true;
     }
-    let rows: Vec<Value> = desk
-        .accounts(caller)
+    let entries = [desk.state.options.account_groups.clone(), desk.accounts(caller)].concat();
+    let rows: Vec<Value> = entries
         .iter()
         .map(|account| {
             json!({
@@ -95,13 +101,18 @@ pub(crate) fn positions(desk: &mut Desk<'_>, caller: &Caller, account: &str, pag
     {
         return Answer::json(&json!([]));
     }
+    let spelling = desk.state.options.spelling;
+    let written = |conid: i64| match spelling {
+        Spelling::Described => json!(conid),
+        Spelling::Recorded => json!(conid.to_string()),
+    };
     let rows: Vec<Value> = desk
         .state
         .book
         .positions(account)
         .into_iter()
         .map(|(conid, position)| {
-            json!({"acctId": account, "conid": conid, "contractDesc": Market::symbol(conid),
+            json!({"acctId": account, "conid": written(conid), "contractDesc": Market::symbol(conid),
                    "position": crate::orders::number(position), "currency": "USD", "assetClass": Market::security_type(conid)})
         })
         .collect();

@@ -27,6 +27,6 @@ pub use faults::{Fault, FaultKind};
 pub use log::CallRecord;
 pub use machine::{MachineClock, MachineEntropy};
 pub use oauth::{AccessGrant, ConsumerRegistration, IssuedSecrets, QueryStyle, RegistrationError, TokenLoss, User};
-pub use options::Options;
+pub use options::{Options, Quotes, Spelling};
 pub use orders::{LedgerEntry, OrderStatus, QuestionRules};
 pub use serving::Serving;

@@ -45,6 +45,44 @@ pub struct Options {
     /// Commission per execution. Default: 1.
     #[serde(with = "rust_decimal::serde::str")]
     pub commission: Decimal,
+    /// From an execution until trades show its commission, in milliseconds; before it they show none. Default: 0.
+    pub commission_delay_ms: i64,
+    /// How answers are spelled where the sources disagree. Default: as described.
+    pub spelling: Spelling,
+    /// Of when the prices are that the snapshot shows. Default: of now.
+    pub quotes: Quotes,
+    /// Whether symbols are also listed outside the United States. Default: off.
+    pub foreign_listings: bool,
+    /// Entries of an advisor's list of accounts that are none: `All`, names of groups. Default: none.
+    pub account_groups: Vec<String>,
+}
+
+/// How answers are spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spelling {
+    /// As IBKR's description of its API spells them.
+    Described,
+    /// As another client recorded them.
+    Recorded,
+}
+
+/// Of when the prices are that the snapshot shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quotes {
+    /// Of now.
+    Live,
+    /// The close of the day before (`C`), and neither bid nor ask.
+    PreviousClose,
+    /// The price at which trading was halted (`H`).
+    Halted,
+    /// Of some minutes ago.
+    Delayed,
+    /// The last one of a market that is closed.
+    Frozen,
+    /// None: the username is not subscribed.
+    NotSubscribed,
 }
 
 impl Default for Options {
@@ -66,6 +104,11 @@ impl Default for Options {
             numbers_as_text: true,
             show_parents: true,
             commission: Decimal::ONE,
+            commission_delay_ms: 0,
+            spelling: Spelling::Described,
+            quotes: Quotes::Live,
+            foreign_listings: false,
+            account_groups: Vec::new(),
         }
     }
 }

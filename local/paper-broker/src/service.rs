@@ -83,7 +83,7 @@ fn read_only(desk: &mut Desk<'_>, caller: &Caller, call: &Call, segments: &[&str
         (&Method::POST, ["portfolio", account, "positions", "invalidate"]) => {
             accounts::invalidate_positions(desk, caller, account)
         }
-        (&Method::GET, ["trsrv", "stocks"]) => contracts::stocks(call),
+        (&Method::GET, ["trsrv", "stocks"]) => contracts::stocks(desk, call),
         (&Method::GET, ["trsrv", "secdef"]) => contracts::definitions(call),
         _ => Answer::error(404, "Not Found"),
     }
@@ -99,7 +99,7 @@ fn brokerage(desk: &mut Desk<'_>, caller: &Caller, call: &Call, segments: &[&str
     match (&call.method, segments) {
         (&Method::GET, ["accounts"]) => accounts::brokerage_accounts(desk, caller),
         (&Method::POST, ["account"]) => accounts::select(desk, caller, call),
-        (&Method::GET | &Method::POST, ["secdef", "search"]) => contracts::search(call),
+        (&Method::GET | &Method::POST, ["secdef", "search"]) => contracts::search(desk, call),
         (&Method::GET, ["secdef", "info"]) => contracts::info(call),
         (&Method::POST, ["contract", "rules"]) => contracts::rules(desk, caller, call),
         (&Method::GET, ["contract", conid, "info-and-rules"]) => contracts::info_and_rules(desk, caller, conid),

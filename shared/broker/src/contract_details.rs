@@ -1,26 +1,34 @@
 //! What a contract is, and how much one of it is worth in units of its price.
 
+use std::collections::BTreeMap;
+
 use domain::Conid;
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::api::Question;
 use crate::error::CallError;
 use crate::meaning::{read, read_with_own_error};
 use crate::session::Session;
-use crate::session_looks::conid;
+use crate::session_looks::{conid, listing};
+use crate::wire::lenient::lenient;
 use crate::wire::loose::Loose;
 
+/// Contracts whose definitions one call tells (IBKR Web API, contract lookup: secdef).
+const DEFINITIONS_MAX: usize = 200;
 /// Kinds of contracts of which one is worth its price, where the broker names no multiplier.
 const WORTH_THEIR_PRICE: [&str; 5] = ["STK", "CASH", "CRYPTO", "FUND", "CFD"];
 
 /// What the broker tells of a contract.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContractDetails {
     /// Its kind, such as `STK`, `FUT`, `OPT`.
     pub security_type: Option<String>,
     /// The multiplier that it names; positive.
     pub multiplier: Option<Decimal>,
+    /// The currency that it trades in, such as `USD`.
+    pub currency: Option<String>,
 }
 
 impl ContractDetails {
@@ -39,13 +47,15 @@ struct InfoBody {
     instrument_type: Loose,
     #[serde(default)]
     multiplier: Loose,
+    #[serde(default)]
+    currency: Loose,
 }
 
 /// `/trsrv/secdef`.
 #[derive(Deserialize)]
 struct DefinitionsBody {
-    #[serde(default)]
-    secdef: Vec<DefinitionRow>,
+    #[serde(default, deserialize_with = "lenient")]
+    secdef: Vec<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +67,8 @@ struct DefinitionRow {
     asset_class: Loose,
     #[serde(default)]
     multiplier: Loose,
+    #[serde(default)]
+    currency: Loose,
 }
 
 impl Session {
@@ -65,26 +77,37 @@ impl Session {
         let question = Question::get(format!("/iserver/contract/{conid}/info-and-rules")).query("isBuy", "true");
         let response = self.call(question).await?;
         let body: InfoBody = read_with_own_error(&response)?;
-        Ok(details(&body.instrument_type, &body.multiplier))
+        Ok(details(&body.instrument_type, &body.multiplier, &body.currency))
     }
 
     /// The same from the tier that needs no brokerage session, where the contract is defined (IBKR Web API, contract
     /// lookup: secdef).
     pub async fn contract_definition(&self, conid: Conid) -> Result<ContractDetails, CallError> {
-        let question = Question::get("/trsrv/secdef").query("conids", u64::from(conid).to_string());
-        let response = self.call(question).await?;
-        let body: DefinitionsBody = read(&response)?;
-        let row = body.secdef.iter().find(|row| self::conid(&row.conid) == Some(conid));
-        Ok(row.map_or(ContractDetails { security_type: None, multiplier: None }, |row| {
-            details(&row.asset_class, &row.multiplier)
-        }))
+        Ok(self.contract_definitions(&[conid]).await?.remove(&conid).unwrap_or_default())
+    }
+
+    /// The definitions of several contracts; one that the broker does not tell, or not legibly, is left out.
+    pub async fn contract_definitions(&self, conids: &[Conid]) -> Result<BTreeMap<Conid, ContractDetails>, CallError> {
+        let mut definitions = BTreeMap::new();
+        for asked in conids.chunks(DEFINITIONS_MAX) {
+            let list: Vec<String> = asked.iter().map(|conid| u64::from(*conid).to_string()).collect();
+            let response = self.call(Question::get("/trsrv/secdef").query("conids", list.join(","))).await?;
+            let body: DefinitionsBody = read(&response)?;
+            let definition = |row: &DefinitionRow| {
+                let told = details(&row.asset_class, &row.multiplier, &row.currency);
+                Some((conid(&row.conid).filter(|conid| asked.contains(conid))?, told))
+            };
+            definitions.extend(listing(&body.secdef, definition).rows);
+        }
+        Ok(definitions)
     }
 }
 
-fn details(security_type: &Loose, multiplier: &Loose) -> ContractDetails {
+fn details(security_type: &Loose, multiplier: &Loose, currency: &Loose) -> ContractDetails {
     ContractDetails {
         security_type: security_type.text().map(str::to_ascii_uppercase),
         multiplier: multiplier.decimal().filter(|multiplier| *multiplier > Decimal::ZERO),
+        currency: currency.text().map(str::to_ascii_uppercase),
     }
 }
 
@@ -94,7 +117,7 @@ mod tests {
 
     fn worth(body: &str) -> Option<String> {
         let body: InfoBody = serde_json::from_str(body).unwrap();
-        details(&body.instrument_type, &body.multiplier).worth().map(|worth| worth.to_string())
+        details(&body.instrument_type, &body.multiplier, &body.currency).worth().map(|worth| worth.to_string())
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) fn cancel_answer(response: &Response<Bytes>) -> Result<CancelAnswer, 
         }
         (StatusCode::OK, Some(message)) => precondition(response).map_or(Ok(CancelAnswer::Refused { message }), Err),
         (StatusCode::OK, None) => {
-            let answer: OrderAnswer = parsed(response)?;
+            let answer = one(response.body()).ok_or_else(|| unknown(response))?;
             answer.msg.text().map(|_| CancelAnswer::Requested).ok_or_else(|| unknown(response))
         }
         _ => Err(failure(response)),
@@ -150,6 +150,17 @@ fn shape(act: OrderAct, body: &Bytes) -> Option<Answer> {
         Some(error) => refusal(act, error, &answer),
         None if answer.options.is_some() => prompt(answer).map(Answer::Prompt),
         None => orders_or_questions(vec![answer]),
+    }
+}
+
+/// One object, alone or in a list by itself: IBKR describes the answer to a cancel as the one, and its example is the other.
+fn one(body: &Bytes) -> Option<OrderAnswer> {
+    if !body.trim_ascii_start().starts_with(b"[") {
+        return serde_json::from_slice(body).ok();
+    }
+    match serde_json::from_slice::<Vec<&RawValue>>(body).ok()?.as_slice() {
+        [only] => object(only),
+        _ => None,
     }
 }
 

@@ -42,17 +42,17 @@ struct PortfolioAccountRow {
 
 impl PortfolioAccountRow {
     fn account_id(&self) -> Option<AccountId> {
-        self.account_id.text().or_else(|| self.id.text())?.parse().ok()
+        AccountId::of_list(self.account_id.text().or_else(|| self.id.text())?)
     }
 }
 
 impl Session {
     /// Asks which accounts there are, in the read-only tier: it needs no brokerage session, and stands in no other
-    /// login's way. Before it the broker shows no positions, without an error. At most once in 5 s (IBKR Web API, pacing).
+    /// login's way. Entries that are no accounts are left out. Before it the broker shows no positions, without an error. At most once in 5 s (IBKR Web API, pacing).
     pub async fn portfolio_accounts(&self) -> Result<Vec<AccountId>, CallError> {
         let response = self.call(Question::get("/portfolio/accounts")).await?;
-        let rows: Vec<PortfolioAccountRow> = read(&response)?;
-        Ok(rows.iter().filter_map(PortfolioAccountRow::account_id).collect())
+        let rows: Vec<Box<RawValue>> = read(&response)?;
+        Ok(listing(&rows, PortfolioAccountRow::account_id).rows)
     }
 
     /// What an account holds now: the broker's own cache is emptied first. An empty list may mean that the accounts were

@@ -173,7 +173,7 @@ impl Session {
     /// The accounts. Must be asked for after `init`, before anything about orders.
     pub async fn accounts(&self) -> Result<Accounts, CallError> {
         let response = self.call(Question::get("/iserver/accounts")).await?;
-        accounts(&read(&response)?)
+        read(&response).map(|body| accounts(&body))
     }
 
     /// Keeps the session warm (once a minute; it ends after about 5 without traffic), and tells where it stands.
@@ -241,7 +241,7 @@ impl From<StatusBody> for SessionStatus {
     fn from(body: StatusBody) -> Self {
         let flag = |value: &crate::wire::loose::Loose| value.boolean().unwrap_or(false);
         Self {
-            authenticated: body.authenticated,
+            authenticated: flag(&body.authenticated),
             established: flag(&body.established),
             competing: flag(&body.competing),
             connected: flag(&body.connected),
@@ -250,22 +250,25 @@ impl From<StatusBody> for SessionStatus {
     }
 }
 
-fn accounts(body: &AccountsBody) -> Result<Accounts, CallError> {
-    let nothing = AccountProperties::default();
-    let account = |id: &String| -> Result<Account, CallError> {
-        let properties = body.acct_props.get(id).unwrap_or(&nothing);
-        Ok(Account {
-            account_id: id.parse().map_err(|_| CallError::Unknown { why: format!("it lists an account {id:?}") })?,
+/// Entries that are no accounts by their form, or that the answer itself calls groups, are left out.
+fn accounts(body: &AccountsBody) -> Accounts {
+    let account = |id: &String| {
+        let account_id = AccountId::of_list(id)?;
+        let properties = body.acct_props.get(id).and_then(|properties| serde_json::from_str(properties.get()).ok());
+        let properties: AccountProperties = properties.unwrap_or_default();
+        Some(Account {
+            account_id,
             supports_cash_quantity: properties.supports_cash_qty.boolean(),
             supports_fractions: properties.supports_fractions.boolean(),
             allow_customer_time: properties.allow_customer_time.boolean(),
         })
     };
-    Ok(Accounts {
-        accounts: body.accounts.iter().map(account).collect::<Result<_, _>>()?,
-        selected: body.selected_account.text().and_then(|id| id.parse().ok()),
+    let is_group = |id: &&String| body.groups.contains(id) || body.profiles.contains(id);
+    Accounts {
+        accounts: body.accounts.iter().filter(|id| !is_group(id)).filter_map(account).collect(),
+        selected: body.selected_account.text().and_then(AccountId::of_list),
         is_paper: body.is_paper.boolean(),
-    })
+    }
 }
 
 impl fmt::Debug for Session {

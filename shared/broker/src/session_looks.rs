@@ -16,16 +16,13 @@ use crate::meaning::{done, read, read_with_own_error};
 use crate::session::Session;
 use crate::wire::loose::Loose;
 use crate::wire::rows::{
-    FoundContractRow, LiveOrderRow, LiveOrdersPage, OrderDetailRow, PriceRow, RulesBody, StockRow, TradeRow,
+    FoundContractRow, LiveOrderRow, LiveOrdersPage, OrderDetailRow, RulesBody, StockRow, TradeRow,
 };
 
 /// Rows at which the broker cuts its list of live orders (IBKR Web API, live orders).
 const LIVE_ORDERS_MAX: usize = 1000;
 /// Most days of trades that can be asked for (IBKR Web API, trades).
 pub const TRADE_DAYS_MAX: u8 = 7;
-
-/// Last price, bid, ask (IBKR Web API, market data fields).
-const PRICE_FIELDS: &str = "31,84,86";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -109,18 +106,6 @@ impl Session {
         Ok(rows.iter().filter_map(found).collect())
     }
 
-    /// The market's price of a contract: the last one, else the middle between bid and ask. `None`: the broker shows none
-    /// (yet), since the first call for a contract only subscribes. At most 10 times a second.
-    pub async fn market_price(&self, conid: Conid) -> Result<Option<Decimal>, CallError> {
-        let question = Question::get("/iserver/marketdata/snapshot")
-            .query("conids", u64::from(conid).to_string())
-            .query("fields", PRICE_FIELDS);
-        let response = self.call(question).await?;
-        let rows: Vec<PriceRow> = read(&response)?;
-        let row = rows.iter().find(|row| self::conid(&row.conid) == Some(conid));
-        Ok(row.and_then(price))
-    }
-
     /// How a contract may be traded, on the broker's own routing.
     pub async fn contract_rules(&self, conid: Conid, side: Side) -> Result<ContractRules, CallError> {
         let body = RulesQuestion { conid: conid.into(), exchange: "SMART", is_buy: side == Side::Buy };
@@ -132,7 +117,7 @@ impl Session {
 /// Reads each row by itself: one that cannot be read makes the list incomplete, and hides nothing else.
 pub(crate) fn listing<Row: for<'a> Deserialize<'a>, T>(
     rows: &[Box<RawValue>],
-    read: fn(&Row) -> Option<T>,
+    read: impl Fn(&Row) -> Option<T>,
 ) -> Listing<T> {
     // Serde would read a list as an object too.
     let objects = rows.iter().filter(|row| row.get().starts_with('{'));
@@ -149,7 +134,7 @@ fn live_order(row: &LiveOrderRow) -> Option<LiveOrder> {
         conid: conid(&row.conid),
         side: side(&row.side),
         order_type: row.order_type.text().or(row.orig_order_type.text()).map(str::to_owned),
-        status: BrokerStatus::from(row.status.text()?),
+        status: BrokerStatus::from(row.status.text().or_else(|| row.order_status.text())?),
         total_quantity: row.total_size.decimal(),
         filled_quantity: row.filled_quantity.decimal(),
         remaining_quantity: row.remaining_quantity.decimal(),
@@ -177,13 +162,13 @@ fn trade(row: &TradeRow) -> Option<Trade> {
 fn detail(row: &OrderDetailRow) -> Option<OrderDetail> {
     Some(OrderDetail {
         order_id: row.order_id.order_id()?,
-        account_id: account(&row.account),
+        account_id: account(&row.account).or_else(|| account(&row.order_clearing_account)),
         conid: conid(&row.conid),
         side: side(&row.side),
         status: BrokerStatus::from(row.order_status.text()?),
-        total_quantity: row.total_size.decimal().or_else(|| row.size.decimal()),
-        filled_quantity: row.cum_fill.decimal(),
-        average_price: row.average_price.decimal(),
+        total_quantity: row.total_size.decimal(),
+        filled_quantity: row.cum_fill.decimal().or_else(|| row.filled_quantity.decimal()),
+        average_price: row.average_price.decimal().or_else(|| row.avg_fill_price.decimal()),
         limit_price: row.limit_price.decimal(),
         stop_price: row.stop_price.decimal(),
         time_in_force: row.tif.text().map(str::to_owned),
@@ -214,11 +199,6 @@ fn found(row: &FoundContractRow) -> Option<FoundContract> {
         description: row.description.text().map(str::to_owned),
         security_types: row.sections.iter().filter_map(|section| section.sec_type.text().map(str::to_owned)).collect(),
     })
-}
-
-fn price(row: &PriceRow) -> Option<Decimal> {
-    let middle = || row.bid.price()?.checked_add(row.ask.price()?)?.checked_div(Decimal::TWO);
-    row.last.price().or_else(middle)
 }
 
 /// The steps by price where the broker tells them, else the one step that it tells.

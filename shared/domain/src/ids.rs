@@ -6,6 +6,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// Letters before an account's number at the broker, at most.
+const LIST_LETTERS_MAX: usize = 5;
+/// Digits of an account's number at the broker, at least.
+const LIST_DIGITS_MIN: usize = 4;
+/// Characters of the mark after it, at most.
+const LIST_MARK_MAX: usize = 4;
+
 /// Why a text is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -109,6 +116,24 @@ impl AlgorithmId {
     #[must_use]
     pub fn is_own_hand(&self) -> bool {
         self.0 == Self::OWN_HAND
+    }
+}
+
+impl AccountId {
+    /// An entry of one of the broker's lists of accounts, if it is an account by its form: capital letters, four digits or
+    /// more, and perhaps a mark of a part of it (`U1234567`, `DU1234567`, `DUM123456`, `F1234567`, `U1234567-P`).
+    ///
+    /// An advisor's list also holds `All` and the names of groups (IBKR Web API, accounts), which are nobody's account.
+    #[must_use]
+    pub fn of_list(entry: &str) -> Option<Self> {
+        let letters = entry.bytes().take_while(u8::is_ascii_uppercase).count();
+        let digits = entry.bytes().skip(letters).take_while(u8::is_ascii_digit).count();
+        let mark = entry.get(letters.saturating_add(digits)..)?;
+        let is_account = (1..=LIST_LETTERS_MAX).contains(&letters)
+            && digits >= LIST_DIGITS_MIN
+            && mark.len() <= LIST_MARK_MAX
+            && mark.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-');
+        if is_account { entry.parse().ok() } else { None }
     }
 }
 

@@ -1,22 +1,25 @@
 //! Which contract a ticket means.
 
-use broker::{Session, Stock};
+use std::collections::BTreeMap;
+
+use broker::{CallError, Session, Stock};
 use domain::{Conid, Contract, PlaceOrder, Reason, SymbolContract};
 use store::StoreError;
 
 use crate::lane::Lane;
 use crate::session::NoSession;
 
-/// The only kind of contract that a symbol names by itself.
-const STOCK: &str = "STK";
-/// The currency of contracts that trade in the United States; the broker shows no other (IBKR Web API, contract lookup).
-const US_CURRENCY: &str = "USD";
+/// The only kind of contract that a symbol names by itself, in the broker's word and in the contract's.
+const STOCK: [&str; 2] = ["STK", "stock"];
 /// Contracts that a refusal names.
 const NAMED_MAX: usize = 5;
 
+/// The currencies that the broker told of contracts.
+type Currencies = BTreeMap<Conid, String>;
+
 impl Lane<'_> {
     /// The broker's number of the contract: the ticket's own, or the one that its words name. Words that name none,
-    /// or more than one, are refused: nothing is guessed.
+    /// or more than one, are refused: nothing is guessed, and a word counts only where the broker's own answer says it.
     pub(crate) async fn resolve(
         &mut self,
         session: &Session,
@@ -26,7 +29,8 @@ impl Lane<'_> {
             Contract::Conid { conid } => return Ok(Ok(*conid)),
             Contract::Symbol(words) => words,
         };
-        if words.security_type.as_deref().is_some_and(|kind| !kind.eq_ignore_ascii_case(STOCK)) {
+        let names_a_stock = |kind: &str| STOCK.iter().any(|stock| kind.eq_ignore_ascii_case(stock));
+        if !words.security_type.as_deref().is_none_or(names_a_stock) {
             let reason = Reason::new(
                 "contract_needs_conid",
                 "Only stocks are found by symbol. Name this contract by its conid (GET /contracts).",
@@ -37,15 +41,15 @@ impl Lane<'_> {
             return Ok(Ok(conid));
         }
         self.write_outcome().await?;
-        match session.stocks(&words.symbol).await {
-            Ok(stocks) => {
-                let found = the_only_one(words, &stocks);
+        match look_up(session, words).await {
+            Ok((stocks, currencies)) => {
+                let found = the_only_one(words, &stocks, &currencies);
                 if let Ok(conid) = found {
                     self.desk.contracts.remember_conid(words, conid);
                 }
                 Ok(found.map_err(NoSession::Deny))
             }
-            Err(broker::CallError::Refused { message }) => {
+            Err(CallError::Refused { message }) => {
                 let reason =
                     Reason::new("contract_unknown", format!("The broker knows no stock {}: {message}", words.symbol));
                 Ok(Err(NoSession::Deny(reason)))
@@ -55,43 +59,86 @@ impl Lane<'_> {
     }
 }
 
-fn the_only_one(words: &SymbolContract, stocks: &[Stock]) -> Result<Conid, Reason> {
-    let fits = |stock: &&Stock| {
-        let exchange = words.exchange.as_deref();
-        let exchange =
-            exchange.is_none_or(|wanted| stock.exchange.as_deref().is_some_and(|has| has.eq_ignore_ascii_case(wanted)));
-        // A currency other than the dollar narrows to what does not trade in the United States; the exchange does the rest.
-        let wants_dollars = words.currency.as_deref().map(|currency| currency.eq_ignore_ascii_case(US_CURRENCY));
-        exchange && wants_dollars.is_none_or(|dollars| stock.is_us == Some(dollars))
+/// The stocks of the symbol, and their currencies where a word names one. A broker that does not tell currencies confirms
+/// none.
+async fn look_up(session: &Session, words: &SymbolContract) -> Result<(Vec<Stock>, Currencies), CallError> {
+    let stocks = session.stocks(&words.symbol).await?;
+    if words.currency.is_none() || stocks.is_empty() {
+        return Ok((stocks, Currencies::new()));
+    }
+    let conids: Vec<Conid> = stocks.iter().map(|stock| stock.conid).collect();
+    let definitions = match session.contract_definitions(&conids).await {
+        Err(CallError::Refused { .. } | CallError::WrongPath | CallError::Invalid(_)) => BTreeMap::new(),
+        definitions => definitions?,
     };
-    let mut fitting: Vec<&Stock> = stocks.iter().filter(fits).collect();
+    let told = definitions.into_iter().filter_map(|(conid, details)| Some((conid, details.currency?)));
+    Ok((stocks, told.collect()))
+}
+
+fn the_only_one(words: &SymbolContract, stocks: &[Stock], currencies: &Currencies) -> Result<Conid, Reason> {
+    let mut fitting: Vec<&Stock> = stocks.iter().filter(|stock| fits(words, stock, currencies)).collect();
+    fitting.sort_by_key(|stock| stock.conid);
     fitting.dedup_by_key(|stock| stock.conid);
     match fitting.as_slice() {
         [only] => Ok(only.conid),
+        [] if stocks.is_empty() => Err(Reason::new(
+            "contract_unknown",
+            format!("The broker knows no stock {}. Look at GET /contracts?symbol=.", words.symbol),
+        )),
         [] => Err(Reason::new(
             "contract_unknown",
             format!(
-                "The broker knows no stock {} with this exchange and currency. Look at GET /contracts?symbol=.",
-                words.symbol
+                "The broker knows no stock {} of which it says {}. It knows {}. Name one by its conid.",
+                words.symbol,
+                asked_for(words),
+                named(&stocks.iter().collect::<Vec<_>>(), currencies)
             ),
         )),
-        several => {
-            let named: Vec<String> = several
-                .iter()
-                .take(NAMED_MAX)
-                .map(|stock| {
-                    format!("{} ({}, conid {})", stock.symbol, stock.exchange.as_deref().unwrap_or("?"), stock.conid)
-                })
-                .collect();
-            Err(Reason::new(
-                "contract_ambiguous",
-                format!(
-                    "{} names {} contracts: {}. Name one by its conid.",
-                    words.symbol,
-                    several.len(),
-                    named.join(", ")
-                ),
-            ))
-        }
+        several => Err(Reason::new(
+            "contract_ambiguous",
+            format!(
+                "{} names {} contracts: {}. Name one by its conid.",
+                words.symbol,
+                several.len(),
+                named(several, currencies)
+            ),
+        )),
     }
 }
+
+/// Whether the broker says every word of this stock.
+fn fits(words: &SymbolContract, stock: &Stock, currencies: &Currencies) -> bool {
+    let says = |told: Option<&str>, wanted: Option<&str>| {
+        wanted.is_none_or(|wanted| told.is_some_and(|told| told.eq_ignore_ascii_case(wanted)))
+    };
+    stock.symbol.eq_ignore_ascii_case(&words.symbol)
+        && says(stock.exchange.as_deref(), words.exchange.as_deref())
+        && says(currencies.get(&stock.conid).map(String::as_str), words.currency.as_deref())
+        && says(stock.asset_class.as_deref(), words.security_type.as_ref().map(|_| STOCK[0]))
+}
+
+/// The words that narrow the symbol.
+fn asked_for(words: &SymbolContract) -> String {
+    let words = [
+        words.exchange.as_ref().map(|exchange| format!("the exchange {exchange}")),
+        words.currency.as_ref().map(|currency| format!("the currency {currency}")),
+        words.security_type.as_ref().map(|kind| format!("the kind {kind}")),
+    ];
+    let words: Vec<String> = words.into_iter().flatten().collect();
+    if words.is_empty() { "that symbol".to_owned() } else { words.join(" and ") }
+}
+
+fn named(stocks: &[&Stock], currencies: &Currencies) -> String {
+    let one = |stock: &&Stock| {
+        let currency = currencies.get(&stock.conid).map(|currency| format!(", {currency}")).unwrap_or_default();
+        format!("{} ({}{currency}, conid {})", stock.symbol, stock.exchange.as_deref().unwrap_or("?"), stock.conid)
+    };
+    let mut named: Vec<String> = stocks.iter().take(NAMED_MAX).map(one).collect();
+    if let Some(more) = stocks.len().checked_sub(NAMED_MAX).filter(|more| *more > 0) {
+        named.push(format!("{more} more"));
+    }
+    named.join(", ")
+}
+
+#[cfg(test)]
+mod tests;

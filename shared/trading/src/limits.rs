@@ -149,8 +149,8 @@ impl Lane<'_> {
             Ok(prices) => prices,
             Err(no_session) => return Ok(Err(no_session)),
         };
-        let collar = first(&|whose, limits| beyond_collar(whose, limits, ticket, prices.market));
-        let value = first(&|whose, limits| beyond_value(whose, limits, prices.value));
+        let collar = first(&|whose, limits| beyond_collar(whose, limits, ticket, &prices.market));
+        let value = first(&|whose, limits| beyond_value(whose, limits, prices.value, &prices.market));
         Ok(match collar.or(value) {
             Some(denied) => Err(denied),
             None => Ok(prices.value.or_else(|| value_of_ticket(ticket, None, multiplier)).unwrap_or_default()),

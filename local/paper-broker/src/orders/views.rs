@@ -11,6 +11,7 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::contracts::Market;
 use crate::oauth::Caller;
+use crate::options::Spelling;
 use crate::state::Desk;
 
 /// Rows of one answer.
@@ -35,6 +36,7 @@ pub(crate) fn live_orders(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> 
     let options = &desk.state.options;
     let (day, earlier) = (desk.state.day, options.list_earlier_sessions);
     let (as_text, parents) = (options.numbers_as_text, options.show_parents);
+    let spelling = options.spelling;
     let delay = SignedDuration::from_millis(desk.state.options.live_orders_delay_ms);
     let rows: Vec<Value> = desk
         .state
@@ -49,7 +51,9 @@ pub(crate) fn live_orders(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> 
         .take(ROWS_MAX)
         .map(|order| order_row(order, as_text, parents))
         .collect();
-    Answer::json(&json!({"orders": rows, "snapshot": true}))
+    // The recorded answer lists orders and calls itself no snapshot.
+    let snapshot = rows.is_empty() || spelling == Spelling::Described;
+    Answer::json(&json!({"orders": rows, "snapshot": snapshot}))
 }
 
 /// `GET /iserver/account/order/status/{id}`: 503 for orders of an earlier day or of an account that is not selected.
@@ -60,6 +64,7 @@ pub(crate) fn status(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> Answer {
     let visible =
         |order: &&Order| order.username == caller.username && order.day == day && order.ticket.account == selected;
     match order.filter(visible) {
+        Some(order) if desk.state.options.spelling == Spelling::Recorded => Answer::json(&recorded_status_value(order)),
         Some(order) => Answer::json(&status_value(order)),
         None => Answer::new(503, "text/plain", "").with_header("x-response-time", "10000ms"),
     }
@@ -80,7 +85,10 @@ pub(crate) fn trades(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> Answe
         .rev()
         .filter(|trade| trade.username == caller.username && &trade.account == account && trade.at >= since)
         .take(ROWS_MAX)
-        .map(trade_row)
+        .map(|trade| {
+            let told = trade.at + SignedDuration::from_millis(desk.state.options.commission_delay_ms) <= desk.now;
+            trade_row(trade, desk.state.options.spelling, told)
+        })
         .collect();
     Answer::json(&Value::Array(rows))
 }
@@ -152,12 +160,57 @@ fn status_value(order: &Order) -> Value {
     })
 }
 
-fn trade_row(trade: &Trade) -> Value {
+/// As another client recorded it: the fill has other names, `size` is the whole, no account is named, and amounts have a point.
+fn recorded_status_value(order: &Order) -> Value {
+    let ticket = &order.ticket;
+    let text = |value: Decimal| {
+        let text = value.normalize().to_string();
+        if text.contains('.') { text } else { format!("{text}.0") }
+    };
     json!({
+        "sub_type": null,
+        "request_id": "12345",
+        "order_id": order.id,
+        "conid": ticket.conid,
+        "conidex": ticket.conid.to_string(),
+        "symbol": Market::symbol(ticket.conid),
+        "side": ticket.side.wire(),
+        "order_type": ticket.order_type.label(),
+        "order_status": order.status.wire(),
+        "size": text(ticket.quantity),
+        "total_size": text(ticket.quantity),
+        "total_cash_size": "0.0",
+        "filled_quantity": text(order.filled),
+        "remaining_quantity": text(order.remaining()),
+        "avg_fill_price": order.average_price().map(text).unwrap_or_default(),
+        "price": text(ticket.price.unwrap_or_default()),
+        "order_clearing_account": ticket.account,
+        "tif": ticket.time_in_force,
+        "outside_rth": ticket.outside_regular_hours,
+        "order_not_editable": order.status.is_final(),
+        "cannot_cancel_order": order.status.is_final(),
+        "order_time": compact(order.registered_at),
+    })
+}
+
+fn trade_row(trade: &Trade, spelling: Spelling, commission_told: bool) -> Value {
+    let recorded = spelling == Spelling::Recorded;
+    // Before it is known it is an empty text in the one, and "0" in the other.
+    let commission = match (commission_told, recorded) {
+        (true, _) => trade.commission.normalize().to_string(),
+        (false, true) => String::new(),
+        (false, false) => "0".to_owned(),
+    };
+    let mut row = json!({
         "execution_id": trade.execution_id,
         "symbol": Market::symbol(trade.conid),
         "supports_tax_opt": "1",
-        "side": if trade.side == Side::Buy { "B" } else { "S" },
+        "side": match (trade.side == Side::Buy, recorded) {
+            (true, false) => "B",
+            (false, false) => "S",
+            (true, true) => "BOT",
+            (false, true) => "SLD",
+        },
         "order_id": trade.order_id,
         "order_ref": trade.client_order_id,
         "order_description": format!("{} {} @ {}", trade.side.wire(), trade.size, trade.price),
@@ -165,7 +218,7 @@ fn trade_row(trade: &Trade) -> Value {
         "trade_time_r": trade.at.as_millisecond(),
         "size": number(trade.size),
         "price": trade.price.normalize().to_string(),
-        "commission": trade.commission.normalize().to_string(),
+        "commission": commission,
         "net_amount": number(trade.size * trade.price),
         "exchange": "NASDAQ",
         "account": trade.account,
@@ -173,7 +226,13 @@ fn trade_row(trade: &Trade) -> Value {
         "sec_type": Market::security_type(trade.conid),
         "conid": trade.conid,
         "conidEx": trade.conid.to_string(),
-    })
+    });
+    if let (true, Some(fields)) = (recorded, row.as_object_mut()) {
+        fields.insert("price".to_owned(), number(trade.price));
+        fields.remove("account");
+        fields.remove("accountCode");
+    }
+    row
 }
 
 fn compact(at: Timestamp) -> String {

@@ -128,6 +128,11 @@ async fn prepare(world: &World, plan: &Plan) {
         options.live_orders_delay_ms = plan.live_orders_delay_ms;
         options.live_session_token_life_seconds = plan.token_life_seconds;
         options.renewal_ends_session = plan.renewal_ends_session;
+        options.spelling = plan.manner.spelling;
+        options.quotes = plan.manner.quotes;
+        options.foreign_listings = plan.manner.foreign_listings;
+        options.account_groups.clone_from(&plan.manner.account_groups);
+        options.commission_delay_ms = plan.manner.commission_delay_ms;
     });
     for (index, person) in PEOPLE[..plan.people].iter().enumerate() {
         world.connect(person.user_id, person.username).await;

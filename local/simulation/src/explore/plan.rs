@@ -1,6 +1,7 @@
 //! The plan of one world: who sends what when, and what else happens to them. All of it comes from the seed.
 
 use domain::{LegRole, Limits};
+use paper_broker::{Quotes, Spelling};
 use serde_json::json;
 
 use super::dice::Dice;
@@ -31,6 +32,39 @@ pub(crate) struct SetLimits {
     /// On the grant to the algorithm; else the user's own.
     pub(crate) on_grant: bool,
     pub(crate) limits: Limits,
+}
+
+/// How the broker of a world writes what sources tell differently.
+#[derive(Debug, Clone)]
+pub(crate) struct Manner {
+    pub(crate) spelling: Spelling,
+    /// Of when its prices are.
+    pub(crate) quotes: Quotes,
+    pub(crate) foreign_listings: bool,
+    /// Entries of the lists of accounts that are none.
+    pub(crate) account_groups: Vec<String>,
+    pub(crate) commission_delay_ms: i64,
+}
+
+impl Manner {
+    /// Dice of its own, so that the rest of a world does not depend on it.
+    fn of(seed: u64) -> Self {
+        const APART: u64 = 0x006d_616e_6e65_7200;
+        let mut dice = Dice::new(seed ^ APART);
+        let not_of_now =
+            [Quotes::PreviousClose, Quotes::Halted, Quotes::Delayed, Quotes::Frozen, Quotes::NotSubscribed];
+        Self {
+            spelling: dice.pick(&[Spelling::Described, Spelling::Recorded]),
+            quotes: if dice.per_mille(150) { dice.pick(&not_of_now) } else { Quotes::Live },
+            foreign_listings: dice.per_mille(300),
+            account_groups: if dice.per_mille(200) {
+                vec!["All".to_owned(), "Long Only".to_owned()]
+            } else {
+                Vec::new()
+            },
+            commission_delay_ms: dice.pick(&[0, 0, 5_000, 60_000]),
+        }
+    }
 }
 
 /// Something that happens at a time.
@@ -91,6 +125,8 @@ pub(crate) struct Plan {
     pub(crate) live_orders_delay_ms: i64,
     pub(crate) token_life_seconds: i64,
     pub(crate) renewal_ends_session: bool,
+    /// What this world's broker writes otherwise than others.
+    pub(crate) manner: Manner,
     /// Limits that somebody set.
     pub(crate) limits: Vec<SetLimits>,
     /// Nothing but lost answers goes wrong in this world, so it shows how long they take to settle.
@@ -124,6 +160,7 @@ impl Plan {
             live_orders_delay_ms: dice.pick(&[0, 0, 0, 2_000, 7_000, 20_000]),
             token_life_seconds: dice.pick(&[86_400, 86_400, 86_400, 86_400, 120, 300]),
             renewal_ends_session: dice.per_mille(200),
+            manner: Manner::of(seed),
             limits: limits(&mut dice, people),
             measures_settling,
             redelivered_often: dice.pick(&[0, 0, 20, 60]),

@@ -5,6 +5,7 @@
     reason = "a test is one future of a whole life, and stops where it cannot go on"
 )]
 
+mod advisors;
 mod alarms;
 mod bad_input;
 mod brackets;
@@ -22,12 +23,14 @@ mod legs;
 mod limit_prices;
 mod limits;
 mod limits_kept;
+mod listings;
 mod multipliers;
 mod orders;
 mod outcomes;
 mod pacing;
 mod planted_secrets;
 mod price_steps;
+mod quotes;
 mod readings;
 mod reducing;
 mod refused_messages;
@@ -39,6 +42,7 @@ mod session_care;
 mod sessions;
 mod settling;
 mod side_by_side;
+mod spellings;
 mod usernames;
 mod waiting;
 mod watching;

@@ -16,6 +16,16 @@ const FIGURE_END: Decimal = Decimal::from_parts(0xa4c6_8000, 0x0003_8d7e, 0, fal
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Loose(String);
 
+/// What stands before a price (IBKR Web API, market data fields, 31).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PriceMark {
+    None,
+    /// `C`: the close of the day before.
+    PreviousClose,
+    /// `H`: trading is halted.
+    Halted,
+}
+
 impl Loose {
     /// The text; nothing if it is empty or null.
     pub(crate) fn text(&self) -> Option<&str> {
@@ -35,11 +45,15 @@ impl Loose {
         Some(figure).filter(|figure| figure.abs() < FIGURE_END)
     }
 
-    /// A price of the market: positive, or it is none. The broker writes `C` before the close of the day before, and `H`
-    /// before the price of a halted contract (IBKR Web API, market data fields, 31).
-    pub(crate) fn price(&self) -> Option<Decimal> {
-        let number = self.0.trim_start_matches(['C', 'H']);
-        Self(number.to_owned()).decimal().filter(|price| *price > Decimal::ZERO)
+    /// A price of the market, and the mark before it: positive, or it is none.
+    pub(crate) fn price(&self) -> Option<(Decimal, PriceMark)> {
+        let (number, mark) = match self.0.as_bytes().first()? {
+            b'C' => (&self.0[1..], PriceMark::PreviousClose),
+            b'H' => (&self.0[1..], PriceMark::Halted),
+            _ => (self.0.as_str(), PriceMark::None),
+        };
+        let price = Self(number.to_owned()).decimal().filter(|price| *price > Decimal::ZERO)?;
+        Some((price, mark))
     }
 
     /// The whole number.
@@ -111,10 +125,15 @@ mod tests {
 
     #[test]
     fn prices_are_positive_and_read_behind_their_prefix() {
-        for json in ["187.50", "\"187.50\"", "\"C187.50\"", "\"H187.50\""] {
-            assert_eq!(loose(json).price().unwrap(), Decimal::new(1875, 1), "{json}");
+        for (json, mark) in [
+            ("187.50", PriceMark::None),
+            ("\"187.50\"", PriceMark::None),
+            ("\"C187.50\"", PriceMark::PreviousClose),
+            ("\"H187.50\"", PriceMark::Halted),
+        ] {
+            assert_eq!(loose(json).price(), Some((Decimal::new(1875, 1), mark)), "{json}");
         }
-        for json in ["\"\"", "\"C\"", "0", "\"-1\"", "null", "\"n/a\""] {
+        for json in ["\"\"", "\"C\"", "\"CC1\"", "\"X187.50\"", "0", "\"-1\"", "null", "\"n/a\""] {
             assert_eq!(loose(json).price(), None, "{json}");
         }
     }

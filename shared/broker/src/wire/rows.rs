@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::lenient::{lenient, texts};
 use super::loose::Loose;
 
 /// `/iserver/account/orders`.
@@ -19,7 +20,11 @@ pub(crate) struct LiveOrdersPage {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LiveOrderRow {
     pub(crate) order_id: Loose,
+    #[serde(default)]
     pub(crate) status: Loose,
+    // As the row of one order, and the answer to its placing, name it.
+    #[serde(default, rename = "order_status")]
+    pub(crate) order_status: Loose,
     #[serde(default)]
     pub(crate) parent_id: Loose,
     #[serde(default, rename = "order_ref")]
@@ -74,7 +79,9 @@ pub(crate) struct TradeRow {
     pub(crate) trade_time_ms: Loose,
 }
 
-/// `/iserver/account/order/status/{orderId}`.
+/// `/iserver/account/order/status/{orderId}`. IBKR's description names the fill `cum_fill` and `average_price`; an answer that
+/// another client recorded names it `filled_quantity` and `avg_fill_price`. `size` is what is left in the one and all in the
+/// other, so it is not read.
 #[derive(Deserialize)]
 pub(crate) struct OrderDetailRow {
     pub(crate) order_id: Loose,
@@ -82,17 +89,21 @@ pub(crate) struct OrderDetailRow {
     #[serde(default)]
     pub(crate) account: Loose,
     #[serde(default)]
+    pub(crate) order_clearing_account: Loose,
+    #[serde(default)]
     pub(crate) conid: Loose,
     #[serde(default)]
     pub(crate) side: Loose,
     #[serde(default)]
     pub(crate) total_size: Loose,
     #[serde(default)]
-    pub(crate) size: Loose,
-    #[serde(default)]
     pub(crate) cum_fill: Loose,
     #[serde(default)]
+    pub(crate) filled_quantity: Loose,
+    #[serde(default)]
     pub(crate) average_price: Loose,
+    #[serde(default)]
+    pub(crate) avg_fill_price: Loose,
     #[serde(default)]
     pub(crate) limit_price: Loose,
     #[serde(default)]
@@ -108,11 +119,11 @@ pub(crate) struct OrderDetailRow {
 /// `/iserver/account/{id}/orders/whatif`.
 #[derive(Deserialize)]
 pub(crate) struct PreviewBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) amount: Option<PreviewAmount>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) equity: Option<PreviewChange>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) initial: Option<PreviewChange>,
     #[serde(default)]
     pub(crate) warn: Loose,
@@ -136,13 +147,18 @@ pub(crate) struct PreviewChange {
     pub(crate) after: Loose,
 }
 
-/// `/iserver/accounts`.
+/// `/iserver/accounts`. An advisor's list holds the names of groups as well, which `groups` tells again.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AccountsBody {
+    #[serde(deserialize_with = "texts")]
     pub(crate) accounts: Vec<String>,
-    #[serde(default)]
-    pub(crate) acct_props: BTreeMap<String, AccountProperties>,
+    #[serde(default, deserialize_with = "texts")]
+    pub(crate) groups: Vec<String>,
+    #[serde(default, deserialize_with = "texts")]
+    pub(crate) profiles: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) acct_props: BTreeMap<String, Box<RawValue>>,
     #[serde(default)]
     pub(crate) selected_account: Loose,
     #[serde(default)]
@@ -163,7 +179,7 @@ pub(crate) struct AccountProperties {
 /// `ssodh/init`, `auth/status`, and the heart of a tickle. Logged out, several fields are missing.
 #[derive(Deserialize)]
 pub(crate) struct StatusBody {
-    pub(crate) authenticated: bool,
+    pub(crate) authenticated: Loose,
     #[serde(default)]
     pub(crate) established: Loose,
     #[serde(default)]
@@ -219,7 +235,7 @@ pub(crate) struct FoundContractRow {
     pub(crate) company_name: Loose,
     #[serde(default)]
     pub(crate) description: Loose,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) sections: Vec<SectionRow>,
 }
 
@@ -241,6 +257,8 @@ pub(crate) struct PriceRow {
     pub(crate) bid: Loose,
     #[serde(default, rename = "86")]
     pub(crate) ask: Loose,
+    #[serde(default, rename = "6509")]
+    pub(crate) availability: Loose,
 }
 
 /// `/iserver/contract/rules`.
@@ -249,15 +267,15 @@ pub(crate) struct PriceRow {
 pub(crate) struct RulesBody {
     #[serde(default)]
     pub(crate) increment: Loose,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) increment_rules: Vec<IncrementRow>,
     #[serde(default)]
     pub(crate) size_increment: Loose,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub(crate) order_types: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub(crate) tif_types: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub(crate) can_trade_acct_ids: Vec<String>,
     #[serde(default)]
     pub(crate) error: Loose,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use broker::{CallError, Establishment, LiveOrders};
+use broker::{CallError, Establishment, LiveOrders, MarketPrice, NotOfNow, Staleness};
 use domain::{BrokerOrderId, BrokerStatus, Side};
 use rust_decimal::Decimal;
 
@@ -245,21 +245,40 @@ async fn the_steps_of_prices_are_read_by_edge_and_half_a_list_is_none() {
 
 #[tokio::test]
 async fn the_markets_price_is_the_last_one_else_the_middle_and_a_mere_subscription_has_none() {
+    let now = |text: &str| MarketPrice::Now(decimal(text).unwrap());
+    let instead = |text: &str, kind| MarketPrice::NotOfNow(NotOfNow { price: decimal(text), kind });
     let rows = [
-        (r#"[{"conid":265598,"conidEx":"265598"}]"#, None),
-        (r#"[{"conid":265598,"31":"187.50","84":"187.49","86":"187.51"}]"#, decimal("187.5")),
-        (r#"[{"conid":265598,"31":"C186.00"}]"#, decimal("186")),
-        (r#"[{"conid":265598,"84":"187.40","86":"187.50"}]"#, decimal("187.45")),
-        (r#"[{"conid":265598,"84":"187.40"}]"#, None),
-        (r#"[{"conid":272093,"31":"415"}]"#, None),
-        ("[]", None),
+        (r#"[{"conid":265598,"conidEx":"265598"}]"#, MarketPrice::None),
+        (r#"[{"conid":265598,"6509":"RB"}]"#, MarketPrice::None),
+        (r#"[{"conid":265598,"31":"187.50","84":"187.49","86":"187.51","6509":"RpB"}]"#, now("187.5")),
+        (r#"[{"conid":"265598","31":187.5,"6509":"S"}]"#, now("187.5")),
+        (r#"[{"conid":265598,"31":"187.50"}]"#, MarketPrice::AgeNotTold(decimal("187.5").unwrap())),
+        (r#"[{"conid":265598,"84":"187.40","86":"187.50","6509":"RpB"}]"#, now("187.45")),
+        (r#"[{"conid":265598,"31":"C186.00","84":"187.40","86":"187.50","6509":"RpB"}]"#, now("187.45")),
+        (r#"[{"conid":265598,"31":"C186.00","6509":"RpB"}]"#, instead("186", Staleness::PreviousClose)),
+        (r#"[{"conid":265598,"31":"C186.00"}]"#, instead("186", Staleness::PreviousClose)),
+        (
+            r#"[{"conid":265598,"31":"H186","84":"187.40","86":"187.50","6509":"RpB"}]"#,
+            instead("186", Staleness::Halted),
+        ),
+        (r#"[{"conid":265598,"31":"186","6509":"DPB"}]"#, instead("186", Staleness::Delayed)),
+        (r#"[{"conid":265598,"31":"186","6509":"Z"}]"#, instead("186", Staleness::Frozen)),
+        (r#"[{"conid":265598,"31":"186","6509":"YB"}]"#, instead("186", Staleness::Frozen)),
+        (r#"[{"conid":265598,"31":"186","6509":"i"}]"#, instead("186", Staleness::NotSubscribed)),
+        (
+            r#"[{"conid":265598,"6509":"N"}]"#,
+            MarketPrice::NotOfNow(NotOfNow { price: None, kind: Staleness::NotSubscribed }),
+        ),
+        (r#"[{"conid":265598,"84":"187.40","6509":"R"}]"#, MarketPrice::None),
+        (r#"[{"conid":272093,"31":"415","6509":"R"}]"#, MarketPrice::None),
+        ("[]", MarketPrice::None),
     ];
     for (body, expected) in rows {
         let transport = Recorded::new(vec![Ok(answer(200, body))]);
         let price = session(transport.clone()).market_price(265_598_u64.try_into().unwrap()).await.unwrap();
         assert_eq!(price, expected, "{body}");
         assert_eq!(transport.request(0).uri().path(), "/v1/api/iserver/marketdata/snapshot");
-        assert_eq!(transport.request(0).uri().query(), Some("conids=265598&fields=31%2C84%2C86"));
+        assert_eq!(transport.request(0).uri().query(), Some("conids=265598&fields=31%2C84%2C86%2C6509"));
     }
 }
 

@@ -9,5 +9,6 @@ mod network;
 mod oauth;
 mod orders;
 mod paper;
+mod spellings;
 mod support;
 mod wire;

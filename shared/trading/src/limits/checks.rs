@@ -3,6 +3,8 @@
 use domain::{Beyond, Conid, Limits, OrderType, Side, Size, Ticket, Trail, Whose};
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use super::price::Market;
+
 /// Digits after the point of an order's value. It is rounded up: a limit has no more, so none is exceeded unseen.
 const VALUE_DIGITS: u32 = 8;
 
@@ -25,8 +27,9 @@ pub(super) fn beyond_ticket(whose: Whose, limits: &Limits, ticket: &Ticket, coni
 }
 
 /// The order's value by itself. What other orders of the day add is looked at in the intent's transaction.
-pub(super) fn beyond_value(whose: Whose, limits: &Limits, value: Option<Decimal>) -> Option<Beyond> {
-    let unknown = "the ticket names no price that bounds its value, and the broker shows none".to_owned();
+pub(super) fn beyond_value(whose: Whose, limits: &Limits, value: Option<Decimal>, market: &Market) -> Option<Beyond> {
+    let unknown =
+        format!("the ticket names no price that bounds its value, and the broker shows none{}", instead(market));
     match (limits.max_order_notional, limits.max_daily_notional, value) {
         (Some(most), _, Some(value)) if value > most.get() => {
             let why = format!("{} is more than {most}", value.normalize());
@@ -39,12 +42,15 @@ pub(super) fn beyond_value(whose: Whose, limits: &Limits, value: Option<Decimal>
 }
 
 /// Every price that the ticket names, those of its exits too, against the market's.
-pub(super) fn beyond_collar(whose: Whose, limits: &Limits, ticket: &Ticket, market: Option<Decimal>) -> Option<Beyond> {
+pub(super) fn beyond_collar(whose: Whose, limits: &Limits, ticket: &Ticket, market: &Market) -> Option<Beyond> {
     let most = limits.price_collar_percent?;
     let beyond = |why| Some(Beyond { whose, limit: "price_collar_percent", why });
-    let Some(market) = market else {
-        let why = "the broker shows no market price of the contract that its prices could be checked against";
-        return names_a_price(ticket).then(|| why.to_owned()).and_then(beyond);
+    let Some(market) = market.price else {
+        let why = || {
+            let shown = instead(market);
+            format!("the broker shows no market price of the contract that its prices could be checked against{shown}")
+        };
+        return names_a_price(ticket).then(why).and_then(beyond);
     };
     let too_far = |price: Decimal| {
         let distance = price.checked_sub(market).and_then(|apart| apart.abs().checked_mul(Decimal::ONE_HUNDRED));
@@ -82,6 +88,11 @@ pub(super) fn value(quantity: Decimal, price: Decimal, multiplier: Decimal) -> O
 /// An order's value with as many digits as a limit has, never less than it is.
 pub(super) fn rounded_up(value: Decimal) -> Decimal {
     value.round_dp_with_strategy(VALUE_DIGITS, RoundingStrategy::AwayFromZero).normalize()
+}
+
+/// What the broker shows in place of a price of now.
+fn instead(market: &Market) -> String {
+    market.instead.map(|shown| format!(" of now ({shown})")).unwrap_or_default()
 }
 
 /// Whether the collar has anything to look at.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use broker::{CallError, OrderRequest, Session};
+use broker::{CallError, MarketPrice, NotOfNow, OrderRequest, Session};
 use domain::{ClientOrderId, Conid, PlaceOrder, Side, Size};
 use rust_decimal::Decimal;
 use store::StoreError;
@@ -24,8 +24,17 @@ const PRICE_LOOK_PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Prices {
     /// The order's value; `None` where nobody tells.
     pub(super) value: Option<Decimal>,
-    /// The market's price; `None` where it is not needed, or nobody tells.
-    pub(super) market: Option<Decimal>,
+    /// The market's price.
+    pub(super) market: Market,
+}
+
+/// The market's price, as far as it was asked for.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Market {
+    /// The price of now; `None` where nobody tells it.
+    pub(super) price: Option<Decimal>,
+    /// What the broker shows in its place.
+    pub(super) instead: Option<NotOfNow>,
 }
 
 impl Lane<'_> {
@@ -49,11 +58,18 @@ impl Lane<'_> {
                 Err(no_session) => return Ok(Err(no_session)),
             }
         }
-        prices.value = value_of_ticket(ticket, prices.market, needs.multiplier);
+        prices.value = value_of_ticket(ticket, prices.market.price, needs.multiplier);
+        if sale_at_a_limit && prices.market.instead.is_some() {
+            // What it could bring is not known: more than its limit, perhaps.
+            prices.value = None;
+        }
         if needs.value && by_quantity && !has_limit {
             match self.value_at_market(session, request, conid, needs.multiplier).await? {
                 // A stop may lie beyond what the order would cost now.
-                Ok(value) => prices.value = value.map(|value| prices.value.map_or(value, |at_stop| at_stop.max(value))),
+                Ok((value, market)) => {
+                    prices.value = value.map(|value| prices.value.map_or(value, |at_stop| at_stop.max(value)));
+                    prices.market = market;
+                }
                 Err(no_session) => return Ok(Err(no_session)),
             }
         }
@@ -62,29 +78,42 @@ impl Lane<'_> {
 
     /// The value of an order that has no limit: the broker's preview tells, else the market's price. Of a contract with a
     /// multiplier a preview may tell something else than its whole value (a future's margin), so there the market's price
-    /// must tell, and the higher of the two counts.
+    /// must tell, and the higher of the two counts. Where the broker shows a price that is not of now, its preview may count
+    /// with that one, so nothing tells.
     async fn value_at_market(
         &mut self,
         session: &Session,
         request: &PlaceOrder,
         conid: Conid,
         multiplier: Decimal,
-    ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
+    ) -> Result<Result<(Option<Decimal>, Market), NoSession>, StoreError> {
         // A preview wants the price to be asked for first (IBKR Web API, preview).
-        if let Err(no_session) = self.market_price(session, conid, 1).await? {
-            return Ok(Err(no_session));
-        }
+        let first = match self.market_price(session, conid, 1).await? {
+            Ok(first) => first,
+            Err(no_session) => return Ok(Err(no_session)),
+        };
         let told = match self.preview(session, request, conid).await? {
-            Ok(Some(told)) if multiplier == Decimal::ONE => return Ok(Ok(Some(told))),
             Ok(told) => told,
             Err(no_session) => return Ok(Err(no_session)),
         };
-        let market = self.market_price(session, conid, PRICE_LOOKS_MAX).await?;
+        let market = if first.price.is_some() {
+            first
+        } else {
+            match self.market_price(session, conid, PRICE_LOOKS_MAX).await? {
+                Ok(market) => market,
+                Err(no_session) => return Ok(Err(no_session)),
+            }
+        };
         let at_market = |market: Decimal| match request.ticket.size {
             Size::Quantity(quantity) => value(quantity.get(), market, multiplier),
             Size::CashQuantity(cash) => Some(cash.get()),
         };
-        Ok(market.map(|market| market.and_then(at_market).map(|value| told.map_or(value, |told| told.max(value)))))
+        let value = match (told, market.price.and_then(at_market)) {
+            _ if market.instead.is_some() => None,
+            (Some(told), _) if multiplier == Decimal::ONE => Some(told),
+            (told, at_market) => at_market.map(|value| told.map_or(value, |told| told.max(value))),
+        };
+        Ok(Ok((value, market)))
     }
 
     /// The value that the broker's preview tells, if it does.
@@ -114,26 +143,35 @@ impl Lane<'_> {
         }
     }
 
-    /// The market's price; `None` where the broker shows none.
+    /// The market's price. One that is not of now, or of which that is not told yet, is looked at again: the first look
+    /// after a subscription may come too early. Where nothing is told of its age at the last look, it is taken for one of now.
     async fn market_price(
         &mut self,
         session: &Session,
         conid: Conid,
         looks: u32,
-    ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
+    ) -> Result<Result<Market, NoSession>, StoreError> {
         self.write_outcome().await?;
+        let mut market = Market::default();
         for look in 1..=looks {
             if !self.has_time(DIALOGUE_TIME) {
                 return Ok(Err(NoSession::Hold(out_of_time())));
             }
             match session.market_price(conid).await {
-                Ok(Some(price)) => return Ok(Ok(Some(price))),
-                Ok(None) if look < looks => tokio::time::sleep(PRICE_LOOK_PAUSE).await,
-                Ok(None) | Err(CallError::Refused { .. } | CallError::WrongPath | CallError::Invalid(_)) => break,
+                Ok(MarketPrice::Now(price)) => return Ok(Ok(Market { price: Some(price), instead: None })),
+                Ok(MarketPrice::AgeNotTold(price)) if look == PRICE_LOOKS_MAX => {
+                    return Ok(Ok(Market { price: Some(price), instead: None }));
+                }
+                Ok(MarketPrice::NotOfNow(shown)) => market.instead = Some(shown),
+                Ok(MarketPrice::AgeNotTold(_) | MarketPrice::None) => {}
+                Err(CallError::Refused { .. } | CallError::WrongPath | CallError::Invalid(_)) => break,
                 Err(error) => return self.look_failed(&error).await.map(Err),
             }
+            if look < looks {
+                tokio::time::sleep(PRICE_LOOK_PAUSE).await;
+            }
         }
-        Ok(Ok(None))
+        Ok(Ok(market))
     }
 }
 

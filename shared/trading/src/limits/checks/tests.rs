@@ -42,9 +42,10 @@ proptest! {
         let limits = limits();
         for ticket in tickets() {
             let value = value_of_ticket(&ticket, Some(market), multiplier);
-            let beyond = beyond_value(Whose::User, &limits, value);
+            let shown = Market { price: Some(market), instead: None };
+            let beyond = beyond_value(Whose::User, &limits, value, &shown);
             prop_assert!(value.is_some_and(|value| value <= limits.max_order_notional.unwrap().get()) || beyond.is_some());
-            let _ = beyond_collar(Whose::User, &limits, &ticket, Some(market));
+            let _ = beyond_collar(Whose::User, &limits, &ticket, &shown);
             let _ = beyond_ticket(Whose::User, &limits, &ticket, 1_u64.try_into().unwrap());
         }
         prop_assert!(rounded_up(told) >= told.round_dp(VALUE_DIGITS));
