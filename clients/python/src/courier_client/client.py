@@ -108,7 +108,7 @@ class Client:
         self._put(change.message(self.user_id, self.algorithm_id))
 
     def cancel(self, order_id: str, *, leg: LegRole | None = None) -> None:
-        """Ask for an order's end, or for that of one exit of a bracket. It may be filled before: wait for what became."""
+        """Ask for an order's end, or for that of one exit of a bracket. It may be filled before: `wait` tells."""
         self._put(cancel_message(order_id, self.user_id, self.algorithm_id, leg))
 
     def place_by_http(self, order: PlaceOrder) -> OrderView:
