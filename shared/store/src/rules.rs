@@ -261,29 +261,21 @@ impl Rules {
         update: &str,
         value: Option<(&str, AttributeValue)>,
     ) -> Result<(), StoreError> {
-        let mut attempt = 1;
-        loop {
-            let mut request = self
-                .database
-                .client()
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(Self::key(scope, item)))
-                .update_expression(update)
-                .expression_attribute_values(":write", text(self.database.write_id()));
-            if let Some((name, value)) = &value {
-                request = request.expression_attribute_values(*name, value.clone());
-            }
-            if update.contains("#rule") {
-                request = request.expression_attribute_names("#rule", RULE);
-            }
-            match request.send().await.map_err(|error| StoreError::of_call(&self.table, "change a rule", error)) {
-                Err(StoreError::Throttled { .. }) if attempt < CONTENTION_TRIES_MAX => {}
-                ended => return ended.map(|_| ()),
-            }
-            pause(&self.database, attempt).await;
-            attempt += 1;
+        let mut request = self
+            .database
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Self::key(scope, item)))
+            .update_expression(update)
+            .expression_attribute_values(":write", text(self.database.write_id()));
+        if let Some((name, value)) = value {
+            request = request.expression_attribute_values(name, value);
         }
+        if update.contains("#rule") {
+            request = request.expression_attribute_names("#rule", RULE);
+        }
+        self.database.update(&self.table, "change a rule", request).await.map(drop)
     }
 
     /// The rows that say that this algorithm is registered no more.
