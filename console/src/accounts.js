@@ -1,7 +1,7 @@
 // Connections to the broker and the accounts that they reach.
-import { get, post, remove, segment } from "./api.js";
-import { announce, confirmed, facts, KeyedList, make, moment, notice, prose, tellFailure } from "./elements.js";
-import { form } from "./forms.js";
+import { get, post, put, remove, segment } from "./api.js";
+import { announce, confirmed, facts, failureIn, KeyedList, make, moment, notice, prose, tellFailure } from "./elements.js";
+import { form, tick } from "./forms.js";
 import { lookNow, poll } from "./poll.js";
 import { environmentBadge, standing } from "./words.js";
 
@@ -53,14 +53,30 @@ export function accountsView(root, signal) {
     nothing.hidden = all.some((one) => !isPast(one));
     earlier.hidden = !all.some(isPast);
   };
-  return poll(signal, look, (error) => failure.replaceChildren(error ? notice("bad", error.message) : ""));
+  return poll(signal, look, failureIn(failure));
+}
+
+async function connect() {
+  const begun = await post("connections");
+  location.assign(begun.authorize_url);
+}
+
+/** A button that leads to the broker's page, for whoever must consent once more. */
+function connectAgain() {
+  return form({ class: "actions" }, connect, make("button", { type: "submit", class: "main" }, "Connect again"));
+}
+
+/** Says which accounts the broker refuses until their user consents again, and lets them; nothing where there are none. */
+export function consentNotice(all) {
+  const working = new Set(connectedAccounts());
+  const refused = all.filter((one) => one.status === "needs_consent" && !one.accounts.every((account) => working.has(account)));
+  if (refused.length === 0) return "";
+  const [tone, state, remedy] = standing(refused[0]);
+  const accounts = refused.flatMap((one) => one.accounts).map((account) => [accountShown(account), " "]);
+  return notice(tone, make("p", null, accounts, make("strong", null, state)), make("p", null, remedy), connectAgain());
 }
 
 function connectForm() {
-  const connect = async () => {
-    const begun = await post("connections");
-    location.assign(begun.authorize_url);
-  };
   return form({ class: "panel" }, connect,
     make("h2", null, "Connect an account"),
     make("p", null, "You go to the broker's own page, log in there with the username whose accounts you want, and come back. Your password never comes here. ",
@@ -77,13 +93,43 @@ function connectionCard(connection) {
     notice(tone, make("p", null, make("strong", null, state)), make("p", null, remedy)),
     lastError && lastError.message !== state ? notice(ended ? "done" : "bad", make("p", null, prose(lastError.message))) : null,
     facts(
+      ["The broker last answered", session?.last_success_at && moment(session.last_success_at)],
       ["Session since", session?.since && moment(session.since)],
       ["Access is renewed before", session?.live_session_token_expires_at && moment(session.live_session_token_expires_at)],
       ["Begun", moment(connection.created_at)],
       ["Connection", make("code", null, connection.connection_id)],
     ),
+    connection.status === "needs_consent" ? connectAgain() : null,
+    connection.status === "connected" ? sessionChoices(connection) : null,
     ended ? null : make("button", { type: "button", "data-focus": connection.connection_id, onclick: () => disconnect(connection) }, "Disconnect"),
   ];
+}
+
+const CHOICES = [
+  ["take_session", "Take the session from my other logins (TWS, mobile app, Client Portal) when an order needs it"],
+  ["keep_warm", "Keep the session open without orders, so that the next one need not wait for it"],
+];
+
+/** What the user decides about the sessions of a connection: each counts at once. */
+function sessionChoices({ connection_id: id, choices }) {
+  const choose = async ({ target }) => {
+    target.disabled = true;
+    try {
+      await put(`connections/${segment(id)}`, { [target.value]: target.checked });
+      announce("Saved.");
+    } catch (error) {
+      target.checked = !target.checked;
+      await tellFailure("Not saved", error);
+    }
+    target.disabled = false;
+    lookNow();
+  };
+  const boxes = CHOICES.map(([name, words]) => {
+    const box = tick(`${name}-${id}`, name, choices?.[name] ?? false, words);
+    box.querySelector("input").dataset.focus = `${name}-${id}`;
+    return box;
+  });
+  return make("fieldset", { onchange: choose }, make("legend", null, "The trading session"), boxes);
 }
 
 async function disconnect(connection) {

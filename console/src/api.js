@@ -13,6 +13,15 @@ export class Problem extends Error {
   }
 }
 
+/** Whether what was asked may have been done all the same: no answer was read, or one of a service that failed on the way. */
+export function mayHaveHappened(error) {
+  return error instanceof Problem && (error.status === 0 || error.status >= 500);
+}
+
+const NOT_REACHED = "The service was not reached. Look at your network; reading is tried again by itself.";
+/** Every command may be given twice: it does the same as once. */
+const NOT_KNOWN = "No answer came, so it is not known whether this was done. Look at your network, then do it once more: twice is the same as once.";
+
 /** Asks; gives the answer's JSON. Throws a `Problem`. */
 export async function ask(method, path, body) {
   const headers = { Authorization: `Bearer ${currentToken() ?? ""}` };
@@ -24,7 +33,7 @@ export async function ask(method, path, body) {
       signal: AbortSignal.timeout(ANSWER_WITHIN_MILLISECONDS),
     });
   } catch {
-    throw new Problem(0, "The service was not reached. Look at your network; reading is tried again by itself.");
+    throw new Problem(0, method === "GET" ? NOT_REACHED : NOT_KNOWN);
   }
   if (answer.status === 401) {
     forgetToken();

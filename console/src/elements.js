@@ -77,6 +77,12 @@ export function notice(tone, ...children) {
   return make("div", { class: `notice ${tone}` }, ...children);
 }
 
+/** Says in `place` that a look failed, and of when what is shown is: for `poll`. */
+export function failureIn(place) {
+  return (error, seenAt) => place.replaceChildren(error ? notice("bad", make("p", null, prose(error.message)),
+    seenAt ? make("p", null, "What is shown here is as of ", moment(seenAt), ".") : null) : "");
+}
+
 const clockTime = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 

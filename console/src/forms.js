@@ -103,9 +103,10 @@ export function limitFields(limits, path) {
   }));
 }
 
-/** The limits as they stand in the form. What is empty is not limited. */
-export function readLimits(element, path) {
-  const limits = {};
+/** The limits as they stand in the form. What is empty is not limited; what the form has no field for stays as it was `before`. */
+export function readLimits(element, path, before) {
+  const names = LIMITS.map(([name]) => name);
+  const limits = Object.fromEntries(Object.entries(before ?? {}).filter(([name]) => !names.includes(name)));
   for (const [name, , kind] of LIMITS) {
     const text = element.elements.namedItem(path + name).value.trim();
     if (text === "") continue;

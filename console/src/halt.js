@@ -1,6 +1,6 @@
 // The kill switch.
 import { get, put } from "./api.js";
-import { announce, confirmed, make, moment, notice, tellFailure } from "./elements.js";
+import { announce, confirmed, failureIn, make, moment, notice, tellFailure } from "./elements.js";
 import { poll } from "./poll.js";
 
 const REASON_CHARACTERS_MAX = 500;
@@ -9,13 +9,17 @@ let shown = null;
 
 /** Watches the switch, and shows its state above everything else. */
 export function watchHalt(place, button, signal) {
-  shown = { place, button };
+  const state = make("div");
+  const unseen = make("div");
+  place.replaceChildren(state, unseen);
+  shown = { place: state, button };
   const look = async () => {
     now = await get("halt");
     showHalt();
   };
   button.addEventListener("click", turnHalt);
-  return poll(signal, look, () => {});
+  const tellUnseen = failureIn(unseen);
+  return poll(signal, look, (error, seenAt) => tellUnseen(error && { message: "Whether trading is stopped could not be read just now." }, seenAt));
 }
 
 function showHalt() {

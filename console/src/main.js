@@ -95,7 +95,6 @@ function showSignIn(why) {
   navigation.hidden = true;
   who.replaceChildren();
   haltPlace.replaceChildren();
-  delete haltPlace.dataset.print;
   document.title = "Sign in – Courier";
   if (why) announce(why);
   content.replaceChildren(...[news].filter(Boolean), make("h1", null, "Courier"),

@@ -1,9 +1,9 @@
 // One order: all about it, its history as a time line, and its end.
 import { accountShown } from "./accounts.js";
 import { get, remove, segment } from "./api.js";
-import { announce, confirmed, facts, lasted, make, moment, notice, prose, refill, tellFailure } from "./elements.js";
+import { announce, confirmed, facts, failureIn, lasted, make, moment, notice, prose, refill, tellFailure } from "./elements.js";
 import { lookNow, poll } from "./poll.js";
-import { byWhom, howOf, isAtBroker, isFinal, STATUSES, statusBadge, whatOf } from "./words.js";
+import { byWhom, howOf, isAtBroker, isFinal, meaningOf, STATUSES, statusBadge, whatOf } from "./words.js";
 
 export function orderView(root, signal, orderId) {
   const failure = make("div");
@@ -18,11 +18,11 @@ export function orderView(root, signal, orderId) {
     print = newPrint;
     refill(content, ...orderContent(order));
   };
-  return poll(signal, look, (error) => failure.replaceChildren(error ? notice("bad", error.message) : ""));
+  return poll(signal, look, failureIn(failure));
 }
 
 function orderContent(order) {
-  const meaning = STATUSES[order.status]?.[3];
+  const meaning = meaningOf(order);
   return [
     make("div", { class: "heading" }, make("h1", null, whatOf(order)), statusBadge(order.status)),
     meaning ? make("p", { class: "meaning" }, meaning) : null,
@@ -128,7 +128,7 @@ function timeLine(order) {
 function mayCancel(order) {
   // Of a filled bracket its exits are what is left.
   if (order.legs?.some(mayCancelExit) && isFinal(order.status)) return true;
-  return !isFinal(order.status) && order.status !== "cancelling" && order.status !== "needs_review";
+  return !isFinal(order.status) && order.status !== "cancelling";
 }
 
 /** Ends the order with all its exits, or one exit. */

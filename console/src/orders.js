@@ -1,7 +1,7 @@
 // The list of orders, live.
-import { accountShown } from "./accounts.js";
+import { accountShown, consentNotice, loadConnections } from "./accounts.js";
 import { get, segment } from "./api.js";
-import { announce, KeyedList, make, moment, notice, prose } from "./elements.js";
+import { announce, failureIn, KeyedList, make, moment, notice, prose } from "./elements.js";
 import { poll } from "./poll.js";
 import { byWhom, howOf, STATUSES, statusBadge, whatOf } from "./words.js";
 
@@ -9,6 +9,7 @@ const PAGE_ORDERS = 50;
 
 export function ordersView(root, signal) {
   const failure = make("div");
+  const consent = make("div");
   const list = new KeyedList(make("ul", { class: "cards orders" }), (order) => order.order_id, orderCard);
   const nothing = notice("wait", make("p", null, "There are no orders here."));
   const onlyOpen = make("input", { type: "checkbox", onchange: () => beginAgain() });
@@ -16,7 +17,7 @@ export function ordersView(root, signal) {
   const tally = make("p", { class: "hint" });
   root.append(
     make("div", { class: "heading" }, make("h1", null, "Orders"), make("label", { class: "tick" }, onlyOpen, " Only open ones")),
-    failure, nothing, list.element, make("div", { class: "actions" }, more), tally,
+    failure, consent, nothing, list.element, make("div", { class: "actions" }, more), tally,
   );
 
   let pages = 1;
@@ -55,7 +56,9 @@ export function ordersView(root, signal) {
   const readMore = () => read(pages + 1);
   const beginAgain = () => read(1);
 
-  return poll(signal, look, (error) => failure.replaceChildren(error ? notice("bad", error.message) : ""));
+  // Whoever must act before an order can be sent reads it here; that this could not be read is told by the list itself.
+  loadConnections().then((connections) => consent.replaceChildren(consentNotice(connections)), () => {});
+  return poll(signal, look, failureIn(failure));
 }
 
 /** The first pages, one after the other by their cursors. */

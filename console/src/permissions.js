@@ -1,8 +1,8 @@
 // Who may trade for the user, and how much: grants to algorithms, and the user's own limits.
-import { accountShown, connectedAccounts, loadConnections } from "./accounts.js";
+import { accountShown, connectedAccounts, environmentOf, loadConnections } from "./accounts.js";
 import { get, put, remove, segment } from "./api.js";
-import { announce, confirmed, facts, make, notice, tellFailure } from "./elements.js";
-import { field, form, limitFacts, limitFields, readLimits, tick } from "./forms.js";
+import { announce, confirmed, facts, make, notice, refill, tellFailure } from "./elements.js";
+import { fault, field, form, limitFacts, limitFields, readLimits, tick } from "./forms.js";
 
 export async function algorithmsView(root, signal) {
   root.append(make("h1", null, "Algorithms"),
@@ -32,6 +32,11 @@ function grantCard(grant, renew) {
   const [tone, words] = STANDINGS[grant.status];
   const active = grant.status !== "halted";
   const turnTo = async (status) => {
+    const real = status === "halted" ? [] : realMoney(grant.account_ids);
+    if (real.length && status === "active" && !(await confirmed({
+      title: `Let ${grant.algorithm_id} trade real money again?`,
+      text: make("p", null, "It may trade real money in ", real.join(", "), " from now on."), yes: "Let it trade real money",
+    }))) return;
     await put(`grants/${segment(grant.algorithm_id)}`, bodyOf({ ...grant, status }));
     announce(`${grant.algorithm_id} ${STANDINGS[status][2]}`);
     await renew();
@@ -58,28 +63,47 @@ function grantCard(grant, renew) {
   ];
 }
 
+/** The accounts among these that are not known to be paper. */
+function realMoney(accounts) {
+  return accounts.filter((account) => environmentOf(account) !== "paper");
+}
+
 /** The form of a new grant, or of one that is changed: a grant is replaced as a whole. */
 function grantForm(grant, renew) {
   const path = "limits.";
   const accounts = [...new Set([...connectedAccounts(), ...(grant?.account_ids ?? [])])].sort();
   const work = async (element) => {
     const algorithmId = grant?.algorithm_id ?? element.elements.namedItem("algorithm_id").value.trim();
-    const chosen = [...element.querySelectorAll("input[name=account_ids]:checked")].map((input) => input.value);
-    await put(`grants/${segment(algorithmId || " ")}`, { account_ids: chosen, limits: readLimits(element, path), status: grant?.status ?? "active" });
+    const chosen = chosenIn(element);
+    if (realMoney(chosen).length && !element.elements.namedItem("real_money")?.checked) throw fault("real_money", "say that you mean it: the algorithm would trade real money.");
+    const limits = readLimits(element, path, grant?.limits);
+    await put(`grants/${segment(algorithmId || " ")}`, bodyOf({ ...grant, account_ids: chosen, limits, status: grant?.status ?? "active" }));
     announce(`Saved: what ${algorithmId} may do.`);
     await renew();
   };
+  const money = make("div", { class: "money" });
+  const renewMoney = (event) => {
+    const real = realMoney(chosenIn(event.currentTarget));
+    refill(money, real.length ? notice("alarm", tick("real_money", "yes", false, `It may trade real money in ${real.join(", ")}, and I mean it.`)) : null);
+  };
+  const fieldset = make("fieldset", { onchange: renewMoney }, make("legend", null, "It may trade in"),
+    accounts.length ? accounts.map((account) => tick("account_ids", account, grant?.account_ids.includes(account) ?? false, accountShown(account)))
+      : make("p", { class: "hint" }, "No account is connected yet."));
+  renewMoney({ currentTarget: fieldset });
   return form({}, work,
     grant ? null : field("algorithm_id", "Algorithm", make("input", { type: "text", autocomplete: "off", spellcheck: "false", maxlength: 64 }), "Its id, as its maker or your operator names it."),
-    make("fieldset", null, make("legend", null, "It may trade in"),
-      accounts.length ? accounts.map((account) => tick("account_ids", account, grant?.account_ids.includes(account) ?? false, accountShown(account)))
-        : make("p", { class: "hint" }, "No account is connected yet.")),
+    fieldset, money,
     make("fieldset", null, make("legend", null, "Within these limits"), limitFields(grant?.limits ?? {}, path)),
     make("div", { class: "actions" }, make("button", { type: "submit", class: "main" }, grant ? "Save" : "Allow it")));
 }
 
-function bodyOf({ account_ids, limits, status }) {
-  return { account_ids, limits, status };
+function chosenIn(element) {
+  return [...element.querySelectorAll("input[name=account_ids]:checked")].map((input) => input.value);
+}
+
+/** A grant is replaced as a whole: what this page has no field for goes along as it was. */
+function bodyOf({ account_ids, limits, status, read, warm_at }) {
+  return { account_ids, limits, status, read, warm_at };
 }
 
 async function takeBack(grant, renew) {
@@ -107,7 +131,7 @@ export async function limitsView(root, signal) {
   const saved = make("p", { class: "saved" });
   root.append(form({ class: "panel" }, async (element) => {
     saved.textContent = "";
-    await put("limits", readLimits(element, ""));
+    await put("limits", readLimits(element, "", limits));
     saved.textContent = "Saved.";
     announce("Your limits are saved.");
   }, limitFields(limits, ""), make("div", { class: "actions" }, make("button", { type: "submit", class: "main" }, "Save the limits"), saved)));

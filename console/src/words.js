@@ -7,7 +7,7 @@ export const STATUSES = {
   held: ["Waiting", "wait", "◔", "Not sent yet. The reason says what it waits for; it goes on by itself."],
   sending: ["Being sent", "active", "➤", "It is on its way to the broker."],
   unknown: ["Outcome unknown", "alarm", "?", "It was sent, and the answer was not read. The broker is being asked; it is not sent twice."],
-  working: ["Working", "active", "●", "The broker has it, and it waits for its price."],
+  working: ["Working", "active", "●", "The broker has it, and it waits for its price or its time."],
   partially_filled: ["Partly filled", "active", "◐", "A part is traded; the rest still works at the broker."],
   cancelling: ["Cancelling", "wait", "◌", "The broker was asked to cancel. It may still trade until the broker confirms."],
   filled: ["Filled", "good", "✓", "Traded in full."],
@@ -19,9 +19,20 @@ export const STATUSES = {
   needs_review: ["A person must decide", "alarm", "!", "The rules could not settle it. Look at the account at the broker; the operator was told."],
 };
 
-const FINAL = ["filled", "cancelled", "rejected", "denied", "expired", "not_placed"];
+/** Types that name no price to wait for. */
+const AT_ONCE = ["market", "midprice"];
 
-/** Whether nothing more happens to an order in this status. */
+/** What the status of this very order means. */
+export function meaningOf(order) {
+  if (order.status === "working" && AT_ONCE.includes(order.ticket?.type)) {
+    return "The broker has it. It names no price to wait for: it trades as soon as its market does.";
+  }
+  return STATUSES[order.status]?.[3];
+}
+
+const FINAL = ["filled", "cancelled", "rejected", "denied", "expired", "not_placed", "needs_review"];
+
+/** Whether nothing more is done for an order in this status by itself. */
 export function isFinal(status) {
   return FINAL.includes(status);
 }
@@ -73,7 +84,7 @@ export function rememberContract(conid, symbol) {
 export function contractName(contract) {
   if (!contract) return "unreadable contract";
   if (contract.symbol) return [contract.symbol, contract.exchange].filter(Boolean).join(" · ");
-  return contractNames()[contract.conid] ?? `contract ${contract.conid}`;
+  return contractNames()[contract.conid] ?? `conid ${contract.conid}`;
 }
 
 /** `Buy 10 AAPL`. */
@@ -81,7 +92,7 @@ export function whatOf(order) {
   const ticket = order.ticket;
   if (!ticket) return `Order ${order.order_id}, which cannot be read`;
   const size = order.cash_quantity ? `for ${order.cash_quantity} of` : (order.quantity ?? "");
-  return `${ticket.side === "buy" ? "Buy" : "Sell"} ${size} ${contractName(ticket.contract)}`;
+  return `${ticket.side === "buy" ? "Buy" : "Sell"} ${size} ${order.symbol ?? contractName(ticket.contract)}`;
 }
 
 /** `limit 187.50, today only`. */
@@ -105,7 +116,8 @@ export function standing(connection) {
     case "pending":
       return ["wait", "Waiting for your consent at the broker.", "Finish on the broker's page within ten minutes, or connect again."];
     case "needs_consent":
-      return ["bad", "The broker does not accept our access any more.", "Connect again; until then its orders wait, and expire."];
+      return ["bad", "The broker does not accept our access any more: you took it back there, or the broker lost it.",
+        "Connect again: you go to the broker's page and consent once more. Until then orders of these accounts wait, and expire."];
     case "disconnected":
       if (connection.last_error?.code === "username_taken") {
         return ["bad", "This username is another user's here.", session.remedy ?? "Connect with a username of your own."];
@@ -117,7 +129,7 @@ export function standing(connection) {
       return ["good", "Ready: the trading session is open.", "Nothing to do."];
     case "competing":
       return ["alarm", "Somebody else has the trading session: this username is logged in elsewhere, and the broker gives one session for each.",
-        "Log out of TWS, the mobile app and Client Portal, or use a second username for this platform. Orders wait meanwhile."];
+        "Log out of TWS, the mobile app and Client Portal; or tick below that this platform may take the session; or use a second username for it. Orders wait meanwhile."];
     default:
       return ["wait", "Connected; no trading session is open at the moment.", "Nothing to do: the next order opens one by itself."];
   }

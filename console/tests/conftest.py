@@ -27,7 +27,7 @@ class Stack:
         self.process = process
         self.console = re.search(r"^Console +(\S+)", text, re.MULTILINE)[1]
         self.broker = re.search(r"^Paper broker +(\S+)", text, re.MULTILINE)[1]
-        self.engine = re.search(r"AWS_ENDPOINT_URL=(\S+)", text)[1]
+        self.engine = re.search(r"^AWS +(\S+)", text, re.MULTILINE)[1]
         self.token_url = re.search(r"(http://\S+/token)\?user=", text)[1]
 
     def token(self, user):

@@ -10,6 +10,7 @@ from conftest import ALGORITHM, Visit
 from playwright.sync_api import expect
 
 APPLE = 265598
+MICROSOFT = 272093
 PICTURES = Path(os.environ["COURIER_SCREENSHOTS"])
 PHONE = {"width": 390, "height": 844}
 PARTS = ["Orders", "New order", "Accounts", "Algorithms", "Limits"]
@@ -165,6 +166,190 @@ def test_real_money_is_unmistakable_and_asks_for_a_word_of_its_own(visit, stack)
     expect(page.get_by_text("LIVE · real money")).to_be_visible()
 
 
+def test_a_contract_is_of_the_symbol_that_stands_in_the_field_or_no_order_leaves(ada, stack):
+    page = ada.go("New order")
+    before = len(stack.api("ada", "GET", "orders")["orders"])
+    fill_order(page, "DU0000002", Quantity="1", Limit_price="147.00")
+    # The symbol is edited, and nobody looks the new one up.
+    page.get_by_label("Symbol").fill("msft")
+    expect(page.get_by_role("radio")).to_have_count(0)
+    page.get_by_role("button", name="Place the paper order").click()
+    expect(page.locator("[data-of=symbol]")).to_contain_text("Find MSFT")
+    # A program that fills the field in tells nobody that it did.
+    page.get_by_label("Symbol").fill("aapl")
+    page.get_by_label("Symbol").press("Enter")
+    page.get_by_role("radio", name=re.compile(str(APPLE))).check()
+    page.get_by_label("Symbol").evaluate("field => { field.value = 'MSFT'; }")
+    page.get_by_role("button", name="Place the paper order").click()
+    expect(page.locator("[data-of=symbol]")).to_contain_text("Find MSFT")
+    assert len(stack.api("ada", "GET", "orders")["orders"]) == before
+    page.get_by_label("Symbol").press("Enter")
+    page.get_by_role("radio", name=re.compile(str(MICROSOFT))).check()
+    page.get_by_role("button", name="Place the paper order").click()
+    expect(page.get_by_role("heading", name="Buy 1 MSFT")).to_be_visible()
+    assert stack.api("ada", "GET", "orders")["orders"][0]["ticket"]["contract"] == {"conid": MICROSOFT}
+
+
+def test_contracts_that_come_for_an_earlier_text_are_not_shown(ada):
+    page = ada.go("New order")
+    waiting = []
+
+    def hold(route):
+        waiting.append(route)
+
+    page.route("**/contracts?symbol=AAPL", hold)
+    page.get_by_label("Symbol").fill("aapl")
+    page.get_by_label("Symbol").press("Enter")
+    page.get_by_label("Symbol").fill("msft")
+    page.get_by_label("Symbol").press("Enter")
+    expect(page.get_by_role("radio", name=re.compile(str(MICROSOFT)))).to_be_visible()
+    waiting[0].continue_()
+    page.wait_for_timeout(500)
+    expect(page.get_by_role("radio", name=re.compile(str(APPLE)))).to_have_count(0)
+    expect(page.get_by_role("radio", name=re.compile(str(MICROSOFT)))).to_be_visible()
+
+
+def test_an_order_whose_answer_is_lost_is_found_again_under_its_id(ada, stack):
+    page = ada.go("New order")
+    before = len(stack.api("ada", "GET", "orders")["orders"])
+    fill_order(page, "DU0000002", Quantity="1", Limit_price="147.00")
+
+    def lose_the_answer(route):
+        if route.request.method == "POST":
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/orders", lose_the_answer)
+    page.get_by_role("button", name="Place the paper order").click()
+    expect(page.get_by_role("heading", name="What happened")).to_be_visible()
+    assert len(stack.api("ada", "GET", "orders")["orders"]) == before + 1
+
+
+def test_an_order_that_never_left_says_so_and_is_sent_again_under_the_same_id(ada, stack):
+    page = ada.go("New order")
+    before = len(stack.api("ada", "GET", "orders")["orders"])
+    fill_order(page, "DU0000002", Quantity="1", Limit_price="147.00")
+    ada.context.set_offline(True)
+    page.get_by_role("button", name="Place the paper order").click()
+    expect(page.get_by_role("heading", name="It is not known whether this order was placed")).to_be_visible()
+    order_id = page.locator("main code").first.text_content()
+    # The same tab finds it again, whatever part of the page was looked at meanwhile; there is no form to type it in anew.
+    ada.go("Limits")
+    ada.go("New order")
+    expect(page.locator("main code").first).to_have_text(order_id)
+    expect(page.get_by_label("Quantity", exact=True)).to_have_count(0)
+    ada.context.set_offline(False)
+    expect(page.get_by_text("The service has no such order so far.")).to_be_visible()
+    expect(page.get_by_role("button", name="Leave it")).to_be_hidden()
+    page.get_by_role("button", name="Send the same order again").click()
+    expect(page.get_by_role("heading", name="What happened")).to_be_visible()
+    orders = stack.api("ada", "GET", "orders")["orders"]
+    assert len(orders) == before + 1 and orders[0]["order_id"] == order_id
+
+
+def test_an_order_that_can_no_longer_arrive_may_be_left(ada, stack):
+    page = ada.go("New order")
+    before = len(stack.api("ada", "GET", "orders")["orders"])
+    fill_order(page, "DU0000002", Quantity="1", Limit_price="147.00")
+    page.route("**/orders", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.get_by_role("button", name="Place the paper order").click()
+    expect(page.get_by_text("The service has no such order so far.")).to_be_visible()
+    page.evaluate("""() => {
+        const kept = JSON.parse(sessionStorage.getItem("courier.order_in_doubt"));
+        sessionStorage.setItem("courier.order_in_doubt", JSON.stringify({ ...kept, sent_at: Date.now() - 61000 }));
+    }""")
+    ada.go("Limits")
+    ada.go("New order")
+    expect(page.get_by_text("It was not placed, and cannot arrive any more.")).to_be_visible()
+    page.get_by_role("button", name="Leave it").click()
+    expect(page.get_by_label("Quantity", exact=True)).to_be_visible()
+    assert len(stack.api("ada", "GET", "orders")["orders"]) == before
+
+
+def test_what_may_be_old_says_of_when_it_is(ada):
+    page = ada.page
+    expect(page.get_by_role("heading", name="Orders")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    ada.context.set_offline(True)
+    page.evaluate("window.dispatchEvent(new Event('look-now'))")
+    expect(page.locator("main").get_by_text("What is shown here is as of")).to_be_visible()
+    expect(page.locator("#halt").get_by_text("Whether trading is stopped could not be read just now.")).to_be_visible()
+    ada.context.set_offline(False)
+    expect(page.get_by_text("What is shown here is as of")).to_have_count(0)
+
+
+def test_a_working_market_order_does_not_wait_for_its_price(ada):
+    def as_market(route):
+        answer = route.fetch()
+        order = answer.json()
+        order["ticket"]["type"] = "market"
+        route.fulfill(response=answer, json=order)
+
+    ada.page.route(re.compile(r"/orders/.+"), as_market)
+    page = place(ada, "DU0000002", Quantity="1", Limit_price="147.00")
+    expect(status(page)).to_contain_text("Working")
+    expect(page.locator(".meaning")).to_contain_text("It names no price to wait for")
+
+
+def test_who_took_the_access_back_reads_what_to_do_and_has_a_button_for_it(visit, stack):
+    def revoked(route):
+        answer = route.fetch()
+        connections = answer.json()["connections"]
+        for connection in connections:
+            connection["status"] = "needs_consent"
+        route.fulfill(response=answer, json={"connections": connections})
+
+    stack.login("paper-rose", "DU0000011")
+    stack.connect("rose", "paper-rose")
+    visit.page.route("**/connections", lambda route: revoked(route) if route.request.method == "GET" else route.continue_())
+    page = visit.sign_in("rose")
+    for part in ["Orders", "New order", "Accounts"]:
+        visit.go(part)
+        expect(page.locator("main").get_by_text("The broker does not accept our access any more").first).to_be_visible()
+        expect(page.locator("main").get_by_text("Connect again: you go to the broker's page").first).to_be_visible()
+        expect(page.locator("main").get_by_role("button", name="Connect again").first).to_be_visible()
+    page.get_by_role("button", name="Connect again").first.click()
+    expect(page.get_by_role("heading", name="Third-party authorization")).to_be_visible()
+
+
+def test_a_user_decides_about_their_sessions(ada, stack):
+    page = ada.go("Accounts")
+    page.get_by_label("Take the session from my other logins").check()
+    stack.until(lambda: stack.api("ada", "GET", "connections")["connections"][0]["choices"] == {"take_session": True, "keep_warm": False})
+    page.get_by_label("Keep the session open without orders").check()
+    stack.until(lambda: stack.api("ada", "GET", "connections")["connections"][0]["choices"] == {"take_session": True, "keep_warm": True})
+    page.reload()
+    page.get_by_label("Take the session from my other logins").uncheck()
+    page.get_by_label("Keep the session open without orders").uncheck()
+    stack.until(lambda: stack.api("ada", "GET", "connections")["connections"][0]["choices"] == {"take_session": False, "keep_warm": False})
+
+
+def test_real_money_is_confirmed_when_an_algorithm_is_allowed_it(visit, stack):
+    stack.login("live-lena", "U0000012", paper=False)
+    stack.connect("lena", "live-lena")
+    page = visit.sign_in("lena")
+    visit.go("Algorithms")
+    page.get_by_label("Algorithm", exact=True).fill(ALGORITHM)
+    page.get_by_role("checkbox", name="U0000012").check()
+    page.get_by_role("button", name="Allow it").click()
+    expect(page.get_by_role("alert")).to_contain_text("say that you mean it")
+    assert stack.api("lena", "GET", "grants")["grants"] == []
+    page.get_by_label("It may trade real money in U0000012, and I mean it.").check()
+    page.get_by_role("button", name="Allow it").click()
+    card = page.get_by_role("listitem").filter(has_text=ALGORITHM)
+    expect(card.get_by_text("May trade", exact=True)).to_be_visible()
+    card.get_by_role("button", name="Stop this algorithm").click()
+    expect(card.get_by_text("Stopped", exact=True)).to_be_visible()
+    card.get_by_role("button", name="Let it trade again").click()
+    answer_dialog(page, "Go back")
+    assert stack.api("lena", "GET", "grants")["grants"][0]["status"] == "halted"
+    card.get_by_role("button", name="Let it trade again").click()
+    answer_dialog(page, "Let it trade real money")
+    expect(card.get_by_text("May trade", exact=True)).to_be_visible()
+
+
 def test_an_order_is_followed_until_it_is_filled(ada, stack):
     page = place(ada, "DU0000002", Quantity="10", Limit_price="147.00")
     expect(status(page)).to_contain_text("Working")
@@ -261,6 +446,23 @@ def test_limits_are_set_and_an_order_beyond_one_says_which(ada, stack):
     place(ada, "DU0000002", Quantity="6", Limit_price="147.00")
     expect(status(page)).to_contain_text("Not sent: not allowed")
     expect(page.locator("main .notice").get_by_text("max_order_quantity")).to_be_visible()
+
+
+def test_what_the_form_has_no_field_for_stays_as_it_was(ada, stack):
+    seen = []
+
+    def with_more(route):
+        if route.request.method == "PUT":
+            seen.append(route.request.post_data_json)
+            return route.fulfill(json=seen[-1])
+        route.fulfill(json={"max_daily_orders": 7, "a_limit_of_tomorrow": "12.5"})
+
+    ada.page.route("**/limits", with_more)
+    page = ada.go("Limits")
+    page.get_by_label("Orders in a day").fill("8")
+    page.get_by_role("button", name="Save the limits").click()
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
+    assert seen == [{"max_daily_orders": 8, "a_limit_of_tomorrow": "12.5"}]
 
 
 def test_an_algorithm_is_allowed_stopped_and_its_permission_taken_back(ada, stack):

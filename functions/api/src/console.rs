@@ -12,7 +12,7 @@ const PAGE: &str = include_str!("../../../console/page.html");
 const STYLE: &str = include_str!("../../../console/style.css");
 
 /// The ES modules of the page, each after those that it imports. In the page they are one module: one request, one hash.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 15] = [
     include_str!("../../../console/vendor/oauth4webapi.js"),
     include_str!("../../../console/src/elements.js"),
     include_str!("../../../console/src/words.js"),
@@ -23,6 +23,7 @@ const MODULES: [&str; 14] = [
     include_str!("../../../console/src/accounts.js"),
     include_str!("../../../console/src/orders.js"),
     include_str!("../../../console/src/order.js"),
+    include_str!("../../../console/src/doubt.js"),
     include_str!("../../../console/src/place.js"),
     include_str!("../../../console/src/permissions.js"),
     include_str!("../../../console/src/halt.js"),
