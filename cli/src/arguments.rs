@@ -7,13 +7,15 @@ mod halt;
 mod keys;
 mod orders;
 mod rotate;
+#[cfg(test)]
+mod told;
 
 pub(crate) use connections::{
     ConnectionArguments, ConnectionsCommand, ConnectionsListArguments, DisconnectArguments, ImportArguments,
 };
 pub(crate) use dead_letters::{DeadLetterArguments, DeadLettersCommand, ReplayArguments};
 pub(crate) use doctor::DoctorArguments;
-pub(crate) use halt::{HaltArguments, HaltScopeArguments};
+pub(crate) use halt::{HaltArguments, HaltScopeArguments, ResumeArguments, ResumeScopeArguments};
 pub(crate) use keys::{KeysCommand, KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments};
 pub(crate) use orders::{OrderArguments, OrdersCommand, OrdersListArguments, OrdersReviewArguments, Stands};
 pub(crate) use rotate::{RotateArguments, RotateCommand};
@@ -80,11 +82,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         scope: HaltScopeArguments,
     },
-    /// Send again what a halt stopped.
-    #[command(after_help = halt::HALT_HELP)]
+    /// Lift a halt: new orders are sent again. What a halt stopped stays `denied`; its sender sends it again under a new id.
+    #[command(after_help = halt::RESUME_HELP)]
     Resume {
         #[command(subcommand)]
-        scope: HaltScopeArguments,
+        scope: ResumeScopeArguments,
     },
     /// Look at what the order queue could not work on, and replay it through the ledger.
     DeadLetters {

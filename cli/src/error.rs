@@ -52,9 +52,12 @@ pub(crate) enum CourierError {
          --replace makes new ones all the same, and --out makes files alone."
     )]
     KeysThere,
-    /// A wish that only a halt can grant.
-    #[error("--reducing and --cancel-working belong to `courier halt`, not to `courier resume`.")]
-    OnlyWithAHalt,
+    /// The name that is to be halted is nobody's here.
+    #[error(
+        "nothing was halted: nobody here is called so ({0}): there is no connection, order, grant, limit, halt or registration \
+         under this name. `courier connections list` and `courier algorithms list` show the names. --yes halts it all the same."
+    )]
+    NobodyToHalt(String),
     /// The secret holds no keys.
     #[error("the consumer's secret is empty. `courier keys generate` fills it.")]
     NoKeys,

@@ -70,8 +70,8 @@ async fn run(command: Command) -> Result<ExitCode, CourierError> {
             ConnectionsCommand::Disconnect(arguments) => Box::pin(connections::run_disconnect(&arguments)).await?,
             ConnectionsCommand::Import(arguments) => Box::pin(connections::run_import(&arguments)).await?,
         },
-        Command::Halt { scope } => halt::run(&scope, true).await?,
-        Command::Resume { scope } => halt::run(&scope, false).await?,
+        Command::Halt { scope } => return Box::pin(halt::run(&scope)).await,
+        Command::Resume { scope } => halt::run_resume(&scope).await?,
         Command::DeadLetters { command } => match command {
             DeadLettersCommand::List(arguments) => dead_letters::run_list(&arguments).await?,
             DeadLettersCommand::Show(arguments) => dead_letters::run_show(&arguments).await?,

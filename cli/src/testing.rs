@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{Act, Clock, Command, Doubt, Fact, Intent, Order, Reason};
-use embedded_dynamodb::EmbeddedDynamoDb;
+use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
 use jiff::Timestamp;
 use platform::SystemEntropy;
 use store::Store;
@@ -21,12 +21,23 @@ impl Clock for Standing {
 
 pub(crate) struct World {
     pub(crate) store: Store,
+    database: EmbeddedDynamoDb,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
         let database = EmbeddedDynamoDb::start_with_tables(&EmbeddedDynamoDb::tables()).await.unwrap();
-        Self { store: Store::new(database.client(), EmbeddedDynamoDb::tables(), Arc::new(SystemEntropy)) }
+        let store = Store::new(database.client(), EmbeddedDynamoDb::tables(), Arc::new(SystemEntropy));
+        Self { store, database }
+    }
+
+    /// From here on DynamoDB refuses every call of this kind.
+    pub(crate) fn refuse(&mut self, operation: &'static str) {
+        let refuses = move |call: &Call<'_>| {
+            if call.operation == operation { Fault::AccessDenied } else { Fault::None }
+        };
+        let client = self.database.client_with_faults(refuses);
+        self.store = Store::new(client, EmbeddedDynamoDb::tables(), Arc::new(SystemEntropy));
     }
 
     pub(crate) fn intake(&self) -> Intake {

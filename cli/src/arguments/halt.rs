@@ -11,16 +11,29 @@ pub(super) const HALT_HELP: &str = "\
 While a halt is on, nothing new is sent: an order whose turn comes is `denied`, and says so; its sender sends it again under a
 new id. Cancels pass. What is at the broker stays there, unless --cancel-working asks for its end. It acts on the very next order: no restart, no deployment.
 
+A name that nobody here has is refused unless --yes says that it is meant. With --cancel-working it exits with 1 where the end of an
+order could not be asked for, and names each.
+
 Examples:
   courier halt all --reason 'IBKR reports a fault'
   courier halt algorithm mean-reversion-7 --reason 'sends too much'
   courier halt user u-7 --reason 'asked by phone'
   courier halt user u-7 --cancel-working
   courier halt all --reducing --reason 'positions may be closed, and none opened'
-  courier halt show
+  courier halt list
+  courier halt show --user u-7
   courier resume all";
 
-/// What is halted or resumed.
+pub(super) const RESUME_HELP: &str = "\
+From the next order on everything of this scope is sent again, unless another halt is over it: `courier halt list` shows all that are
+on. Orders that were refused meanwhile are not sent after all.
+
+Examples:
+  courier resume all
+  courier resume user u-7
+  courier resume algorithm mean-reversion-7 --reason 'mended'";
+
+/// What is halted.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum HaltScopeArguments {
     /// Everything, of every user.
@@ -39,7 +52,12 @@ pub(crate) enum HaltScopeArguments {
         #[command(flatten)]
         arguments: HaltArguments,
     },
-    /// Show which halts are on: over everything, over each registered algorithm, and over --user.
+    /// List every halt that is on: over everything, over users and over algorithms, since when, how and why.
+    List {
+        #[command(flatten)]
+        stack: StackArguments,
+    },
+    /// Show whether everything and each registered algorithm is halted or not, and this --user too.
     Show {
         /// Look at this user's too.
         #[arg(long)]
@@ -60,6 +78,39 @@ pub(crate) struct HaltArguments {
     /// Ask for the end of what is open as well, at the broker too.
     #[arg(long)]
     pub(crate) cancel_working: bool,
+    /// Halt this name though nobody here has it.
+    #[arg(long, visible_alias = "force")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+/// What is resumed.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ResumeScopeArguments {
+    /// Everything, of every user; halts over single users and algorithms stay.
+    All(ResumeArguments),
+    /// One user's orders, of any algorithm.
+    User {
+        /// The user.
+        user: UserId,
+        #[command(flatten)]
+        arguments: ResumeArguments,
+    },
+    /// One algorithm's orders, of every user.
+    Algorithm {
+        /// The algorithm.
+        algorithm: AlgorithmId,
+        #[command(flatten)]
+        arguments: ResumeArguments,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ResumeArguments {
+    /// Why, in words.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
 }

@@ -36,6 +36,15 @@ pub(crate) struct OrdersListArguments {
     /// Only those of this status. Without --user the whole table is read for it.
     #[arg(long, value_parser = status, value_name = "STATUS")]
     pub(crate) status: Option<OrderStatus>,
+    /// How many are shown.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "NUMBER")]
+    pub(crate) limit: u32,
+    /// Go on where a list before ended: the cursor that it told.
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+    /// Show all, whatever their number.
+    #[arg(long, conflicts_with_all = ["cursor", "limit"])]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
 }

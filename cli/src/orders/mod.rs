@@ -2,11 +2,11 @@
 
 mod review;
 mod show;
+mod words;
 
 use domain::{Order, OrderKey, OrderStatus, UserId};
-use jiff::Timestamp;
 use serde_json::json;
-use store::{DUE_SHARDS, Orders, PAGE_ROWS_MAX};
+use store::{Orders, PAGE_ROWS_MAX, Page, StoreError, Versioned};
 
 use crate::arguments::{OrderArguments, OrdersListArguments};
 use crate::error::CourierError;
@@ -15,37 +15,48 @@ use crate::resources::Resources;
 
 pub(crate) use review::run as run_review;
 
-/// Orders that one call shows.
-const SHOWN_MAX: usize = 1_000;
+/// Which orders are listed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    /// Those that are not final, of everybody, shard after shard and in each the longest due first.
+    Open,
+    /// Those of this status, of everybody.
+    Status(OrderStatus),
+    /// A user's, ids from the last to the first; of one status, or all.
+    OfUser(&'a UserId, Option<OrderStatus>),
+}
 
-/// Orders, and whether there are more.
+/// Orders, and where the list goes on.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Listed {
     pub(crate) orders: Vec<Order>,
-    pub(crate) more: bool,
+    pub(crate) cursor: Option<String>,
 }
 
 pub(crate) async fn run_list(arguments: &OrdersListArguments) -> Result<(), CourierError> {
     let orders = Resources::of_stack(&arguments.stack.stack).await.orders().await?;
-    let listed = match (&arguments.user, arguments.status) {
-        (Some(user), status) => of_user(&orders, user, status).await?,
+    let wanted = match (&arguments.user, arguments.status) {
+        (Some(user), status) => Wanted::OfUser(user, status),
         (None, Some(status)) => {
             tell("Reading the whole table of orders …");
-            with_status(&orders, status).await?
+            Wanted::Status(status)
         }
-        (None, None) => open(&orders).await?,
+        (None, None) => Wanted::Open,
     };
+    let limit = if arguments.all { usize::MAX } else { arguments.limit as usize };
+    let listed = list(&orders, wanted, arguments.cursor.clone(), limit).await?;
     if arguments.stack.json {
         let views: Vec<_> = listed.orders.iter().map(Order::view).collect();
-        print_json(&json!({"orders": views, "more": listed.more}));
+        print_json(&json!({"orders": views, "more": listed.cursor.is_some(), "cursor": listed.cursor}));
     } else if listed.orders.is_empty() {
         print("There is no such order.");
     } else {
-        let header = ["user", "order", "algorithm", "account", "status", "filled", "updated at", "reason"];
+        let header = ["user", "order", "algorithm", "account", "what", "status", "filled", "updated at", "reason"];
         print(&table(header, listed.orders.iter().map(row).collect()));
     }
-    if listed.more {
-        tell(&format!("There are more than these {}.", listed.orders.len()));
+    if let Some(cursor) = listed.cursor {
+        let shown = listed.orders.len();
+        tell(&format!("There are more than these {shown}. Go on with --cursor {cursor}, or see all with --all."));
     }
     Ok(())
 }
@@ -67,53 +78,49 @@ pub(crate) async fn get(orders: &Orders, user: &UserId, order: &domain::OrderId)
     found.map(|order| order.value).ok_or(CourierError::NoOrder(key))
 }
 
-/// A user's orders, ids from the last to the first.
-pub(crate) async fn of_user(
+/// Orders from where a list before ended, at most `limit`.
+pub(crate) async fn list(
     orders: &Orders,
-    user: &UserId,
-    status: Option<OrderStatus>,
+    wanted: Wanted<'_>,
+    mut cursor: Option<String>,
+    limit: usize,
 ) -> Result<Listed, CourierError> {
     let mut listed = Vec::new();
-    let mut cursor: Option<String> = None;
     loop {
-        let page = orders.list(user, cursor.as_deref(), PAGE_ROWS_MAX).await?;
-        let fitting = page.items.into_iter().map(|order| order.value);
-        listed.extend(fitting.filter(|order| status.is_none_or(|status| order.status() == status)));
+        let left = u32::try_from(limit - listed.len()).unwrap_or(u32::MAX).min(PAGE_ROWS_MAX);
+        let page = page(orders, wanted, cursor.as_deref(), left).await?;
+        listed.extend(page.items.into_iter().map(|order| order.value));
         cursor = page.next_cursor;
-        if cursor.is_none() || listed.len() > SHOWN_MAX {
+        if cursor.is_none() || listed.len() >= limit {
             break;
         }
     }
-    let more = listed.len() > SHOWN_MAX;
-    listed.truncate(SHOWN_MAX);
-    Ok(Listed { orders: listed, more })
+    match wanted {
+        Wanted::Open => listed.sort_by_key(|order| order.next_check_at),
+        Wanted::Status(_) => listed.sort_by_key(|order| std::cmp::Reverse(order.updated_at)),
+        Wanted::OfUser(..) => {}
+    }
+    Ok(Listed { orders: listed, cursor })
 }
 
-/// Orders of this status, of everybody, the latest change first.
-pub(crate) async fn with_status(orders: &Orders, status: OrderStatus) -> Result<Listed, CourierError> {
-    let found = orders.with_status(status, SHOWN_MAX).await?;
-    let mut listed: Vec<Order> = found.items.into_iter().map(|order| order.value).collect();
-    listed.sort_by_key(|order| std::cmp::Reverse(order.updated_at));
-    Ok(Listed { orders: listed, more: found.more })
-}
-
-/// Orders that are not final, of everybody, those first that are due first. Each shard gives one page.
-pub(crate) async fn open(orders: &Orders) -> Result<Listed, CourierError> {
-    let mut listed = Vec::new();
-    let mut more = false;
-    for shard in 0..DUE_SHARDS {
-        let page = orders.due(shard, Timestamp::MAX, PAGE_ROWS_MAX, None).await?;
-        more |= page.next.is_some();
-        for key in page.keys {
-            listed.extend(orders.get(&key).await?.map(|order| order.value));
+async fn page(
+    orders: &Orders,
+    wanted: Wanted<'_>,
+    cursor: Option<&str>,
+    limit: u32,
+) -> Result<Page<Versioned<Order>>, StoreError> {
+    match wanted {
+        Wanted::Open => orders.open_page(None, cursor, limit).await,
+        Wanted::Status(status) => orders.status_page(status, cursor, limit).await,
+        Wanted::OfUser(user, status) => {
+            let mut page = orders.list(user, cursor, limit).await?;
+            page.items.retain(|order| status.is_none_or(|status| order.value.status() == status));
+            Ok(page)
         }
     }
-    listed.retain(|order| order.next_check_at.is_some());
-    listed.sort_by_key(|order| order.next_check_at);
-    Ok(Listed { orders: listed, more })
 }
 
-fn row(order: &Order) -> [String; 8] {
+fn row(order: &Order) -> [String; 9] {
     let view = order.view();
     let asked = view.quantity.or(view.cash_quantity.map(|cash| format!("cash {cash}"))).unwrap_or_default();
     [
@@ -121,7 +128,8 @@ fn row(order: &Order) -> [String; 8] {
         view.order_id.to_string(),
         view.algorithm_id.to_string(),
         view.account_id.map(ToString::to_string).unwrap_or_default(),
-        view.status.as_str().to_owned(),
+        words::what(order),
+        [view.status.as_str().to_owned(), words::change(order)].join("\n").trim_end().to_owned(),
         format!("{} of {asked}", view.filled_quantity),
         view.updated_at.to_string(),
         view.reason.map(|reason| reason.message.clone()).unwrap_or_default(),
@@ -146,10 +154,38 @@ mod tests {
             ids
         };
         let user = "u-2".parse().unwrap();
-        assert_eq!(ids(&open(&store.orders).await.unwrap()), ["a", "b", "c"]);
-        assert_eq!(ids(&of_user(&store.orders, &user, None).await.unwrap()), ["c", "d"]);
-        assert_eq!(ids(&of_user(&store.orders, &user, Some(OrderStatus::NeedsReview)).await.unwrap()), ["d"]);
-        assert_eq!(ids(&with_status(&store.orders, OrderStatus::NeedsReview).await.unwrap()), ["d"]);
+        let listed = async |wanted| ids(&list(&store.orders, wanted, None, 10).await.unwrap());
+        assert_eq!(listed(Wanted::Open).await, ["a", "b", "c"]);
+        assert_eq!(listed(Wanted::OfUser(&user, None)).await, ["c", "d"]);
+        assert_eq!(listed(Wanted::OfUser(&user, Some(OrderStatus::NeedsReview))).await, ["d"]);
+        assert_eq!(listed(Wanted::Status(OrderStatus::NeedsReview)).await, ["d"]);
         assert!(matches!(get(&store.orders, &user, &"x".parse().unwrap()).await, Err(CourierError::NoOrder(_))));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_ends_says_where_it_goes_on() {
+        let World { store, .. } = World::new().await;
+        for number in 0..230 {
+            let user = if number < 120 { "u-1".to_owned() } else { format!("u-{number}") };
+            store.orders.insert(&order(&user, &format!("o-{number:03}"))).await.unwrap();
+        }
+        let user = "u-1".parse().unwrap();
+        for (wanted, all) in
+            [(Wanted::Open, 230), (Wanted::Status(OrderStatus::Received), 230), (Wanted::OfUser(&user, None), 120)]
+        {
+            let (mut seen, mut cursor) = (std::collections::BTreeSet::new(), None);
+            for _ in 0..9 {
+                let part = list(&store.orders, wanted, cursor, 50).await.unwrap();
+                assert!(part.orders.len() <= 50);
+                seen.extend(part.orders.into_iter().map(|order| order.key));
+                cursor = part.cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!((seen.len(), cursor), (all, None), "{wanted:?}");
+            let whole = list(&store.orders, wanted, None, usize::MAX).await.unwrap();
+            assert_eq!((whole.orders.len(), whole.cursor), (all, None), "{wanted:?}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use domain::{LegView, Order};
 
+use super::words;
 use crate::output::table;
 
 /// The order, what was asked, and its history.
@@ -13,6 +14,9 @@ pub(super) fn text(order: &Order) -> String {
     let ticket = view.ticket.and_then(|ticket| serde_json::to_string(ticket).ok());
     let mut rows = vec![
         ("order", order.key.to_string()),
+        ("what", words::what(order)),
+        ("how", words::how(order)),
+        ("change", words::change(order)),
         ("status", view.status.as_str().to_owned()),
         ("reason", view.reason.map(|reason| reason.message.clone()).unwrap_or_default()),
         ("algorithm", view.algorithm_id.to_string()),

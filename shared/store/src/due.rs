@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::times::sortable;
 
 /// The sparse index of what must be looked at.
-const DUE_INDEX: &str = "due";
+pub(crate) const DUE_INDEX: &str = "due";
 /// Rows of one page at most. The index holds keys only, so a thousand take some 100 kB.
 pub const DUE_ROWS_MAX: u32 = 1000;
 

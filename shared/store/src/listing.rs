@@ -169,6 +169,23 @@ impl Orders {
         Ok((answer.items().iter().filter_map(place_of_row).collect(), next))
     }
 
+    /// The rows of these keys as they are now, in their order; what is gone is left out.
+    pub(crate) async fn rows_of(&self, keys: Vec<[String; 2]>) -> Result<Vec<Versioned<Order>>, StoreError> {
+        let mut found = HashMap::new();
+        for some in keys.chunks(PAGE_ROWS_MAX as usize) {
+            let [user, order] = Order::KEY;
+            let row = |[user_id, order_id]: &[String; 2]| {
+                HashMap::from([(user.to_owned(), text(user_id)), (order.to_owned(), text(order_id))])
+            };
+            let asked = HashMap::from([(self.table.name.clone(), some.iter().map(row).collect())]);
+            for row in read_many(&self.table.database, asked).await?.into_values().flatten() {
+                let order: Versioned<Order> = self.table.read(row)?;
+                found.insert([order.value.key.user_id.to_string(), order.value.key.order_id.to_string()], order);
+            }
+        }
+        Ok(keys.into_iter().filter_map(|key| found.remove(&key)).collect())
+    }
+
     /// The rows of these orders as they are now, by order id.
     pub(crate) async fn rows(
         &self,

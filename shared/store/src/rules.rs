@@ -19,8 +19,8 @@ const LIST_ROWS_MAX: usize = 1000;
 const ALGORITHMS: &str = "algorithms";
 const REGISTRATION: &str = "registration";
 const LIMITS: &str = "limits";
-const HALT: &str = "halt";
-const GRANT: &str = "grant#";
+pub(crate) const HALT: &str = "halt";
+pub(crate) const GRANT: &str = "grant#";
 pub(crate) const RULE: &str = "rule";
 /// On the rows that an algorithm's intents check: it is registered no more.
 pub(crate) const UNREGISTERED: &str = "unregistered";
@@ -45,6 +45,16 @@ impl HaltScope {
         }
     }
 
+    /// The scope of this name, if it is one.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        match name.split_once('#') {
+            None if name == Self::Global.name() => Some(Self::Global),
+            Some(("user", id)) => id.parse().ok().map(Self::User),
+            Some(("algorithm", id)) => id.parse().ok().map(Self::Algorithm),
+            _ => None,
+        }
+    }
+
     /// The row that an intent of this user checks. Two transactions that check one row at once get in each other's
     /// way, so halts over many users stand in one copy for each shard of users.
     pub(crate) fn checked_item(&self, user_id: &UserId) -> String {
@@ -55,7 +65,7 @@ impl HaltScope {
     }
 
     /// All rows of this halt. The one that is read comes last, so it never says more than what all copies say.
-    fn items(&self) -> Vec<String> {
+    pub(crate) fn items(&self) -> Vec<String> {
         let copies = match self {
             Self::User(_) => 0,
             Self::Global | Self::Algorithm(_) => DUE_SHARDS,
@@ -220,7 +230,7 @@ impl Rules {
         Ok(row)
     }
 
-    fn read<R: DeserializeOwned>(&self, mut row: Attributes) -> Result<R, StoreError> {
+    pub(crate) fn read<R: DeserializeOwned>(&self, mut row: Attributes) -> Result<R, StoreError> {
         let key = ["scope", "item"].map(|name| text_of(&row, name).unwrap_or("?").to_owned()).join("/");
         let body = row.remove(RULE).ok_or_else(|| StoreError::corrupt(&self.table, key.clone(), "it holds no rule"))?;
         serde_dynamo::from_attribute_value(body).map_err(|error| StoreError::corrupt(&self.table, key, error))

@@ -118,3 +118,55 @@ async fn a_list_that_cannot_be_read_is_an_error_and_no_shorter_list() {
     let failed = failing.orders.newest(&user("u-7"), &OrderFilter::default(), None, 10).await.unwrap_err();
     assert!(matches!(failed, StoreError::Unavailable { .. }), "{failed:?}");
 }
+
+/// The ids of everybody's orders, page by page, and how many pages there were.
+async fn of_everybody(
+    world: &World,
+    of: Option<&str>,
+    status: Option<OrderStatus>,
+    limit: u32,
+) -> (Vec<String>, usize) {
+    let (mut ids, mut pages, mut cursor) = (Vec::new(), 0, None);
+    let of = of.map(user);
+    loop {
+        let page = match status {
+            Some(status) => world.store.orders.status_page(status, cursor.as_deref(), limit).await.unwrap(),
+            None => world.store.orders.open_page(of.as_ref(), cursor.as_deref(), limit).await.unwrap(),
+        };
+        assert!(page.items.len() <= limit as usize);
+        ids.extend(page.items.iter().map(|order| order.value.key.to_string()));
+        pages += 1;
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            ids.sort();
+            return (ids, pages);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_open_order_of_everybody_is_found_beyond_one_page() {
+    let world = World::new().await;
+    let mut all = Vec::new();
+    for number in 0..250 {
+        // Most of them of one user, and so of one shard.
+        let whose = if number < 130 { "u-7".to_owned() } else { format!("u-{number}") };
+        let order = world.insert(&order(&whose, &format!("o-{number:03}"), "self")).await;
+        all.push(order.value.key.to_string());
+    }
+    all.sort();
+    assert_eq!(of_everybody(&world, None, None, 100).await, (all.clone(), 3));
+    assert_eq!(of_everybody(&world, None, None, 250).await, (all.clone(), 1));
+    assert_eq!(of_everybody(&world, None, None, 7).await.0, all);
+    assert_eq!(of_everybody(&world, Some("u-7"), None, 100).await, (all[all.len() - 130..].to_vec(), 2));
+    assert_eq!(of_everybody(&world, None, Some(OrderStatus::Received), 100).await, (all, 3));
+    assert_eq!(of_everybody(&world, None, Some(OrderStatus::Filled), 100).await.0, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_cursor_that_no_list_gave_out_is_refused() {
+    let orders = World::new().await.store.orders;
+    for cursor in ["x", "WyIwMCJd", "WyI5OSIsIngiLCJ5IiwieiJd"] {
+        assert!(matches!(orders.open_page(None, Some(cursor), 10).await, Err(StoreError::CursorRefused)), "{cursor}");
+    }
+}

@@ -76,3 +76,40 @@ async fn a_halt_is_set_through_the_traffic_of_intents() {
     let refused = never.rules.put_halt(&HaltScope::Global, &Halt::default()).await;
     assert!(matches!(refused, Err(StoreError::Throttled { .. })), "{refused:?}");
 }
+
+#[tokio::test]
+async fn every_halt_that_is_on_is_listed_and_one_that_was_cut_off_says_so() {
+    let world = World::new().await;
+    let rules = &world.store.rules;
+    let halt =
+        |halted, reason: &str| Halt { halted, reason: Some(reason.to_owned()), since: Some(at(3)), ..Halt::default() };
+    let scopes = [HaltScope::Global, HaltScope::User(user("u-7")), HaltScope::Algorithm(algorithm("mr"))];
+    assert_eq!(rules.halts_on().await.unwrap(), []);
+    for scope in &scopes {
+        rules.put_halt(scope, &halt(true, "on")).await.unwrap();
+    }
+    rules.put_halt(&HaltScope::User(user("u-8")), &halt(true, "on")).await.unwrap();
+    rules.put_halt(&HaltScope::User(user("u-8")), &halt(false, "off")).await.unwrap();
+    let on = rules.halts_on().await.unwrap();
+    assert_eq!(on.len(), scopes.len(), "{on:?}");
+    for scope in &scopes {
+        let found = on.iter().find(|found| found.scope == *scope).unwrap();
+        assert!(found.whole && found.halt == halt(true, "on"), "{found:?}");
+    }
+    rules.put_halt(&HaltScope::Global, &halt(false, "off")).await.unwrap();
+    let cut_off = world.with_faults(|call| if call.number > 3 { Fault::AccessDenied } else { Fault::None });
+    cut_off.rules.put_halt(&HaltScope::Global, &halt(true, "cut off")).await.unwrap_err();
+    let on = rules.halts_on().await.unwrap();
+    let global = on.iter().find(|found| found.scope == HaltScope::Global).unwrap();
+    assert!(!global.whole, "{global:?}");
+    assert_eq!(on.iter().filter(|found| found.whole).count(), 2);
+}
+
+#[tokio::test]
+async fn whether_anybody_granted_an_algorithm_is_known() {
+    let world = World::new().await;
+    let rules = &world.store.rules;
+    rules.put_grant(&grant("u-7", "mr-7", &["DU1"], GrantStatus::Active)).await.unwrap();
+    assert!(rules.is_granted(&algorithm("mr-7")).await.unwrap());
+    assert!(!rules.is_granted(&algorithm("mr")).await.unwrap());
+}
