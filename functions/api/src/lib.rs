@@ -1,5 +1,6 @@
 //! The HTTP API (contract: The HTTP API): connections, orders, grants, limits, halts, contracts, and two open pages.
 
+mod compression;
 mod connections;
 mod console;
 mod contracts;
@@ -74,7 +75,7 @@ impl Api {
     /// Answers one request.
     pub async fn handle(&self, request: &HttpRequest) -> HttpResponse {
         match self.route(request).await {
-            Ok(response) => response,
+            Ok(response) => compression::compressed(request, response),
             Err(problem) => {
                 tracing::info!(
                     route = request.route_key,

@@ -174,7 +174,7 @@ pub struct HttpResponse {
     /// The body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// Always false: bodies are text.
+    /// Whether the body is bytes, in base64.
     pub is_base64_encoded: bool,
 }
 
