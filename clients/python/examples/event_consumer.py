@@ -38,9 +38,8 @@ def told(change: Change) -> str:
     if not isinstance(change, OrderChange):
         return f"{change.connection.user_id} connection: {previous} -> {change.status}"
     order, why = change.order, f" ({change.reason.message})" if change.reason else ""
-    line = (
-        f"{change.at:%H:%M:%S} {order.user_id}/{order.order_id} {change.sequence}: {previous} -> {change.status}{why}"
-    )
+    what = f"{order.user_id}/{order.order_id} {order.contract} {change.sequence}"
+    line = f"{change.at:%H:%M:%S} {what}: {previous} -> {change.status}{why}"
     return f"{line}, {order.filled_quantity} at {order.average_price}" if change.status == "filled" else line
 
 

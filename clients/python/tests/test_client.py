@@ -1,3 +1,5 @@
+import base64
+import json
 import time
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -16,6 +18,7 @@ from courier_client import (
     Unreachable,
     WaitTimeout,
 )
+from courier_client.api import Token
 from support import FakeApi, order, shown_order, validator
 
 
@@ -73,6 +76,29 @@ def test_an_order_is_read_with_the_token_and_the_user_it_is_about(api: FakeApi) 
     assert api.requests == [
         {"method": "GET", "path": "/orders/o-1?user_id=u-7", "authorization": "Bearer a-token", "body": None}
     ]
+
+
+def jwt(**claims: str) -> str:
+    parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
+    return ".".join([*(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts), "signature"])
+
+
+def test_a_user_s_own_token_says_that_another_name_is_not_used(api: FakeApi) -> None:
+    def client(token: Token) -> Client:
+        return Client(user_id="u-7", algorithm_id="self", order_queue=None, api=Api(api.url, token))
+
+    own = jwt(sub="u-7")
+    with pytest.raises(ValueError, match="the name u-8 is not used"):
+        client(own).for_user("u-8")
+    # A function's token is known when it is asked for.
+    other = client(lambda: own).for_user("u-8")
+    with pytest.raises(ValueError, match="the name u-8 is not used"):
+        other.order("o-1")
+    assert api.requests == []
+    for token in (own, jwt(sub="service", algorithm_id="mean-reversion-7"), "opaque"):
+        user = "u-7" if token == own else "u-8"
+        api.will_answer(200, shown_order())
+        assert client(token).for_user(user).order("o-1").order_id == "o-1"
 
 
 def test_an_order_id_cannot_steer_a_path(api: FakeApi) -> None:
@@ -245,3 +271,17 @@ def test_the_environment_names_the_stack(api: FakeApi, monkeypatch: pytest.Monke
     Client.from_environment(user_id="u-7", algorithm_id="a").wait("o-1", until="working")
     assert time.monotonic() - began < 5
     assert api.requests[0]["authorization"] == "Bearer of-the-environment"
+
+
+@pytest.mark.parametrize(
+    ("ticket", "told"),
+    [
+        ({"contract": {"conid": 265598}}, "conid 265598"),
+        ({"contract": {"symbol": "AAPL", "currency": "USD"}}, "AAPL"),
+        ({"contract": {"osi": "AAPL  261218C00195000"}}, "AAPL  261218C00195000"),
+        (None, "no contract"),
+    ],
+)
+def test_an_order_says_what_is_traded(api: FakeApi, ticket: dict[str, object] | None, told: str) -> None:
+    api.will_answer(200, shown_order(ticket=ticket))
+    assert by_http(api).order("o-1").contract == told

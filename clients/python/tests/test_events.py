@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from courier_client import (
     ConnectionChange,
@@ -198,3 +199,46 @@ def test_a_queue_is_followed_and_a_message_goes_when_its_changes_are_taken() -> 
         assert isinstance(change, OrderChange)
     assert left_at == [12, 11, 10, 9, 8, 7]
     assert queue.bodies == {}
+
+
+class Outage(Queue):
+    """A queue that is away for some calls of each kind."""
+
+    def __init__(self, given: list[dict[str, Any]], failures: list[Exception]) -> None:
+        super().__init__(given)
+        self.failures = failures
+        self.undeleted = 1
+
+    def receive_message(self, **options: Any) -> dict[str, Any]:
+        if self.failures:
+            raise self.failures.pop(0)
+        return super().receive_message(**options)
+
+    def delete_message(self, **options: Any) -> None:
+        if self.undeleted:
+            self.undeleted -= 1
+            raise EndpointConnectionError(endpoint_url="http://away")
+        super().delete_message(**options)
+
+
+def refused(status: int, code: str) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "ReceiveMessage")
+
+
+def test_following_outlives_an_outage_and_tells_each_change_once() -> None:
+    away = [EndpointConnectionError(endpoint_url="http://away"), refused(503, "ServiceUnavailable")]
+    queue = Outage(life(), [*away, refused(400, "ThrottlingException"), *[refused(500, "x") for _ in range(8)]])
+    naps: list[float] = []
+    changes = list(follow("q", EventReader(), sqs=queue, keep_on=lambda: bool(queue.bodies), sleep=naps.append))
+    assert [change.sequence for change in changes] == list(range(1, len(changes) + 1))
+    assert queue.bodies == {}
+    assert naps[:4] == [1, 2, 4, 8]
+    assert max(naps) == 60
+
+
+def test_what_waiting_does_not_mend_is_raised() -> None:
+    failures: list[Exception] = [NoCredentialsError(), refused(403, "AccessDenied"), refused(400, "QueueDoesNotExist")]
+    for failure in failures:
+        with pytest.raises(type(failure)):
+            next(follow("q", EventReader(), sqs=Outage(life(), [failure]), sleep=lambda _: None))

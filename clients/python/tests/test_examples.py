@@ -5,7 +5,7 @@ import pytest
 
 import moving_average
 from courier_client import Symbol
-from monthly_buyer import first_trading_day, order_of
+from monthly_buyer import first_trading_day, order_of, why_not_now
 from support import validator
 
 
@@ -34,6 +34,25 @@ def test_a_month_s_order_is_the_same_however_often_it_is_made() -> None:
     assert first.order_id == "monthly-2026-12"
     assert first.good_until == datetime(2026, 12, 1, 20, tzinfo=UTC)
     validator("order-message").validate(first.message("u-7", "monthly"))
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (datetime(2026, 11, 1, 15, tzinfo=UTC), "this month's day is 2026-11-02"),
+        (datetime(2026, 11, 2, 15, tzinfo=UTC), None),
+        (datetime(2026, 11, 2, 20, tzinfo=UTC), "run it again tomorrow"),
+        (datetime(2026, 11, 17, 15, tzinfo=UTC), None),  # nobody ran it before
+        (datetime(2026, 11, 21, 15, tzinfo=UTC), "New York is closed on 2026-11-21"),
+    ],
+)
+def test_a_month_is_bought_on_its_first_trading_day_or_the_next_that_this_runs(now: datetime, why: str | None) -> None:
+    said = why_not_now(now)
+    assert said is None if why is None else why in (said or "")
+
+
+def test_a_try_is_good_at_any_hour() -> None:
+    assert order_of(date(2026, 12, 6), "DU0000001", Symbol("SPY"), Decimal(250), limited=False).good_until is None
 
 
 PRICES = [Decimal(price) for price in (187, 186, 185, 184, 187, 190, 194, 193, 188, 182, 181)]

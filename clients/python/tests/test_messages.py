@@ -96,10 +96,19 @@ def test_a_decimal_made_from_a_float_is_recognised() -> None:
     assert "was it made from a float?" in fault
 
 
-@pytest.mark.parametrize("amount", [10, "10", True, Decimal(0), Decimal(-1), Decimal("NaN")], ids=str)
+@pytest.mark.parametrize("amount", ["10", True, 0, -1, Decimal(0), Decimal(-1), Decimal("NaN")], ids=str)
 def test_what_is_no_positive_decimal_is_refused(amount: object) -> None:
     (fault,) = faults(quantity=amount)
     assert fault.startswith("quantity must be")
+
+
+def test_a_whole_number_is_an_amount_and_the_same_one_as_its_decimal() -> None:
+    whole, exact = order(quantity=1, limit_price=187), order(quantity=Decimal(1), limit_price=Decimal("187.00"))
+    assert whole == exact
+    assert whole.message("u-7", "a") == exact.message("u-7", "a")
+    assert (whole.message("u-7", "a")["quantity"], whole.message("u-7", "a")["limit_price"]) == ("1", "187")
+    assert faults(quantity=1.0) == ['quantity is a float, which is not exact: write Decimal("1.0"), not 1.0']
+    validator("order-message").validate(whole.message("u-7", "a"))
 
 
 @pytest.mark.parametrize("amount", ["Infinity", "sNaN", "1234567890123", "0.123456789", "1E+12", "1E-9"])
@@ -181,6 +190,7 @@ SPELLINGS = {
     "a-quantity-with-a-line-break": "a line break is only a spelling of a Decimal",
     "a-quantity-that-begins-with-a-point": "only a spelling of a Decimal",
     "a-quantity-that-ends-with-a-point": "only a spelling of a Decimal",
+    "a-quantity-that-is-a-number": "a whole number is written as a text",
     "a-time-that-is-not-in-utc": "written in UTC",
     "a-time-that-is-null": "left out",
     "a-limit-price-that-is-null": "left out: another example",

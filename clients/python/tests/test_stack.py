@@ -132,6 +132,19 @@ def test_stack_the_first_order_of_the_page_is_filled(page: str) -> None:
     assert printed.getvalue() == "filled 1 at 187.5\n"
 
 
+def test_stack_the_bracket_of_the_page_is_taken_by_the_broker(client: Client) -> None:
+    text = (PYTHON_FOLDER / "README.md").read_text(encoding="utf-8")
+    example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    assert "attached=" in example
+    order_id = named("bracket")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example.replace("my-first-bracket", order_id), "README.md", "exec"), {})
+    assert printed.getvalue() == "working\n"
+    client.cancel_by_http(order_id)
+    assert client.wait(order_id).status is OrderStatus.CANCELLED
+
+
 def test_stack_the_same_order_again_is_the_first_one(client: Client) -> None:
     same = order(named("again"))
     for _ in range(2):
@@ -273,6 +286,20 @@ def test_stack_the_monthly_buyer_buys_once(client: Client) -> None:
     again = monthly_buyer.buy(client, month, timeout_seconds=60)
     assert first == again
     assert first.filled_quantity == 2
+
+
+def test_stack_the_monthly_buyer_can_be_tried_on_any_day() -> None:
+    order = {"--user": USER, "--algorithm": ALGORITHM, "--account": ACCOUNT, "--symbol": "SPY", "--cash": "1250.00"}
+    command = [
+        sys.executable,
+        "examples/monthly_buyer.py",
+        "--any-day",
+        *(word for pair in order.items() for word in pair),
+    ]
+    environment = os.environ | {"PYTHONPATH": "src", "COURIER_TOKEN": token(USER)}
+    for _ in range(2):
+        tried = subprocess.run(command, cwd=PYTHON_FOLDER, env=environment, capture_output=True, text=True, check=False)
+        assert re.fullmatch(r"monthly-\d{4}-\d\d: 2 SPY at 600\n", tried.stdout), tried.stderr
 
 
 def test_stack_the_moving_average_buys_and_sells(client: Client) -> None:

@@ -93,7 +93,7 @@ impl Client {
         Self { api: Some(api), ..self }
     }
 
-    /// The same for another user.
+    /// The same for another user, for an algorithm's token: a user's own token reaches that user's orders alone.
     pub fn for_user(&self, user_id: &str) -> Result<Self, Error> {
         Self::new(user_id, &self.identity.algorithm_id, self.order_queue.clone(), self.api.clone())
     }

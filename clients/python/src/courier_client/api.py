@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import urllib.error
@@ -37,12 +38,29 @@ class Api:
         self._timeout_seconds = timeout_seconds
         self._opener = urllib.request.build_opener(_NoRedirects)
 
-    def ask(self, method: str, *path: str, query: Mapping[str, str] | None = None, body: object = None) -> Any:
-        """Ask once. Raises `Problem` for a refusal, `Unreachable` where no answer was read, else `UnexpectedAnswer`."""
+    def check_user(self, user_id: str) -> None:
+        """Raise `ValueError` where the token is another user's own. A token of a function is looked at later."""
+        if isinstance(self._token, str):
+            _check_user(self._token, user_id)
+
+    def ask(
+        self,
+        method: str,
+        *path: str,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        user_id: str | None = None,
+    ) -> Any:
+        """Ask once, with a token that may speak for `user_id`, if it is given.
+
+        Raises `Problem` for a refusal, `Unreachable` where no answer was read, else `UnexpectedAnswer`.
+        """
         address = "/".join([self._url, *(quote(part, safe="") for part in path)])
         if query:
             address += "?" + urlencode(query)
         token = self._token() if callable(self._token) else self._token
+        if user_id is not None:
+            _check_user(token, user_id)
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         if data is not None:
@@ -58,6 +76,22 @@ class Api:
                 raise _refusal(what, error.code, _text(error)) from None
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"{what} got no answer: {error}. Asking again is safe") from error
+
+
+def _check_user(token: str, user_id: str) -> None:
+    """Raise where the name would not be used: a user's own token always means that user, whatever is asked."""
+    try:
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        subject, algorithm_id = claims.get("sub"), claims.get("algorithm_id")
+    except (IndexError, ValueError, AttributeError):
+        # The API tells what is wrong with a token.
+        return
+    if algorithm_id is None and subject is not None and subject != user_id:
+        raise ValueError(
+            f"the token is the user {subject}'s own, so the name {user_id} is not used: an own token reaches its "
+            "user's orders alone. Take an algorithm's token (claim algorithm_id), or a token of that user"
+        )
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

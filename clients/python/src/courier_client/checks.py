@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeGuard
 
 from courier_client.errors import FieldFault, InvalidMessage
 
@@ -63,15 +64,15 @@ class Faults:
             self.add(field, f"must be a whole number from {at_least} to {at_most}, not {_shown(value)}")
 
     def amount(self, field: str, value: object) -> None:
-        """Check a decimal greater than zero. Floats are refused: 0.1 as a float is not 0.1."""
+        """Check a decimal or whole number greater than zero. Floats are refused: 0.1 as a float is not 0.1."""
         if isinstance(value, float):
             self.add(field, f'is a float, which is not exact: write Decimal("{value!r}"), not {value!r}')
-        elif not isinstance(value, Decimal):
-            self.add(field, f'must be a Decimal, such as Decimal("187.50"), not {_shown(value)}')
-        elif not value.is_finite() or value <= 0:
+        elif not is_amount(value):
+            self.add(field, f'must be a Decimal, such as Decimal("187.50"), or a whole number, not {_shown(value)}')
+        elif not (amount := Decimal(value)).is_finite() or amount <= 0:
             self.add(field, f"must be greater than zero, not {value}")
         else:
-            self._digits(field, value)
+            self._digits(field, amount)
 
     def time(self, field: str, value: object) -> None:
         """Check a time that says where on Earth it is meant."""
@@ -90,12 +91,17 @@ class Faults:
             self.add(field, f"must have at most {bounds}, not {_shown(str(value))}{made_of_float}")
 
 
-def written_amount(amount: Decimal) -> str:
+def is_amount(value: object) -> TypeGuard[Decimal | int]:
+    """Whether this is of a type that is exact. True and False are no numbers here."""
+    return isinstance(value, Decimal | int) and not isinstance(value, bool)
+
+
+def written_amount(amount: Decimal | int) -> str:
     """Write an amount as the contract wants it, without an exponent.
 
     Zeros at the end are left out, so that equal amounts are the same text.
     """
-    text = format(amount, "f")
+    text = format(Decimal(amount), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

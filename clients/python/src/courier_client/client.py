@@ -84,7 +84,9 @@ class Client:
         )
 
     def for_user(self, user_id: str) -> Client:
-        """The same for another user."""
+        """The same for another user, for an algorithm's token: a user's own token reaches that user's orders alone."""
+        if self._api is not None:
+            self._api.check_user(user_id)
         return Client(
             user_id=user_id,
             algorithm_id=self.algorithm_id,
@@ -292,7 +294,7 @@ class Client:
         if self._api is None:
             raise ValueError("there is no API: set COURIER_API_URL, and give a token or set COURIER_TOKEN")
         # An algorithm has to say whose orders it means; a user's own token says it already.
-        return self._api.ask(method, *path, query={"user_id": self.user_id, **query}, body=body)
+        return self._api.ask(method, *path, query={"user_id": self.user_id, **query}, body=body, user_id=self.user_id)
 
 
 def _listed(what: str, page: object) -> list[object]:

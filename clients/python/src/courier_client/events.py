@@ -7,10 +7,20 @@ a `sequence` that counts the order's changes; so whoever has the latest has all 
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+)
 
 from courier_client.errors import UnexpectedAnswer
 from courier_client.queue import SqsClient, sqs_client
@@ -20,6 +30,12 @@ from courier_client.views import ConnectionStatus, ConnectionView, OrderStatus, 
 SUBJECTS_MAX = 100_000
 RECEIVE_WAIT_SECONDS = 20
 RECEIVE_MESSAGES_MAX = 10
+# The pause after a failure of the queue; it doubles up to the longest.
+FIRST_PAUSE_SECONDS = 1.0
+PAUSE_SECONDS_MAX = 60.0
+_PASSING_CODES = ("Throttl", "RequestLimitExceeded", "ServiceUnavailable", "InternalError", "InternalFailure")
+
+_log = logging.getLogger("courier_client")
 
 
 @dataclass(frozen=True)
@@ -133,21 +149,54 @@ def follow(
     sqs: SqsClient | None = None,
     wait_seconds: int = RECEIVE_WAIT_SECONDS,
     keep_on: Callable[[], bool] = lambda: True,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Change]:
     """Yield the changes that reach a queue which the bus sends to, until `keep_on` says no.
 
     A message is deleted when its changes have been taken and the next is asked for. So a program that dies in between
     sees them again after its restart: at least once. To act once, keep each order's last sequence with what you do.
+
+    A queue or a network that is away is waited out, with growing pauses and a warning in the log `courier_client`;
+    the events of that time come afterwards. What waiting does not mend is raised: no right, no such queue.
     What cannot be read raises `UnexpectedAnswer`, and stays in the queue for its dead letter queue, if it has one.
     """
     sqs = sqs if sqs is not None else sqs_client()
+    pause_seconds = FIRST_PAUSE_SECONDS
     while keep_on():
-        answer = sqs.receive_message(
-            QueueUrl=queue_url, MaxNumberOfMessages=RECEIVE_MESSAGES_MAX, WaitTimeSeconds=wait_seconds
-        )
+        try:
+            answer = sqs.receive_message(
+                QueueUrl=queue_url, MaxNumberOfMessages=RECEIVE_MESSAGES_MAX, WaitTimeSeconds=wait_seconds
+            )
+        except (BotoCoreError, ClientError) as error:
+            if not _passes(error):
+                raise
+            _log.warning("the queue of events did not answer (%s); it is asked again in %g s", error, pause_seconds)
+            sleep(pause_seconds)
+            pause_seconds = min(pause_seconds * 2, PAUSE_SECONDS_MAX)
+            continue
+        pause_seconds = FIRST_PAUSE_SECONDS
         for message in answer.get("Messages", ()):
             yield from reader.take(message["Body"])
-            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            _delete(sqs, queue_url, message["ReceiptHandle"])
+
+
+def _delete(sqs: SqsClient, queue_url: str, handle: str) -> None:
+    try:
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=handle)
+    except (BotoCoreError, ClientError) as error:
+        if not _passes(error):
+            raise
+        # It comes again, and the reader knows that it was told.
+        _log.warning("a message of the queue of events was not deleted (%s); it comes again", error)
+
+
+def _passes(error: BotoCoreError | ClientError) -> bool:
+    """Whether waiting may mend it: the network or the service is away, or asks for patience."""
+    if isinstance(error, ClientError):
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or status == 429 or any(word in code for word in _PASSING_CODES)
+    return not isinstance(error, NoCredentialsError | NoRegionError | ParamValidationError)
 
 
 def _changes(order: OrderView, sequence: int, told: int) -> Iterator[OrderChange]:

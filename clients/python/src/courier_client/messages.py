@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias, get_args
 
-from courier_client.checks import CONID_MAX, Faults, written_amount, written_time
+from courier_client.checks import CONID_MAX, Faults, is_amount, written_amount, written_time
 
 SCHEMA = "courier.order/1"
 REVISION_MAX = 2**64 - 1
@@ -19,6 +19,8 @@ OrderType: TypeAlias = Literal[
 TimeInForce: TypeAlias = Literal["day", "gtc", "ioc", "opg"]
 LegRole: TypeAlias = Literal["take_profit", "stop_loss"]
 Message: TypeAlias = dict[str, Any]
+# Exact by its type: never a float.
+Amount: TypeAlias = Decimal | int
 
 _PRICES = ("limit_price", "stop_price", "trail")
 # The prices that go with each type: those it needs, and those it may have.
@@ -54,23 +56,23 @@ class Symbol:
 class Trail:
     """The distance at which a trailing stop follows: in money, or in per cent of the price. One of the two."""
 
-    amount: Decimal | None = None
-    percent: Decimal | None = None
+    amount: Amount | None = None
+    percent: Amount | None = None
 
 
 @dataclass(frozen=True)
 class TakeProfit:
     """A bracket's exit at a profit: a limit order."""
 
-    limit_price: Decimal
+    limit_price: Amount
 
 
 @dataclass(frozen=True)
 class StopLoss:
     """A bracket's exit at a loss: a stop, or with a limit price a stop limit."""
 
-    stop_price: Decimal
-    limit_price: Decimal | None = None
+    stop_price: Amount
+    limit_price: Amount | None = None
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,10 @@ class PlaceOrder:
     side: Side
     type: OrderType
     time_in_force: TimeInForce
-    quantity: Decimal | None = None
-    cash_quantity: Decimal | None = None
-    limit_price: Decimal | None = None
-    stop_price: Decimal | None = None
+    quantity: Amount | None = None
+    cash_quantity: Amount | None = None
+    limit_price: Amount | None = None
+    stop_price: Amount | None = None
     trail: Trail | None = None
     good_until: datetime | None = None
     outside_regular_hours: bool | None = None
@@ -180,9 +182,9 @@ class ModifyOrder:
     order_id: str
     revision: int
     leg: LegRole | None = None
-    quantity: Decimal | None = None
-    limit_price: Decimal | None = None
-    stop_price: Decimal | None = None
+    quantity: Amount | None = None
+    limit_price: Amount | None = None
+    stop_price: Amount | None = None
     trail: Trail | None = None
     time_in_force: TimeInForce | None = None
 
@@ -264,11 +266,11 @@ def _check_trail(faults: Faults, trail: Trail) -> None:
         faults.amount("trail.amount", trail.amount)
     if trail.percent is not None:
         faults.amount("trail.percent", trail.percent)
-        if isinstance(trail.percent, Decimal) and trail.percent.is_finite() and trail.percent >= 100:
+        if is_amount(trail.percent) and (percent := Decimal(trail.percent)).is_finite() and percent >= 100:
             faults.add("trail.percent", "must be less than 100")
 
 
-def _written(amount: Decimal | None) -> str | None:
+def _written(amount: Amount | None) -> str | None:
     return None if amount is None else written_amount(amount)
 
 

@@ -169,6 +169,13 @@ class OrderView:
         """Every status that it has had."""
         return frozenset({self.status, *(entry.status for entry in self.history)})
 
+    @property
+    def contract(self) -> str:
+        """What is traded, for people: its symbol, or `conid 265598` where the order names the broker's number alone."""
+        contract = (self.ticket or {}).get("contract", {})
+        words = [contract[name] for name in ("symbol", "osi") if name in contract]
+        return str(words[0]) if words else f"conid {contract['conid']}" if "conid" in contract else "no contract"
+
     @classmethod
     def from_json(cls, shown: object) -> OrderView:
         """Read what the API or an event shows; `UnexpectedAnswer` if it is no order."""
