@@ -1,7 +1,10 @@
 //! Keeps a local stack open, and tells how to use it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -26,10 +29,12 @@ pub(crate) async fn keep_open(house: House, user_id: &UserId, json: bool) -> Res
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| failed(error.into()))?;
     let token_url = format!("http://{}/token", listener.local_addr().map_err(|error| failed(error.into()))?);
     let users_own = house.stack.user_token(user_id.as_str(), None, SystemClock.now())?;
+    let environment = environment(&house, &users_own);
+    let file = EnvironmentFile::write(&house.root, &environment)?;
     if json {
-        print_json(&as_json(&house, user_id, &token_url, &users_own));
+        print_json(&as_json(&house, user_id, &token_url, &environment, &file.0));
     } else {
-        print(&addresses(&house, user_id, &token_url, &users_own));
+        print(&addresses(&house, user_id, &token_url, &file.0));
     }
     let house = Arc::new(house);
     let door = Router::new().route("/token", get(token)).with_state(Arc::clone(&house));
@@ -37,6 +42,7 @@ pub(crate) async fn keep_open(house: House, user_id: &UserId, json: bool) -> Res
     let interrupted = async { drop(tokio::signal::ctrl_c().await) };
     let served = axum::serve(listener, door).with_graceful_shutdown(interrupted).await;
     tell("Stopping.");
+    drop(file);
     if let Some(house) = Arc::into_inner(house) {
         house.stop().await;
     }
@@ -60,18 +66,50 @@ async fn token(
     token.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
-/// The same for a program: what `addresses` tells as exports stands under `environment`.
-fn as_json(house: &House, user_id: &UserId, token_url: &str, token: &str) -> Value {
+/// What other programs find in their environment: the stack's outputs, where AWS is, and the user's token.
+fn environment(house: &House, token: &str) -> BTreeMap<String, String> {
     let outputs = house.stack.outputs().iter().map(|(name, value)| (variable_of(name), value.clone()));
-    let token_variable = ("COURIER_TOKEN".to_owned(), token.to_owned());
-    let environment: BTreeMap<String, String> = house
-        .stack
-        .environment()
-        .into_iter()
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .chain(outputs)
-        .chain([token_variable])
-        .collect();
+    let token = ("COURIER_TOKEN".to_owned(), token.to_owned());
+    house.stack.environment().into_iter().chain(outputs).chain([token]).collect()
+}
+
+/// A file for a shell to `source`. It holds a token, so nobody else may read it, and it goes with the stack.
+struct EnvironmentFile(PathBuf);
+
+impl EnvironmentFile {
+    /// One file for each stack that runs at once: their ports differ.
+    fn write(root: &Path, environment: &BTreeMap<String, String>) -> Result<Self, CourierError> {
+        let folder = root.join("target").join("local-stack");
+        let path = folder.join(format!("courier-{}.env", std::process::id()));
+        let failed = |error: std::io::Error| CourierError::File { path: path.clone(), problem: error.to_string() };
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        let _ = std::fs::remove_file(&path);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+        file.write_all(exports(environment).as_bytes()).map_err(failed)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for EnvironmentFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A line with `export` for each variable, quoted for a POSIX shell (POSIX.1-2017, Shell Command Language, 2.2.2).
+fn exports(environment: &BTreeMap<String, String>) -> String {
+    let line = |(name, value): (&String, &String)| format!("export {name}='{}'\n", value.replace('\'', "'\\''"));
+    environment.iter().map(line).collect::<Vec<_>>().concat()
+}
+
+/// The same for a program.
+fn as_json(
+    house: &House,
+    user_id: &UserId,
+    token_url: &str,
+    environment: &BTreeMap<String, String>,
+    file: &Path,
+) -> Value {
     json!({
         "user_id": user_id,
         "account_id": ACCOUNT,
@@ -80,45 +118,56 @@ fn as_json(house: &House, user_id: &UserId, token_url: &str, token: &str) -> Val
         "token_url": token_url,
         "paper_broker_url": house.broker_url,
         "engine_log": house.stack.engine_log(),
+        "environment_file": file,
         "environment": environment,
     })
 }
 
-/// `token` is the user's own, and good for this stack alone.
-fn addresses(house: &House, user_id: &UserId, token_url: &str, token: &str) -> String {
+fn addresses(house: &House, user_id: &UserId, token_url: &str, file: &Path) -> String {
     let (api, broker) = (house.stack.api_url(), &house.broker_url);
-    let queue = house.stack.outputs().get("OrderQueueUrl").map_or("", String::as_str);
-    let mut text = format!(
+    format!(
         "\nConsole        {api}/ (Sign in leads to this stack's own issuer: {user_id}, or any other name, without a password)\n\
          Paper broker   {broker} (user {USERNAME}, account {ACCOUNT}; its control door is {broker}/control)\n\
          Consent page   {broker}/authorize?oauth_token=… (POST /connections gives the whole address)\n\
-         Engine's log   {}\n\n\
-         For other programs and the aws command:\n",
-        house.stack.engine_log().display(),
-    );
-    for (name, value) in house.stack.environment() {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "  export {name}={value}");
-    }
-    for (name, value) in house.stack.outputs() {
-        let _ = writeln!(text, "  export {}={value}", variable_of(name));
-    }
-    let _ = writeln!(text, "  export COURIER_TOKEN={token}");
-    let _ = write!(
-        text,
-        "\nThe token is the user's, for half a day. One of another user, or with &algorithm=ID of an algorithm:\n  \
+         AWS            {} (its log: {})\n\n\
+         For other programs and the aws command, in another terminal:\n  \
+         source {}\n\n\
+         COURIER_TOKEN in it is the user's own token, for half a day. One of another user, or with &algorithm=ID of an algorithm:\n  \
          TOKEN=$(curl -s '{token_url}?user={user_id}')\n\
-         Ask the API (after the exports above):\n  \
-         curl -s -H \"Authorization: Bearer $COURIER_TOKEN\" {api}/orders\n\
-         Send an order (after the exports above):\n  \
-         aws sqs send-message --queue-url {queue} --message-group-id {user_id} \\\n    \
+         Ask the API:\n  \
+         curl -s -H \"Authorization: Bearer $COURIER_TOKEN\" $COURIER_API_URL/orders\n\
+         Send an order:\n  \
+         aws sqs send-message --queue-url $COURIER_ORDER_QUEUE_URL --message-group-id {user_id} \\\n    \
          --message-deduplication-id \"my-order-1-$(openssl rand -hex 16)\" --message-body '{{\"schema\": \"courier.order/1\", \"command\": \"place\", \
          \"user_id\": \"{user_id}\", \"order_id\": \"my-order-1\", \"algorithm_id\": \"{DEMO_ALGORITHM}\", \
          \"account_id\": \"{ACCOUNT}\", \"contract\": {{\"conid\": 265598}}, \"side\": \"buy\", \"quantity\": \"1\", \
          \"type\": \"market\", \"time_in_force\": \"day\"}}'\n\
          Move a price:\n  \
          curl -s -X PUT {broker}/control/prices -H 'Content-Type: application/json' -d '{{\"conid\": 265598, \"price\": \"149.00\"}}'\n\n\
-         Running until Ctrl-C."
-    );
-    text
+         Running until Ctrl-C.",
+        house.stack.environment().get("AWS_ENDPOINT_URL").map_or("", String::as_str),
+        house.stack.engine_log().display(),
+        file.display(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_means_to_a_shell_what_it_means_to_us() {
+        let value = "a b'c\"$HOME`x`\\ü";
+        let environment = BTreeMap::from([("COURIER_A".to_owned(), value.to_owned()), ("B".to_owned(), String::new())]);
+        let folder = tempfile::tempdir().unwrap();
+        let file = EnvironmentFile::write(folder.path(), &environment).unwrap();
+        let script = ". \"$1\" && printf %s \"$COURIER_A\"";
+        let shell = std::process::Command::new("sh").args(["-c", script, "sh"]).arg(&file.0).output().unwrap();
+        assert_eq!(String::from_utf8(shell.stdout).unwrap(), value);
+        let path = file.0.clone();
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        drop(file);
+        assert!(!path.exists());
+    }
 }

@@ -21,6 +21,16 @@ pub enum StackError {
         /// What the system said.
         source: io::Error,
     },
+    /// The port that was asked for is not to be had.
+    #[error(
+        "port {port} of 127.0.0.1 cannot be used: {source}. Name another one with --port, or leave it out for a free one."
+    )]
+    Port {
+        /// Which.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A program ran and failed.
     #[error("{step} failed:\n{output}")]
     Step {

@@ -249,7 +249,7 @@ struct LogEvent {
 
 async fn listen(port: Option<u16>) -> Result<(TcpListener, String), StackError> {
     let address = format!("127.0.0.1:{}", port.unwrap_or(0));
-    let failed = |source| StackError::Program { program: format!("a listener on {address}"), source };
+    let failed = |source| StackError::Port { port: port.unwrap_or(0), source };
     let listener = TcpListener::bind(&address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, format!("http://{bound}")))
@@ -285,4 +285,18 @@ fn sdk_config(endpoint_url: &str) -> SdkConfig {
 
 fn unasked(request: &str, error: &dyn std::error::Error) -> StackError {
     StackError::Engine { request: request.to_owned(), answer: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_taken_port_is_named_with_what_to_do() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = listen(Some(port)).await.unwrap_err().to_string();
+        assert!(error.contains(&format!("port {port} of 127.0.0.1")) && error.contains("--port"), "{error}");
+        assert!(listen(None).await.is_ok());
+    }
 }

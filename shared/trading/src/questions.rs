@@ -89,6 +89,18 @@ mod tests {
     }
 
     #[test]
+    fn the_page_on_questions_lists_each_with_its_answer() {
+        let page = include_str!("../../../docs/questions.md");
+        let (yes, no) = page.split_once("## Answered with no").unwrap();
+        let policy = QuestionPolicy::standard().unwrap();
+        for (ids, half) in [(&policy.accept, yes), (&policy.decline, no)] {
+            let listed: std::collections::BTreeSet<&str> =
+                half.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(id, _)| id)).collect();
+            assert_eq!(listed, ids.keys().map(String::as_str).collect(), "docs/questions.md");
+        }
+    }
+
+    #[test]
     fn no_message_is_on_both_lists() {
         let policy = QuestionPolicy::standard().unwrap();
         assert!(policy.accept.keys().all(|id| !policy.decline.contains_key(id)));
