@@ -88,13 +88,17 @@ async fn a_removal_between_the_reading_and_the_intent_is_seen_by_the_intent() {
     let Ok(domain::Command::Place(place)) = domain::Command::from_value(message) else { panic!("no place") };
     // What was read for the first order says that the algorithm is registered.
     let mut lane = desk.enter(&USER.parse().unwrap(), "by hand", jiff::Timestamp::MAX).await.unwrap().unwrap();
-    let trading::Recorded::New(mut order) = desk.intake.record(place, None).await.unwrap() else { panic!("not new") };
+    let trading::Recorded::New(mut order) = desk.intake.record(&desk.lanes, place, None).await.unwrap() else {
+        panic!("not new")
+    };
     lane.take_on(&mut order).await.unwrap();
     assert_eq!(world.status("first").await, "working");
     world.remove_algorithm(ALGORITHM).await;
     let message = world.place_command("second", &json!({"type": "limit", "limit_price": "185"}));
     let Ok(domain::Command::Place(place)) = domain::Command::from_value(message) else { panic!("no place") };
-    let trading::Recorded::New(mut order) = desk.intake.record(place, None).await.unwrap() else { panic!("not new") };
+    let trading::Recorded::New(mut order) = desk.intake.record(&desk.lanes, place, None).await.unwrap() else {
+        panic!("not new")
+    };
     lane.take_on(&mut order).await.unwrap();
     lane.leave().await.unwrap();
     assert_eq!(world.status("second").await, "denied: algorithm_unknown");

@@ -188,6 +188,8 @@ async fn hundreds_of_arrivals_are_taken_over_in_writes_that_dynamodb_reads() {
     let pending = |number: usize| Pending {
         order_id: format!("order-{number}").parse().unwrap(),
         instrument: "DU0000001 265598".to_owned(),
+        unsent_of: None,
+        waits_until: None,
     };
     let first = world.lease(&user("u-7")).await;
     for number in 0..305 {
