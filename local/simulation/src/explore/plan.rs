@@ -47,6 +47,17 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
+    /// As the broker describes itself, with nothing odd.
+    pub(crate) fn plain() -> Self {
+        Self {
+            spelling: Spelling::Described,
+            quotes: Quotes::Live,
+            foreign_listings: false,
+            account_groups: Vec::new(),
+            commission_delay_ms: 0,
+        }
+    }
+
     /// Dice of its own, so that the rest of a world does not depend on it.
     fn of(seed: u64) -> Self {
         const APART: u64 = 0x006d_616e_6e65_7200;

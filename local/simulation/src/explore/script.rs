@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::dice::Dice;
 use super::lives::{Life, PEOPLE, merge, new_life};
-use super::plan::{Act, Plan};
+use super::plan::{Act, Manner, Plan};
 use super::tickets::{CONTRACTS, KINDS, Kind};
 use super::weather::Weather;
 use crate::world::{ACCOUNT, ALGORITHM, USER};
@@ -83,6 +83,7 @@ impl Plan {
             renewal_ends_session: false,
             limits: Vec::new(),
             measures_settling: false,
+            manner: Manner::plain(),
             redelivered_often: 0,
             second_worker_often: 0,
             dice: Dice::new(7),
