@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(orders_of(orders, &connection).await.unwrap(), []);
         connection.accounts = vec!["DU0000001".parse().unwrap()];
         let working = orders_of(orders, &connection).await.unwrap();
-        assert_eq!(working.iter().map(|order| order.key.order_id.as_str()).collect::<Vec<_>>(), ["unread"]);
+        assert_eq!(working.iter().map(|order| order.key.order_id.as_str()).collect::<Vec<_>>(), ["given-up", "unread"]);
         assert!(text(&working).contains("unread"), "{}", text(&working));
     }
 }

@@ -132,6 +132,12 @@ impl PaperBroker {
             }
             FaultKind::Duplicate => self.execute_twice(number, &call),
             FaultKind::Park { release_after_ms } => self.park(number, call, release_after_ms),
+            FaultKind::NotCarriedOut => {
+                self.at_desk(|desk| desk.state.ignores_requests = true);
+                let answer = self.execute(number, &call);
+                self.at_desk(|desk| desk.state.ignores_requests = false);
+                answer
+            }
             FaultKind::AccessDenied => Answer::access_denied("fault"),
             FaultKind::TooManyRequests => service::too_many_requests(),
             FaultKind::Gone => Answer::error(410, "gone"),

@@ -76,6 +76,8 @@ pub enum FaultKind {
         #[serde(default)]
         release_after_ms: Option<i64>,
     },
+    /// A cancel or a change is answered as if it were carried out, and is not. Any other call is carried out.
+    NotCarriedOut,
     /// 403 with the page of the network in front.
     AccessDenied,
     /// 429.
@@ -109,6 +111,7 @@ impl FaultKind {
             Self::Truncated => "truncated",
             Self::Duplicate => "duplicate",
             Self::Park { .. } => "park",
+            Self::NotCarriedOut => "not_carried_out",
             Self::AccessDenied => "access_denied",
             Self::TooManyRequests => "too_many_requests",
             Self::Gone => "gone",

@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) day: u32,
     /// While true, the whole /iserver group answers 503 (the reset's own minutes).
     pub(crate) iserver_down: bool,
+    /// While true, cancels and changes are answered and not carried out.
+    pub(crate) ignores_requests: bool,
     trace_number: u32,
 }
 
@@ -52,6 +54,7 @@ impl State {
             pacing: Pacing::default(),
             day: 0,
             iserver_down: false,
+            ignores_requests: false,
             trace_number: 764,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use broker::{Accounts, CallError, Establishment, PAUSE_AFTER_INIT, Session};
-use domain::AccountId;
+use domain::{AccountId, Reason};
 use serde::Deserialize;
 
 const SUPPRESSED: &str = include_str!("../suppressed-questions.json");
@@ -29,6 +29,39 @@ pub enum Opened {
         /// The broker's words.
         message: Option<String>,
     },
+}
+
+impl Opened {
+    /// Why orders cannot be sent yet, with the broker's own reason where it gave one, and what the user can do.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Established(_) => None,
+            Self::Competing { message } => Some(Reason::new(
+                "competing",
+                format!(
+                    "Your broker's username is logged in somewhere else (TWS, mobile, Client Portal), and the broker gives one session per username. Log out there, or make a second username for this platform.{}",
+                    message.as_deref().map(|words| format!(" The broker said: {words}")).unwrap_or_default()
+                ),
+            )),
+            Self::NotYet { message: Some(words) } => Some(refused(words)),
+            Self::NotYet { message: None } => Some(Reason::new(
+                "not_established",
+                "The broker did not open the trading session in time. It is tried again by itself.",
+            )),
+        }
+    }
+}
+
+/// The broker does not open the trading session, or ended it, and says why (IBKR Web API, auth status: `fail`, `message`).
+#[must_use]
+pub fn refused(words: &str) -> Reason {
+    Reason::new(
+        "session_refused",
+        format!(
+            "The broker does not open the trading session, and says: {words} Log in once at the broker's Client Portal with this username: it shows what is to be done, such as a password to change or a form to sign. It is tried again by itself."
+        ),
+    )
 }
 
 /// Opens the brokerage session, once, and asks for the accounts. `compete` throws the user out of their own

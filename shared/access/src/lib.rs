@@ -8,6 +8,6 @@ mod tokens;
 mod turns;
 
 pub use calendar::{Calendar, CalendarUnreadable, Quiet};
-pub use establish::{Opened, customer_time_accounts, open_brokerage_session, suppressed_questions};
+pub use establish::{Opened, customer_time_accounts, open_brokerage_session, refused, suppressed_questions};
 pub use tokens::{Tokens, TokensUnusable};
 pub use turns::{HolderTurns, PENALTY, PenaltyBox, Readers};

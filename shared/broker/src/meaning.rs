@@ -2,8 +2,9 @@
 //!
 //! The rule for the sending of an order: only what proves a refusal is a refusal, only what names an order is placed, and
 //! everything else is unknown. These answers come from before the broker's order system, so they prove that the order never
-//! got there: 401, 404, 429, the network's page of 403, and three texts that name a missing precondition. All else does not:
-//! a 500 or 503 may come after the order went through, and a 410 from a session that took it in before it died.
+//! got there: 401, 404, 429, the network's page of 403, and the texts that name a missing precondition or session. All else
+//! does not: a 500 or 503 may come after the order went through, and a 410 from a session that took it in before it died.
+//! A 200 whose body reports a failure (a status, or its words) means what that failure means, and is no refusal.
 
 use bytes::Bytes;
 use domain::BrokerStatus;
@@ -18,6 +19,21 @@ use crate::wire::answers::{ErrorBody, OrderAnswer, Texts};
 /// Longest part of an answer that is put into a message, characters.
 const EXCERPT_CHARACTERS_MAX: usize = 300;
 
+/// Texts, in lower case, of a brokerage session that is not open (IBKR Web API, known errors).
+const NO_SESSION: [&str; 4] = ["no bridge", "init session first", "not authenticated", "not logged in"];
+/// Texts, in lower case, of a front or a back end that failed: no word of the broker's order system.
+const FAILURES: [&str; 9] = [
+    "timeout",
+    "timed out",
+    "time out",
+    "internal server error",
+    "internal error",
+    "service unavailable",
+    "temporarily unavailable",
+    "bad gateway",
+    "failed to process request",
+];
+
 /// Which way of sending an order was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OrderAct {
@@ -30,8 +46,12 @@ pub(crate) enum OrderAct {
 pub(crate) fn order_answer(act: OrderAct, response: &Response<Bytes>) -> Result<Answer, CallError> {
     let status = response.status();
     if status == StatusCode::OK {
-        return precondition(response)
-            .map_or_else(|| shape(act, response.body()).ok_or_else(|| unknown(response)), Err);
+        let failed = precondition(response).or_else(|| {
+            let is_decisive = known_text(act, &words(response)).is_some();
+            let failure = !is_decisive && error_text(response.body()).is_some() && reports_a_failure(response);
+            failure.then(|| unknown(response))
+        });
+        return failed.map_or_else(|| shape(act, response.body()).ok_or_else(|| unknown(response)), Err);
     }
     match known_text(act, &words(response)) {
         Some(answer) => Ok(answer),
@@ -48,7 +68,7 @@ pub(crate) fn cancel_answer(response: &Response<Bytes>) -> Result<CancelAnswer, 
         (StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, Some(message)) if no_such_order => {
             Ok(CancelAnswer::NoSuchOrder { message })
         }
-        (StatusCode::OK, Some(message)) => precondition(response).map_or(Ok(CancelAnswer::Refused { message }), Err),
+        (StatusCode::OK, Some(message)) => no_refusal(response).map_or(Ok(CancelAnswer::Refused { message }), Err),
         (StatusCode::OK, None) => {
             let answer = one(response.body()).ok_or_else(|| unknown(response))?;
             answer.msg.text().map(|_| CancelAnswer::Requested).ok_or_else(|| unknown(response))
@@ -60,7 +80,7 @@ pub(crate) fn cancel_answer(response: &Response<Bytes>) -> Result<CancelAnswer, 
 /// The body of a look, where an `error` in it is a refusal.
 pub(crate) fn read<'a, T: Deserialize<'a>>(response: &'a Response<Bytes>) -> Result<T, CallError> {
     match (response.status(), error_text(response.body())) {
-        (StatusCode::OK, Some(message)) => Err(precondition(response).unwrap_or(CallError::Refused { message })),
+        (StatusCode::OK, Some(message)) => Err(no_refusal(response).unwrap_or(CallError::Refused { message })),
         _ => read_with_own_error(response),
     }
 }
@@ -74,7 +94,7 @@ pub(crate) fn read_with_own_error<'a, T: Deserialize<'a>>(response: &'a Response
 pub(crate) fn done(response: &Response<Bytes>) -> Result<(), CallError> {
     match (response.status(), error_text(response.body())) {
         (StatusCode::OK, None) => Ok(()),
-        (StatusCode::OK, Some(message)) => Err(precondition(response).unwrap_or(CallError::Refused { message })),
+        (StatusCode::OK, Some(message)) => Err(no_refusal(response).unwrap_or(CallError::Refused { message })),
         _ => Err(failure(response)),
     }
 }
@@ -109,7 +129,7 @@ fn precondition(response: &Response<Bytes>) -> Option<CallError> {
         404 => Some(CallError::WrongPath),
         429 => Some(CallError::Paced),
         200 | 400 | 500 if said.contains("please query /accounts first") => Some(CallError::AccountsNotAsked),
-        200 | 400 | 500 if said.contains("no bridge") => Some(CallError::NoBridge),
+        200 | 400 | 500 if NO_SESSION.iter().any(|text| said.contains(text)) => Some(CallError::NoBridge),
         200 | 400 | 500 if said.contains("accountid is not valid") => {
             Some(CallError::AccountInvalid { message: excerpt(response) })
         }
@@ -117,11 +137,34 @@ fn precondition(response: &Response<Bytes>) -> Option<CallError> {
     }
 }
 
+/// Why an answer of 200 with an `error` is no refusal, if it is none.
+fn no_refusal(response: &Response<Bytes>) -> Option<CallError> {
+    precondition(response).or_else(|| reports_a_failure(response).then(|| unknown(response)))
+}
+
+/// Whether the body tells of a failure of the broker's machines, by a status or by its words.
+fn reports_a_failure(response: &Response<Bytes>) -> bool {
+    let said = words(response);
+    let is_failure = |status: u16| matches!(status, 401 | 429 | 500..600);
+    is_failure(told_status(response))
+        || said.trim().parse().is_ok_and(is_failure)
+        || FAILURES.iter().any(|text| said.contains(text))
+}
+
+/// The answer's status; of a 200 the one that its body tells, where it tells one.
+fn told_status(response: &Response<Bytes>) -> u16 {
+    let status = response.status();
+    let told = || serde_json::from_slice::<ErrorBody>(response.body()).ok()?.told_status();
+    if status == StatusCode::OK { told().unwrap_or(status.as_u16()) } else { status.as_u16() }
+}
+
 /// What a status other than 200 means for a look, or for a call that may be repeated.
 fn failure(response: &Response<Bytes>) -> CallError {
     precondition(response).unwrap_or_else(|| match response.status() {
         StatusCode::GONE => CallError::Gone,
-        status if status.is_client_error() => CallError::Refused { message: excerpt(response) },
+        status if status.is_client_error() && !reports_a_failure(response) => {
+            CallError::Refused { message: excerpt(response) }
+        }
         _ => unknown(response),
     })
 }
@@ -172,8 +215,7 @@ fn object(item: &RawValue) -> Option<OrderAnswer> {
 fn refusal(act: OrderAct, error: &str, answer: &OrderAnswer) -> Option<Answer> {
     let names_an_order = answer.order_id.text().is_some() || answer.id.text().is_some();
     let said = error.to_lowercase();
-    // A time-out behind the broker's front is no word of its order system.
-    if names_an_order || ["timeout", "timed out", "time out"].iter().any(|words| said.contains(words)) {
+    if names_an_order {
         return None;
     }
     if said.contains("is already registered") && act == OrderAct::Modify {

@@ -54,6 +54,8 @@ pub struct SessionStatus {
     pub connected: bool,
     /// The broker's words, or why it failed.
     pub message: Option<String>,
+    /// Why it failed, where the broker says so (`fail`).
+    pub failure: Option<String>,
 }
 
 /// How the wait for a session ended.
@@ -245,7 +247,8 @@ impl From<StatusBody> for SessionStatus {
             established: flag(&body.established),
             competing: flag(&body.competing),
             connected: flag(&body.connected),
-            message: body.fail.into_text().or_else(|| body.message.into_text()),
+            message: body.fail.text().map(str::to_owned).or_else(|| body.message.into_text()),
+            failure: body.fail.into_text(),
         }
     }
 }

@@ -136,6 +136,11 @@ impl Order {
     pub(crate) fn warn(&mut self, reason: Reason) {
         self.warning.get_or_insert(reason);
     }
+
+    /// A warning that does not hold any more is taken back.
+    pub(crate) fn unwarn(&mut self, code: &str) {
+        self.warning.take_if(|warning| warning.code == code);
+    }
 }
 
 fn came_late(late: u64, in_force: u64) -> Reason {
@@ -151,7 +156,7 @@ pub(crate) fn not_sent_again(in_force: u64, why: &Reason) -> Reason {
     Reason::new(
         &why.code,
         format!(
-            "A change that came late stands at the broker in the place of revision {in_force}, which could not be sent again: {} Look at the order at the broker.",
+            "Another ticket stands at the broker in the place of revision {in_force}, which could not be sent again: {} Look at the order at the broker.",
             why.message
         ),
     )

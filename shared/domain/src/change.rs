@@ -15,6 +15,7 @@ use crate::legs::{LegRole, no_such_leg};
 use crate::message::ModifyOrder;
 use crate::order::Order;
 use crate::state::OrderState;
+use crate::status::OrderStatus;
 use crate::ticket::{Size, Ticket};
 
 /// How often one change is put on the wire at most.
@@ -39,6 +40,9 @@ pub struct Change {
     /// How far it has come.
     #[serde(flatten)]
     pub stage: ChangeStage,
+    /// The broker took it, and has not shown it in force yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unconfirmed: bool,
     /// What was asked for while this one's outcome was not known (two in doubt could not be told apart), or of another part
     /// of the order while this one waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,7 +128,17 @@ impl Order {
             Err(reason) => return ChangeTaken::Refused(reason),
         };
         let (revision, stage, leg) = (modify.revision, ChangeStage::Asked, modify.leg);
-        let asked = Change { revision, fingerprint, leg, ticket, asked_at: now, sends: 0, stage, next: None };
+        let asked = Change {
+            revision,
+            fingerprint,
+            leg,
+            ticket,
+            asked_at: now,
+            sends: 0,
+            stage,
+            unconfirmed: false,
+            next: None,
+        };
         match &mut self.change {
             Some(in_hand) => in_hand.follow_with(asked),
             none => *none = Some(asked),
@@ -143,6 +157,53 @@ impl Order {
             change.stage = ChangeStage::Sending { at: now, epoch };
             self.updated_at = now;
         }
+    }
+
+    /// The answer to a question about the change is about to be put on the wire.
+    pub fn change_answering(&mut self, epoch: u64, now: Timestamp) {
+        if let Some(change) = self.open_change() {
+            change.stage = ChangeStage::Sending { at: now, epoch };
+            self.updated_at = now;
+        }
+    }
+
+    /// The broker took the change. What it shows decides whether it was carried out: see [`Order::change_shown`].
+    pub fn change_taken(&mut self, revision: u64, now: Timestamp) {
+        // An exit shrinks with the other one's fills, so its quantity tells nothing of a change.
+        if let Some(change) = self.change.as_mut().filter(|change| change.revision == revision) {
+            change.unconfirmed = change.leg.is_none();
+        }
+        self.change_applied(revision, now);
+    }
+
+    /// The change that the broker took and that was not seen in force yet, if it is the one in force.
+    #[must_use]
+    pub fn change_unconfirmed(&self) -> Option<&Change> {
+        let is_it = |change: &&Change| {
+            change.unconfirmed && change.revision == self.revision && change.stage == ChangeStage::Applied
+        };
+        self.change.as_ref().filter(is_it)
+    }
+
+    /// The broker shows the change in force, or cannot show it: its answer counts.
+    pub fn change_shown(&mut self) {
+        if let Some(change) = &mut self.change {
+            change.unconfirmed = false;
+        }
+    }
+
+    /// The broker took the change and shows the order as it was: it goes out again, a few times; then, or where the order has
+    /// ended so, a person is told.
+    pub fn change_not_carried_out(&mut self, ended: bool, now: Timestamp) {
+        let Some(change) = self.change.as_mut().filter(|change| change.unconfirmed) else { return };
+        change.unconfirmed = false;
+        let revision = change.revision;
+        if change.sends < CHANGE_SENDS_MAX && !ended {
+            change.stage = ChangeStage::Asked;
+        } else {
+            self.warn(not_carried_out(revision));
+        }
+        self.updated_at = now;
     }
 
     /// No byte of the change left.
@@ -268,7 +329,10 @@ impl Order {
             if modify.quantity.is_some_and(|quantity| quantity.get() > most || quantity.get() <= leg.filled_quantity) {
                 return Err(leg_quantity(role, leg.filled_quantity, most));
             }
-        } else if self.status().is_final() || self.cancel_asked_at.is_some() {
+        } else if self.status().is_final()
+            || self.status() == OrderStatus::NeedsReview
+            || self.cancel_asked_at.is_some()
+        {
             return Err(ended(self));
         }
         let ticket = self.latest_ticket(modify.leg).ok_or_else(|| ended(self))?;
@@ -307,6 +371,15 @@ impl Change {
     }
 }
 
+fn not_carried_out(revision: u64) -> Reason {
+    Reason::new(
+        "change_not_carried_out",
+        format!(
+            "The broker took revision {revision} of the order, and shows the order as it was before. Look at the order at the broker; if it still works, send the next revision, or cancel."
+        ),
+    )
+}
+
 fn not_changeable(fault: &FieldFault) -> Reason {
     Reason::new(
         "change_has_no_place",
@@ -315,7 +388,8 @@ fn not_changeable(fault: &FieldFault) -> Reason {
 }
 
 fn ended(order: &Order) -> Reason {
-    let why = if order.status().is_final() { order.status().as_str() } else { "about to be cancelled" };
+    let over = order.status().is_final() || order.status() == OrderStatus::NeedsReview;
+    let why = if over { order.status().as_str() } else { "about to be cancelled" };
     Reason::new("order_ended", format!("The order is {why}, so it was not changed."))
 }
 

@@ -22,6 +22,8 @@ pub enum Condition {
     InMaintenance,
     /// The broker refuses this platform's address for minutes, after too many requests.
     Paced,
+    /// The broker does not open the trading session, and says why.
+    SessionRefused,
     /// The broker was not reached, or did not answer as it should; it is tried again.
     Failing,
     /// The username at the broker, or an account of it, is another user's here.
@@ -44,6 +46,9 @@ impl Condition {
             }
             Self::WaitingForActivation => {
                 "Nothing that you can do: the operator of this platform is told. It is tried again by itself."
+            }
+            Self::SessionRefused => {
+                "Log in once at the broker's Client Portal with this username, and do what it asks for. It is tried again by itself."
             }
             Self::InMaintenance => "Wait: it goes on by itself after the broker's maintenance.",
             Self::Paced | Self::Failing => "Wait: it is tried again by itself.",
@@ -76,6 +81,7 @@ impl Connection {
             (_, Some("consumer_refused" | "operator_needed")) => Condition::WaitingForActivation,
             (_, Some("maintenance")) => Condition::InMaintenance,
             (_, Some("penalty")) => Condition::Paced,
+            (_, Some("session_refused")) => Condition::SessionRefused,
             (SessionState::Competing { .. }, _) => Condition::Competing,
             (_, Some(_)) => Condition::Failing,
             (SessionState::Established { .. }, None) => Condition::Ready,

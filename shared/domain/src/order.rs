@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arrival::QueuePlace;
 use crate::astray::AstrayChange;
+use crate::cancel::CancelCalls;
 use crate::change::Change;
 use crate::fields::FieldFault;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
@@ -14,7 +15,7 @@ use crate::late::LateFact;
 use crate::legs::{Leg, LegNews, legs_of};
 use crate::message::{PlaceOrder, summary};
 use crate::reserved::Reserved;
-use crate::sight::Sight;
+use crate::sight::{BrokerStatus, Sight};
 use crate::state::{Fact, OrderState};
 use crate::status::OrderStatus;
 use crate::ticket::{OrderType, Size};
@@ -29,6 +30,14 @@ pub const OTHERS_GOOD_FOR: SignedDuration = SignedDuration::from_mins(15);
 pub const GOOD_FOR_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// Entries of an order's history that are kept. A real one has fewer than ten; past this the middle is dropped.
 const HISTORY_ENTRIES_MAX: usize = 100;
+
+/// An order in review is looked at again after this at first, and at last.
+const REVIEW_PAUSE_MIN: SignedDuration = SignedDuration::from_mins(5);
+const REVIEW_PAUSE_MAX: SignedDuration = SignedDuration::from_hours(12);
+/// The code of the warning that more was filled than was ordered.
+pub const FILLED_BEYOND_ORDER: &str = "filled_beyond_order";
+/// The code of the warning that the broker's word for an order is not known.
+const STATUS_UNKNOWN: &str = "broker_status_unknown";
 
 fn first_revision() -> u64 {
     1
@@ -88,6 +97,18 @@ pub struct Order {
     /// When somebody with the right to first asked for its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_asked_at: Option<Timestamp>,
+    /// How its end was asked for at the broker.
+    #[serde(default, skip_serializing_if = "CancelCalls::is_empty")]
+    pub(crate) cancel_calls: CancelCalls,
+    /// The broker's latest word for where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_status: Option<BrokerStatus>,
+    /// Since when the broker's word leaves open where it stands ([`BrokerStatus::is_unclear`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unclear_since: Option<Timestamp>,
+    /// Since when it is in none of the broker's lists, though the broker had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<Timestamp>,
     /// How many changes of status, and refusals of a change, there were: the `sequence` of its latest event.
     pub sequence: u64,
     /// Every change of status; and every refusal of a change, under the status that stayed.
@@ -204,6 +225,10 @@ impl Order {
             unwatched: None,
             exits_missing_since: None,
             cancel_asked_at: None,
+            cancel_calls: CancelCalls::default(),
+            broker_status: None,
+            unclear_since: None,
+            missing_since: None,
             sequence: 1,
             history,
             queue_place: None,
@@ -238,14 +263,14 @@ impl Order {
     /// Takes in a fact: the only place that changes an order's state.
     pub fn apply(&mut self, fact: Fact, now: Timestamp) -> Result<(), OutOfPlace> {
         let fact = self.weighed(fact);
-        let Some(next) = self.state.after(fact.clone()) else {
+        let Some(next) = self.state_to_leave().after(fact.clone()) else {
             return Err(OutOfPlace { status: self.status(), fact: format!("{fact:?}") });
         };
         match fact {
             Fact::Intend(intent) if intent.act.is_ticket() => self.sends = self.sends.saturating_add(1),
-            Fact::Seen(sight) | Fact::Reviewed(sight) => {
+            Fact::Seen(sight) | Fact::Ended(sight) | Fact::Reviewed(sight) => {
                 self.unwatched = None;
-                self.take_in(sight);
+                self.take_in(sight, now);
             }
             Fact::CancelAsked(_) => self.cancel_asked_at = self.cancel_asked_at.or(Some(now)),
             _ => {}
@@ -258,9 +283,10 @@ impl Order {
         self.state = next;
         self.updated_at = now;
         self.legs_follow();
-        if self.status().is_final() {
+        if self.status().is_final() || self.status() == OrderStatus::NeedsReview {
             self.end_changes_of(None, now);
             self.end_astray(None);
+            self.end_cancel();
         }
         if self.is_over() {
             self.next_check_at = None;
@@ -272,12 +298,12 @@ impl Order {
         Ok(())
     }
 
-    /// Remembers that its end was asked for while what is on the wire is not settled: it is cancelled once it is.
-    pub fn remember_cancel(&mut self, now: Timestamp) {
-        if !self.is_over() {
-            self.cancel_asked_at = self.cancel_asked_at.or(Some(now));
-            self.next_check_at = self.next_check_at.or(Some(now));
-            self.updated_at = now;
+    /// An order whose cancel nobody asked us for is being cancelled by another hand. Where the broker shows it at work
+    /// again, that cancel was not carried out, and the order works.
+    fn state_to_leave(&self) -> &OrderState {
+        match &self.state {
+            OrderState::Cancelling if self.cancel_asked_at.is_none() => &OrderState::Working,
+            state => state,
         }
     }
 
@@ -294,7 +320,7 @@ impl Order {
         }
     }
 
-    fn take_in(&mut self, sight: Sight) {
+    fn take_in(&mut self, sight: Sight, now: Timestamp) {
         self.number_legs(&sight.broker_order_ids);
         for id in sight.broker_order_ids {
             if !self.broker_order_ids.contains(&id) {
@@ -306,6 +332,52 @@ impl Order {
             self.filled_quantity = filled.normalize();
             self.average_price = sight.average_price.map(|price| price.normalize()).or(self.average_price);
         }
+        self.missing_since = None;
+        self.unclear_since = self.unclear_since.or(Some(now)).filter(|_| sight.status.is_unclear());
+        if !matches!(sight.status, BrokerStatus::Other(_)) {
+            self.unwarn(STATUS_UNKNOWN);
+        }
+        self.broker_status = Some(sight.status);
+        if let Some(most) = self.most_that_may_fill().filter(|most| self.filled_quantity > *most) {
+            self.warn(filled_beyond(self.filled_quantity, most));
+        }
+    }
+
+    /// The most that may fill: the largest quantity of any ticket that the broker may have. `None` for an order by cash.
+    fn most_that_may_fill(&self) -> Option<Decimal> {
+        let changed = self.changes().map(|change| &change.ticket);
+        let astray = self.changes_astray().map(|change| &change.ticket);
+        let in_force = self.request.iter().map(|request| &request.ticket);
+        let quantities = in_force.chain(changed).chain(astray).map(|ticket| match ticket.size {
+            Size::Quantity(quantity) => Some(quantity.get()),
+            Size::CashQuantity(_) => None,
+        });
+        quantities.collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+
+    /// The broker's word for it is one that nobody knows, and it says the same when asked for by its number.
+    pub fn status_unknown(&mut self, now: Timestamp) {
+        let Some(BrokerStatus::Other(word)) = &self.broker_status else { return };
+        let told = Reason::new(
+            STATUS_UNKNOWN,
+            format!(
+                "The broker says {word:?} of the order, which is no word that is known here. It is taken to be at work, watched, and may be cancelled. Look at it at the broker."
+            ),
+        );
+        self.warn(told);
+        self.updated_at = now;
+    }
+
+    /// All of the broker's lists were searched, and none shows it.
+    pub fn not_shown(&mut self, now: Timestamp) {
+        self.missing_since = self.missing_since.or(Some(now));
+    }
+
+    /// How long to wait before an order in review is looked at again: the longer it is there, the longer.
+    #[must_use]
+    pub fn review_pause(&self, now: Timestamp) -> SignedDuration {
+        let since = self.history.last().map_or(now, |entry| entry.at);
+        (now.duration_since(since) / 2).clamp(REVIEW_PAUSE_MIN, REVIEW_PAUSE_MAX)
     }
 
     /// Tells something of the order in the order of its changes, though its status is as it was.
@@ -320,4 +392,15 @@ impl Order {
         }
         self.history.push(entry);
     }
+}
+
+fn filled_beyond(filled: Decimal, most: Decimal) -> Reason {
+    Reason::new(
+        FILLED_BEYOND_ORDER,
+        format!(
+            "The broker shows {} filled of an order for {}: more than was ever asked for. Look at the account's trades at the broker; the position is what they say.",
+            filled.normalize(),
+            most.normalize()
+        ),
+    )
 }

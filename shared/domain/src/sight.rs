@@ -18,7 +18,7 @@ pub struct Sight {
     pub average_price: Option<Decimal>,
 }
 
-/// The broker's statuses of an order (IBKR Web API, live orders).
+/// The broker's statuses of an order (IBKR Web API, live orders), and those of the TWS API that come through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is IBKR's word of the same name")]
 pub enum BrokerStatus {
@@ -31,23 +31,59 @@ pub enum BrokerStatus {
     PreCancelled,
     Cancelled,
     WarnState,
-    /// A word that IBKR's documents do not list; the order is taken to be at work, and watched.
+    Rejected,
+    Expired,
+    /// A word that is on no list; the order is taken to be at work, watched, and asked for by its number.
     Other(String),
 }
 
+/// Longest word of the broker that is kept, characters.
+const WORD_CHARACTERS_MAX: usize = 64;
+
+impl BrokerStatus {
+    /// Whether the order has ended, by this word alone.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::Filled | Self::Cancelled | Self::Expired)
+    }
+
+    /// Whether it says that the order was refused. An `Inactive` order may have been refused, or not be transmitted yet and
+    /// come to work later (IBKR Web API, order statuses): it is the end only once the broker says so again by the number.
+    #[must_use]
+    pub fn is_doubtful_end(&self) -> bool {
+        matches!(self, Self::Inactive | Self::Rejected)
+    }
+
+    /// Whether it leaves open where the order stands, so that the order is asked for by its number.
+    #[must_use]
+    pub fn is_unclear(&self) -> bool {
+        self.is_doubtful_end() || matches!(self, Self::Other(_))
+    }
+
+    /// Whether the broker has a cancel in hand.
+    #[must_use]
+    pub fn is_cancel_under_way(&self) -> bool {
+        matches!(self, Self::PendingCancel | Self::PreCancelled)
+    }
+}
+
 impl From<&str> for BrokerStatus {
+    /// Read without regard to case, spaces and underscores: the broker writes `PreSubmitted` and `pre_submitted`.
     fn from(word: &str) -> Self {
-        match word {
-            "Inactive" => Self::Inactive,
-            "PendingSubmit" => Self::PendingSubmit,
-            "PreSubmitted" => Self::PreSubmitted,
-            "Submitted" => Self::Submitted,
-            "Filled" => Self::Filled,
-            "PendingCancel" => Self::PendingCancel,
-            "PreCancelled" => Self::PreCancelled,
-            "Cancelled" => Self::Cancelled,
-            "WarnState" => Self::WarnState,
-            other => Self::Other(other.chars().take(64).collect()),
+        let letters: String = word.chars().filter(char::is_ascii_alphanumeric).collect();
+        match letters.to_ascii_lowercase().as_str() {
+            "inactive" => Self::Inactive,
+            "pendingsubmit" | "apipending" => Self::PendingSubmit,
+            "presubmitted" => Self::PreSubmitted,
+            "submitted" => Self::Submitted,
+            "filled" => Self::Filled,
+            "pendingcancel" => Self::PendingCancel,
+            "precancelled" => Self::PreCancelled,
+            "cancelled" | "canceled" | "apicancelled" => Self::Cancelled,
+            "warnstate" => Self::WarnState,
+            "rejected" => Self::Rejected,
+            "expired" => Self::Expired,
+            _ => Self::Other(word.chars().take(WORD_CHARACTERS_MAX).collect()),
         }
     }
 }

@@ -94,8 +94,10 @@ pub enum Fact {
     Refused(Reason),
     /// Bytes may have arrived, and no answer was read.
     Unread(Doubt, Reason),
-    /// The broker showed it.
+    /// The broker showed it. That it is refused (`Inactive`) is not believed at once: see [`Fact::Ended`].
     Seen(Sight),
+    /// The broker showed it as refused, and said so again some seconds later when it was asked for by its number.
+    Ended(Sight),
     /// All of the broker's answers were searched, completely and long enough after the send, and it was in none.
     NotFound,
     /// Proved: the broker never had it.
@@ -158,9 +160,11 @@ impl OrderState {
         let unsent = matches!(self, Self::Received | Self::Held { .. });
         match (self, fact) {
             (Self::NeedsReview { .. }, Fact::NeverReached(reason)) => Some(Self::NotPlaced { reason }),
-            (from @ Self::NeedsReview { .. }, Fact::Reviewed(sight) | Fact::Seen(sight)) => {
-                Some(from.after_sight(&sight))
+            (from @ Self::NeedsReview { .. }, Fact::Reviewed(sight) | Fact::Ended(sight)) => {
+                Some(from.after_certain_sight(&sight))
             }
+            (from @ Self::NeedsReview { .. }, Fact::Seen(sight)) => Some(from.after_sight(&sight)),
+            (Self::NeedsReview { .. }, _) => None,
             (from, _) if from.status().is_final() => None,
             (_, Fact::Hold(reason)) if unsent => Some(Self::Held { reason }),
             (_, Fact::Deny(reason)) if unsent => Some(Self::Denied { reason }),
@@ -194,9 +198,19 @@ impl OrderState {
             }),
             (Self::Unknown { .. }, Fact::NeverReached(reason)) => Some(Self::NotPlaced { reason }),
             (from, Fact::Seen(sight)) if !unsent => Some(from.after_sight(&sight)),
+            (from, Fact::Ended(sight)) if !unsent => Some(from.after_certain_sight(&sight)),
             (Self::Working | Self::PartiallyFilled, Fact::CancelAsked(_)) => Some(Self::Cancelling),
             (from, Fact::Exhausted(reason)) if from.may_be_at_the_broker() => Some(Self::NeedsReview { reason }),
             _ => None,
+        }
+    }
+
+    /// After a word that is believed, whatever it is: the broker's second one, or a person's.
+    fn after_certain_sight(&self, sight: &Sight) -> Self {
+        if sight.status.is_doubtful_end() {
+            Self::Rejected { reason: refused_later() }
+        } else {
+            self.after_sight(sight)
         }
     }
 
@@ -204,17 +218,14 @@ impl OrderState {
         match &sight.status {
             BrokerStatus::Filled => Self::Filled,
             BrokerStatus::Cancelled => Self::Cancelled { reason: None },
-            BrokerStatus::Inactive => Self::Rejected {
-                reason: Reason::new(
-                    "inactive_at_broker",
-                    "The broker holds the order as Inactive: it refused it after taking it in. See the broker's own messages for the account.",
-                ),
-            },
+            BrokerStatus::Expired => Self::Cancelled { reason: Some(time_ended()) },
             BrokerStatus::PendingCancel | BrokerStatus::PreCancelled => Self::Cancelling,
             BrokerStatus::PendingSubmit
             | BrokerStatus::PreSubmitted
             | BrokerStatus::Submitted
             | BrokerStatus::WarnState
+            | BrokerStatus::Inactive
+            | BrokerStatus::Rejected
             | BrokerStatus::Other(_) => match self {
                 // A cancel that was asked for is under way until the broker says how it ended.
                 Self::Cancelling => Self::Cancelling,
@@ -229,7 +240,23 @@ impl OrderState {
     pub fn may_be_at_the_broker(&self) -> bool {
         matches!(
             self,
-            Self::Sending { .. } | Self::Unknown { .. } | Self::Working | Self::PartiallyFilled | Self::Cancelling
+            Self::Sending { .. }
+                | Self::Unknown { .. }
+                | Self::Working
+                | Self::PartiallyFilled
+                | Self::Cancelling
+                | Self::NeedsReview { .. }
         )
     }
+}
+
+fn refused_later() -> Reason {
+    Reason::new(
+        "inactive_at_broker",
+        "The broker holds the order as Inactive: it refused it after taking it in. See the broker's own messages for the account.",
+    )
+}
+
+fn time_ended() -> Reason {
+    Reason::new("time_in_force_ended", "The broker ended the order: its time in force was over.")
 }

@@ -45,18 +45,10 @@ impl OrderStatus {
         }
     }
 
-    /// Whether nothing more is done for the order by itself.
+    /// Whether nothing more is done for the order by itself. An order that needs review is not at its end: it is looked for
+    /// with growing pauses, and cancelled where that is asked for.
     #[must_use]
     pub fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Filled
-                | Self::Cancelled
-                | Self::Rejected
-                | Self::Denied
-                | Self::Expired
-                | Self::NotPlaced
-                | Self::NeedsReview
-        )
+        matches!(self, Self::Filled | Self::Cancelled | Self::Rejected | Self::Denied | Self::Expired | Self::NotPlaced)
     }
 }

@@ -42,6 +42,8 @@ pub enum Doubt {
     /// be on its way, as from a machine that stood still, and may be taken when it arrives. The refusal is not the end
     /// until nothing came for long.
     RefusedAgain,
+    /// The broker offered a choice before it took the order, and was told no. What became of the order is for the looks.
+    Declined,
 }
 
 /// What the looks were made under.
@@ -91,6 +93,7 @@ impl Order {
         if looked_for >= NOT_PLACED_AFTER {
             return Settlement::NotPlaced(match doubt {
                 Doubt::RefusedAgain => refused_again(reason, *complete_negatives),
+                Doubt::Declined => reason.clone(),
                 _ => not_placed(intent, *complete_negatives),
             });
         }
@@ -109,7 +112,7 @@ impl Order {
         let asked = doubt == Doubt::QuestionGone;
         let sends_max = if asked { SENDS_AFTER_QUESTIONS_MAX } else { SENDS_MAX };
         let market = self.request.as_ref().is_none_or(|request| request.ticket.order_type == OrderType::Market);
-        doubt != Doubt::RefusedAgain
+        !matches!(doubt, Doubt::RefusedAgain | Doubt::Declined)
             && self.sends < sends_max
             && now < self.good_until
             && self.cancel_asked_at.is_none()
@@ -120,7 +123,7 @@ impl Order {
 fn not_settled(doubt: Doubt) -> Reason {
     let known = match doubt {
         Doubt::AlreadyRegistered => "the broker said that it has it, and has not shown it",
-        Doubt::Unread | Doubt::QuestionGone | Doubt::RefusedAgain => {
+        Doubt::Unread | Doubt::QuestionGone | Doubt::RefusedAgain | Doubt::Declined => {
             "the broker has not shown it, and not proved that it never had it"
         }
     };

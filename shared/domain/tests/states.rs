@@ -41,6 +41,11 @@ fn seen(status: &str, filled: u32) -> Fact {
     })
 }
 
+fn ended(status: &str) -> Fact {
+    let Fact::Seen(sight) = seen(status, 0) else { panic!("{status}") };
+    Fact::Ended(sight)
+}
+
 fn all_facts() -> Vec<Fact> {
     let reply = Act::Reply { round: 1, message_ids: vec!["o163".into()], confirmed: true };
     vec![
@@ -58,6 +63,9 @@ fn all_facts() -> Vec<Fact> {
         seen("Filled", 10),
         seen("Cancelled", 0),
         seen("Inactive", 0),
+        seen("Expired", 0),
+        ended("Inactive"),
+        ended("Rejected"),
         seen("SomethingNew", 0),
         Fact::NotFound,
         Fact::NeverReached(reason()),
@@ -99,7 +107,7 @@ fn an_unknown_order_is_never_rejected_by_anything_but_the_brokers_word() {
     unknown.apply(Fact::Unread(Doubt::Unread, reason()), start()).unwrap();
     for fact in all_facts() {
         let mut order = unknown.clone();
-        let by_the_brokers_word = matches!(fact, Fact::Seen(_));
+        let by_the_brokers_word = matches!(fact, Fact::Ended(_));
         if order.apply(fact, start()).is_ok() && order.status() == OrderStatus::Rejected {
             assert!(by_the_brokers_word);
         }
@@ -128,6 +136,130 @@ fn a_question_that_cannot_be_answered_was_still_sent() {
     order.apply(Fact::Intend(Intent { at: start(), epoch: 1, act: reply }), start()).unwrap();
     assert!(order.apply(Fact::NotSent(reason()), start()).is_err(), "the ticket itself had arrived");
     assert_eq!(order.sends, 1);
+}
+
+fn working() -> Order {
+    let mut order = order("limit");
+    order.apply(place(), start()).unwrap();
+    order.apply(seen("Submitted", 0), start()).unwrap();
+    order
+}
+
+#[test]
+fn an_order_that_is_seen_as_refused_ends_only_when_the_broker_says_so_again() {
+    for word in ["Inactive", "Rejected", "REJECTED"] {
+        let mut order = working();
+        order.apply(seen(word, 0), start()).unwrap();
+        assert_eq!((order.status(), order.unclear_since), (OrderStatus::Working, Some(start())), "{word}");
+        let mut works_again = order.clone();
+        works_again.apply(seen("Submitted", 4), start()).unwrap();
+        assert_eq!((works_again.status(), works_again.unclear_since), (OrderStatus::PartiallyFilled, None));
+        order.apply(ended(word), start()).unwrap();
+        assert_eq!(order.status(), OrderStatus::Rejected, "{word}");
+    }
+}
+
+#[test]
+fn each_word_of_the_broker_is_read_to_its_meaning_and_others_keep_the_order_watched() {
+    for (word, status) in [
+        ("ApiPending", OrderStatus::Working),
+        ("ApiCancelled", OrderStatus::Cancelled),
+        ("Canceled", OrderStatus::Cancelled),
+        ("pre_submitted", OrderStatus::Working),
+        ("PENDING CANCEL", OrderStatus::Cancelling),
+        ("Expired", OrderStatus::Cancelled),
+        ("Routed", OrderStatus::Working),
+    ] {
+        let mut order = working();
+        order.apply(seen(word, 0), start()).unwrap();
+        assert_eq!(order.status(), status, "{word}");
+        assert_eq!(order.next_check_at.is_some(), !status.is_final(), "{word}");
+    }
+}
+
+#[test]
+fn more_than_was_ordered_is_told() {
+    let mut order = working();
+    order.apply(seen("Submitted", 10), start()).unwrap();
+    assert_eq!(order.warning, None);
+    order.apply(seen("Filled", 20), start()).unwrap();
+    assert_eq!(order.warning.map(|warning| warning.code), Some("filled_beyond_order".to_owned()));
+}
+
+fn cancel_at(order: &mut Order, seconds: i64) {
+    order.cancel_called(order.cancel_calls().requests(), start() + SignedDuration::from_secs(seconds));
+}
+
+#[test]
+fn a_cancel_is_due_again_with_growing_pauses_and_at_once_for_a_new_request() {
+    let mut order = working();
+    assert_eq!(order.next_cancel_at(), None, "nobody asked for its end");
+    order.remember_cancel(start());
+    assert!(order.cancel_is_due(start()));
+    let mut at = 0;
+    for pause in [5, 10, 20, 40, 60, 60, 60] {
+        cancel_at(&mut order, at);
+        at += pause;
+        assert_eq!(order.next_cancel_at(), Some(start() + SignedDuration::from_secs(at)));
+        assert!(!order.cancel_is_due(start() + SignedDuration::from_secs(at - 1)));
+    }
+    order.remember_cancel(start() + SignedDuration::from_secs(at - 30));
+    assert!(order.cancel_is_due(start() + SignedDuration::from_secs(at - 30)));
+}
+
+#[test]
+fn a_cancel_that_is_not_carried_out_is_told_after_some_tries_and_taken_back_when_it_is() {
+    let mut order = working();
+    order.remember_cancel(start());
+    for seconds in 0..2 {
+        cancel_at(&mut order, seconds);
+    }
+    order.cancel_not_carried_out(start());
+    assert_eq!(order.warning, None);
+    cancel_at(&mut order, 3);
+    order.cancel_not_carried_out(start());
+    assert_eq!(order.warning.as_ref().map(|warning| warning.code.as_str()), Some("cancel_not_carried_out"));
+    order.apply(seen("Cancelled", 0), start()).unwrap();
+    assert_eq!(order.warning, None);
+}
+
+#[test]
+fn an_order_in_review_is_looked_at_ever_more_seldom_and_may_be_cancelled() {
+    let mut order = working();
+    order.apply(Fact::Exhausted(reason()), start()).unwrap();
+    let pause = |order: &Order, hours| order.review_pause(start() + SignedDuration::from_hours(hours));
+    assert_eq!(pause(&order, 0), SignedDuration::from_mins(5));
+    assert_eq!(pause(&order, 2), SignedDuration::from_hours(1));
+    assert_eq!(pause(&order, 2_000), SignedDuration::from_hours(12));
+    order.remember_cancel(start());
+    assert!(order.cancel_is_due(start()));
+}
+
+#[test]
+fn an_order_that_another_hand_cancels_in_vain_works_again() {
+    let mut order = working();
+    order.apply(seen("PendingCancel", 0), start()).unwrap();
+    assert_eq!(order.status(), OrderStatus::Cancelling);
+    let mut asked = order.clone();
+    order.apply(seen("Submitted", 0), start()).unwrap();
+    assert_eq!(order.status(), OrderStatus::Working);
+    asked.remember_cancel(start());
+    asked.apply(seen("Submitted", 0), start()).unwrap();
+    assert_eq!(asked.status(), OrderStatus::Cancelling, "what we asked for is under way");
+}
+
+/// As the release before wrote it: none of the fields about cancels, words and absence.
+#[test]
+fn an_order_of_the_release_before_that_is_being_cancelled_is_asked_for_again() {
+    let mut order = working();
+    order.remember_cancel(start());
+    order.apply(Fact::CancelAsked(reason()), start()).unwrap();
+    let mut row = serde_json::to_value(&order).unwrap();
+    for field in ["cancel_calls", "broker_status", "unclear_since", "missing_since"] {
+        row.as_object_mut().unwrap().remove(field);
+    }
+    let read: Order = serde_json::from_value(row).unwrap();
+    assert!(read.cancel_is_due(start()));
 }
 
 #[test]
@@ -164,7 +296,9 @@ proptest! {
             let before = order.clone();
             let applied = order.apply(all_facts().swap_remove(step), start());
             if before.status() == OrderStatus::NeedsReview {
-                let decides = |fact: &Fact| matches!(fact, Fact::NeverReached(_) | Fact::Reviewed(_) | Fact::Seen(_));
+                let decides = |fact: &Fact| {
+                    matches!(fact, Fact::NeverReached(_) | Fact::Reviewed(_) | Fact::Seen(_) | Fact::Ended(_))
+                };
                 prop_assert_eq!(applied.is_ok(), decides(&all_facts()[step]));
             } else if before.status().is_final() {
                 prop_assert!(applied.is_err());
@@ -173,7 +307,7 @@ proptest! {
             prop_assert!(order.filled_quantity >= before.filled_quantity);
             prop_assert!(order.sequence - last_sequence <= 1);
             prop_assert_eq!(order.sequence, order.history.len() as u64);
-            prop_assert_eq!(order.next_check_at.is_none(), order.status().is_final());
+            prop_assert_eq!(order.next_check_at.is_none(), order.status().is_final(), "an order in review is looked at");
             last_sequence = order.sequence;
         }
     }

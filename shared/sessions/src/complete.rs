@@ -269,25 +269,11 @@ pub fn record_opening(connection: &mut Connection, opened: Result<Opened, CallEr
             connection.succeeded(now);
             None
         }
-        Ok(Opened::Competing { message }) => {
-            turn_session(connection, SessionState::Competing { since: now }, now);
-            Some(Reason::new(
-                "competing",
-                format!(
-                    "Your broker's username is logged in somewhere else (TWS, mobile, Client Portal), and the broker gives one session per username. Log out there, or make a second username for this platform.{}",
-                    words(message.as_deref())
-                ),
-            ))
-        }
-        Ok(Opened::NotYet { message }) => {
-            turn_session(connection, SessionState::Closed, now);
-            Some(Reason::new(
-                "not_established",
-                format!(
-                    "The broker did not open the trading session in time. It is tried again by itself.{}",
-                    words(message.as_deref())
-                ),
-            ))
+        Ok(not_opened) => {
+            let competes = matches!(not_opened, Opened::Competing { .. });
+            let session = if competes { SessionState::Competing { since: now } } else { SessionState::Closed };
+            turn_session(connection, session, now);
+            not_opened.reason()
         }
         Err(error) => {
             turn_session(connection, SessionState::Closed, now);
@@ -310,10 +296,6 @@ fn take_accounts(connection: &mut Connection, accounts: Accounts) {
 
 fn environment(is_paper: bool) -> Environment {
     if is_paper { Environment::Paper } else { Environment::Live }
-}
-
-fn words(message: Option<&str>) -> String {
-    message.map(|message| format!(" The broker said: {message}")).unwrap_or_default()
 }
 
 fn accepted(taken: Taken) -> Result<Attempt, CompleteError> {

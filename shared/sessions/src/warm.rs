@@ -1,6 +1,6 @@
 //! What a tickle tells of a session that is kept warm.
 
-use access::PENALTY;
+use access::{PENALTY, refused};
 use broker::{CallError, SessionStatus};
 use domain::{Connection, Reason, SessionState};
 use jiff::{SignedDuration, Timestamp};
@@ -23,7 +23,13 @@ pub fn take_tickle(connection: &mut Connection, told: &Result<SessionStatus, Cal
             ));
         }
         Ok(status) if status.authenticated => connection.succeeded(now),
-        Ok(_) | Err(CallError::NoBridge) => {
+        Ok(status) => {
+            connection.turn_session(SessionState::Closed, now);
+            if let Some(failure) = &status.failure {
+                connection.last_error = Some(refused(failure));
+            }
+        }
+        Err(CallError::NoBridge) => {
             connection.turn_session(SessionState::Closed, now);
         }
         Err(CallError::Unauthorized { .. } | CallError::Gone) => {

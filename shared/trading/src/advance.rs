@@ -3,7 +3,7 @@
 //! It never asks how it was called: by the queue's worker, by the tracker, after a crash. That is why a crash at any
 //! point is found by the next caller in exactly that state.
 
-use domain::{ChangeStage, Doubt, Fact, Order, OrderState, Reason};
+use domain::{CANCELS_BEFORE_ALARM, ChangeStage, Doubt, Fact, Order, OrderState, Reason};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
@@ -77,6 +77,11 @@ impl Lane<'_> {
         let only_exits_work = order.status().is_final() && order.may_be_at_the_broker();
         match order.state() {
             _ if only_exits_work => self.follow_closely(order),
+            // A cancel that is not carried out is no news: it is looked at as often as it is asked for.
+            OrderState::Cancelling if order.cancel_calls().count() > CANCELS_BEFORE_ALARM => {
+                let pause = order.next_cancel_at().map_or(WORKING_CHECK, |at| at.duration_since(self.now()));
+                self.track_in(seconds(pause.clamp(SignedDuration::from_secs(5), WORKING_CHECK)));
+            }
             OrderState::Working | OrderState::PartiallyFilled | OrderState::Cancelling => self.follow_closely(order),
             OrderState::Unknown { intent, .. } => {
                 let fresh = self.now().duration_since(intent.at) < UNKNOWN_CHECK;
@@ -120,6 +125,10 @@ impl Lane<'_> {
             }
             OrderState::Unknown { .. } => self.settle(order).await,
             OrderState::Working | OrderState::PartiallyFilled if order.value.cancel_asked_at.is_some() => {
+                if order.value.cancel_is_due(self.now()) { self.cancel_at_broker(order).await } else { Ok(Next::Rest) }
+            }
+            // Each new request makes a call; those between are made by what a report shows.
+            OrderState::Cancelling | OrderState::NeedsReview { .. } if order.value.cancel_wanted_anew() => {
                 self.cancel_at_broker(order).await
             }
             OrderState::Working | OrderState::PartiallyFilled => self.step_of_change(order).await,

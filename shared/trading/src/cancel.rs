@@ -1,12 +1,14 @@
 //! Cancel: in every state, and as often as anybody likes.
 
-use domain::{AlgorithmId, Fact, LegCancelTaken, LegRole, Order, OrderKey, OrderState, OrderStatus, Reason, UserId};
+use domain::{AlgorithmId, Fact, LegCancelTaken, LegRole, Order, OrderKey, OrderState, Reason, UserId};
 use futures_util::future::join_all;
 use store::{StoreError, Versioned};
 
-use crate::advance::Next;
+use crate::advance::{Next, TRACK_CLOSELY_SECONDS, WORKING_CHECK};
 use crate::desk::Intake;
+use crate::exchange::ANSWER_TIME;
 use crate::lane::Lane;
+use crate::record::log_change;
 use crate::send::cancelled_before_sending;
 
 /// Orders whose end is asked for side by side: a kill switch must answer within a second.
@@ -28,16 +30,16 @@ impl Intake {
         })
     }
 
-    /// Writes down that an order's end is asked for. What was never sent ends here; what the broker has is cancelled
-    /// there by whoever holds the lane next. `None`: there is no such order.
+    /// Writes down that an order's end is asked for, or asked for once more. What was never sent ends here; what the broker
+    /// has is cancelled there by whoever holds the lane next: each request makes a call, since the broker may not have
+    /// carried the one before out. `None`: there is no such order.
     ///
     /// It needs no lane, so that a user's cancel is on record at once; the row's version keeps it from crossing an
     /// intent.
     pub async fn ask_cancel(&self, key: &OrderKey) -> Result<Option<Versioned<Order>>, StoreError> {
         for _ in 0..CONFLICTS_MAX {
             let Some(mut order) = self.orders.get(key).await? else { return Ok(None) };
-            let asked = order.value.cancel_asked_at.is_some() && !order.value.status().is_final();
-            if order.value.is_over() || asked {
+            if order.value.is_over() {
                 return Ok(Some(order));
             }
             let now = self.clock.now();
@@ -110,8 +112,8 @@ impl Intake {
 }
 
 impl Lane<'_> {
-    /// Asks the broker to cancel. "Request submitted" is not cancelled: the tracker sees how it ends, and a cancel may
-    /// be asked for again.
+    /// Asks the broker to cancel. "Request submitted" is not cancelled: the tracker sees how it ends, and asks again where
+    /// the order still works ([`Lane::cancel_again`]).
     pub(crate) async fn cancel_at_broker(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
         let (Some(account_id), Some(broker_order_id)) =
             (order.value.account_id().cloned(), order.value.broker_order_ids.first().copied())
@@ -125,22 +127,73 @@ impl Lane<'_> {
                 return Ok(Next::Rest);
             }
         };
+        if !self.has_time(ANSWER_TIME) {
+            self.track_in(1);
+            return Ok(Next::Rest);
+        }
+        let requests = order.value.cancel_calls().requests();
         match session.cancel(&account_id, broker_order_id).await {
             Ok(answer) => {
                 tracing::info!(key = %order.value.key, ?answer, "the broker was asked to cancel");
-                if order.value.status() != OrderStatus::Cancelling {
-                    self.record(
-                        order,
-                        Fact::CancelAsked(Reason::new("cancel_asked", "The broker was asked to cancel.")),
-                    )
-                    .await?;
-                }
+                self.record_cancel_call(order, requests, true).await?;
             }
             Err(error) => {
                 let reason = self.session_failed(&error).await?;
                 tracing::warn!(key = %order.value.key, %error, code = reason.code, "a cancel was not taken; it is asked for again");
+                self.track_in(TRACK_CLOSELY_SECONDS);
+                if !error.proves_not_delivered() {
+                    self.record_cancel_call(order, requests, false).await?;
+                }
             }
         }
         Ok(Next::Rest)
+    }
+
+    /// A report shows an order at work whose end was asked for, or nothing shows it: the broker is asked again once the pause
+    /// is over. After some tries a person is told.
+    pub(crate) async fn cancel_again(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+        let now = self.now();
+        if !order.value.cancel_is_due(now) {
+            return Ok(());
+        }
+        let mut told = order.value.clone();
+        told.cancel_not_carried_out(now);
+        if told.warning != order.value.warning {
+            let tries = order.value.cancel_calls().count();
+            tracing::error!(key = %order.value.key, tries, alarm = "cancel_not_carried_out", metric.orders_for_a_person = 1, "the broker took a cancel again and again, and the order still works");
+            self.record_change(order, Order::cancel_not_carried_out).await?;
+        }
+        self.cancel_at_broker(order).await.map(|_| ())
+    }
+
+    /// Writes down that the broker was asked to cancel, for so many requests: one that comes meanwhile makes its own call.
+    /// `taken`: the broker said that it took the request.
+    async fn record_cancel_call(
+        &self,
+        order: &mut Versioned<Order>,
+        requests: u64,
+        taken: bool,
+    ) -> Result<(), StoreError> {
+        let asked = || Fact::CancelAsked(Reason::new("cancel_asked", "The broker was asked to cancel."));
+        for _ in 0..CONFLICTS_MAX {
+            let now = self.now();
+            let mut changed = order.clone();
+            if taken && matches!(changed.value.state(), OrderState::Working | OrderState::PartiallyFilled) {
+                // From there a cancel is always in place.
+                let _ = changed.value.apply(asked(), now);
+            }
+            changed.value.cancel_called(requests, now);
+            changed.value.check_again_at(changed.value.next_cancel_at().unwrap_or(now).min(now + WORKING_CHECK));
+            match self.desk.intake.orders.save(&mut changed).await {
+                Ok(()) => {
+                    log_change(&order.value, &changed.value);
+                    *order = changed;
+                    return Ok(());
+                }
+                Err(StoreError::Conflict { .. }) => self.read_again(order).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict { resource: "orders".to_owned(), key: order.value.key.to_string() })
     }
 }

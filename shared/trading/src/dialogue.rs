@@ -1,22 +1,13 @@
-//! The dialogue: the ticket goes out, and the broker answers or asks (IBKR Web API, place and reply).
+//! The dialogue about an order: its ticket goes out, and what the broker's answer means is written down.
 
-use broker::{Answer, CallError, OrderRequest, Question, Session};
-use domain::{Act, BrokerStatus, Conid, Doubt, Fact, Order, PlaceOrder, Reason, Sight};
-use jiff::SignedDuration;
-use store::{IntentGuards, StoreError, Versioned};
+use broker::{Answer, CallError, OrderRequest, Session};
+use domain::{BrokerStatus, Conid, Doubt, Fact, Order, PlaceOrder, Reason, Sight};
+use store::{StoreError, Versioned};
 
 use crate::advance::Next;
+use crate::exchange::{Exchanged, Outgoing};
 use crate::lane::Lane;
-use crate::questions::Verdict;
 use crate::send::Way;
-use crate::waits::NEXT_RUN;
-
-/// Rounds of questions that are answered for one ticket. Real dialogues have one to three.
-pub const ANSWER_ROUNDS_MAX: u32 = 10;
-/// What must be left of an invocation for a ticket to go out: the longest wait for an answer, and a question.
-pub(crate) const DIALOGUE_TIME: SignedDuration = SignedDuration::from_secs(20);
-/// What must be left right before the first byte: the longest wait for one answer.
-pub(crate) const ANSWER_TIME: SignedDuration = SignedDuration::from_secs(16);
 
 impl Lane<'_> {
     /// Puts the ticket on the wire and follows the dialogue to its end. The intent is on record. The session is kept warm
@@ -39,13 +30,6 @@ impl Lane<'_> {
         request: &PlaceOrder,
         conid: Conid,
     ) -> Result<Next, StoreError> {
-        session.wait_for_turn().await;
-        // The last look in memory before the first byte: writing the intent may have taken long.
-        if !self.has_time(ANSWER_TIME) || self.now() >= order.value.good_until {
-            let reason = Reason::new(NEXT_RUN, "It was not sent: writing down the intent took too long.");
-            self.record(order, Fact::NotSent(reason)).await?;
-            return Ok(Next::Again);
-        }
         let client_order_id = order.value.client_order_id.clone();
         let ticket = OrderRequest {
             account_id: &request.account_id,
@@ -55,66 +39,22 @@ impl Lane<'_> {
             // The same on every try: it is the order's, not the send's.
             manual_order_time: self.customer_time(&request.account_id, order.value.created_at),
         };
-        let mut answer = session.place(&ticket).await;
-        for round in 1..=ANSWER_ROUNDS_MAX {
-            match answer {
-                Ok(Answer::Question(question)) => match self.reply(order, session, &question, round).await? {
-                    Some(next) => answer = next,
-                    None => return Ok(Next::Rest),
-                },
-                answer => return self.take_answer(order, answer, round > 1).await,
+        let fact = match Box::pin(self.exchange(order, session, Outgoing::Ticket, &ticket)).await? {
+            Exchanged::Answered { answer, after_a_question } => {
+                return self.take_answer(order, answer, after_a_question).await;
             }
-        }
-        let reason = Reason::new(
-            "too_many_questions",
-            format!(
-                "The broker asked more than {ANSWER_ROUNDS_MAX} questions; the order's outcome is being looked up."
-            ),
-        );
-        self.record(order, Fact::Unread(Doubt::Unread, reason)).await?;
+            Exchanged::NotSent(reason) => {
+                self.record(order, Fact::NotSent(reason)).await?;
+                return Ok(Next::Again);
+            }
+            Exchanged::Declined(why) => Fact::Refused(why),
+            Exchanged::Prompted { accepted: true, reason } | Exchanged::Unanswered(reason) => {
+                Fact::Unread(Doubt::Unread, reason)
+            }
+            Exchanged::Prompted { accepted: false, reason } => Fact::Unread(Doubt::Declined, reason),
+        };
+        self.record(order, fact).await?;
         Ok(Next::Rest)
-    }
-
-    /// Answers one question by the policy. The intent to answer is on record before the answer leaves; a yes needs
-    /// what the ticket needed, a no nothing. `None`: the order ended, or its outcome is being looked up.
-    async fn reply(
-        &mut self,
-        order: &mut Versioned<Order>,
-        session: &Session,
-        question: &Question,
-        round: u32,
-    ) -> Result<Option<Result<Answer, CallError>>, StoreError> {
-        let verdict = self.desk.questions.verdict(&question.message_ids);
-        let mut confirmed = verdict == Verdict::Accept && self.has_time(ANSWER_TIME);
-        let mut why = declined(&verdict, question);
-        tracing::info!(key = %order.value.key, round, message_ids = ?question.message_ids, confirmed, metric.questions = 1, metric.questions_declined = u8::from(!confirmed), "the broker asked");
-        let act = |confirmed| Act::Reply { round, message_ids: question.message_ids.clone(), confirmed };
-        if confirmed {
-            let guards = IntentGuards::HaltsAndGrant(&self.desk.intake.rules);
-            if let Err(refused) = self.intend(order, act(true), guards).await? {
-                confirmed = false;
-                why = Reason::new(
-                    "stopped_at_question",
-                    format!("The broker asked a question, and by then the order was not allowed any more: {refused}."),
-                );
-            }
-        }
-        if !confirmed && let Err(refused) = self.intend(order, act(false), IntentGuards::LaneOnly).await? {
-            let reason = Reason::new(
-                "question_unanswered",
-                format!("The broker's question was not answered ({refused}); the order's outcome is being looked up."),
-            );
-            self.record(order, Fact::Unread(Doubt::Unread, reason)).await?;
-            return Ok(None);
-        }
-        let answer = session.reply(&question.reply_id, confirmed).await;
-        // Whatever words it has for a no that it took, the order is not placed.
-        let took_the_no = matches!(answer, Ok(Answer::Refused { .. } | Answer::ReplyNotFound { .. }));
-        if !confirmed && took_the_no {
-            self.record(order, Fact::Refused(why)).await?;
-            return Ok(None);
-        }
-        Ok(Some(answer))
     }
 
     /// Writes down what the broker's answer means.
@@ -148,13 +88,7 @@ impl Lane<'_> {
                     ),
                 ),
             ),
-            Ok(Answer::Prompt(prompt)) => Fact::Seen(Sight {
-                broker_order_ids: vec![prompt.order_id],
-                status: BrokerStatus::WarnState,
-                filled_quantity: None,
-                average_price: None,
-            }),
-            Ok(Answer::Question(_)) => Fact::Unread(
+            Ok(Answer::Question(_) | Answer::Prompt(_)) => Fact::Unread(
                 Doubt::Unread,
                 Reason::new("question_unanswered", "A question of the broker was left unanswered."),
             ),
@@ -202,26 +136,5 @@ fn sight(placed: &[broker::PlacedOrder]) -> Sight {
         status: BrokerStatus::Submitted,
         filled_quantity: None,
         average_price: None,
-    }
-}
-
-pub(crate) fn declined(verdict: &Verdict, question: &Question) -> Reason {
-    let text = question.messages.join(" ");
-    match verdict {
-        Verdict::Accept => Reason::new(
-            "question_too_late",
-            format!("The broker asked, and too little time was left to answer: {text}"),
-        ),
-        Verdict::Decline(ids) => Reason::new(
-            "question_declined",
-            format!("The broker asked, and the policy says no to {}: {text}", ids.join(", ")),
-        ),
-        Verdict::Unlisted(ids) => Reason::new(
-            "question_unlisted",
-            format!(
-                "The broker asked something that the policy does not list ({}), so the answer was no: {text}",
-                ids.join(", ")
-            ),
-        ),
     }
 }

@@ -29,12 +29,14 @@ impl Lane<'_> {
     ) -> Result<(), StoreError> {
         let unread =
             order.value.change_in_hand().is_some_and(|change| matches!(change.stage, ChangeStage::Unread { .. }));
-        if !unread && order.value.changes_astray().next().is_none() {
+        let unconfirmed = order.value.change_unconfirmed().is_some();
+        if !unread && !unconfirmed && order.value.changes_astray().next().is_none() {
             return Ok(());
         }
         let in_hand = order.value.change_in_hand().and_then(|change| change.leg);
         if let Some(row) = row_of_part(&order.value, in_hand, shown).cloned() {
             self.judge_change_in_hand(order, &row).await?;
+            self.judge_change_taken(order, &row).await?;
         }
         let parts: BTreeSet<Option<LegRole>> = order.value.changes_astray().map(|astray| astray.leg).collect();
         for leg in parts {
@@ -71,6 +73,28 @@ impl Lane<'_> {
             unsettled_change()
         };
         self.record_change(order, |order, now| order.change_given_up(given_up.clone(), now)).await
+    }
+
+    /// Whether a change that the broker took shows. Where the order is shown as it was, it goes out again.
+    async fn judge_change_taken(&mut self, order: &mut Versioned<Order>, row: &LiveOrder) -> Result<(), StoreError> {
+        let Some(change) = order.value.change_unconfirmed().cloned() else { return Ok(()) };
+        let ended = is_final(&row.status);
+        if shows(row, &change.ticket, std::iter::empty()) != Some(false) {
+            return self.record_change(order, |order, _| order.change_shown()).await;
+        }
+        // The list may still show what was in force before.
+        if !ended && self.now() < order.value.updated_at + JUDGED_AFTER {
+            self.track_in(JUDGED_AFTER_SECONDS);
+            return Ok(());
+        }
+        let revision = change.revision;
+        tracing::warn!(key = %order.value.key, revision, sends = change.sends, "the broker took a change and shows the order as it was");
+        let was_unwarned = order.value.warning.is_none();
+        self.record_change(order, |order, now| order.change_not_carried_out(ended, now)).await?;
+        if was_unwarned && order.value.warning.is_some() {
+            tracing::error!(key = %order.value.key, revision, alarm = "change_not_carried_out", metric.orders_for_a_person = 1, "the broker took a change again and again, and did not carry it out");
+        }
+        Ok(())
     }
 
     /// Whether a change that was passed over shows after all. What is on its way to the broker overwrites it.
@@ -140,7 +164,7 @@ fn other_tickets(order: &Order, leg: Option<LegRole>, revision: u64) -> Vec<Tick
 }
 
 fn is_final(status: &BrokerStatus) -> bool {
-    matches!(status, BrokerStatus::Filled | BrokerStatus::Cancelled | BrokerStatus::Inactive)
+    status.is_end()
 }
 
 fn unsettled_change() -> Reason {

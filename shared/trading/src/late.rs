@@ -85,6 +85,8 @@ fn belies(row: &LiveOrder, ended: &Ended) -> bool {
                     row.status,
                     BrokerStatus::Cancelled
                         | BrokerStatus::Inactive
+                        | BrokerStatus::Rejected
+                        | BrokerStatus::Expired
                         | BrokerStatus::PendingCancel
                         | BrokerStatus::PreCancelled
                 )

@@ -10,6 +10,7 @@ mod cancel;
 mod contracts;
 mod desk;
 mod dialogue;
+mod exchange;
 mod exits;
 #[cfg(test)]
 mod extremes;
@@ -43,7 +44,7 @@ pub use advance::{HELD_CHECK, TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};
 pub use authority::{Sender, is_forgery};
 pub use cancel::LegCancelAsked;
 pub use desk::{Desk, Intake};
-pub use dialogue::ANSWER_ROUNDS_MAX;
+pub use exchange::ANSWER_ROUNDS_MAX;
 pub use intake::{Arrived, Recorded};
 pub use known_connections::KnownConnections;
 pub use known_contracts::KnownContracts;

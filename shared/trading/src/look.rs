@@ -214,7 +214,7 @@ pub(crate) struct Fills {
     order_id: Option<BrokerOrderId>,
 }
 
-/// The executions of an order, each counted once by its id.
+/// The executions of an order, each counted once, by its last correction.
 fn fills_of(order: &Order, trades: &[Trade]) -> Option<Fills> {
     let ours = |trade: &&Trade| {
         let by_name = trade.client_order_id.as_deref() == Some(order.client_order_id.as_str());
@@ -231,10 +231,13 @@ fn fills_of(order: &Order, trades: &[Trade]) -> Option<Fills> {
     summed(trades.iter().filter(ours).collect())
 }
 
-/// Executions together, each counted once by its id.
+/// Executions together, each counted once, by its last correction.
 pub(crate) fn summed(mut executions: Vec<&Trade>) -> Option<Fills> {
-    executions.sort_by(|one, other| one.execution_id.cmp(&other.execution_id));
-    executions.dedup_by(|one, other| one.execution_id == other.execution_id);
+    // The last correction first, so that it is the one that stays.
+    let correction = |trade: &&Trade| stem_and_correction(&trade.execution_id).1;
+    let stem = |trade: &&Trade| stem_and_correction(&trade.execution_id).0.to_owned();
+    executions.sort_by_cached_key(|trade| (stem(trade), std::cmp::Reverse(correction(trade))));
+    executions.dedup_by_key(|trade| stem(trade));
     // Figures without a sum are fills all the same: an order that shows them is not taken to be absent.
     let quantity = executions.iter().fold(Decimal::ZERO, |sum, trade| sum.saturating_add(trade.quantity));
     let order_id = executions.iter().find_map(|trade| trade.order_id);
@@ -248,6 +251,13 @@ fn average_of(executions: &[&Trade]) -> Option<Decimal> {
     };
     let (quantity, value) = executions.iter().try_fold((Decimal::ZERO, Decimal::ZERO), add)?;
     Some(value.checked_div(quantity)?.round_dp(AVERAGE_DIGITS).normalize())
+}
+
+/// An execution's id without its last part, and that part: the broker corrects an execution by another one under the same
+/// stem, `….01` by `….02` (IBKR Web API, trades).
+fn stem_and_correction(execution_id: &str) -> (&str, u32) {
+    let parts = execution_id.rsplit_once('.').and_then(|(stem, last)| Some((stem, last.parse().ok()?)));
+    parts.unwrap_or((execution_id, 0))
 }
 
 #[cfg(test)]

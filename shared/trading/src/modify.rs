@@ -3,17 +3,16 @@
 //! It goes out as the whole ticket that is to be in force, so that sending it once more changes nothing more: what became
 //! of a change whose answer was lost is settled by looking, and where that shows the old ticket, by sending it again.
 
-use broker::{Answer, CallError, OrderRequest, Question, Session};
-use domain::{Change, ChangeTaken, Conid, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason};
+use broker::{Answer, CallError, OrderRequest};
+use domain::{Change, ChangeTaken, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason};
 use jiff::Timestamp;
 use store::{IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::advance::Next;
 use crate::desk::Intake;
-use crate::dialogue::{ANSWER_ROUNDS_MAX, ANSWER_TIME, declined};
+use crate::exchange::{Exchanged, Outgoing};
 use crate::intend::by_rule;
 use crate::lane::Lane;
-use crate::questions::Verdict;
 use crate::send::Way;
 use crate::session::NoSession;
 
@@ -102,26 +101,45 @@ impl Lane<'_> {
             }
             Err(refused) => return self.refuse_change(order, &change, by_rule(&refused)).await,
         }
-        let entered_at = self.customer_time(&wanted.account_id, change.asked_at);
-        let ticket = request_of(&order.value, &wanted, conid, entered_at);
-        let mut answer = session.modify(broker_order_id, &ticket).await;
-        for round in 1..=ANSWER_ROUNDS_MAX {
-            match answer {
-                Ok(Answer::Question(question)) => {
-                    match self.reply_about_change(order, &session, &change, &question, round).await? {
-                        Some(next) => answer = next,
-                        None => return Ok(Next::Rest),
-                    }
-                }
-                answer => return self.take_change_answer(order, &change, answer, round > 1).await,
+        let client_order_id = order.value.client_order_id.clone();
+        let ticket = OrderRequest {
+            account_id: &wanted.account_id,
+            client_order_id: &client_order_id,
+            conid,
+            ticket: &wanted.ticket,
+            manual_order_time: self.customer_time(&wanted.account_id, change.asked_at),
+        };
+        match Box::pin(self.exchange(order, &session, Outgoing::Amendment(broker_order_id), &ticket)).await? {
+            Exchanged::Answered { answer, after_a_question } => {
+                self.take_change_answer(order, &change, answer, after_a_question).await
+            }
+            Exchanged::NotSent(_) => {
+                self.record_change(order, Order::change_not_sent).await?;
+                self.track_in(1);
+                Ok(Next::Rest)
+            }
+            Exchanged::Declined(why) => self.refuse_change(order, &change, why).await,
+            Exchanged::Prompted { accepted: false, reason } => {
+                self.settle_change(order, |order, now| order.change_refused_again(reason.clone(), now)).await
+            }
+            Exchanged::Prompted { accepted: true, reason } | Exchanged::Unanswered(reason) => {
+                self.settle_change(order, |order, now| order.change_unread(reason.clone(), now)).await
             }
         }
-        let reason = Reason::new("too_many_questions", "The broker asked too many questions about the change.");
-        self.record_change(order, |order, now| order.change_unread(reason.clone(), now)).await?;
+    }
+
+    /// Writes down that what became of a change is for the looks.
+    async fn settle_change(
+        &mut self,
+        order: &mut Versioned<Order>,
+        turn: impl Fn(&mut Order, Timestamp),
+    ) -> Result<Next, StoreError> {
+        self.record_change(order, turn).await?;
+        self.track_in(1);
         Ok(Next::Rest)
     }
 
-    /// The intent to put the change, or a yes to a question about it, on the wire.
+    /// The intent to put the change on the wire.
     async fn intend_change(
         &mut self,
         order: &mut Versioned<Order>,
@@ -130,33 +148,6 @@ impl Lane<'_> {
         let mut intended = order.clone();
         intended.value.change_sending(self.lease.epoch(), self.now());
         self.write_intent(order, intended, guards).await
-    }
-
-    async fn reply_about_change(
-        &mut self,
-        order: &mut Versioned<Order>,
-        session: &Session,
-        change: &Change,
-        question: &Question,
-        round: u32,
-    ) -> Result<Option<Result<Answer, CallError>>, StoreError> {
-        let verdict = self.desk.questions.verdict(&question.message_ids);
-        let mut confirmed = verdict == Verdict::Accept && self.has_time(ANSWER_TIME);
-        let mut why = declined(&verdict, question);
-        tracing::info!(key = %order.value.key, round, message_ids = ?question.message_ids, confirmed, metric.questions = 1, metric.questions_declined = u8::from(!confirmed), "the broker asked about a change");
-        if confirmed {
-            let guards = IntentGuards::HaltsAndGrant(&self.desk.intake.rules);
-            if let Err(refused) = self.intend_change(order, guards).await? {
-                confirmed = false;
-                why = by_rule(&refused);
-            }
-        }
-        let answer = session.reply(&question.reply_id, confirmed).await;
-        if !confirmed && matches!(answer, Ok(Answer::Refused { .. } | Answer::ReplyNotFound { .. })) {
-            self.refuse_change(order, change, why).await?;
-            return Ok(None);
-        }
-        Ok(Some(answer))
     }
 
     async fn take_change_answer(
@@ -168,9 +159,9 @@ impl Lane<'_> {
     ) -> Result<Next, StoreError> {
         let unread = |reason: Reason| move |order: &mut Order, now| order.change_unread(reason.clone(), now);
         match answer {
-            Ok(Answer::Placed(_) | Answer::Prompt(_)) => {
+            Ok(Answer::Placed(_)) => {
                 let revision = change.revision;
-                self.record_change(order, |order, now| order.change_applied(revision, now)).await?;
+                self.record_change(order, |order, now| order.change_taken(revision, now)).await?;
                 // A later change may have been asked for meanwhile.
                 return Ok(Next::Again);
             }
@@ -182,7 +173,7 @@ impl Lane<'_> {
                 let reason = Reason::new("question_gone", format!("The broker's question was gone: {message}"));
                 self.record_change(order, unread(reason)).await?;
             }
-            Ok(Answer::Question(_)) => {
+            Ok(Answer::Question(_) | Answer::Prompt(_)) => {
                 let reason = Reason::new("question_unanswered", "A question of the broker was left unanswered.");
                 self.record_change(order, unread(reason)).await?;
             }
@@ -242,19 +233,4 @@ impl Lane<'_> {
 fn only_smaller(halt: &str, why: NotSmaller) -> Reason {
     let rest = format!("Of changes only one that makes its order smaller passes for {halt}: {why}. It was not sent.");
     Reason::new("only_reducing", rest)
-}
-
-fn request_of<'r>(
-    order: &'r Order,
-    wanted: &'r PlaceOrder,
-    conid: Conid,
-    manual_order_time: Option<Timestamp>,
-) -> OrderRequest<'r> {
-    OrderRequest {
-        account_id: &wanted.account_id,
-        client_order_id: &order.client_order_id,
-        conid,
-        ticket: &wanted.ticket,
-        manual_order_time,
-    }
 }

@@ -57,9 +57,30 @@ impl QuestionPolicy {
     }
 }
 
+/// Options of a prompt that go on with the order, and those that end it, in lower case. Others are chosen by nobody.
+const YES: [&str; 7] = ["yes", "ok", "submit", "confirm", "accept", "continue", "transmit"];
+const NO: [&str; 6] = ["no", "cancel", "decline", "reject", "discard", "close"];
+
+/// The option of a prompt that says yes, or the one that says no; `None` where none says so in known words.
+pub(crate) fn option_for(options: &[String], accepted: bool) -> Option<&str> {
+    let words: &[&str] = if accepted { &YES } else { &NO };
+    options.iter().map(String::as_str).find(|option| words.contains(&option.trim().to_lowercase().as_str()))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{QuestionPolicy, Verdict};
+    use super::{QuestionPolicy, Verdict, option_for};
+
+    #[test]
+    fn an_option_is_chosen_only_by_a_word_that_is_known() {
+        let options = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let usual = options(&["Yes", "No"]);
+        assert_eq!((option_for(&usual, true), option_for(&usual, false)), (Some("Yes"), Some("No")));
+        let other = options(&["SUBMIT", "Cancel"]);
+        assert_eq!((option_for(&other, true), option_for(&other, false)), (Some("SUBMIT"), Some("Cancel")));
+        let strange = options(&["Notify me", "Yes, and do not ask again"]);
+        assert_eq!((option_for(&strange, true), option_for(&strange, false)), (None, None));
+    }
 
     fn verdict(ids: &[&str]) -> Verdict {
         let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();

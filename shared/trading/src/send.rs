@@ -152,7 +152,7 @@ impl Lane<'_> {
             Ok(claim) => claim,
             Err(no_session) => return Ok(Err(no_session)),
         };
-        if !self.has_time(crate::dialogue::DIALOGUE_TIME) {
+        if !self.has_time(crate::exchange::EXCHANGE_TIME) {
             return Ok(Err(NoSession::Hold(out_of_time())));
         }
         Ok(Ok(Way { session, conid, claim }))

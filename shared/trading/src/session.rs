@@ -12,7 +12,9 @@ use store::{SessionAsk, SessionAskReason, StoreError, Versioned};
 
 use crate::lane::{LEAVE_TIME, Lane};
 use crate::send::out_of_time;
-use crate::waits::{competing, no_brokerage_session, no_connection, no_live_session, no_such_account, opened_often};
+use crate::waits::{
+    competing, no_brokerage_session, no_connection, no_live_session, no_such_account, opened_often, session_refused,
+};
 
 /// How long a brokerage session may take to be established inside an invocation.
 const SESSION_WAIT: Duration = Duration::from_secs(12);
@@ -171,7 +173,9 @@ impl Lane<'_> {
         }
         let connection = open.connection.value.clone();
         if self.session.init_done || !self.has_time(OPENING_TIME) {
-            return self.ask_for_session(&connection, no_brokerage_session()).await.map(Some);
+            let told = connection.last_error.as_ref().filter(|error| error.code == "session_refused");
+            let waits = told.map_or_else(no_brokerage_session, session_refused);
+            return self.ask_for_session(&connection, waits).await.map(Some);
         }
         let now = self.now();
         if let Some(until) = connection.init_waits_until(now) {
@@ -190,14 +194,16 @@ impl Lane<'_> {
                 self.note_session(SessionState::Established { since: self.now() }, None).await?;
                 Ok(None)
             }
-            Ok(Opened::Competing { .. }) => {
-                let reason = competing();
-                self.note_session(SessionState::Competing { since: self.now() }, Some(reason.clone())).await?;
-                Ok(Some(NoSession::Hold(reason)))
+            Ok(not_opened @ Opened::Competing { .. }) => {
+                self.note_session(SessionState::Competing { since: self.now() }, not_opened.reason()).await?;
+                Ok(Some(NoSession::Hold(competing())))
             }
-            Ok(Opened::NotYet { .. }) => {
-                self.note_session(SessionState::Closed, None).await?;
-                Ok(Some(NoSession::Hold(no_brokerage_session())))
+            Ok(not_opened @ Opened::NotYet { .. }) => {
+                // Without a word of the broker it is slow, and nothing is wrong.
+                let told = not_opened.reason().filter(|reason| reason.code == "session_refused");
+                let waits = told.as_ref().map_or_else(no_brokerage_session, session_refused);
+                self.note_session(SessionState::Closed, told).await?;
+                Ok(Some(NoSession::Hold(waits)))
             }
             Err(error) => self.session_failed(&error).await.map(|reason| Some(NoSession::Hold(reason))),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use broker::Session;
+use broker::{OrderDetail, Session};
 use domain::{AccountId, BrokerStatus, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderState, OrderStatus, Reason, Sight};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
@@ -18,6 +18,8 @@ const LOOK_PAUSE_SECONDS: u32 = 5;
 const URGENT_FOR: SignedDuration = SignedDuration::from_secs(40);
 /// What must be left of an invocation for a look.
 pub(crate) const LOOK_TIME: SignedDuration = SignedDuration::from_secs(17);
+/// An order whose status leaves open where it stands is asked for by its number this long after it was first seen so.
+const ASKED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(4);
 /// How long an order that the broker had may be missing from all that it shows before a person decides.
 pub(crate) const MISSING_FOR_MAX: SignedDuration = SignedDuration::from_hours(20);
 
@@ -32,6 +34,9 @@ impl Lane<'_> {
             self.advance(order).await?;
         }
         open.retain(|order| order.value.may_be_at_the_broker());
+        if !open.iter().any(|order| self.wants_a_look(&order.value)) {
+            open.clear();
+        }
         for order in &open {
             self.tell_how_long_unknown(&order.value);
         }
@@ -49,6 +54,11 @@ impl Lane<'_> {
         self.look_at_the_next_account(open).await?;
         // What was settled has made way for what waited behind it.
         if self.book.pending.len() < line { self.advance_pending().await } else { Ok(()) }
+    }
+
+    /// An order in review costs a look of its own only when its pause is over; with others it is looked for each time.
+    fn wants_a_look(&self, order: &Order) -> bool {
+        order.status() != OrderStatus::NeedsReview || order.next_check_at.is_none_or(|at| at <= self.now())
     }
 
     fn tell_how_long_unknown(&self, order: &Order) {
@@ -157,7 +167,14 @@ impl Lane<'_> {
         shown: &Shown,
     ) -> Result<(), StoreError> {
         match sight_of(&order.value, shown) {
-            Some(sight) => self.take_in_sight(order, sight).await,
+            Some(sight) => {
+                let unclear = sight.status.is_unclear();
+                self.take_in_sight(order, sight).await?;
+                if unclear {
+                    self.ask_by_number(session, order).await?;
+                }
+                self.cancel_again(order).await
+            }
             None => self.not_seen(session, order, shown).await,
         }
     }
@@ -187,7 +204,59 @@ impl Lane<'_> {
         }
     }
 
-    /// An order that the broker had, and that is in none of its lists: it is asked for by its number.
+    /// The broker's word leaves open where the order stands: it is asked for by its number, some seconds after it was first
+    /// seen so. Only where both say that it is refused it has ended.
+    async fn ask_by_number(&mut self, session: &Session, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+        let (Some(since), Some(broker_order_id)) =
+            (order.value.unclear_since, order.value.broker_order_ids.first().copied())
+        else {
+            return Ok(());
+        };
+        if !order.value.state().may_be_at_the_broker() {
+            return Ok(());
+        }
+        if self.now() < since + ASKED_AGAIN_AFTER || !self.has_time(LOOK_TIME) {
+            self.track_in(LOOK_PAUSE_SECONDS);
+            return Ok(());
+        }
+        tracing::warn!(key = %order.value.key, status = ?order.value.broker_status, ?since, "the broker's word leaves open where an order stands; it is asked for by its number");
+        match session.order_status(broker_order_id).await {
+            Ok(detail) => {
+                let mut sight = sight_of_detail(broker_order_id, detail);
+                // At work by its number, and unclear in the list: it stays so, and is asked for at each look.
+                let works = !sight.status.is_unclear() && !sight.status.is_end() && !sight.status.is_cancel_under_way();
+                if let Some(listed) = order.value.broker_status.clone().filter(|_| works) {
+                    sight.status = listed;
+                    return self.take_in_sight(order, sight).await;
+                }
+                self.take_in_detail(order, sight).await
+            }
+            Err(error) => {
+                tracing::warn!(key = %order.value.key, %error, "an order is not shown by its number");
+                self.track_in(LOOK_PAUSE_SECONDS);
+                Ok(())
+            }
+        }
+    }
+
+    /// What the broker says of an order by its number.
+    async fn take_in_detail(&mut self, order: &mut Versioned<Order>, sight: Sight) -> Result<(), StoreError> {
+        let refused_before = order.value.broker_status.as_ref().is_some_and(BrokerStatus::is_doubtful_end);
+        let some_seconds_ago = order.value.unclear_since.is_some_and(|since| self.now() >= since + ASKED_AGAIN_AFTER);
+        if sight.status.is_doubtful_end() && refused_before && some_seconds_ago {
+            return self.record(order, Fact::Ended(sight)).await;
+        }
+        let unknown = matches!(sight.status, BrokerStatus::Other(_));
+        self.take_in_sight(order, sight).await?;
+        if unknown && order.value.warning.is_none() {
+            tracing::error!(key = %order.value.key, status = ?order.value.broker_status, alarm = "broker_status_unknown", metric.orders_for_a_person = 1, "the broker has a word for an order that is not known here");
+            self.record_change(order, Order::status_unknown).await?;
+        }
+        Ok(())
+    }
+
+    /// An order that the broker had, and that is in none of its lists: it is asked for by its number. Where its end is asked
+    /// for, the broker is asked for that all the same.
     async fn missing(
         &mut self,
         session: &Session,
@@ -195,6 +264,9 @@ impl Lane<'_> {
         shown: &Shown,
     ) -> Result<(), StoreError> {
         tracing::warn!(key = %order.value.key, complete = shown.is_complete(), "an order at work is not among the broker's live orders");
+        if shown.is_complete() && order.value.missing_since.is_none() {
+            self.record_change(order, Order::not_shown).await?;
+        }
         let Some(broker_order_id) = order.value.broker_order_ids.first().copied() else {
             return self.look_again_later(order).await;
         };
@@ -203,31 +275,36 @@ impl Lane<'_> {
             return Ok(());
         }
         match session.order_status(broker_order_id).await {
-            Ok(detail) => {
-                let sight = Sight {
-                    broker_order_ids: vec![broker_order_id],
-                    status: detail.status,
-                    filled_quantity: detail.filled_quantity,
-                    average_price: detail.average_price,
-                };
-                self.take_in_sight(order, sight).await
-            }
+            Ok(detail) => self.take_in_detail(order, sight_of_detail(broker_order_id, detail)).await?,
             // For an order of an earlier session the broker answers 503.
             Err(error) => {
                 tracing::warn!(key = %order.value.key, %error, "nor is it shown by its number");
-                let missing_for = self.now().duration_since(order.value.updated_at);
-                if shown.is_complete() && missing_for >= MISSING_FOR_MAX {
-                    tracing::error!(key = %order.value.key, alarm = "needs_review", metric.orders_for_a_person = 1, "an order needs review");
-                    return self.record(order, Fact::Exhausted(missing(broker_order_id))).await;
-                }
-                self.look_again_later(order).await
+                self.still_missing(order, broker_order_id, shown).await?;
             }
         }
+        self.cancel_again(order).await
+    }
+
+    /// Only what was missing at each look for long, and not only at the first one after long, is left to a person.
+    async fn still_missing(
+        &mut self,
+        order: &mut Versioned<Order>,
+        broker_order_id: domain::BrokerOrderId,
+        shown: &Shown,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let long = order.value.missing_since.is_some_and(|since| now.duration_since(since) >= MISSING_FOR_MAX);
+        if shown.is_complete() && long && order.value.status() != OrderStatus::NeedsReview {
+            tracing::error!(key = %order.value.key, alarm = "needs_review", metric.orders_for_a_person = 1, "an order needs review");
+            return self.record(order, Fact::Exhausted(missing(broker_order_id))).await;
+        }
+        self.look_again_later(order).await
     }
 
     pub(crate) async fn look_again_later(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
         let pause = match order.value.status() {
             OrderStatus::Unknown => crate::advance::UNKNOWN_CHECK,
+            OrderStatus::NeedsReview => order.value.review_pause(self.now()),
             _ => crate::advance::WORKING_CHECK,
         };
         let now = self.now();
@@ -253,6 +330,15 @@ fn is_news(order: &Order, sight: &Sight) -> bool {
     taken && after != *order
 }
 
+fn sight_of_detail(broker_order_id: domain::BrokerOrderId, detail: OrderDetail) -> Sight {
+    Sight {
+        broker_order_ids: vec![broker_order_id],
+        status: detail.status,
+        filled_quantity: detail.filled_quantity,
+        average_price: detail.average_price,
+    }
+}
+
 fn missing(broker_order_id: domain::BrokerOrderId) -> Reason {
     Reason::new(
         "missing_at_broker",
@@ -265,5 +351,5 @@ fn missing(broker_order_id: domain::BrokerOrderId) -> Reason {
 
 /// Whether an exit still protects, or has done its work.
 pub(crate) fn stands(status: &BrokerStatus) -> bool {
-    !matches!(status, BrokerStatus::Inactive | BrokerStatus::Cancelled)
+    !matches!(status, BrokerStatus::Inactive | BrokerStatus::Rejected | BrokerStatus::Cancelled | BrokerStatus::Expired)
 }

@@ -21,6 +21,11 @@ pub(crate) fn no_brokerage_session() -> Reason {
     Reason::new("no_session", "The order waits for the broker to open its trading session.")
 }
 
+/// The broker says why it opens none.
+pub(crate) fn session_refused(told: &Reason) -> Reason {
+    Reason::new("no_session", format!("The order waits. {}", told.message))
+}
+
 pub(crate) fn no_connection() -> Reason {
     Reason::new(
         "no_connection",

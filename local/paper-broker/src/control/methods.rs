@@ -168,6 +168,28 @@ impl PaperBroker {
         self.at_desk(|desk| orders::venue_reject(desk, order_id, status))
     }
 
+    /// An order is not transmitted any more, or is again: meanwhile live orders show it as `Inactive`. False if it is unknown
+    /// or final.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn suspend_order(&self, order_id: i64, suspended: bool) -> bool {
+        self.at_desk(|desk| orders::suspend(desk, order_id, suspended))
+    }
+
+    /// Corrects the price of an order's latest execution; false if there is none.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn correct_execution(&self, order_id: i64, price: Decimal) -> bool {
+        self.at_desk(|desk| orders::correct(desk, order_id, price))
+    }
+
+    /// Shows this word in place of an order's status for as long as the order works; `None`: its own again.
+    pub fn say_of_order(&self, order_id: i64, word: Option<String>) {
+        self.at_desk(|desk| {
+            if let Some(order) = desk.state.book.order_mut(order_id) {
+                order.odd_word = word;
+            }
+        });
+    }
+
     /// The opening auction: orders for the open fill or end.
     pub fn open_market(&self) {
         self.at_desk(orders::open_market);

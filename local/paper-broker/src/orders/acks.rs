@@ -16,14 +16,14 @@ pub(crate) fn acks(book: &Book, ids: &[i64]) -> Value {
 }
 
 /// The advanced reject prompt.
-pub(crate) fn prompt(order_id: i64, request_id: &str) -> Value {
+pub(crate) fn prompt(order_id: i64, request_id: &str, message_id: &str) -> Value {
     json!({
         "orderId": order_id,
         "reqId": request_id,
         "text": "Order Confirmation. The order may be disruptive: its price is managed. Submit it all the same?",
         "options": PROMPT_OPTIONS,
         "type": "QUESTION",
-        "messageId": "p12",
+        "messageId": message_id,
         "prompt": true,
     })
 }

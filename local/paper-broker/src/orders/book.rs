@@ -20,6 +20,8 @@ const FIRST_ORDER_ID: i64 = 1_370_093_201;
 pub enum OrderStatus {
     /// Not transmitted, or refused by the venue.
     Inactive,
+    /// Not transmitted yet: live orders show it as `Inactive` as well, and it comes to work later.
+    Suspended,
     /// Taken; waits for a trigger, a parent, or the open.
     PreSubmitted,
     /// At the venue.
@@ -37,7 +39,7 @@ impl OrderStatus {
     #[must_use]
     pub fn wire(self) -> &'static str {
         match self {
-            Self::Inactive => "Inactive",
+            Self::Inactive | Self::Suspended => "Inactive",
             Self::PreSubmitted => "PreSubmitted",
             Self::Submitted => "Submitted",
             Self::Filled => "Filled",
@@ -115,6 +117,8 @@ pub(crate) struct Order {
     /// The best price that a trailing stop has seen.
     pub(crate) anchor: Option<Decimal>,
     pub(crate) cancel_due: Option<Timestamp>,
+    /// The word that is shown in place of its status while it works.
+    pub(crate) odd_word: Option<String>,
     pub(crate) registered_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) modifications: u32,
@@ -125,11 +129,25 @@ impl Order {
         self.ticket.quantity - self.filled
     }
 
+    /// What live orders say of it.
+    pub(crate) fn shown_status(&self) -> &str {
+        self.odd_word.as_deref().filter(|_| !self.status.is_final()).unwrap_or(self.status.wire())
+    }
+
+    /// What is said of it by its number: also that it is not transmitted yet.
+    pub(crate) fn status_by_number(&self) -> &str {
+        match self.status {
+            OrderStatus::Suspended => "PreSubmitted",
+            _ => self.shown_status(),
+        }
+    }
+
     pub(crate) fn average_price(&self) -> Option<Decimal> {
         (!self.filled.is_zero()).then(|| self.filled_value / self.filled)
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Trade {
     pub(crate) execution_id: String,
     pub(crate) order_id: i64,
@@ -234,6 +252,7 @@ impl Book {
             triggered: false,
             anchor: None,
             cancel_due: None,
+            odd_word: None,
             registered_at: new.at,
             updated_at: new.at,
             modifications: 0,
@@ -249,7 +268,15 @@ impl Book {
     /// Net position by contract, from the executions.
     pub(crate) fn positions(&self, account: &str) -> BTreeMap<i64, Decimal> {
         let mut positions = BTreeMap::new();
-        for trade in self.trades.iter().filter(|trade| trade.account == account) {
+        let corrected = |trade: &&Trade| {
+            let stem = trade.execution_id.rsplit_once('.').map(|(stem, _)| format!("{stem}."));
+            let later = |other: &Trade| other.execution_id > trade.execution_id;
+            stem.is_some_and(|stem| {
+                self.trades.iter().any(|other| other.execution_id.starts_with(&stem) && later(other))
+            })
+        };
+        let last = self.trades.iter().filter(|trade| trade.account == account && !corrected(trade));
+        for trade in last {
             let signed = if trade.side == Side::Buy { trade.size } else { -trade.size };
             *positions.entry(trade.conid).or_insert(Decimal::ZERO) += signed;
         }

@@ -52,6 +52,9 @@ pub(crate) fn modify(desk: &mut Desk<'_>, caller: &Caller, call: &Call, account:
 /// Changes the order, once every question is answered.
 pub(crate) fn apply(desk: &mut Desk<'_>, order_id: i64, mut ticket: Ticket) -> Answer {
     let now = desk.now;
+    if desk.state.ignores_requests {
+        return Answer::json(&acks(&desk.state.book, &[order_id]));
+    }
     let open =
         desk.state.book.order_mut(order_id).filter(|order| !order.status.is_final() && order.filled < ticket.quantity);
     let Some(order) = open else {
@@ -104,6 +107,9 @@ fn open_order(desk: &Desk<'_>, caller: &Caller, account: &str, id: &str) -> Opti
 }
 
 fn request_cancel(desk: &mut Desk<'_>, id: i64) {
+    if desk.state.ignores_requests {
+        return;
+    }
     let delay_ms = desk.state.options.cancel_delay_ms;
     if delay_ms == 0 {
         finish(desk, id, OrderStatus::Cancelled);

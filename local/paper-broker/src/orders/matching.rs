@@ -106,6 +106,34 @@ pub(crate) fn venue_reject(desk: &mut Desk<'_>, id: i64, status: OrderStatus) ->
     open
 }
 
+/// An order that works is not transmitted any more, or is again; false if it is unknown or final.
+pub(crate) fn suspend(desk: &mut Desk<'_>, id: i64, suspended: bool) -> bool {
+    let now = desk.now;
+    let Some(order) = desk.state.book.order_mut(id).filter(|order| !order.status.is_final()) else { return false };
+    order.updated_at = now;
+    order.status = match (suspended, order.status) {
+        (true, _) => OrderStatus::Suspended,
+        (false, OrderStatus::Suspended) => OrderStatus::Submitted,
+        (false, status) => status,
+    };
+    match_order(desk, id);
+    true
+}
+
+/// Corrects the latest execution of an order: another price, under the next number of the same stem.
+pub(crate) fn correct(desk: &mut Desk<'_>, id: i64, price: Decimal) -> bool {
+    let book = &mut desk.state.book;
+    let Some(wrong) = book.trades.iter().rev().find(|trade| trade.order_id == id) else { return false };
+    let Some((stem, number)) = wrong.execution_id.rsplit_once('.') else { return false };
+    let number = number.parse::<u32>().unwrap_or_default() + 1;
+    let corrected = Trade { execution_id: format!("{stem}.{number:02}"), price, ..wrong.clone() };
+    let difference = corrected.size * (price - wrong.price);
+    let Some(order) = book.orders.get_mut(&id) else { return false };
+    order.filled_value += difference;
+    book.trades.push_back(corrected);
+    true
+}
+
 /// Cancels whose time has come.
 pub(crate) fn complete_cancels(desk: &mut Desk<'_>) {
     let now = desk.now;
@@ -119,7 +147,8 @@ pub(crate) fn complete_cancels(desk: &mut Desk<'_>) {
 
 /// A child waits until its parent is filled, an OPG order until the open.
 fn is_active(order: &Order) -> bool {
-    (order.parent_id.is_none() || order.parent_filled) && order.ticket.time_in_force != "OPG"
+    let transmitted = order.status != OrderStatus::Suspended;
+    transmitted && (order.parent_id.is_none() || order.parent_filled) && order.ticket.time_in_force != "OPG"
 }
 
 /// Whether the order fills at `price`; a stop that is touched is triggered by the way.

@@ -24,7 +24,7 @@ pub use book::{LedgerEntry, OrderStatus};
 pub use questions::QuestionRules;
 
 pub(crate) use book::Book;
-pub(crate) use matching::{complete_cancels, fill, match_contract, open_market, venue_reject};
+pub(crate) use matching::{complete_cancels, correct, fill, match_contract, open_market, suspend, venue_reject};
 pub(crate) use place::Pending;
 pub(crate) use questions::{reset_suppression, suppress};
 pub(crate) use wire::number;

@@ -31,6 +31,8 @@ pub(crate) enum Work {
     Modify(i64, Box<Ticket>),
     /// Placing waits for the advanced prompt; the first order id is reserved.
     Prompted(i64, Vec<Ticket>),
+    /// A change waits for the advanced prompt.
+    PromptedChange(i64, Box<Ticket>),
 }
 
 /// `POST /iserver/account/{account}/orders`.
@@ -68,21 +70,30 @@ fn perform(desk: &mut Desk<'_>, caller: &Caller, work: Work) -> Answer {
     match work {
         Work::Place(tickets) if meets_prompt(desk, &tickets) => {
             let order_id = desk.state.book.reserve_id();
-            let reply_id = random_uuid(desk);
-            let body = prompt(order_id, &reply_id);
-            if let Some(session) = desk.session(caller) {
-                session.pending =
-                    Some(Pending { reply_id, questions: Vec::new(), work: Work::Prompted(order_id, tickets) });
-            }
-            Answer::json(&body)
+            ask_prompt(desk, caller, order_id, Work::Prompted(order_id, tickets))
+        }
+        Work::Modify(order_id, ticket) if meets_prompt(desk, std::slice::from_ref(ticket.as_ref())) => {
+            ask_prompt(desk, caller, order_id, Work::PromptedChange(order_id, ticket))
         }
         Work::Place(tickets) => {
             let first = desk.state.book.reserve_id();
             register(desk, caller, first, tickets)
         }
         Work::Prompted(order_id, tickets) => register(desk, caller, order_id, tickets),
-        Work::Modify(order_id, ticket) => super::change::apply(desk, order_id, *ticket),
+        Work::Modify(order_id, ticket) | Work::PromptedChange(order_id, ticket) => {
+            super::change::apply(desk, order_id, *ticket)
+        }
     }
+}
+
+/// Asks the advanced prompt about this order; what is done once it is answered.
+fn ask_prompt(desk: &mut Desk<'_>, caller: &Caller, order_id: i64, work: Work) -> Answer {
+    let reply_id = random_uuid(desk);
+    let body = prompt(order_id, &reply_id, &desk.state.questions.prompt_id);
+    if let Some(session) = desk.session(caller) {
+        session.pending = Some(Pending { reply_id, questions: Vec::new(), work });
+    }
+    Answer::json(&body)
 }
 
 /// Puts the orders into the book. No `cOID` can have been taken since they were checked: whatever takes one also kills

@@ -15,6 +15,9 @@ use crate::state::Desk;
 /// Message ids accepted in one suppression.
 const SUPPRESSED_MAX: usize = 51;
 
+/// The message id of the advanced prompt in the broker's documents.
+const PROMPT_ID: &str = "p12";
+
 /// When the broker asks what. Each can be switched off; the message id is in brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -38,8 +41,10 @@ pub struct QuestionRules {
     pub cash_quantities: bool,
     /// Asked on every order, in this order, after the others; any id, known or not.
     pub always: Vec<String>,
-    /// Orders for these contracts meet the advanced prompt (p12) after the questions.
+    /// Orders for these contracts, and changes of them, meet the advanced prompt after the questions.
     pub prompted_conids: Vec<i64>,
+    /// The message id of the advanced prompt. Default: p12.
+    pub prompt_id: String,
 }
 
 impl Default for QuestionRules {
@@ -55,6 +60,7 @@ impl Default for QuestionRules {
             cash_quantities: true,
             always: Vec::new(),
             prompted_conids: Vec::new(),
+            prompt_id: PROMPT_ID.to_owned(),
         }
     }
 }
@@ -74,6 +80,7 @@ impl QuestionRules {
             cash_quantities: false,
             always: Vec::new(),
             prompted_conids: Vec::new(),
+            prompt_id: PROMPT_ID.to_owned(),
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::acks::PROMPT_OPTIONS;
+use super::change::apply;
 use super::place::{Pending, Work, proceed, register};
 use crate::answer::Answer;
 use crate::call::Call;
@@ -14,7 +15,7 @@ pub(crate) fn reply(desk: &mut Desk<'_>, caller: &Caller, call: &Call, id: &str)
     let Some(confirmed) = call.json_value().get("confirmed").and_then(Value::as_bool) else {
         return Answer::error(400, "Bad Request: confirmed is missing");
     };
-    let asked = |pending: &Pending| pending.reply_id == id && !matches!(pending.work, Work::Prompted(..));
+    let asked = |pending: &Pending| pending.reply_id == id && prompted(&pending.work).is_none();
     let Some(pending) = take(desk, caller, asked) else {
         return Answer::error(400, format!("reply id not found: '{id}'"));
     };
@@ -33,15 +34,29 @@ pub(crate) fn notification(desk: &mut Desk<'_>, caller: &Caller, call: &Call) ->
         return Answer::error(400, "Bad Request: text is none of the options");
     };
     let asked = |pending: &Pending| {
-        pending.reply_id == request_id && matches!(pending.work, Work::Prompted(id, _) if Some(id) == order_id)
+        pending.reply_id == request_id && prompted(&pending.work).is_some_and(|id| Some(id) == order_id)
     };
-    let Some(Pending { work: Work::Prompted(id, tickets), .. }) = take(desk, caller, asked) else {
+    let Some(pending) = take(desk, caller, asked) else {
         return Answer::error(400, "Bad Request: no such prompt");
     };
-    if text == PROMPT_OPTIONS[0] {
-        register(desk, caller, id, tickets);
+    match pending.work {
+        Work::Prompted(id, tickets) if text == PROMPT_OPTIONS[0] => {
+            register(desk, caller, id, tickets);
+        }
+        Work::PromptedChange(id, ticket) if text == PROMPT_OPTIONS[0] => {
+            apply(desk, id, *ticket);
+        }
+        _ => {}
     }
     Answer::new(200, "text/plain;charset=utf-8", "Success")
+}
+
+/// The order that a prompt is about, if it is a prompt that waits.
+fn prompted(work: &Work) -> Option<i64> {
+    match work {
+        Work::Prompted(id, _) | Work::PromptedChange(id, _) => Some(*id),
+        Work::Place(_) | Work::Modify(..) => None,
+    }
 }
 
 /// What is pending, if it is the one that is answered; then it is pending no more.

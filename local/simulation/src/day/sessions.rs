@@ -178,6 +178,7 @@ impl Model<'_> {
             competing: false,
             connected: alive,
             message: None,
+            failure: None,
         };
         self.users.change(user, |connection| take_tickle(connection, &Ok(status), at(now)));
         if alive {

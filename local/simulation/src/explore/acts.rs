@@ -2,7 +2,7 @@
 
 use domain::{Clock, GrantStatus, Halt, LegRole};
 use jiff::SignedDuration;
-use paper_broker::{Execution, LedgerEntry, OrderStatus, QuestionRules};
+use paper_broker::{Execution, Fault, FaultKind, LedgerEntry, OrderStatus, QuestionRules};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use store::HaltScope;
@@ -48,6 +48,18 @@ impl Stage {
             }
             Act::Down(down) => broker.set_iserver_down(down),
             Act::Asks(ids) => broker.set_questions(QuestionRules { always: ids, ..QuestionRules::default() }),
+            Act::Prompts(id) => broker.set_questions(prompts(id)),
+            Act::Ignores(method, times) => {
+                let fault = Fault::next(method, "/iserver/account/*/order/*", FaultKind::NotCarriedOut);
+                broker.add_fault(Fault { times, ..fault });
+            }
+            Act::Suspends(suspended) => self.suspend(suspended),
+            Act::Corrects => self.correct_one(),
+            Act::OddWord(word) => {
+                if let Some(entry) = self.some_open_parent(|_| true) {
+                    broker.say_of_order(entry.order_id, Some(word.to_owned()));
+                }
+            }
         }
     }
 
@@ -58,6 +70,7 @@ impl Stage {
         let broker = self.world.broker().clone();
         broker.clear_faults();
         broker.set_iserver_down(false);
+        self.suspend(false);
         for person in &PEOPLE[..self.plan.people] {
             broker.log_out_elsewhere(person.username);
         }
@@ -213,6 +226,35 @@ impl Stage {
         }
     }
 
+    /// One of the orders that were placed, exits apart, and that work.
+    fn some_open_parent(&mut self, fits: impl Fn(&LedgerEntry) -> bool) -> Option<LedgerEntry> {
+        let mut open = self.open_entries();
+        open.retain(|entry| entry.parent_order_id.is_none() && fits(entry));
+        (!open.is_empty()).then(|| self.dice.pick(&open))
+    }
+
+    fn suspend(&mut self, suspended: bool) {
+        let broker = self.world.broker().clone();
+        if suspended {
+            if let Some(entry) = self.some_open_parent(|entry| entry.status == OrderStatus::Submitted) {
+                broker.suspend_order(entry.order_id, true);
+            }
+            return;
+        }
+        for entry in self.open_entries().iter().filter(|entry| entry.status == OrderStatus::Suspended) {
+            broker.suspend_order(entry.order_id, false);
+        }
+    }
+
+    fn correct_one(&mut self) {
+        if let Some(entry) = self.some_open_parent(|entry| !entry.filled_quantity.is_zero()) {
+            let price =
+                entry.average_price.unwrap_or_default().round_dp(2) + Decimal::new(self.dice.between(-40, 40), 2);
+            self.world.broker().correct_execution(entry.order_id, price);
+            self.world.effects.chronicle.count_fault("execution_corrected");
+        }
+    }
+
     /// An exit ends alone, or with its whole order.
     fn cancel_entry(&mut self, entry: &LedgerEntry) {
         let book = self.world.broker().ledger();
@@ -250,8 +292,24 @@ impl Stage {
             Act::DayResets => "day_reset",
             Act::Down(true) => "iserver_down",
             Act::Asks(_) => "other_questions",
+            Act::Prompts(Some(_)) => "prompted",
+            Act::Ignores("DELETE", _) => "cancels_not_carried_out",
+            Act::Ignores(..) => "changes_not_carried_out",
+            Act::Suspends(true) => "suspended",
+            Act::OddWord(_) => "odd_word",
             _ => return,
         };
         self.world.effects.chronicle.count_fault(name);
+    }
+}
+
+/// An advanced prompt of this id on every order and every change, or none.
+fn prompts(id: Option<&str>) -> QuestionRules {
+    let conids = super::tickets::CONTRACTS.iter().map(|contract| contract.conid);
+    match id {
+        Some(id) => {
+            QuestionRules { prompted_conids: conids.collect(), prompt_id: id.to_owned(), ..QuestionRules::default() }
+        }
+        None => QuestionRules::default(),
     }
 }

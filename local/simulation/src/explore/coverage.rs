@@ -28,7 +28,7 @@ const STATES: [OrderStatus; 13] = [
     OrderStatus::NotPlaced,
 ];
 /// What happens to worlds besides what strikes an effect.
-const EVENTS: [&str; 21] = [
+const EVENTS: [&str; 27] = [
     "redelivered",
     "second_worker",
     "frozen_worker",
@@ -50,6 +50,12 @@ const EVENTS: [&str; 21] = [
     "day_reset",
     "iserver_down",
     "other_questions",
+    "prompted",
+    "cancels_not_carried_out",
+    "changes_not_carried_out",
+    "suspended",
+    "odd_word",
+    "execution_corrected",
 ];
 /// Why messages are refused and orders do not go on.
 const REASONS: [&str; 26] = [

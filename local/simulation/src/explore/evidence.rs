@@ -37,6 +37,9 @@ pub(crate) struct Record {
 pub(crate) struct Evidence {
     pub(crate) plan: Plan,
     pub(crate) calm_at: Timestamp,
+    pub(crate) ended_at: Timestamp,
+    /// When the broker was asked to cancel which of its orders.
+    pub(crate) cancel_calls: Vec<(Timestamp, i64)>,
     pub(crate) records: Vec<Record>,
     pub(crate) refusals: Vec<Refusal>,
     pub(crate) book: Vec<LedgerEntry>,
@@ -71,6 +74,8 @@ impl Evidence {
         Self {
             plan: stage.plan.clone(),
             calm_at: stage.calm_at.unwrap_or(stage.begun_at),
+            ended_at: world.right_time(),
+            cancel_calls: cancel_calls(world),
             records,
             refusals: world.all_refusals().await,
             book,
@@ -107,6 +112,11 @@ impl Evidence {
     pub(crate) fn refusal(&self, message_id: &str) -> Option<&Refusal> {
         self.refusals.iter().find(|refusal| refusal.message_id == message_id)
     }
+}
+
+fn cancel_calls(world: &World) -> Vec<(Timestamp, i64)> {
+    let calls = world.broker().calls().into_iter().filter(|call| call.method == "DELETE");
+    calls.filter_map(|call| Some((call.at, call.path.rsplit_once("/order/")?.1.parse().ok()?))).collect()
 }
 
 /// The images and events of each order, from the table's stream, by the real function.

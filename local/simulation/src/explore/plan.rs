@@ -117,6 +117,16 @@ pub(crate) enum Act {
     Down(bool),
     /// What the broker asks changes: message ids that it asks on every order.
     Asks(Vec<String>),
+    /// The broker asks an advanced prompt of this id on every order and every change, or none any more.
+    Prompts(Option<&'static str>),
+    /// The broker answers the next calls of this method that name an order with 200, and does not carry them out.
+    Ignores(&'static str, u32),
+    /// Some order at the broker is shown as `Inactive` though it works; or all of those work again.
+    Suspends(bool),
+    /// The latest execution of some order is corrected.
+    Corrects,
+    /// The broker has another word for where some order stands.
+    OddWord(&'static str),
 }
 
 /// What a world is told.
@@ -187,6 +197,7 @@ impl Plan {
             (plan.redelivered_often, plan.second_worker_often) = (0, 0);
         } else {
             plan.add_troubles(&mut dice);
+            plan.add_oddities(&mut dice);
         }
         plan.acts.sort_by_key(|(at, _)| *at);
         plan
@@ -283,6 +294,33 @@ impl Plan {
                     self.span(from, to, |on| Act::Halt(stop, on));
                 }
             }
+        }
+    }
+
+    /// What the broker says and does not mean.
+    fn add_oddities(&mut self, dice: &mut Dice) {
+        let end = self.storm_ends_ms;
+        if dice.per_mille(400) {
+            let method = dice.pick(&["DELETE", "DELETE", "POST"]);
+            let times = u32::try_from(dice.between(1, 6)).unwrap();
+            self.acts.push((dice.between(0, end - 30_000), Act::Ignores(method, times)));
+        }
+        if dice.per_mille(300) {
+            let from = dice.between(5_000, end - 30_000);
+            self.span(from, from + dice.between(1_000, 30_000), Act::Suspends);
+        }
+        for _ in 0..dice.weigh(&[(60, 0), (30, 1), (10, 3)]) {
+            self.acts.push((dice.between(10_000, end), Act::Corrects));
+        }
+        if dice.per_mille(150) {
+            let word = dice.pick(&["ApiPending", "Routed", "pre_submitted"]);
+            self.acts.push((dice.between(5_000, end), Act::OddWord(word)));
+        }
+        if dice.per_mille(150) {
+            let from = dice.between(0, end - 60_000);
+            let id = dice.pick(&["p6", "p6", "p12"]);
+            self.acts.push((from, Act::Prompts(Some(id))));
+            self.acts.push((from + dice.between(5_000, 60_000), Act::Prompts(None)));
         }
     }
 

@@ -255,7 +255,8 @@ impl Stage {
                 });
                 // A change that went astray may still come into force.
                 let may_change = order.changes_astray().next().is_some();
-                if !order.is_over() && (!told || may_change) {
+                let cancel_waits = order.cancel_asked_at.is_some();
+                if !order.is_over() && (!told || may_change || cancel_waits) {
                     self.world
                         .effects
                         .chronicle

@@ -11,7 +11,7 @@ use crate::effects::{Director, Door, Strike};
 type Mishap = (&'static str, fn(&mut Dice) -> Strike);
 
 /// What goes wrong with calls to the broker.
-pub(crate) const AT_THE_BROKER: [Mishap; 22] = [
+pub(crate) const AT_THE_BROKER: [Mishap; 24] = [
     ("broker_crash_before", |_| Strike::CrashBefore),
     ("broker_crash_after", |_| Strike::CrashAfter),
     ("broker_frozen_before", |dice| Strike::FreezeBefore(seconds(dice, 5, 110))),
@@ -33,6 +33,8 @@ pub(crate) const AT_THE_BROKER: [Mishap; 22] = [
     ("broker_401", |_| Strike::Broker(FaultKind::Unauthorized)),
     ("broker_no_bridge", |_| told(400, "Bad Request: no bridge")),
     ("broker_accounts_first", |_| told(400, "Bad Request: Please query /accounts first")),
+    ("broker_200_no_session", |_| told(200, "Please init session first")),
+    ("broker_200_failure", |dice| failed_with_200(dice.per_mille(500))),
     ("broker_500_page", |dice| page(500, dice.per_mille(500))),
 ];
 /// What goes wrong with calls to the database.
@@ -68,7 +70,7 @@ pub(crate) struct Weather {
     broker: Vec<Mishap>,
     database: Vec<Mishap>,
     queue: Vec<Mishap>,
-    /// Per thousand calls that place, or answer a question.
+    /// Per thousand calls that place or cancel, or answer a question.
     placing_often: u64,
     /// Per thousand other calls to the broker.
     broker_often: u64,
@@ -134,9 +136,14 @@ impl Director for Weather {
     }
 }
 
-/// Whether a call may bring an order to the broker.
+/// Whether a call may bring an order to the broker, or end one.
 fn places(place: &str) -> bool {
-    place.starts_with("POST ") && (place.ends_with("/orders") || place.contains("/reply/") || place.contains("/order/"))
+    let cancels = place.starts_with("DELETE ") && place.contains("/order/");
+    let answers_prompt = place.starts_with("POST ") && place.ends_with("/notification");
+    cancels
+        || answers_prompt
+        || place.starts_with("POST ")
+            && (place.ends_with("/orders") || place.contains("/reply/") || place.contains("/order/"))
 }
 
 /// About half of them, and never none.
@@ -161,6 +168,13 @@ fn told(status: u16, error: &str) -> Strike {
     let body = serde_json::json!({"error": error, "statusCode": status}).to_string();
     let content_type = "application/json".to_owned();
     Strike::Broker(FaultKind::Answer { executed: false, status, content_type, body })
+}
+
+/// An error of the broker's machines in a 200, which says nothing of what became of the call.
+fn failed_with_200(executed: bool) -> Strike {
+    let body = serde_json::json!({"error": "Internal Server Error", "statusCode": 500}).to_string();
+    let content_type = "application/json".to_owned();
+    Strike::Broker(FaultKind::Answer { executed, status: 200, content_type, body })
 }
 
 fn page(status: u16, executed: bool) -> Strike {

@@ -179,6 +179,21 @@ async fn an_order_that_shows_after_its_end_sets_off_the_alarm_that_calls_a_perso
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancel_that_is_not_carried_out_sets_off_the_alarm_that_calls_a_person() {
+    let log = Log::open();
+    let world = without_questions().await;
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.settle().await;
+    let ignored = Fault::next("DELETE", "/iserver/account/*/order/*", FaultKind::NotCarriedOut);
+    world.broker().add_fault(Fault { times: 1_000, ..ignored });
+    world.cancel("first");
+    world.run_for(Duration::from_secs(10)).await;
+    assert!(!log.sets_off("OrderForAPersonAlarm"), "a broker may take its time");
+    world.run_for(Duration::from_mins(2)).await;
+    assert!(log.sets_off("OrderForAPersonAlarm"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_dead_letter_sets_off_the_alarm_that_calls_a_person() {
     let log = Log::open();
     let world = World::with_a_connected_user().await;

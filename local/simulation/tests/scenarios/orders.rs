@@ -194,17 +194,6 @@ async fn a_broker_that_never_stops_asking_leaves_the_order_to_be_looked_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_advanced_prompt_leaves_the_order_watched() {
-    let world = World::with_a_connected_user().await;
-    let rules = QuestionRules { prompted_conids: vec![265_598], ..QuestionRules::none() };
-    world.broker().set_questions(rules);
-    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
-    world.deliver_all().await;
-    assert_eq!(world.status("first").await, "working");
-    assert!(world.order("first").await.next_check_at.is_some());
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_the_broker_refuses_is_rejected_with_its_words() {
     let world = World::with_a_connected_user().await;
     world.place("first", &json!({"type": "market", "contract": {"conid": 9_999}}));

@@ -124,7 +124,7 @@ async fn a_cancel_of_a_working_order_is_cancelling_until_the_broker_says_how_it_
     assert_eq!(world.status("first").await, "cancelling");
     world.run_for(Duration::from_mins(1)).await;
     assert_eq!(world.status("first").await, "cancelled");
-    assert_eq!(world.calls("DELETE /iserver/account").len(), 1);
+    assert_eq!(world.calls("DELETE /iserver/account").len(), 2, "each request makes a call, and none is made besides");
     world.cancel("first");
     world.settle().await;
     assert_eq!(world.refusals().await, []);

@@ -179,3 +179,32 @@ async fn orders_of_one_user_reach_the_broker_in_the_order_in_which_they_were_sen
     }
     assert_eq!(names, expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn why_the_broker_opens_no_session_is_told_with_a_remedy() {
+    let world = World::with_a_connected_user().await;
+    world.broker().end_session(USERNAME);
+    let body = json!({"authenticated": true, "established": false, "competing": false, "connected": true,
+        "message": "", "fail": "Your password has expired."});
+    let answer = |_| FaultKind::Answer {
+        executed: false,
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: body.to_string(),
+    };
+    for path in ["/iserver/auth/ssodh/init", "/iserver/auth/status"] {
+        world.broker().add_fault(Fault { times: 1_000, ..Fault::next("POST", path, answer(path)) });
+    }
+    world.place("first", &limit());
+    world.run_for(Duration::from_mins(1)).await;
+    assert!(world.status("first").await.starts_with("held"), "{}", world.status("first").await);
+    assert!(world.reason("first").await.contains("Your password has expired."), "{}", world.reason("first").await);
+    let shown = world.api("GET /connections", &json!({})).await.json;
+    let connection = &shown["connections"][0];
+    assert_eq!(connection["condition"], "session_refused", "{connection}");
+    assert!(connection["last_error"].to_string().contains("Your password has expired."), "{connection}");
+    assert!(connection["remedy"].as_str().is_some_and(|remedy| remedy.contains("Client Portal")), "{connection}");
+    world.broker().clear_faults();
+    world.run_for(Duration::from_mins(3)).await;
+    assert_eq!(world.status("first").await, "working");
+}

@@ -66,6 +66,20 @@ pub(crate) struct ErrorBody {
     pub(crate) detail: Loose,
     #[serde(default)]
     pub(crate) title: Loose,
+    #[serde(default, rename = "statusCode")]
+    status_code: Loose,
+    /// Of problem+json; elsewhere it is a word.
+    #[serde(default)]
+    status: Loose,
+}
+
+impl ErrorBody {
+    /// The HTTP status that the body tells, where it tells an error.
+    pub(crate) fn told_status(&self) -> Option<u16> {
+        let error = self.error.text().or_else(|| self.title.text());
+        let number = |loose: &Loose| loose.text()?.parse::<u16>().ok();
+        error.and_then(|_| number(&self.status_code).or_else(|| number(&self.status)))
+    }
 }
 
 /// `/oauth/request_token`.

@@ -69,7 +69,14 @@ fn what_was_believed(answer: &Result<Answer, CallError>, response: &Response<Byt
         }
         Ok(Answer::Question(_) | Answer::Prompt(_) | Answer::Refused { .. }) => assert_eq!(response.status(), 200),
         Err(error) if error.proves_not_delivered() => {
-            let before_the_order_system = ["no bridge", "query /accounts first", "accountid is not valid"];
+            let before_the_order_system = [
+                "no bridge",
+                "init session first",
+                "not authenticated",
+                "not logged in",
+                "query /accounts first",
+                "accountid is not valid",
+            ];
             let lower = text.to_lowercase();
             let said = before_the_order_system.iter().any(|words| lower.contains(words));
             let proof = match response.status().as_u16() {

@@ -98,6 +98,33 @@ async fn an_error_in_a_200_is_a_refusal() {
 }
 
 #[tokio::test]
+async fn a_failure_told_in_a_200_is_no_refusal() {
+    let unknown = ["Internal Server Error", "503", "503 Service Unavailable", "502 Bad Gateway", "Request timed out"];
+    let bodies = unknown.map(|text| serde_json::json!({"error": text}).to_string());
+    let told = [r#"{"error":"oops","statusCode":500}"#, r#"{"title":"oops","status":503}"#].map(str::to_owned);
+    for body in bodies.into_iter().chain(told) {
+        for act in ACTS {
+            let meant = meaning(act, Ok(answer(200, &body))).await;
+            assert!(matches!(meant, Err(CallError::Unknown { .. })), "{act:?} {body}: {meant:?}");
+        }
+        let transport = Recorded::new(vec![Ok(answer(200, &body))]);
+        let cancelled = session(transport).cancel(&"DU1".parse().unwrap(), BrokerOrderId::new(7).unwrap()).await;
+        assert!(matches!(cancelled, Err(CallError::Unknown { .. })), "{body}: {cancelled:?}");
+    }
+    for text in ["Please init session first", "not authenticated", "no bridge"] {
+        let body = serde_json::json!({"error": text}).to_string();
+        for status in [200, 400, 500] {
+            let meant = meaning(Act::Place, Ok(answer(status, &body))).await;
+            assert_eq!(meant, Err(CallError::NoBridge), "{status} {text}");
+        }
+    }
+    let refused = meaning(Act::Place, Ok(answer(200, r#"{"error":"500 shares exceed the limit"}"#))).await;
+    assert!(matches!(refused, Ok(Answer::Refused { .. })), "{refused:?}");
+    let lost = meaning(Act::Place, Ok(answer(200, r#"{"error":"Unauthorized","statusCode":401}"#))).await;
+    assert!(matches!(lost, Err(CallError::Unknown { .. })), "a 200 proves nothing by a status in its body: {lost:?}");
+}
+
+#[tokio::test]
 async fn a_client_order_id_that_is_registered_means_that_the_first_copy_arrived() {
     let body = r#"{"error":"Order couldn't be submitted: Local order ID=c123 is already registered."}"#;
     for status in [200, 400, 500] {

@@ -89,10 +89,13 @@ async fn an_order_that_was_sent_gives_back_its_place_and_one_that_was_not_everyt
     let unread = || vec![Fact::Unread(Doubt::Unread, reason())];
     let Fact::Seen(sight) = seen(BrokerStatus::Cancelled) else { panic!() };
     let reviewed = Fact::Reviewed(sight);
-    let ends: [(&str, Vec<Fact>, Usage); 11] = [
+    let Fact::Seen(sight) = seen(BrokerStatus::Inactive) else { panic!() };
+    let refused_later = Fact::Ended(sight);
+    let ends: [(&str, Vec<Fact>, Usage); 12] = [
         ("filled", vec![seen(BrokerStatus::Filled)], used(TODAY, 1, "100", 0)),
         ("cancelled", vec![seen(BrokerStatus::Cancelled)], used(TODAY, 1, "100", 0)),
-        ("inactive", vec![seen(BrokerStatus::Inactive)], used(TODAY, 1, "100", 0)),
+        ("inactive once", vec![seen(BrokerStatus::Inactive)], used(TODAY, 1, "100", 1)),
+        ("inactive", vec![refused_later], used(TODAY, 1, "100", 0)),
         ("rejected", vec![Fact::Refused(reason())], used(TODAY, 1, "100", 0)),
         ("working", vec![seen(BrokerStatus::Submitted)], used(TODAY, 1, "100", 1)),
         ("unknown", unread(), used(TODAY, 1, "100", 1)),

@@ -7,7 +7,7 @@ use domain::{ClientOrderId, Conid, PlaceOrder, Side, Size};
 use rust_decimal::Decimal;
 use store::StoreError;
 
-use crate::dialogue::DIALOGUE_TIME;
+use crate::exchange::EXCHANGE_TIME;
 use crate::lane::Lane;
 use crate::limits::Needs;
 use crate::limits::checks::{names_a_price, rounded_up, value, value_of_ticket};
@@ -123,7 +123,7 @@ impl Lane<'_> {
         request: &PlaceOrder,
         conid: Conid,
     ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
-        if !self.has_time(DIALOGUE_TIME) {
+        if !self.has_time(EXCHANGE_TIME) {
             return Ok(Err(NoSession::Hold(out_of_time())));
         }
         let client_order_id = ClientOrderId::of(&request.key);
@@ -154,7 +154,7 @@ impl Lane<'_> {
         self.write_outcome().await?;
         let mut market = Market::default();
         for look in 1..=looks {
-            if !self.has_time(DIALOGUE_TIME) {
+            if !self.has_time(EXCHANGE_TIME) {
                 return Ok(Err(NoSession::Hold(out_of_time())));
             }
             match session.market_price(conid).await {

@@ -54,6 +54,19 @@ fn an_execution_that_is_shown_twice_counts_once() {
 }
 
 #[test]
+fn an_execution_counts_once_by_its_last_correction() {
+    let corrected = |number: &str, price: i64| Trade {
+        price: price.into(),
+        ..trade(&format!("0000e0d5.6593b6a2.01.{number}"), "DU1", Side::Buy, 10)
+    };
+    let other = trade("0000e0d5.6593b6a3.01.01", "DU1", Side::Buy, 3);
+    let shown = [corrected("01", 187), corrected("10", 189), other, corrected("02", 188)];
+    let fills = fills_of(&order(), &shown[..2]).unwrap();
+    assert_eq!((fills.quantity, fills.average_price), (10.into(), 189.into()), "the tenth is later than the second");
+    assert_eq!(fills_of(&order(), &shown).unwrap().quantity, Decimal::from(13));
+}
+
+#[test]
 fn what_carries_our_name_and_is_another_accounts_or_the_other_side_is_not_believed() {
     let listing = |row: LiveOrder| Listing { rows: vec![row], complete: true };
     assert!(row_of(&order(), &listing(row("DU1", Side::Buy))).is_some());

@@ -26,7 +26,7 @@ fn unwatched(record: &Record) -> Option<Violation> {
 /// order by then, we never would.
 fn left(evidence: &Evidence, record: &Record) -> Option<Violation> {
     let order = &record.order;
-    if order.status().is_final() {
+    if order.status().is_final() || order.status() == OrderStatus::NeedsReview {
         return None;
     }
     match &record.entry {

@@ -1,6 +1,7 @@
 //! What must hold in every world, whatever befell it.
 
 mod asked;
+mod cancels;
 mod ends;
 mod limits;
 mod messages;
@@ -37,6 +38,7 @@ pub(crate) fn broken(evidence: &Evidence) -> Vec<Violation> {
         ends::final_states_are_the_brokers,
         ends::what_works_there_is_open_here,
         ends::exits_are_the_brokers,
+        cancels::a_cancel_reaches_the_broker_as_long_as_the_order_works,
         times::nothing_is_sent_too_late,
         times::nothing_is_sent_while_halted,
         times::nothing_waits_for_the_visibility_time_out,

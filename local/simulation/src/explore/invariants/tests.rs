@@ -205,3 +205,26 @@ fn a_secret_that_is_written_down_is_noticed() {
     assert_eq!(rules, ["a secret is written down"]);
     assert!(good().secrets.len() > 5, "there are secrets to look for");
 }
+
+#[test]
+fn a_cancel_that_does_not_reach_the_broker_is_noticed() {
+    let never_asked = |evidence: &mut Evidence| {
+        evidence.records[0].order.cancel_asked_at = Some(evidence.calm_at);
+        evidence.records[0].entry.as_mut().unwrap().status = paper_broker::OrderStatus::Submitted;
+        evidence.ended_at = evidence.calm_at + SignedDuration::from_mins(40);
+    };
+    assert!(rules(never_asked).contains(&"a cancel does not reach the broker"));
+    let asked_once = |evidence: &mut Evidence| {
+        never_asked(evidence);
+        let order_id = evidence.records[0].entry.as_ref().unwrap().order_id;
+        evidence.cancel_calls.push((evidence.calm_at + SignedDuration::from_mins(1), order_id));
+    };
+    assert!(rules(asked_once).contains(&"a cancel does not reach the broker"));
+    let asked_again_and_again = |evidence: &mut Evidence| {
+        never_asked(evidence);
+        let order_id = evidence.records[0].entry.as_ref().unwrap().order_id;
+        let calls = (1..40).map(|minute| (evidence.calm_at + SignedDuration::from_mins(minute), order_id));
+        evidence.cancel_calls.extend(calls);
+    };
+    assert!(!rules(asked_again_and_again).contains(&"a cancel does not reach the broker"));
+}

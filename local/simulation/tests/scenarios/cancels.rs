@@ -1,0 +1,179 @@
+//! A cancel that the broker answers with 200 is a request, and no end: what the broker shows decides.
+
+use std::time::Duration;
+
+use paper_broker::{Fault, FaultKind, QuestionRules};
+use serde_json::{Value, json};
+use simulation::World;
+
+const CANCELLING: &str = "DELETE /iserver/account/DU0000001/order/";
+const ORDER: &str = "/iserver/account/*/order/*";
+
+/// A working order; the broker does not carry out the next `times` cancels.
+async fn with_cancels_not_carried_out(times: u32) -> World {
+    let world = World::with_a_connected_user().await;
+    world.broker().set_questions(QuestionRules::none());
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.settle().await;
+    assert_eq!(world.status("first").await, "working");
+    if times > 0 {
+        world.broker().add_fault(Fault { times, ..Fault::next("DELETE", ORDER, FaultKind::NotCarriedOut) });
+    }
+    world
+}
+
+fn calls(world: &World) -> usize {
+    world.calls(CANCELLING).len()
+}
+
+async fn delete(world: &World) {
+    let answered = world.api("DELETE /orders/{order_id}", &json!({"path": {"order_id": "first"}})).await;
+    assert_eq!(answered.status, 202, "{}", answered.text);
+    world.deliver_all().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_is_taken_and_not_carried_out_is_asked_for_again_with_growing_pauses_until_it_is() {
+    let world = with_cancels_not_carried_out(6).await;
+    world.cancel("first");
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.status("first").await, "cancelling");
+    let order = world.order("first").await;
+    assert_eq!(order.warning.map(|warning| warning.code), Some("cancel_not_carried_out".to_owned()));
+    world.run_for(Duration::from_mins(6)).await;
+    assert_eq!((world.status("first").await.as_str(), calls(&world)), ("cancelled", 7));
+    assert_eq!(world.order("first").await.warning, None, "what is cancelled after all needs no warning");
+    let at: Vec<_> = world.calls(CANCELLING).iter().map(|call| call.at).collect();
+    let pauses: Vec<i64> = at.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_secs()).collect();
+    for (pause, least) in pauses.iter().zip([5, 10, 20, 40, 60, 60]) {
+        assert!((least..least + 65).contains(pause), "{pauses:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_new_request_makes_a_call_at_once() {
+    let world = with_cancels_not_carried_out(1000).await;
+    delete(&world).await;
+    let first = calls(&world);
+    assert_eq!(first, 1);
+    delete(&world).await;
+    assert_eq!(calls(&world), first + 1, "by HTTP");
+    world.cancel("first");
+    world.deliver_all().await;
+    assert_eq!(calls(&world), first + 2, "over the queue");
+    let halt = json!({"body": {"halted": true, "cancel_working": true}});
+    assert_eq!(world.api("PUT /halt", &halt).await.json["cancels_asked"], json!(1));
+    world.deliver_all().await;
+    assert_eq!(calls(&world), first + 3, "by a halt");
+    assert_eq!(world.status("first").await, "cancelling");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fill_after_a_cancel_that_was_not_carried_out_is_told() {
+    let world = with_cancels_not_carried_out(1000).await;
+    world.cancel("first");
+    world.run_for(Duration::from_mins(3)).await;
+    let asked = calls(&world);
+    assert!(asked >= 5, "{asked}");
+    world.broker().set_price(265_598, Some("185.90".parse().unwrap()));
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(world.status("first").await, "filled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_another_hand_began_to_cancel_works_again_where_the_broker_says_so() {
+    let world = with_cancels_not_carried_out(0).await;
+    let order_id = world.tickets("first")[0].order_id;
+    world.broker().say_of_order(order_id, Some("PendingCancel".to_owned()));
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(world.status("first").await, "cancelling");
+    world.broker().say_of_order(order_id, None);
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!((world.status("first").await.as_str(), calls(&world)), ("working", 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_taken_and_not_carried_out_goes_out_again_until_it_shows() {
+    for (ignored, sends, warned) in [(1, 2, None), (1000, 4, Some("change_not_carried_out"))] {
+        let world = with_cancels_not_carried_out(0).await;
+        let fault = Fault::next("POST", ORDER, FaultKind::NotCarriedOut);
+        world.broker().add_fault(Fault { times: ignored, ..fault });
+        world.modify("first", 2, &json!({"limit_price": "185.50"}));
+        world.run_for(Duration::from_mins(5)).await;
+        assert_eq!(world.calls("POST /iserver/account/DU0000001/order/").len(), sends);
+        let order = world.order("first").await;
+        assert_eq!(order.warning.as_ref().map(|warning| warning.code.as_str()), warned);
+        let price = world.tickets("first")[0].price.map(|price| price.normalize().to_string());
+        assert_eq!(price.as_deref(), Some(if warned.is_none() { "185.5" } else { "186" }));
+    }
+}
+
+/// What is left of a look's answer for an order that the broker does not list any more.
+fn nothing() -> FaultKind {
+    let body = r#"{"orders":[],"snapshot":true}"#.to_owned();
+    FaultKind::Answer { executed: false, status: 200, content_type: "application/json".to_owned(), body }
+}
+
+/// An order that the broker neither lists nor shows by its number, once somebody has to decide about it.
+async fn in_review() -> World {
+    let world = with_cancels_not_carried_out(0).await;
+    for (path, fault) in [
+        ("/iserver/account/orders", nothing()),
+        ("/iserver/account/order/status/*", FaultKind::Unavailable { executed: false, delay_ms: 0 }),
+    ] {
+        world.broker().add_fault(Fault { times: 100_000, ..Fault::next("GET", path, fault) });
+    }
+    let orders = &world.store().orders;
+    let mut order = orders.get(&world.order("first").await.key).await.unwrap().unwrap();
+    let now = world.desk().intake.clock.now();
+    order.value.apply(domain::Fact::Exhausted(domain::Reason::new("missing_at_broker", "test")), now).unwrap();
+    orders.save(&mut order).await.unwrap();
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_look_that_misses_an_order_after_long_leaves_it_to_nobody() {
+    let world = with_cancels_not_carried_out(0).await;
+    let orders = &world.store().orders;
+    let mut row = serde_json::to_value(world.order("first").await).unwrap();
+    row["updated_at"] = json!("2026-01-05T15:00:00Z");
+    let mut order = orders.get(&world.order("first").await.key).await.unwrap().unwrap();
+    order.value = serde_json::from_value::<domain::Order>(row).unwrap();
+    orders.save(&mut order).await.unwrap();
+    for (path, fault) in [
+        ("/iserver/account/orders", nothing()),
+        ("/iserver/account/order/status/*", FaultKind::Unavailable { executed: false, delay_ms: 0 }),
+    ] {
+        world.broker().add_fault(Fault { times: 100_000, ..Fault::next("GET", path, fault) });
+    }
+    world.run_for(Duration::from_mins(5)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status().as_str(), order.missing_since.is_some()), ("working", true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_in_review_is_looked_for_with_growing_pauses_and_its_fill_is_told() {
+    let world = in_review().await;
+    let looks = |world: &World| world.calls("GET /iserver/account/orders").len();
+    let before = looks(&world);
+    world.run_for(Duration::from_hours(2)).await;
+    let during = looks(&world) - before;
+    assert!((3..=15).contains(&during), "{during} looks in two hours");
+    assert_eq!(world.order("first").await.status().as_str(), "needs_review");
+    world.broker().clear_faults();
+    world.broker().set_price(265_598, Some("185.90".parse().unwrap()));
+    world.run_for(Duration::from_hours(2)).await;
+    assert_eq!(world.status("first").await, "filled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_in_review_is_open_and_its_cancel_reaches_the_broker() {
+    let world = in_review().await;
+    let shown: Value = world.api("GET /orders", &json!({"query": {"open": "true"}})).await.json;
+    assert_eq!(shown["orders"].as_array().map(Vec::len), Some(1), "{shown}");
+    delete(&world).await;
+    assert_eq!((calls(&world), world.tickets("first")[0].status), (1, paper_broker::OrderStatus::Cancelled));
+    world.broker().clear_faults();
+    world.run_for(Duration::from_mins(15)).await;
+    assert_eq!(world.order("first").await.status().as_str(), "cancelled");
+}

@@ -1,0 +1,258 @@
+//! Exchange: a ticket or a change goes out, and the broker answers or asks (IBKR Web API, place, modify, reply, advanced
+//! reject). It exists once, so that the last look before the first byte and the answers to questions are the same for both.
+
+use broker::{Answer, CallError, OrderRequest, Prompt, Question, Session};
+use domain::{Act, BrokerOrderId, Order, Reason};
+use jiff::{SignedDuration, Timestamp};
+use store::{IntentGuards, IntentRefused, StoreError, Versioned};
+
+use crate::lane::Lane;
+use crate::questions::{Verdict, option_for};
+use crate::waits::NEXT_RUN;
+
+/// Rounds of questions that are answered for one ticket. Real exchanges have one to three.
+pub const ANSWER_ROUNDS_MAX: u32 = 10;
+/// What must be left of an invocation for a ticket to go out: the longest wait for an answer, and a question.
+pub(crate) const EXCHANGE_TIME: SignedDuration = SignedDuration::from_secs(20);
+/// What must be left right before the first byte of a ticket or an answer: the longest wait for the broker's.
+pub(crate) const ANSWER_TIME: SignedDuration = SignedDuration::from_secs(16);
+
+/// What goes out. The intent to send it is on record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outgoing {
+    /// An order's ticket.
+    Ticket,
+    /// A change of an order that the broker has, or of one of its exits, under the broker's number of it.
+    Amendment(BrokerOrderId),
+}
+
+/// How an exchange ended.
+#[derive(Debug)]
+pub(crate) enum Exchanged {
+    /// No byte left.
+    NotSent(Reason),
+    /// The broker's last answer.
+    Answered {
+        /// The answer; no question and no prompt.
+        answer: Result<Answer, CallError>,
+        /// The broker asked before it: the ticket itself had arrived.
+        after_a_question: bool,
+    },
+    /// The broker asked, was told no, and took the no.
+    Declined(Reason),
+    /// The broker offered a choice: what became of it is for the looks. `accepted`: it was told to go on.
+    Prompted { accepted: bool, reason: Reason },
+    /// A question was left unanswered: what became of it is for the looks.
+    Unanswered(Reason),
+}
+
+/// One exchange under way.
+struct Exchange<'e> {
+    session: &'e Session,
+    outgoing: Outgoing,
+}
+
+/// What is answered to a question or to a prompt.
+struct Reply {
+    accepted: bool,
+    why: Reason,
+}
+
+impl Lane<'_> {
+    /// Sends, and answers what the broker asks, to the end.
+    pub(crate) async fn exchange(
+        &mut self,
+        order: &mut Versioned<Order>,
+        session: &Session,
+        outgoing: Outgoing,
+        request: &OrderRequest<'_>,
+    ) -> Result<Exchanged, StoreError> {
+        let exchange = Exchange { session, outgoing };
+        session.wait_for_turn().await;
+        // The last look in memory before the first byte: writing the intent may have taken long.
+        if self.is_too_late(&order.value, outgoing) {
+            return Ok(Exchanged::NotSent(Reason::new(
+                NEXT_RUN,
+                "It was not sent: writing down the intent took too long.",
+            )));
+        }
+        let mut answer = exchange.send(request).await;
+        for round in 1..=ANSWER_ROUNDS_MAX {
+            match answer {
+                Ok(Answer::Question(question)) => match self.reply(order, &exchange, &question, round).await? {
+                    Ok(next) => answer = next,
+                    Err(ended) => return Ok(ended),
+                },
+                Ok(Answer::Prompt(prompt)) => return self.answer_prompt(order, &exchange, &prompt, round).await,
+                answer => return Ok(Exchanged::Answered { answer, after_a_question: round > 1 }),
+            }
+        }
+        Ok(Exchanged::Unanswered(Reason::new(
+            "too_many_questions",
+            format!("The broker asked more than {ANSWER_ROUNDS_MAX} questions; the outcome is being looked up."),
+        )))
+    }
+
+    /// Answers one question by the policy. The intent to answer is on record before the answer leaves; a yes needs what the
+    /// ticket needed, a no nothing but the lane.
+    async fn reply(
+        &mut self,
+        order: &mut Versioned<Order>,
+        exchange: &Exchange<'_>,
+        question: &Question,
+        round: u32,
+    ) -> Result<Result<Result<Answer, CallError>, Exchanged>, StoreError> {
+        let verdict = self.desk.questions.verdict(&question.message_ids);
+        let text = question.messages.join(" ");
+        let reply = match self.reply_by(order, exchange, &verdict, &question.message_ids, &text, round).await? {
+            Ok(reply) => reply,
+            Err(unanswered) => return Ok(Err(unanswered)),
+        };
+        let answer = exchange.session.reply(&question.reply_id, reply.accepted).await;
+        // Whatever words it has for a no that it took, nothing was placed or changed.
+        if !reply.accepted && matches!(answer, Ok(Answer::Refused { .. } | Answer::ReplyNotFound { .. })) {
+            return Ok(Err(Exchanged::Declined(reply.why)));
+        }
+        Ok(Ok(answer))
+    }
+
+    /// Chooses one of a prompt's options by the policy. "Success" says that the choice arrived, and nothing of the order.
+    async fn answer_prompt(
+        &mut self,
+        order: &mut Versioned<Order>,
+        exchange: &Exchange<'_>,
+        prompt: &Prompt,
+        round: u32,
+    ) -> Result<Exchanged, StoreError> {
+        let ids: Vec<String> = prompt.message_id.iter().cloned().collect();
+        let mut verdict = self.desk.questions.verdict(&ids);
+        if verdict == Verdict::Accept && option_for(&prompt.options, true).is_none() {
+            verdict = Verdict::Unlisted(ids.clone());
+        }
+        let reply = match self.reply_by(order, exchange, &verdict, &ids, &prompt.message, round).await? {
+            Ok(reply) => reply,
+            Err(unanswered) => return Ok(unanswered),
+        };
+        // Without an option that says no, no answer is one.
+        if let Some(option) = option_for(&prompt.options, reply.accepted)
+            && let Err(error) = exchange.session.answer_prompt(prompt, option).await
+        {
+            tracing::warn!(key = %order.value.key, %error, "the answer to a prompt of the broker was not taken; the outcome is being looked up");
+        }
+        let reason = if reply.accepted {
+            let told = format!("The broker offered a choice, and was told to go on: {}", prompt.message);
+            Reason::new("prompt_answered", told)
+        } else {
+            reply.why
+        };
+        Ok(Exchanged::Prompted { accepted: reply.accepted, reason })
+    }
+
+    /// Decides on an answer, and writes down the intent to give it.
+    async fn reply_by(
+        &mut self,
+        order: &mut Versioned<Order>,
+        exchange: &Exchange<'_>,
+        verdict: &Verdict,
+        message_ids: &[String],
+        text: &str,
+        round: u32,
+    ) -> Result<Result<Reply, Exchanged>, StoreError> {
+        let mut accepted = *verdict == Verdict::Accept && !self.is_too_late(&order.value, exchange.outgoing);
+        let mut why = declined(verdict, text);
+        let act = |confirmed| Act::Reply { round, message_ids: message_ids.to_vec(), confirmed };
+        if accepted {
+            let guards = IntentGuards::HaltsAndGrant(&self.desk.intake.rules);
+            match self.intend_answer(order, exchange.outgoing, act(true), guards).await? {
+                // Writing it down may have taken long.
+                Ok(()) => {
+                    exchange.session.wait_for_turn().await;
+                    accepted = !self.is_too_late(&order.value, exchange.outgoing);
+                }
+                Err(refused) => {
+                    accepted = false;
+                    why = stopped(&refused);
+                }
+            }
+        }
+        tracing::info!(key = %order.value.key, round, ?message_ids, accepted, metric.questions = 1, metric.questions_declined = u8::from(!accepted), "the broker asked");
+        if !accepted
+            && let Err(refused) =
+                self.intend_answer(order, exchange.outgoing, act(false), IntentGuards::LaneOnly).await?
+        {
+            return Ok(Err(Exchanged::Unanswered(Reason::new(
+                "question_unanswered",
+                format!("The broker's question was not answered ({refused}); the outcome is being looked up."),
+            ))));
+        }
+        Ok(Ok(Reply { accepted, why }))
+    }
+
+    async fn intend_answer(
+        &mut self,
+        order: &mut Versioned<Order>,
+        outgoing: Outgoing,
+        act: Act,
+        guards: IntentGuards<'_>,
+    ) -> Result<Result<(), IntentRefused>, StoreError> {
+        match outgoing {
+            Outgoing::Ticket => self.intend(order, act, guards).await,
+            Outgoing::Amendment(_) => {
+                let mut intended = order.clone();
+                intended.value.change_answering(self.lease.epoch(), self.now());
+                self.write_intent(order, intended, guards).await
+            }
+        }
+    }
+
+    /// Whether nothing that adds to what the broker does may leave now: a ticket, a change, or a yes.
+    fn is_too_late(&self, order: &Order, outgoing: Outgoing) -> bool {
+        !self.has_time(ANSWER_TIME) || outgoing.good_until(order).is_some_and(|good_until| self.now() >= good_until)
+    }
+}
+
+impl Outgoing {
+    /// Until when it may leave. A change of an order that works has no end of its own: it waits until it can be sent.
+    fn good_until(self, order: &Order) -> Option<Timestamp> {
+        match self {
+            Self::Ticket => Some(order.good_until),
+            Self::Amendment(_) => None,
+        }
+    }
+}
+
+impl Exchange<'_> {
+    async fn send(&self, request: &OrderRequest<'_>) -> Result<Answer, CallError> {
+        match self.outgoing {
+            Outgoing::Ticket => self.session.place(request).await,
+            Outgoing::Amendment(number) => self.session.modify(number, request).await,
+        }
+    }
+}
+
+fn stopped(refused: &IntentRefused) -> Reason {
+    Reason::new(
+        "stopped_at_question",
+        format!("The broker asked a question, and by then this was not allowed any more: {refused}."),
+    )
+}
+
+fn declined(verdict: &Verdict, text: &str) -> Reason {
+    match verdict {
+        Verdict::Accept => Reason::new(
+            "question_too_late",
+            format!("The broker asked, and by then it was too late to say yes, so the answer was no: {text}"),
+        ),
+        Verdict::Decline(ids) => Reason::new(
+            "question_declined",
+            format!("The broker asked, and the policy says no to {}: {text}", ids.join(", ")),
+        ),
+        Verdict::Unlisted(ids) => Reason::new(
+            "question_unlisted",
+            format!(
+                "The broker asked something that the policy does not list ({}), so the answer was no: {text}",
+                ids.join(", ")
+            ),
+        ),
+    }
+}
