@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use platform::SystemClock;
 use serde::Serialize;
 use serde_json::json;
-use store::{DeadLetter, DeadLetters, TrackAsk, Wake};
+use store::{DeadLetter, DeadLetters, Lanes, TrackAsk, Wake};
 use trading::{Intake, Request, Sender};
 
 use crate::arguments::{DeadLetterArguments, ReplayArguments, StackArguments};
@@ -40,6 +40,7 @@ struct Shown<'l> {
 
 struct Desk {
     letters: DeadLetters,
+    lanes: Lanes,
     intake: Intake,
 }
 
@@ -81,7 +82,7 @@ pub(crate) async fn run_replay(arguments: &ReplayArguments) -> Result<(), Courie
             Plan::Leave(_) => desk.letters.give_back(letter).await?,
             Plan::Done(_) => desk.letters.remove(letter).await?,
             Plan::Record(_, request) => {
-                replay(&desk.intake, request).await?;
+                replay(&desk.intake, &desk.lanes, request).await?;
                 // On record first: from there the row carries it. A look that is lost costs a minute, not the order.
                 desk.letters.remove(letter).await?;
                 queue.ask(&TrackAsk::first(request.user_id().clone()), 0).await?;
@@ -98,6 +99,7 @@ impl Desk {
         let (orders, rules) = (resources.orders().await?, resources.rules().await?);
         Ok(Self {
             letters: resources.dead_letters().await?,
+            lanes: resources.lanes().await?,
             intake: Intake { orders, rules, clock: Arc::new(SystemClock) },
         })
     }
@@ -180,9 +182,9 @@ fn does(place: &PlaceOrder, now: Timestamp) -> String {
 }
 
 /// Puts it on record.
-async fn replay(intake: &Intake, request: &Request) -> Result<(), CourierError> {
+async fn replay(intake: &Intake, lanes: &Lanes, request: &Request) -> Result<(), CourierError> {
     match request {
-        Request::Place(place) => intake.record_dead_letter(place.clone()).await.map(drop)?,
+        Request::Place(place) => intake.record_dead_letter(lanes, place.clone()).await.map(drop)?,
         Request::Cancel(cancel) => intake.ask_cancel(&cancel.key).await.map(drop)?,
         Request::Modify(_) | Request::Wake(_) => {}
     }

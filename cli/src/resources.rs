@@ -12,7 +12,7 @@ use broker::{Api, BrokerAddress, HttpTransport, QuerySigning};
 use domain::{AccountSharing, Secret};
 use platform::environment::optional;
 use platform::{SystemClock, SystemEntropy};
-use store::{Connections, Database, DeadLetters, Orders, Rules, Sealer, SealingSecret, TrackQueue};
+use store::{Connections, Database, DeadLetters, Lanes, Orders, Rules, Sealer, SealingSecret, TrackQueue};
 use url::Url;
 
 use crate::error::CourierError;
@@ -38,6 +38,11 @@ impl Resources {
     /// The table of orders and refusals.
     pub(crate) async fn orders(&self) -> Result<Orders, CourierError> {
         Ok(Orders::new(&database(&self.sdk), self.output("OrdersTable").await?))
+    }
+
+    /// The table of user locks.
+    pub(crate) async fn lanes(&self) -> Result<Lanes, CourierError> {
+        Ok(Lanes::new(&database(&self.sdk), self.output("LanesTable").await?))
     }
 
     /// The table of connections.

@@ -51,7 +51,7 @@ async fn what_is_permitted_and_not_on_record_is_put_there_and_nothing_is_placed_
         assert!(format!("{plan:?}").starts_with(expected), "{body}: {plan:?}");
     }
     let Plan::Record(_, request) = plan(&intake, SENDER, "u-7", &good).await.unwrap() else { panic!("not recorded") };
-    replay(&intake, &request).await.unwrap();
+    replay(&intake, &world.store.lanes, &request).await.unwrap();
     let recorded = world.store.orders.get(&order("u-7", "new").key).await.unwrap().unwrap().value;
     assert_eq!((recorded.status(), recorded.good_until), (OrderStatus::Received, at(3_600)));
     let again = plan(&intake, SENDER, "u-7", &good).await.unwrap();
@@ -59,7 +59,7 @@ async fn what_is_permitted_and_not_on_record_is_put_there_and_nothing_is_placed_
 
     let late = message("u-7", "late", &good_until(30));
     let Plan::Record(_, request) = plan(&intake, SENDER, "u-7", &late).await.unwrap() else { panic!("not recorded") };
-    replay(&intake, &request).await.unwrap();
+    replay(&intake, &world.store.lanes, &request).await.unwrap();
     let late = world.store.orders.get(&order("u-7", "late").key).await.unwrap().unwrap().value;
     assert_eq!(late.status(), OrderStatus::Expired, "nothing is placed late");
 }
@@ -74,7 +74,7 @@ async fn a_cancel_is_replayed_while_its_order_is_open() {
     let known = order("u-7", "known");
     world.store.orders.insert(&known).await.unwrap();
     let Plan::Record(_, request) = plan(&intake, SENDER, "u-7", body).await.unwrap() else { panic!("not recorded") };
-    replay(&intake, &request).await.unwrap();
+    replay(&intake, &world.store.lanes, &request).await.unwrap();
     let status = world.store.orders.get(&known.key).await.unwrap().unwrap().value.status();
     assert_eq!(status, OrderStatus::Cancelled);
     assert!(matches!(plan(&intake, SENDER, "u-7", body).await.unwrap(), Plan::Done(_)));
