@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
 use crate::advance::{Next, TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};
-use crate::dialogue::ANSWER_TIME;
+use crate::exchange::ANSWER_TIME;
 use crate::lane::Lane;
 use crate::leg_rows::leg_sight;
 use crate::look::Shown;
