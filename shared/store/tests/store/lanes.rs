@@ -195,7 +195,7 @@ async fn hundreds_of_arrivals_are_taken_over_in_writes_that_dynamodb_reads() {
     for number in 0..305 {
         lanes.announce(&user("u-7"), &pending(number)).await.unwrap();
     }
-    lanes.release(first).await.unwrap();
+    lanes.release(first, &[]).await.unwrap();
     let Acquired::Leased(lease) = lanes.acquire(&user("u-7"), "b", at(1), at(60)).await.unwrap() else {
         panic!("a free lane was not had");
     };

@@ -36,7 +36,7 @@ fn is_new(lined: &Lined) -> bool {
 async fn in_line(world: &World) -> Vec<String> {
     let lease = world.lease(&user("u-7")).await;
     let line = lease.book().pending.iter().map(|pending| pending.order_id.to_string()).collect();
-    world.store.lanes.release(lease).await.unwrap();
+    world.store.lanes.release(lease, &[]).await.unwrap();
     line
 }
 
@@ -99,7 +99,7 @@ async fn a_write_that_meets_a_transaction_is_tried_again() {
         panic!("the lane was not had");
     };
     busy.lanes.announce(&user("u-7"), &pending(&order("u-7", "o1", "mr"))).await.unwrap();
-    busy.lanes.release(lease).await.unwrap();
+    busy.lanes.release(lease, &[]).await.unwrap();
     busy.lanes.set_penalty(at(9)).await.unwrap();
     assert!(insert(&busy, &orders(5..7)).await.unwrap().iter().all(is_new));
     assert!(met.load(Ordering::SeqCst) >= 18);
