@@ -159,7 +159,8 @@ impl World {
         match route {
             "POST /connections" => self.functions.start.handle(&request).await.into(),
             "GET /oauth/callback" => self.functions.callback.invoked().await.handle(&request).await.into(),
-            _ => self.functions.api.invoked().await.handle(&request).await.into(),
+            // Boxed: all routes are in this future.
+            _ => Box::pin(self.functions.api.invoked().await.handle(&request)).await.into(),
         }
     }
 

@@ -40,7 +40,7 @@ async fn a_user_who_cancels_at_the_broker_is_recorded_as_such() {
     let answered = world.come_back(&back.parse().unwrap(), Some(&begun.cookie)).await;
     assert_eq!(answered.status, 303);
     assert_eq!(answered.location, Some(format!("../?connection=cancelled&connection_id={}", begun.connection_id)));
-    assert_eq!(answered.cookies, ["courier_attempt="]);
+    assert!(answered.cookies[0].ends_with("courier_attempt="), "{:?}", answered.cookies);
     let connection = &world.connections().await[0];
     assert_eq!(connection.status, ConnectionStatus::Disconnected);
     assert_eq!(connection.last_error.as_ref().unwrap().code, "cancelled_by_user");
