@@ -31,7 +31,7 @@ function orderContent(order) {
     order.change ? changeNotice(order.change) : null,
     order.late_facts ? lateFacts(order.late_facts) : null,
     mayCancel(order) ? make("div", { class: "actions" },
-      make("button", { type: "button", class: "danger", "data-focus": "cancel", onclick: () => cancel(order) }, "Cancel this order")) : null,
+      make("button", { type: "button", class: "danger", "data-focus": "cancel", onclick: () => cancel(order) }, order.status === "cancelling" ? "Ask once more to cancel" : "Cancel this order")) : null,
     orderFacts(order),
     order.legs?.length ? exits(order) : null,
     make("h2", null, "What happened"),
@@ -128,7 +128,8 @@ function timeLine(order) {
 function mayCancel(order) {
   // Of a filled bracket its exits are what is left.
   if (order.legs?.some(mayCancelExit) && isFinal(order.status)) return true;
-  return !isFinal(order.status) && order.status !== "cancelling";
+  // Each request makes a call: the broker may not have carried the one before out.
+  return !isFinal(order.status);
 }
 
 /** Ends the order with all its exits, or one exit. */

@@ -16,7 +16,7 @@ export const STATUSES = {
   denied: ["Not sent: not allowed", "bad", "✕", "A rule here said no: a limit, a stop, or a missing permission. The broker never had it."],
   expired: ["Not sent: too late", "bad", "✕", "Its time ran out before it could be sent. The broker never had it."],
   not_placed: ["Never arrived", "bad", "✕", "It was sent, and proved never to have reached the broker."],
-  needs_review: ["A person must decide", "alarm", "!", "The rules could not settle it. Look at the account at the broker; the operator was told."],
+  needs_review: ["A person must decide", "alarm", "!", "The rules could not settle it. Look at the account at the broker; the operator was told. The broker is still asked about it, and a cancel still goes out."],
 };
 
 /** Types that name no price to wait for. */
@@ -30,7 +30,7 @@ export function meaningOf(order) {
   return STATUSES[order.status]?.[3];
 }
 
-const FINAL = ["filled", "cancelled", "rejected", "denied", "expired", "not_placed", "needs_review"];
+const FINAL = ["filled", "cancelled", "rejected", "denied", "expired", "not_placed"];
 
 /** Whether nothing more is done for an order in this status by itself. */
 export function isFinal(status) {

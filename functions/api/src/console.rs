@@ -167,6 +167,40 @@ mod tests {
         assert_eq!(html.matches("<script").count(), 2, "the settings and the module");
     }
 
+    /// The texts between quotes.
+    fn quoted(text: &str) -> std::collections::BTreeSet<&str> {
+        text.split('"').skip(1).step_by(2).collect()
+    }
+
+    #[test]
+    fn the_page_knows_every_status_and_which_of_them_are_final() {
+        let words = include_str!("../../../console/src/words.js");
+        let all = include_str!("../../../schemas/order-event.schema.json");
+        let all: serde_json::Value = serde_json::from_str(all).unwrap();
+        let statuses = find_statuses(&all).unwrap();
+        assert!(statuses.len() > 10, "{statuses:?}");
+        let known = between(words, "export const STATUSES = {", "};");
+        for status in &statuses {
+            let word = serde_json::to_value(status).unwrap();
+            assert!(known.contains(&format!("\n  {}: [", word.as_str().unwrap())), "{status:?}");
+        }
+        let is_final = statuses.iter().filter(|status| status.is_final()).map(|status| status.as_str());
+        let is_final: std::collections::BTreeSet<&str> = is_final.collect();
+        assert_eq!(quoted(between(words, "const FINAL = [", "];")), is_final);
+    }
+
+    /// The list of statuses in the schema of events.
+    fn find_statuses(schema: &serde_json::Value) -> Option<Vec<domain::OrderStatus>> {
+        match schema {
+            serde_json::Value::Object(fields) => {
+                let listed = fields.get("enum").and_then(|list| serde_json::from_value(list.clone()).ok());
+                listed.or_else(|| fields.values().find_map(find_statuses))
+            }
+            serde_json::Value::Array(items) => items.iter().find_map(find_statuses),
+            _ => None,
+        }
+    }
+
     #[test]
     fn settings_cannot_leave_their_place_in_the_page() {
         let html = Console::new(&settings()).html;
