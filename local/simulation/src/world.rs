@@ -1,6 +1,6 @@
 //! The world, and how a test looks at it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::{Connection, Order, OrderKey, Refusal};
@@ -134,7 +134,7 @@ impl World {
 
     /// Calls to the database end as `faults` says, from now on.
     pub fn set_database_faults(&self, faults: impl FnMut(&Call<'_>) -> Fault + Send + 'static) {
-        *self.database_faults.lock().unwrap() = Box::new(faults);
+        *self.database_faults.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(faults);
     }
 
     /// From now on the indexes of what is open and what is due show nothing that came into them less than this ago.
@@ -298,7 +298,8 @@ fn database_fault(
         Some(Strike::Contention) => Fault::Contention,
         _ => {
             let lag = *index_lag.lock().unwrap();
-            match (faults.lock().unwrap())(call) {
+            // A test may have a call panic on purpose.
+            match (faults.lock().unwrap_or_else(PoisonError::into_inner))(call) {
                 Fault::None if !lag.is_zero() && is_of_a_lagging_index(call) => Fault::IndexLags(lag),
                 Fault::None => held.strike(call, clock.glance()),
                 fault => fault,
