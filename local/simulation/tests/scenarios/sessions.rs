@@ -201,9 +201,10 @@ async fn why_the_broker_opens_no_session_is_told_with_a_remedy() {
     assert!(world.reason("first").await.contains("Your password has expired."), "{}", world.reason("first").await);
     let shown = world.api("GET /connections", &json!({})).await.json;
     let connection = &shown["connections"][0];
-    assert_eq!(connection["condition"], "session_refused", "{connection}");
+    let session = &connection["session"];
+    assert_eq!(session["condition"], "session_refused", "{connection}");
     assert!(connection["last_error"].to_string().contains("Your password has expired."), "{connection}");
-    assert!(connection["remedy"].as_str().is_some_and(|remedy| remedy.contains("Client Portal")), "{connection}");
+    assert!(session["remedy"].as_str().is_some_and(|remedy| remedy.contains("Client Portal")), "{connection}");
     world.broker().clear_faults();
     world.run_for(Duration::from_mins(3)).await;
     assert_eq!(world.status("first").await, "working");
