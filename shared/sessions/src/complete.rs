@@ -167,8 +167,8 @@ impl Complete {
         tokens.live_session_token = Some(self.tokens.seal_live_session_token(&connection.value, &proved, now)?);
         let session = grant.session(proved).in_turns(self.readers.of(&connection.value.user_id));
         let accounts = accounts_of(&session).await;
-        self.keep(connection, &answer, tokens, accounts).await?;
-        self.open(connection, &session).await
+        let is_ours = self.keep(connection, &answer, tokens, accounts).await?;
+        self.open(connection, &session, is_ours).await
     }
 
     /// Writes the consent down, which the broker gives once, before anything is opened with it; unless the username is
@@ -179,7 +179,7 @@ impl Complete {
         answer: &AccessTokenAnswer,
         tokens: SealedTokens,
         accounts: Vec<AccountId>,
-    ) -> Result<(), CompleteError> {
+    ) -> Result<bool, CompleteError> {
         let (before, now) = (connection.value.clone(), self.clock.now());
         connection.value.tokens = Some(tokens);
         connection.value.turn(ConnectionStatus::Connected);
@@ -187,7 +187,20 @@ impl Complete {
         connection.value.environment = answer.is_paper.map(environment);
         connection.value.next_renewal_at = next_renewal(&connection.value);
         connection.value.updated_at = now;
-        owned(self.ownership().keep(connection, &before, now).await?)
+        let is_ours = self.inherit(connection).await?;
+        owned(self.ownership().keep(connection, &before, now).await?)?;
+        Ok(is_ours)
+    }
+
+    /// Takes over what its user decided about the connection that this one replaces. Whether that one has the broker's session
+    /// of the username: then it is ours, and opening it anew pushes nobody else out.
+    async fn inherit(&self, connection: &mut Versioned<Connection>) -> Result<bool, StoreError> {
+        let mut others = self.connections.list(&connection.value.user_id).await?;
+        others.retain(|other| connection.value.replaces(&other.value));
+        if let Some(latest) = others.iter().max_by_key(|other| other.value.created_at) {
+            connection.value.choices = latest.value.choices;
+        }
+        Ok(others.iter().any(|other| matches!(other.value.session, SessionState::Established { .. })))
     }
 
     fn ownership(&self) -> Ownership<'_> {
@@ -196,8 +209,14 @@ impl Complete {
 
     /// Opens the brokerage session for the first time: it tells the accounts. What goes wrong here leaves a
     /// connection that the schedule takes further.
-    async fn open(&self, connection: &mut Versioned<Connection>, session: &Session) -> Result<(), CompleteError> {
-        let opened = open_brokerage_session(session, connection.value.choices.take_session, SESSION_WAIT).await;
+    async fn open(
+        &self,
+        connection: &mut Versioned<Connection>,
+        session: &Session,
+        is_ours: bool,
+    ) -> Result<(), CompleteError> {
+        let compete = is_ours || connection.value.choices.take_session;
+        let opened = open_brokerage_session(session, compete, SESSION_WAIT).await;
         owned(self.ownership().keep_opened(connection, session, opened, self.clock.now()).await?)
     }
 

@@ -52,6 +52,7 @@ async fn a_halt_that_cancels_what_works_finds_what_the_index_does_not_show_yet()
     assert_eq!(send(&world, "first", resting()).await, "working");
     let halt = put(&world, "PUT /halt", json!({"halted": true, "reason": "stop", "cancel_working": true})).await;
     assert_eq!(halt["cancels_asked"], 1);
+    world.set_index_lag(Duration::ZERO);
     world.run_for(Duration::from_mins(1)).await;
     assert!(world.status("first").await.starts_with("cancelled"), "{}", world.status("first").await);
 }

@@ -87,6 +87,7 @@ async fn a_410_leaves_the_order_to_be_looked_up_first_because_the_dying_session_
 #[tokio::test(start_paused = true)]
 async fn a_session_that_stood_idle_is_opened_again_and_the_order_sent() {
     let world = World::with_a_connected_user().await;
+    world.deliver_all().await;
     tokio::time::sleep(Duration::from_mins(10)).await;
     world.place("first", &limit());
     world.settle().await;
