@@ -207,7 +207,7 @@ impl Leg {
             BrokerStatus::Filled => OrderStatus::Filled,
             _ if whole => OrderStatus::Filled,
             _ if self.has_ended() => self.status,
-            BrokerStatus::Cancelled => OrderStatus::Cancelled,
+            BrokerStatus::Cancelled | BrokerStatus::Expired => OrderStatus::Cancelled,
             BrokerStatus::PendingCancel | BrokerStatus::PreCancelled => OrderStatus::Cancelling,
             // A cancel that was sent is under way until the broker says how it ended.
             _ if self.status == OrderStatus::Cancelling => OrderStatus::Cancelling,
@@ -218,7 +218,7 @@ impl Leg {
     fn see(&mut self, sight: &LegSight, now: Timestamp) {
         self.missing_since = None;
         // That it is refused is not believed at once.
-        self.refused_since = self.refused_since.or(Some(now)).filter(|_| sight.status == BrokerStatus::Inactive);
+        self.refused_since = self.refused_since.or(Some(now)).filter(|_| sight.status.is_doubtful_end());
         self.broker_order_id = self.broker_order_id.or(sight.broker_order_id);
         if let Some(quantity) = sight.quantity.and_then(|quantity| Amount::new(quantity).ok()) {
             self.ticket.size = Size::Quantity(quantity);

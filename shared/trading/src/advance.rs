@@ -109,7 +109,7 @@ impl Lane<'_> {
             self.write_outcome().await?;
         }
         if let Some(role) = self.leg_to_cancel(&order.value) {
-            return self.cancel_leg_at_broker(order, role).await;
+            return Box::pin(self.cancel_leg_at_broker(order, role)).await;
         }
         let only_exits_work = order.value.status().is_final() && order.value.may_be_at_the_broker();
         match order.value.state() {
@@ -138,7 +138,7 @@ impl Lane<'_> {
 
     async fn step_of_change(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
         match order.value.change_in_hand().map(|change| &change.stage) {
-            Some(ChangeStage::Asked) => self.send_change(order).await,
+            Some(ChangeStage::Asked) => Box::pin(self.send_change(order)).await,
             Some(ChangeStage::Sending { epoch, .. }) if *epoch < self.lease.epoch() => {
                 let reason = Reason::new(
                     "sender_vanished",

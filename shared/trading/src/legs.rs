@@ -1,9 +1,7 @@
 //! The exits of brackets at the broker: looked at until each ended, and cancelled where that is asked for.
 
 use broker::{CancelAnswer, Session};
-use domain::{
-    BrokerStatus, CANCELS_WITHOUT_EFFECT_MAX, Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, TimeInForce,
-};
+use domain::{CANCELS_WITHOUT_EFFECT_MAX, Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, TimeInForce};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
@@ -63,7 +61,7 @@ impl Lane<'_> {
             return Ok(());
         }
         match session.order_status(number).await {
-            Ok(detail) if detail.status == BrokerStatus::Inactive => {
+            Ok(detail) if detail.status.is_doubtful_end() => {
                 tracing::warn!(key = %order.value.key, %role, %number, "an exit was refused by the broker");
                 self.record_legs(order, |order, now| order.leg_fact(role, &LegFact::Refused, now)).await
             }

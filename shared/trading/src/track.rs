@@ -149,14 +149,15 @@ impl Lane<'_> {
         shown: &Shown,
     ) -> Result<(), StoreError> {
         // First, since a look that shows the order's end shows the ticket that it ended with.
-        self.judge_changes(order, shown).await?;
+        // Boxed, each: their futures are in that of every look.
+        Box::pin(self.judge_changes(order, shown)).await?;
         if order.value.status().is_final() {
             // Its exits are what is left of it.
             self.look_again_later(order).await?;
         } else {
-            self.take_in_entry(session, order, shown).await?;
+            Box::pin(self.take_in_entry(session, order, shown)).await?;
         }
-        self.take_in_legs(session, order, shown).await?;
+        Box::pin(self.take_in_legs(session, order, shown)).await?;
         self.advance(order).await
     }
 
