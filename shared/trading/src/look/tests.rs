@@ -62,7 +62,11 @@ fn an_execution_counts_once_by_its_last_correction() {
     let other = trade("0000e0d5.6593b6a3.01.01", "DU1", Side::Buy, 3);
     let shown = [corrected("01", 187), corrected("10", 189), other, corrected("02", 188)];
     let fills = fills_of(&order(), &shown[..2]).unwrap();
-    assert_eq!((fills.quantity, fills.average_price), (10.into(), Some(189.into())), "the tenth is later than the second");
+    assert_eq!(
+        (fills.quantity, fills.average_price),
+        (10.into(), Some(189.into())),
+        "the tenth is later than the second"
+    );
     assert_eq!(fills_of(&order(), &shown).unwrap().quantity, Decimal::from(13));
 }
 
