@@ -42,6 +42,8 @@ pub struct Options {
     /// Whether the row of a bracket's exit names its parent (the broker's own description of the answer has no such field).
     /// Default: on.
     pub show_parents: bool,
+    /// Whether live orders carry our names (`order_ref`): prose says so, IBKR's description does not. Default: on.
+    pub name_live_orders: bool,
     /// Commission per execution. Default: 1.
     #[serde(with = "rust_decimal::serde::str")]
     pub commission: Decimal,
@@ -103,6 +105,7 @@ impl Default for Options {
             allow_customer_time: false,
             numbers_as_text: true,
             show_parents: true,
+            name_live_orders: true,
             commission: Decimal::ONE,
             commission_delay_ms: 0,
             spelling: Spelling::Described,

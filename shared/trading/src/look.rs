@@ -4,7 +4,9 @@
 //! is not believed.
 
 use broker::{CallError, Listing, LiveOrder, LiveOrders, Session, Trade};
-use domain::{AccountId, BrokerOrderId, BrokerStatus, ClientOrderId, Leg, Order, OrderType, Side, Sight, Size, Ticket};
+use domain::{
+    AccountId, BrokerOrderId, BrokerStatus, ClientOrderId, Contract, Leg, Order, OrderType, Side, Sight, Size, Ticket,
+};
 use rust_decimal::Decimal;
 use store::{StoreError, Versioned};
 
@@ -37,6 +39,13 @@ impl Shown {
     /// Whether what is in neither list is known to be in neither.
     pub(crate) fn is_complete(&self) -> bool {
         self.live.complete && self.trades.as_ref().is_some_and(|trades| trades.complete)
+    }
+
+    /// Whether an order that is in neither list is known to be in neither. Sources do not agree that live orders carry our
+    /// names: where no row has a name, one that looks like the order may be it.
+    pub(crate) fn proves_absence_of(&self, order: &Order) -> bool {
+        let names_are_shown = self.live.rows.iter().any(|row| row.client_order_id.is_some());
+        self.is_complete() && (names_are_shown || !self.live.rows.iter().any(|row| could_be(order, row)))
     }
 }
 
@@ -125,6 +134,24 @@ pub(crate) fn row_named<'l>(name: &ClientOrderId, live: &'l Listing<LiveOrder>) 
 fn is_named(row: &LiveOrder, name: &ClientOrderId) -> bool {
     // An exit of a bracket may carry its parent's name; the parent has no parent.
     row.client_order_id.as_deref() == Some(name.as_str()) && row.parent_order_id.is_none()
+}
+
+/// Whether a nameless row may be this order: at work, and nothing in it says otherwise. What traded, the trades name.
+fn could_be(order: &Order, row: &LiveOrder) -> bool {
+    let Some(request) = &order.request else { return true };
+    let at_work = !matches!(row.status, BrokerStatus::Filled | BrokerStatus::Cancelled | BrokerStatus::Inactive)
+        && row.filled_quantity.is_none_or(|filled| filled.is_zero());
+    let same_contract = match (&request.ticket.contract, row.conid) {
+        (Contract::Conid { conid }, Some(shown)) => *conid == shown,
+        _ => true,
+    };
+    let same_quantity = told_quantity(&request.ticket).zip(row.total_quantity).is_none_or(|(own, shown)| own == shown);
+    at_work
+        && same_contract
+        && same_quantity
+        && row.parent_order_id.is_none()
+        && row.account_id.as_ref().is_none_or(|account_id| *account_id == request.account_id)
+        && row.side.is_none_or(|side| side == request.ticket.side)
 }
 
 /// A row that names us and is another account's or the other side is not believed.

@@ -197,7 +197,9 @@ impl Lane<'_> {
     ) -> Result<(), StoreError> {
         let now = self.now();
         match order.value.state() {
-            OrderState::Unknown { intent, .. } if shown.is_complete() && now >= intent.at + NEGATIVE_COUNTS_AFTER => {
+            OrderState::Unknown { intent, .. }
+                if shown.proves_absence_of(&order.value) && now >= intent.at + NEGATIVE_COUNTS_AFTER =>
+            {
                 self.record(order, Fact::NotFound).await
             }
             OrderState::Unknown { .. } => self.look_again_later(order).await,

@@ -36,7 +36,7 @@ pub(crate) fn live_orders(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> 
     let options = &desk.state.options;
     let (day, earlier) = (desk.state.day, options.list_earlier_sessions);
     let (as_text, parents) = (options.numbers_as_text, options.show_parents);
-    let spelling = options.spelling;
+    let (spelling, named) = (options.spelling, options.name_live_orders);
     let delay = SignedDuration::from_millis(desk.state.options.live_orders_delay_ms);
     let rows: Vec<Value> = desk
         .state
@@ -49,7 +49,13 @@ pub(crate) fn live_orders(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> 
         .filter(|order| order.day == day || (earlier && !order.status.is_final()))
         .filter(|order| wanted.is_empty() || wanted.iter().any(|status| status == &order.status.wire().to_lowercase()))
         .take(ROWS_MAX)
-        .map(|order| order_row(order, as_text, parents))
+        .map(|order| {
+            let mut row = order_row(order, as_text, parents);
+            if let (false, Some(fields)) = (named, row.as_object_mut()) {
+                fields.remove("order_ref");
+            }
+            row
+        })
         .collect();
     // The recorded answer lists orders and calls itself no snapshot.
     let snapshot = rows.is_empty() || spelling == Spelling::Described;

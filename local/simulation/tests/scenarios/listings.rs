@@ -100,5 +100,5 @@ async fn of_a_hundred_orders_in_words_none_goes_to_a_contract_that_differs_from_
             }
         }
     }
-    assert!(sent >= 20 && denied >= 20, "{sent} sent, {denied} denied");
+    assert!(sent >= 15 && denied >= 20, "{sent} sent, {denied} denied");
 }

@@ -80,6 +80,25 @@ fn what_carries_our_name_and_is_another_accounts_or_the_other_side_is_not_believ
     }
 }
 
+#[test]
+fn a_nameless_row_that_may_be_the_order_leaves_its_absence_open_unless_others_carry_names() {
+    let nameless = |side, quantity: i64| LiveOrder {
+        client_order_id: None,
+        total_quantity: Some(quantity.into()),
+        ..row("DU1", side)
+    };
+    let absent = |rows: Vec<LiveOrder>| {
+        let trades = Some(Listing { rows: Vec::new(), complete: true });
+        Shown { live: Listing { rows, complete: true }, trades }.proves_absence_of(&order())
+    };
+    assert!(absent(Vec::new()));
+    assert!(!absent(vec![nameless(Side::Buy, 10)]));
+    assert!(absent(vec![nameless(Side::Sell, 10), nameless(Side::Buy, 11)]));
+    assert!(absent(vec![LiveOrder { status: BrokerStatus::Cancelled, ..nameless(Side::Buy, 10) }]));
+    let others = LiveOrder { client_order_id: Some("another".to_owned()), ..row("DU1", Side::Buy) };
+    assert!(absent(vec![nameless(Side::Buy, 10), others]));
+}
+
 proptest! {
     #[test]
     fn executions_without_a_sum_are_seen_all_the_same(
