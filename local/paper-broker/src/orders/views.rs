@@ -182,7 +182,7 @@ fn recorded_status_value(order: &Order) -> Value {
         "symbol": Market::symbol(ticket.conid),
         "side": ticket.side.wire(),
         "order_type": ticket.order_type.label(),
-        "order_status": order.status.wire(),
+        "order_status": order.status_by_number(),
         "size": text(ticket.quantity),
         "total_size": text(ticket.quantity),
         "total_cash_size": "0.0",
