@@ -118,6 +118,8 @@ impl World {
         world.connect_user().await;
         let grant = json!({"path": {"algorithm_id": ALGORITHM}, "body": {"account_ids": [ACCOUNT]}});
         assert_eq!(world.api("PUT /grants/{algorithm_id}", &grant).await.status, 200);
+        // What connecting wakes is done with before anything else happens.
+        world.deliver_all().await;
         world
     }
 

@@ -124,6 +124,18 @@ async fn of_sessions() -> BTreeSet<Right> {
     world.rights_used()
 }
 
+/// A dead letter that cannot be put on record now either: it is shown again within seconds.
+async fn of_a_dead_letter_that_goes_back() -> BTreeSet<Right> {
+    let world = World::with_a_connected_user().await;
+    world.set_database_faults(|call| match call.operation {
+        "BatchGetItem" | "GetItem" => embedded_dynamodb::Fault::InternalError,
+        _ => embedded_dynamodb::Fault::None,
+    });
+    let failed = world.submit_dead_letters(&[world.place_command("dead", &limit())]).await;
+    assert_eq!(failed.map(|failed| failed.len()), Some(1));
+    world.rights_used()
+}
+
 /// Orders that the index does not show yet: what must be complete is read from the table itself, by whoever needs it.
 async fn behind_a_lagging_index() -> BTreeSet<Right> {
     let world = World::with_a_connected_user().await;
@@ -181,6 +193,7 @@ async fn no_right_of_the_template_goes_unused() {
     used.extend(Box::pin(of_a_vanished_worker()).await);
     used.extend(Box::pin(of_messages_that_go_back()).await);
     used.extend(Box::pin(behind_a_lagging_index()).await);
+    used.extend(Box::pin(of_a_dead_letter_that_goes_back()).await);
     assert_eq!(unused_rights(&used), []);
 }
 

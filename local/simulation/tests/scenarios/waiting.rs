@@ -74,7 +74,8 @@ async fn orders_that_wait_for_a_connection_go_in_their_order_once_there_is_one()
         place_by_http(&world, USER, &format!("order-{number}"), &json!({})).await;
     }
     world.run_for(Duration::from_mins(2)).await;
-    assert_eq!(world.status("order-29").await, "held: no_connection");
+    assert_eq!(world.status("order-0").await, "held: no_connection");
+    assert_eq!(world.status("order-29").await, "held: behind_another");
     world.connect_user().await;
     world.run_for(Duration::from_mins(1)).await;
     let names: Vec<_> = world.broker().ledger().into_iter().map(|entry| entry.client_order_id.unwrap()).collect();
