@@ -112,13 +112,10 @@ async fn make(arguments: &KeysGenerateArguments) -> Result<ConsumerSecret, Couri
     let dhparam = arguments.dhparam.as_deref().map(dhparam_of).transpose()?;
     tell("Making two RSA key pairs of 2048 bits …");
     let [signature, encryption] = KeyPair::make_two().await?;
-    let dhparam = match dhparam {
-        Some(pem) => pem,
-        None => {
-            let made = prime::make().await?;
-            written_anew(&made)
-                .map_err(|error| CourierError::File { path: "dhparam.pem".into(), problem: error.to_string() })?
-        }
+    let dhparam = if let Some(pem) = dhparam { pem } else {
+        let made = prime::make().await?;
+        written_anew(&made)
+            .map_err(|error| CourierError::File { path: "dhparam.pem".into(), problem: error.to_string() })?
     };
     secret.signature_pem = Some(Secret::new(signature.private_pem));
     secret.encryption_pem = Some(Secret::new(encryption.private_pem));

@@ -15,15 +15,12 @@ pub(crate) fn entities_read(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
         let name: String = after.chars().take(ENTITY_CHARACTERS_MAX).take_while(|letter| *letter != ';').collect();
-        match entity(&name).filter(|_| after[name.len()..].starts_with(';')) {
-            Some(letter) => {
-                plain.push(letter);
-                rest = &after[name.len() + 1..];
-            }
-            None => {
-                plain.push('&');
-                rest = after;
-            }
+        if let Some(letter) = entity(&name).filter(|_| after[name.len()..].starts_with(';')) {
+            plain.push(letter);
+            rest = &after[name.len() + 1..];
+        } else {
+            plain.push('&');
+            rest = after;
         }
     }
     plain.push_str(rest);

@@ -224,7 +224,7 @@ struct Reader<'t> {
     ends: Ends,
 }
 
-impl<'t> Reader<'t> {
+impl Reader<'_> {
     fn read(&mut self) {
         while self.fields.len() < FIELDS_MAX {
             // `curl -v` puts `> ` before each line.

@@ -143,7 +143,7 @@ fn no_base64(packed: &str) -> &'static str {
         "it stands in quotes of its own, as Python prints bytes"
     } else if has(&['-', '_']) && !has(&['+', '/']) {
         "it is base64 with the letters `-` and `_` of addresses, and `+` and `/` are needed"
-    } else if packed.len() % 4 != 0 {
+    } else if !packed.len().is_multiple_of(4) {
         "it is not base64: characters are missing (a `=` at its end, or a `+` that became a space)"
     } else {
         "it is not base64"

@@ -113,7 +113,7 @@ impl Lane<'_> {
                 Ok(detail) => return self.take_in_leg_detail(order, role, detail).await,
                 // For an order of an earlier session the broker answers 503.
                 Err(error) => {
-                    tracing::warn!(key = %order.value.key, %role, %number, %error, "an exit is in no list, nor is it shown by its number")
+                    tracing::warn!(key = %order.value.key, %role, %number, %error, "an exit is in no list, nor is it shown by its number");
                 }
             }
         }

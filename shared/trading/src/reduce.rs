@@ -166,7 +166,7 @@ fn left_of_part(order: &Order, part: Option<LegRole>, filled: Decimal) -> Option
 /// `None` where the broker's figures have no sum.
 fn held_of(positions: &[Position], conid: Conid) -> Option<Decimal> {
     let held = positions.iter().filter(|position| position.conid == conid).map(|position| position.quantity);
-    held.into_iter().try_fold(Decimal::ZERO, |sum, quantity| sum.checked_add(quantity))
+    held.into_iter().try_fold(Decimal::ZERO, rust_decimal::Decimal::checked_add)
 }
 
 fn deny(why: &str) -> NoSession {
