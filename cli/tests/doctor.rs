@@ -253,6 +253,9 @@ async fn a_secret_that_was_copied_badly_is_named() {
     assert_eq!(patient.causes(&without_its_end).await, ["secret_truncated"]);
 }
 
+/// What becomes of a secret that is copied badly.
+type Spoil = fn(String) -> String;
+
 /// The same is told without a call.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_was_copied_badly_is_named_offline() {
@@ -260,7 +263,7 @@ async fn a_secret_that_was_copied_badly_is_named_offline() {
     let offline = |token: [String; 2]| [token.as_slice(), &["--offline".to_owned()]].concat();
     let (code, report) = patient.report(&offline(patient.access_token(|secret| secret))).await;
     assert_eq!((code, &finding(&report, "access_token_secret")["verdict"]), (Some(0), &json!("well")), "{report:#}");
-    let spoils: [(fn(String) -> String, &str); 5] = [
+    let spoils: [(Spoil, &str); 5] = [
         (|secret| secret[..340].to_owned(), "secret_truncated"),
         (|_| "ab".repeat(32), "secret_opened"),
         (|_| "ab".repeat(256), "secret_hexadecimal"),

@@ -29,7 +29,7 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<ExitCode, CourierEr
     let user_id = demo_user()?;
     let started = House::start(&root, &arguments.house, &user_id, &listener);
     let house = phase(&mut phases, "have everything built and running", started).await?;
-    let outcome = show(&house, &samples, &mut phases).await;
+    let outcome = Box::pin(show(&house, &samples, &mut phases)).await;
     let passed = match &outcome {
         Ok(report) => report.print(arguments.json),
         // A stack that is kept open is there to be looked at, whatever happened in it.
@@ -52,7 +52,7 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<ExitCode, CourierEr
 
 async fn show(house: &House, samples: &[samples::Sample], phases: &mut Phases) -> Result<Report, CourierError> {
     let user_id = demo_user()?;
-    phase(phases, "register the algorithm", house.register_algorithm()).await?;
+    phase(phases, "register the algorithm", Box::pin(house.register_algorithm())).await?;
     let consent = phase(phases, "connect the user through the consent page", house.connect(&user_id)).await?;
     let api = house.api(&user_id)?;
     phase(phases, "send the orders through the queue", orders::send(house, &user_id, samples)).await?;

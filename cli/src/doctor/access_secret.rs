@@ -34,8 +34,8 @@ pub(crate) fn open(case: &Case, access: &Access) -> (Option<AccessTokenSecret>, 
             let told = bytes.map_or_else(|| "no base64".to_owned(), |bytes| format!("{bytes} bytes"));
             // A secret of the right length that does not open was sealed for another key.
             let whole = bytes.is_some_and(|bytes| bytes * 8 == key.bits() as usize);
-            let cause = if whole { &causes::ENCRYPTION_KEY_DIFFERS } else { &causes::SECRET_TRUNCATED };
-            (None, Finding::fault(CHECK, format!("{characters} characters, {told}: {error}"), cause))
+            let why = if whole { &causes::ENCRYPTION_KEY_DIFFERS } else { &causes::SECRET_TRUNCATED };
+            (None, Finding::fault(CHECK, format!("{characters} characters, {told}: {error}"), why))
         }
         Ok(opened) if opened.expose().len() == OPENED_BYTES => {
             (Some(opened), Finding::well(CHECK, format!("{characters} characters; it opens to {OPENED_BYTES} bytes")))

@@ -55,8 +55,8 @@ fn consumer_key(case: &Case) -> Finding {
     let key = &case.consumer_key;
     if let Some(fault) = &case.consumer_key_fault {
         let none = *fault == ConsumerSecretFault::NoConsumerKey;
-        let cause = if none { &causes::CONSUMER_KEY_MISSING } else { &causes::CONSUMER_KEY_UNUSABLE };
-        return Finding::fault("consumer_key", fault.to_string(), cause);
+        let why = if none { &causes::CONSUMER_KEY_MISSING } else { &causes::CONSUMER_KEY_UNUSABLE };
+        return Finding::fault("consumer_key", fault.to_string(), why);
     }
     if case.key_form_fits() {
         return Finding::well("consumer_key", format!("{key:?}"));
@@ -73,8 +73,8 @@ fn realm(case: &Case) -> Finding {
     let (realm, fitting) = (case.realm(), case.fitting_realm());
     if let Some(fault) = &case.realm_fault {
         let empty = *fault == ConsumerSecretFault::RealmEmpty;
-        let cause = if empty { &causes::REALM_MISSING } else { &causes::REALM_UNUSABLE };
-        return Finding::fault("realm", format!("{fault}: {fitting:?} for {}", case.consumer_key), cause);
+        let why = if empty { &causes::REALM_MISSING } else { &causes::REALM_UNUSABLE };
+        return Finding::fault("realm", format!("{fault}: {fitting:?} for {}", case.consumer_key), why);
     }
     if case.realm.is_none() && case.consumer_key.is_empty() {
         return Finding::skipped("realm", "it is chosen by the consumer key");

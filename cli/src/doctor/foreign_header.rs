@@ -129,7 +129,7 @@ impl ForeignHeader<'_> {
         // That it is missing is told among the parameters.
         let Some(raw) = header.raw_signature.as_deref() else { return Vec::new() };
         let named = header.get("oauth_signature_method").unwrap_or_default();
-        let (method, cause) = step.method();
+        let (method, why) = step.method();
         let mut findings = Vec::new();
         let bits = case.signature_key.as_ref().map(|key| key.bits() as usize / 8);
         let lengths = match (named, bits) {
@@ -142,7 +142,7 @@ impl ForeignHeader<'_> {
         findings
             .extend(judged.faults.iter().map(|fault| Finding::fault(SIGNATURE, fault.to_string(), cause_of(fault))));
         if named != method {
-            findings.push(Finding::fault(SIGNATURE, format!("oauth_signature_method is {named:?}"), cause));
+            findings.push(Finding::fault(SIGNATURE, format!("oauth_signature_method is {named:?}"), why));
             return findings;
         }
         let Some(meant) = judged.meant else { return findings };

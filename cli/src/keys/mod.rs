@@ -112,7 +112,9 @@ async fn make(arguments: &KeysGenerateArguments) -> Result<ConsumerSecret, Couri
     let dhparam = arguments.dhparam.as_deref().map(dhparam_of).transpose()?;
     tell("Making two RSA key pairs of 2048 bits …");
     let [signature, encryption] = KeyPair::make_two().await?;
-    let dhparam = if let Some(pem) = dhparam { pem } else {
+    let dhparam = if let Some(pem) = dhparam {
+        pem
+    } else {
         let made = prime::make().await?;
         written_anew(&made)
             .map_err(|error| CourierError::File { path: "dhparam.pem".into(), problem: error.to_string() })?
@@ -184,9 +186,9 @@ struct Keys {
 impl Keys {
     fn of(secret: &ConsumerSecret) -> Result<Self, CourierError> {
         Ok(Self {
-            signature: SignatureKey::from_pem(text(&secret.signature_pem)).map_err(malformed)?,
-            encryption: EncryptionKey::from_pem(text(&secret.encryption_pem)).map_err(malformed)?,
-            group: DiffieHellmanParameters::from_pem(text(&secret.dhparam_pem)).map_err(malformed)?,
+            signature: SignatureKey::from_pem(text(secret.signature_pem.as_ref())).map_err(malformed)?,
+            encryption: EncryptionKey::from_pem(text(secret.encryption_pem.as_ref())).map_err(malformed)?,
+            group: DiffieHellmanParameters::from_pem(text(secret.dhparam_pem.as_ref())).map_err(malformed)?,
         })
     }
 
@@ -217,15 +219,15 @@ fn malformed(error: SigningError) -> CourierError {
     CourierError::KeysMalformed(error.to_string())
 }
 
-fn text(pem: &Option<Secret>) -> &str {
-    pem.as_ref().map_or("", Secret::expose)
+fn text(pem: Option<&Secret>) -> &str {
+    pem.map_or("", Secret::expose)
 }
 
 fn private_files(secret: &ConsumerSecret) -> [(&'static str, String); 3] {
     let [signature, encryption, consumer] = files::PRIVATE;
     [
-        (signature, text(&secret.signature_pem).to_owned()),
-        (encryption, text(&secret.encryption_pem).to_owned()),
+        (signature, text(secret.signature_pem.as_ref()).to_owned()),
+        (encryption, text(secret.encryption_pem.as_ref()).to_owned()),
         (consumer, secret.text(true).expose().to_owned()),
     ]
 }

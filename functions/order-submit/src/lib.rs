@@ -72,7 +72,7 @@ impl OrderSubmit {
         if let Err(error) = failed {
             tell_back(&error, &group.messages[done]);
         }
-        work.leave().await;
+        Box::pin(work.leave()).await;
         done
     }
 

@@ -108,7 +108,7 @@ impl<'d> Work<'d> {
         let mut tasks = tasks.into_iter();
         while let Some(task) = tasks.next() {
             let on_record = new_order(&task);
-            if let Err(error) = self.take(task).await {
+            if let Err(error) = Box::pin(self.take(task)).await {
                 // They stand on record: nothing may pass them before they come again.
                 let behind = tasks.as_slice().iter().filter_map(new_order);
                 let left: Vec<Order> = on_record.into_iter().chain(behind).collect();
@@ -140,7 +140,7 @@ impl<'d> Work<'d> {
             Task::Recorded(message, recorded) => (message, of_recorded(*recorded)),
             Task::Read(message, request) => {
                 self.write_outcome().await?;
-                let on_record = self.on_record(*request).await?;
+                let on_record = Box::pin(self.on_record(*request)).await?;
                 (message, on_record)
             }
         };
@@ -192,21 +192,21 @@ impl<'d> Work<'d> {
     /// Gives the lane back. Where that fails the lease ends by itself, and its next holder takes over what was left.
     pub(crate) async fn leave(self) {
         if let Held::Here(lane) = self.held
-            && let Err(error) = lane.leave().await
+            && let Err(error) = Box::pin(lane.leave()).await
         {
             tracing::warn!(%error, "a lane was not given back");
         }
     }
 
     async fn take_further(&mut self, mut order: Versioned<Order>) -> Result<(), StoreError> {
-        match self.lane(&order.value.key.user_id).await? {
+        match Box::pin(self.lane(&order.value.key.user_id)).await? {
             Some(lane) => lane.take_on(&mut order).await,
             None => self.function.desk.leave_to_next(&order.value).await,
         }
     }
 
     async fn wake(&mut self, wake: &Wake) -> Result<(), StoreError> {
-        match self.lane(&wake.user_id).await? {
+        match Box::pin(self.lane(&wake.user_id)).await? {
             Some(lane) => lane.wake(wake).await,
             None => self.function.desk.track_queue.ask(&TrackAsk::first(wake.user_id.clone()), 1).await,
         }
@@ -219,7 +219,7 @@ impl<'d> Work<'d> {
             && let Held::Here(lane) = std::mem::replace(&mut self.held, Held::Elsewhere)
         {
             tracing::warn!(%user_id, "the lease of the lane ended before the batch did");
-            lane.leave().await?;
+            Box::pin(lane.leave()).await?;
         }
         if matches!(self.held, Held::NotAsked) {
             let entered = self.function.desk.enter(user_id, self.holder, self.deadline).await?;

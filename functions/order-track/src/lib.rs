@@ -115,7 +115,7 @@ impl OrderTrack {
                 return true;
             }
         };
-        match self.track(&ask, holder, deadline).await {
+        match Box::pin(self.track(&ask, holder, deadline)).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, source = std::error::Error::source(&error), user_id = %ask.user_id, "a user's orders were not looked at");
@@ -135,7 +135,7 @@ impl OrderTrack {
         lane.join_chain(ask);
         // Boxed: the whole path of an order is in this future.
         let tracked = Box::pin(lane.track()).await;
-        lane.leave().await?;
+        Box::pin(lane.leave()).await?;
         tracked
     }
 }

@@ -90,15 +90,15 @@ pub fn judge_signature(raw: &str, lengths: &[usize]) -> JudgedSignature {
     let text = unquoted(percent_decoded(raw, &mut faults), &mut faults);
     let mut text = unspaced(&text, &mut faults);
     // One that was cut may end in the middle of a character's code.
-    if let Some((whole, _)) = text.rsplit_once('%').filter(|(_, end)| end.len() < 2) {
-        text = whole.to_owned();
+    if let Some(cut_at) = text.rfind('%').filter(|at| text.len() - at < 3) {
+        text.truncate(cut_at);
     }
     if let Some(bytes) = hexadecimal(&text) {
         faults.push(SignatureFault::Hexadecimal);
         let meant = (lengths.is_empty() || lengths.contains(&bytes.len())).then(|| STANDARD.encode(bytes));
         return JudgedSignature { faults, meant };
     }
-    let meant = of_base64(text, lengths, &mut faults);
+    let meant = of_base64(&text, lengths, &mut faults);
     JudgedSignature { faults, meant }
 }
 
@@ -153,7 +153,7 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
     if text.len() < HEXADECIMAL_MIN { None } else { hex::decode(text).ok() }
 }
 
-fn of_base64(text: String, lengths: &[usize], faults: &mut Vec<SignatureFault>) -> Option<String> {
+fn of_base64(text: &str, lengths: &[usize], faults: &mut Vec<SignatureFault>) -> Option<String> {
     let standard = text.replace('-', "+").replace('_', "/");
     if standard != text {
         faults.push(SignatureFault::UrlSafe);

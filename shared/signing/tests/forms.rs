@@ -27,6 +27,7 @@ fn key() -> rsa::PrivateKey {
 /// The forms that a PEM file takes between openssl and whoever reads it.
 fn forms(pem: &str) -> Vec<(&'static str, String)> {
     let lines: Vec<&str> = pem.lines().collect();
+    let each_line = |form: &dyn Fn(&str) -> String| lines.iter().map(|line| form(line)).collect::<Vec<_>>().concat();
     vec![
         ("as openssl wrote it", pem.to_owned()),
         ("CRLF", pem.replace('\n', "\r\n")),
@@ -45,9 +46,9 @@ fn forms(pem: &str) -> Vec<(&'static str, String)> {
         ("UTF-16 read as bytes", pem.chars().flat_map(|letter| [letter, '\0']).collect()),
         ("quotes around", format!("\"{}\"", pem.trim_end())),
         ("single quotes around", format!("'{}'", pem.trim_end())),
-        ("a program's text", lines.iter().map(|line| format!("    \"{line}\\n\"\n")).collect()),
-        ("a list of lines", lines.iter().map(|line| format!("  '{line}',\n")).collect()),
-        ("a mail's quote", lines.iter().map(|line| format!("> {line}\n")).collect()),
+        ("a program's text", each_line(&|line| format!("    \"{line}\\n\"\n"))),
+        ("a list of lines", each_line(&|line| format!("  '{line}',\n"))),
+        ("a mail's quote", each_line(&|line| format!("> {line}\n"))),
         ("HTML's entities", pem.replace('+', "&#43;").replace('/', "&#x2F;").replace('=', "&#x3D;")),
         ("a zero-width space in each line", pem.replace('\n', "\u{200b}\n")),
         ("typographic dashes", pem.replace("-----", "—–-")),

@@ -24,6 +24,7 @@ const ROUNDS_MAX: u32 = 8;
 
 /// What became of a new order that wanted a place in the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly always it is the large one, and it lives for a moment")]
 pub enum Lined {
     /// It is on record and in line, or was on record before.
     Inserted(Inserted),

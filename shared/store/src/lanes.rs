@@ -90,6 +90,7 @@ impl LaneLease {
 
 /// Whether a lane was had.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly always it is the large one, and it lives for a moment")]
 pub enum Acquired {
     /// It was.
     Leased(LaneLease),

@@ -57,7 +57,7 @@ impl Lane<'_> {
     /// The outcome may be left to be written with what comes next.
     async fn take_steps(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
         for _ in 0..STEPS_MAX {
-            if matches!(self.step(order).await?, Next::Rest) {
+            if matches!(Box::pin(self.step(order)).await?, Next::Rest) {
                 break;
             }
         }

@@ -48,7 +48,7 @@ fn place(world: &World, number: u32, order_id: &str) {
 }
 
 async fn order(world: &World, number: u32, order_id: &str) -> Order {
-    world.find_order(&user(number), order_id).await.unwrap_or_else(|| panic!("{order_id} is not on record"))
+    world.find_order(&user(number), order_id).await.unwrap()
 }
 
 /// How long after it was put on record the broker took the order.
@@ -56,8 +56,7 @@ async fn taken_after(world: &World, number: u32, order_id: &str) -> SignedDurati
     let order = order(world, number, order_id).await;
     let name = order.client_order_id.to_string();
     let entry = world.broker().ledger().into_iter().find(|entry| entry.client_order_id.as_deref() == Some(&name));
-    let entry = entry.unwrap_or_else(|| panic!("the broker does not have {order_id}"));
-    entry.registered_at.duration_since(order.created_at)
+    entry.unwrap().registered_at.duration_since(order.created_at)
 }
 
 /// Whether the broker has it; what is filled of it, a poll tells.

@@ -97,7 +97,7 @@ async fn an_algorithm_that_was_removed_gets_no_intent_for_any_user_until_it_is_r
         let id = format!("user-{number}");
         let lease = match world.store.lanes.acquire(&user(&id), "test", at(120), at(180)).await.unwrap() {
             store::Acquired::Leased(lease) => lease,
-            other => panic!("{other:?}"),
+            held @ store::Acquired::Held { .. } => panic!("{held:?}"),
         };
         let mut again = world.insert(&order(&id, "o3", "mr")).await;
         try_intent(&world.store, &mut again, &lease).await.unwrap();

@@ -59,7 +59,7 @@ pub(crate) fn exits_are_the_brokers(evidence: &Evidence) -> Vec<Violation> {
     let sent = evidence.records.iter().filter_map(|record| Some((record, record.entry.as_ref()?)));
     // What ended before the daily reset is not shown after it.
     let wrong = sent.filter(|(record, entry)| {
-        !exits_are_told(&record.order, entry, &evidence.book) && !(evidence.day_reset && !record.order.is_over())
+        !exits_are_told(&record.order, entry, &evidence.book) && (!evidence.day_reset || record.order.is_over())
     });
     wrong.map(|(record, _)| violation("an exit is not what the broker says long after", told(record))).collect()
 }

@@ -95,14 +95,14 @@ pub(crate) async fn start() -> World {
         }
     }
     grant(&world, &ADA, HALTED, "halted").await;
-    refused(&world).await;
+    refused(&world);
     world.settle().await;
     assert_eq!(world.broker().ledger().len(), 4);
     world
 }
 
 /// One refused message of each person's algorithm, which names the account.
-async fn refused(world: &World) {
+fn refused(world: &World) {
     for person in [&ADA, &BOB] {
         let mut body = limit_order(person, &refused_order(person), person.algorithm);
         body["account_id"] = json!("U0000099");
