@@ -11,10 +11,11 @@ pub(super) async fn orders_of(orders: &Orders, connection: &Connection) -> Resul
     let mut working = Vec::new();
     for order in orders.all_open(&connection.user_id).await? {
         let of_this = order.value.account_id().is_some_and(|account_id| connection.accounts.contains(account_id));
-        if of_this && order.value.state().may_be_at_the_broker() {
+        if of_this && order.value.may_be_at_the_broker() {
             working.push(order.value);
         }
     }
+    working.sort_by(|one, other| one.key.order_id.as_str().cmp(other.key.order_id.as_str()));
     Ok(working)
 }
 

@@ -148,7 +148,7 @@ impl World {
     /// Hands dead letters to order-submit, sent by the algorithm long ago. Answers which it gave back.
     pub async fn submit_dead_letters(&self, bodies: &[Value]) -> Option<Vec<String>> {
         let record = |(index, body): (usize, &Value)| {
-            json!({"messageId": format!("dead-{index}"), "body": body.to_string(), "eventSourceARN": DEAD_LETTERS_ARN,
+            json!({"messageId": format!("dead-{index}"), "receiptHandle": format!("dead-{index}"), "body": body.to_string(), "eventSourceARN": DEAD_LETTERS_ARN,
                    "attributes": {"SenderId": SENDER, "MessageGroupId": USER}})
         };
         let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();

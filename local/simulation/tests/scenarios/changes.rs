@@ -205,7 +205,7 @@ async fn a_change_that_was_refused_the_second_time_is_in_force_where_the_first_t
             body: json!({"error": "Order cannot be changed now"}).to_string(),
         };
         world.broker().add_fault(Fault::next("POST", "/iserver/account/*/order/*", refusal));
-        world.run_for(Duration::from_secs(20)).await;
+        world.run_for(Duration::from_secs(15)).await;
         assert_eq!((change_of(&world).await, world.calls(MODIFYING).len()), ((1, "unknown"), 2));
         world.run_for(Duration::from_mins(1)).await;
         assert_eq!((change_of(&world).await, world.calls(MODIFYING).len()), (ends, 2));

@@ -12,13 +12,13 @@ async fn markup_in_the_brokers_words_is_text_on_our_page() {
     let markup = "<script>alert(document.cookie)</script>";
     let fault = FaultKind::Answer {
         executed: false,
-        status: 400,
+        status: 500,
         content_type: "application/json".to_owned(),
         body: format!("{{\"error\": \"{markup}\"}}"),
     };
     world.broker().add_fault(Fault { times: 10, ..Fault::next("POST", "/oauth/access_token", fault) });
     let answered = world.come_back(&back, Some(&begun.cookie)).await;
-    assert_eq!(answered.status, 410, "{}", answered.text);
+    assert_eq!(answered.status, 502, "{}", answered.text);
     assert!(!answered.text.contains("<script"), "{}", answered.text);
     assert!(answered.text.contains("&lt;script&gt;"), "the broker's words are shown: {}", answered.text);
 }
