@@ -1,12 +1,13 @@
 //! What stands in the broker's book is exactly what was asked for.
 
-use domain::{Change, Order, OrderType, PlaceOrder, Side, Size, TimeInForce, Trail};
+use domain::{Change, Order, OrderType, PlaceOrder, Side, Size, Ticket, TimeInForce, Trail};
 use paper_broker::LedgerEntry;
 use rust_decimal::Decimal;
 
 use super::{Violation, violation};
 use crate::explore::evidence::{Evidence, Record};
 use crate::explore::lives::Life;
+use crate::explore::plan::Act;
 
 /// Type, price, second price, trail.
 type Written = (&'static str, Option<Decimal>, Option<Decimal>, Option<(Decimal, String)>);
@@ -20,6 +21,9 @@ pub(crate) fn exactly_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
     with_records
         .flat_map(|(life, record, entry, request)| {
             let broken = compare(evidence, life, record, entry, request);
+            if !broken.is_empty() && is_as_before_a_change_that_was_ignored(evidence, life, record, entry, request) {
+                return Vec::new();
+            }
             if broken.is_empty() || entry.modifications == 0 || !says_that_it_may_differ(&record.order) {
                 return broken;
             }
@@ -35,6 +39,31 @@ pub(crate) fn exactly_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
             if is_one_of_them { Vec::new() } else { broken }
         })
         .collect()
+}
+
+/// Whether the broker has a ticket as it was before a change that it took and did not carry out: the order's warning says so, or
+/// nothing that the broker shows could have told.
+fn is_as_before_a_change_that_was_ignored(
+    evidence: &Evidence,
+    life: &Life,
+    record: &Record,
+    entry: &LedgerEntry,
+    request: &PlaceOrder,
+) -> bool {
+    let is_told = record.order.warning.as_ref().is_some_and(|warning| warning.code == "change_not_carried_out");
+    let ignores = evidence.plan.acts.iter().any(|(_, act)| matches!(act, Act::Ignores("POST", _)));
+    let before = record.images.iter().filter_map(|order| order.request.as_ref());
+    ignores
+        && before
+            .filter(|before| is_told || looks_the_same(&before.ticket, &request.ticket))
+            .any(|before| compare(evidence, life, record, entry, before).is_empty())
+}
+
+/// Whether live orders show these two alike: the quantity, and of limits and plain stops the price (IBKR Web API, live orders).
+fn looks_the_same(one: &Ticket, other: &Ticket) -> bool {
+    let ((kind, price, ..), (other_kind, other_price, ..)) = (written(&one.order_type), written(&other.order_type));
+    let shows_its_price = matches!(kind, "LMT" | "STP" | "STOP_LIMIT");
+    one.size == other.size && kind == other_kind && (!shows_its_price || price == other_price)
 }
 
 /// Whether the order itself says that its ticket at the broker may be another one.
