@@ -69,15 +69,20 @@ async fn unrest(house: &House) -> Result<Unrest, HarnessError> {
     Ok(unrest)
 }
 
-/// Whether the record says what the broker would, and nothing that was asked for is left to do.
+/// Whether the record says what the broker would, and nothing that was asked for is left to do. Of a filled bracket the exits may
+/// go on working.
 fn is_up_to_date(order: &Order, ledger: &[LedgerEntry]) -> bool {
     let is_its = |entry: &&LedgerEntry| entry.client_order_id.as_deref() == Some(order.client_order_id.as_str());
-    let entry = ledger.iter().filter(|entry| entry.parent_order_id.is_none()).find(is_its);
+    let Some(entry) = ledger.iter().filter(|entry| entry.parent_order_id.is_none()).find(is_its) else { return false };
     let change_open = order.change().is_some_and(|change| change.stage.is_open());
     let cancel_open = order.cancel_asked_at.is_some();
+    let works = |exit: &&LedgerEntry| exit.parent_order_id == Some(entry.order_id) && !exit.status.is_final();
+    let exits_open = order.legs().iter().filter(|leg| !leg.has_ended()).count();
     !change_open
         && !cancel_open
-        && entry.is_some_and(|entry| !entry.status.is_final() && entry.filled_quantity == order.filled_quantity)
+        && entry.status.is_final() == order.status().is_final()
+        && entry.filled_quantity == order.filled_quantity
+        && exits_open == ledger.iter().filter(works).count()
 }
 
 async fn messages(house: &House) -> Result<u32, HarnessError> {
