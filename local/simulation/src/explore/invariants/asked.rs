@@ -52,8 +52,13 @@ fn is_as_before_a_change_that_was_ignored(
 ) -> bool {
     let is_told = record.order.warning.as_ref().is_some_and(|warning| warning.code == "change_not_carried_out");
     let ignores = evidence.plan.acts.iter().any(|(_, act)| matches!(act, Act::Ignores("POST", _)));
+    // A change that never left was ignored by nobody.
+    let in_force = record.order.revision();
+    let mut changes = record.images.iter().flat_map(Order::changes);
+    let was_sent = changes.any(|change| change.revision == in_force && change.sends > 0);
     let before = record.images.iter().filter_map(|order| order.request.as_ref());
     ignores
+        && was_sent
         && before
             .filter(|before| is_told || looks_the_same(&before.ticket, &request.ticket))
             .any(|before| compare(evidence, life, record, entry, before).is_empty())
