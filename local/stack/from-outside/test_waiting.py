@@ -1,0 +1,94 @@
+"""Fifteen hundred orders of a user who is not connected (H4)."""
+
+import statistics
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from house import ALGORITHM, Broker, User, at_once, batch, named, on_record, taken_at, until
+
+pytestmark = pytest.mark.alone
+
+IBM = 8314
+ORDERS_BY_HTTP, ORDERS_BY_QUEUE = 1_480, 20
+# trading::PENDING_MAX
+WAITING_MAX = 200
+SAMPLES = 9
+RATIO_MAX = 2.0
+# Of less than this the machine decides, and not what waits.
+UNREMARKABLE_SECONDS = 0.5
+# While this machine answers all of that as well.
+DURING_SECONDS_MAX = 5.0
+HALT_SECONDS_MAX = 1.0
+# It writes two hundred orders, in an engine that is slower than what it stands for.
+HALT_AND_CANCEL_SECONDS_MAX = 5.0
+
+
+def seconds_to_the_broker(broker: Broker, user: User, samples: int = SAMPLES) -> float:
+    """How long orders of this user take from their sending until the broker's book has them: the median."""
+    client, took = user.client(), []
+    for _ in range(samples):
+        order = user.order(named("sample"), IBM, type="limit", limit_price=Decimal("215.00"))
+        begun = datetime.now(UTC)
+        client.place(order)
+        took.append((taken_at(broker, on_record(client, order.order_id)) - begun).total_seconds())
+    return statistics.median(took)
+
+
+@pytest.mark.people("neighbour")
+def test_who_sends_more_than_may_wait_hears_it_at_once_and_holds_up_nobody(people: list[User], broker: Broker) -> None:
+    [neighbour] = people
+    before = seconds_to_the_broker(broker, neighbour)
+
+    flood = User.new("unconnected")
+    own = flood.client("self")
+
+    def place(number: int) -> tuple[str, str | None]:
+        order = own.place_by_http(flood.order(f"order-{number:04}", IBM, type="limit", limit_price=Decimal("215.00")))
+        return order.status.value, order.reason.code if order.reason and order.status == "denied" else None
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor() as beside:
+        sampled = beside.submit(seconds_to_the_broker, broker, neighbour)
+        answers = Counter(at_once([lambda number=number: place(number) for number in range(ORDERS_BY_HTTP)]))
+        took = time.monotonic() - begun
+        during = sampled.result()
+    denied = answers.pop(("denied", "too_many_waiting"))
+    assert set(answers) <= {("received", None), ("held", None)}, answers
+    assert (answers.total(), denied) == (WAITING_MAX, ORDERS_BY_HTTP - WAITING_MAX)
+    by_queue = [
+        flood.order(named("queue"), IBM, type="limit", limit_price=Decimal("215.00")).message(flood.user_id, ALGORITHM)
+        for _ in range(ORDERS_BY_QUEUE)
+    ]
+    flood.api().ask("PUT", "grants", ALGORITHM, body={"account_ids": [flood.account_id], "limits": {}, "status": "active"})
+    for part in range(0, ORDERS_BY_QUEUE, 10):
+        batch([dict(message) for message in by_queue[part : part + 10]])
+
+    after = seconds_to_the_broker(broker, neighbour)
+    print(
+        f"\nH4: {ORDERS_BY_HTTP} orders by HTTP in {took:.1f} s; another user's order is at the broker after {before:.2f} s without "
+        f"them, {during:.2f} s while they come, {after:.2f} s beside them: ratio {after / before:.2f}"
+    )
+    assert after < max(before * RATIO_MAX, UNREMARKABLE_SECONDS)
+    assert during < DURING_SECONDS_MAX
+
+    algorithms = flood.client()
+    for message in by_queue:
+        seen = on_record(algorithms, message["order_id"])
+        assert (seen.status, seen.reason and seen.reason.code) == ("denied", "too_many_waiting")
+
+    halt_seconds = []
+    for cancel_working in (False, True):
+        own_api = flood.api()
+        begun = time.monotonic()
+        answer = own_api.ask("PUT", "halt", body={"halted": True, "cancel_working": cancel_working, "reason": "stop"})
+        halt_seconds.append(time.monotonic() - begun)
+        assert answer["halted"] is True
+    print(f"\nH4: their kill switch answers after {halt_seconds[0]:.2f} s, one that ends what waits after {halt_seconds[1]:.2f} s")
+    assert halt_seconds[0] < HALT_SECONDS_MAX
+    assert halt_seconds[1] < HALT_AND_CANCEL_SECONDS_MAX
+    until("nothing waits any more", lambda: not list(own.orders(only_open=True)))
