@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Act, Clock, Command, Doubt, Fact, Intent, Order, Reason};
+use domain::{Act, BrokerOrderId, BrokerStatus, Clock, Command, Doubt, Fact, Intent, Order, Reason, Sight};
 use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
 use jiff::Timestamp;
 use platform::SystemEntropy;
@@ -80,6 +80,22 @@ pub(crate) fn unread(user: &str, id: &str) -> Order {
 pub(crate) fn needs_review(user: &str, id: &str) -> Order {
     let mut order = unread(user, id);
     order.apply(Fact::Exhausted(unread_reason("exhausted")), at(2)).unwrap();
+    order
+}
+
+/// A bracket whose entry is filled; its exits are 1233 (take profit) and 1234 (stop loss) at the broker.
+pub(crate) fn filled_bracket(user: &str, id: &str) -> Order {
+    let exits = r#", "attached": {"take_profit": {"limit_price": "200"}, "stop_loss": {"stop_price": "170"}}"#;
+    let Command::Place(place) = Command::parse(&message(user, id, exits)).unwrap() else { panic!("not a new order") };
+    let mut order = Order::receive(place, at(0));
+    order.apply(Fact::Intend(Intent { at: at(1), epoch: 1, act: Act::Place }), at(2)).unwrap();
+    let sight = Sight {
+        broker_order_ids: [1232, 1233, 1234].map(|number| BrokerOrderId::new(number).unwrap()).to_vec(),
+        status: BrokerStatus::Filled,
+        filled_quantity: order.quantity(),
+        average_price: None,
+    };
+    order.apply(Fact::Seen(sight), at(2)).unwrap();
     order
 }
 

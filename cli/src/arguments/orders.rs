@@ -3,7 +3,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help that people read at a terminal")]
 
 use clap::{Args, Subcommand, ValueEnum};
-use domain::{BrokerOrderId, BrokerStatus, OrderId, OrderStatus, UserId};
+use domain::{BrokerOrderId, BrokerStatus, LegRole, OrderId, OrderStatus, UserId};
 use rust_decimal::Decimal;
 
 use super::{StackArguments, WHICH_STACK};
@@ -13,6 +13,7 @@ How to decide: look the order up at IBKR (Client Portal, Orders & Trades; or TWS
 order id, which IBKR shows as the order's reference. Then say what you saw:
   courier orders review u-7 mr7-1 --never-placed --because 'not in orders and trades of 25 November' --yes
   courier orders review u-7 mr7-1 --broker-order 1234 --stands filled --filled 10 --price 187.50 --because 'trade 0001f4e8' --yes
+With --leg stop_loss the decision is about that exit of a bracket, by the exit's own number at the broker.
 Without a decision it shows the evidence. Without --yes it shows what the decision would make of the order.";
 
 #[derive(Debug, Subcommand)]
@@ -65,7 +66,10 @@ pub(crate) struct OrdersReviewArguments {
     pub(crate) user: UserId,
     /// Its id.
     pub(crate) order: OrderId,
-    /// The broker never had it: it is in no list of orders or trades since it was sent.
+    /// Decide this exit of a bracket, and not the order itself: take_profit or stop_loss.
+    #[arg(long, value_name = "EXIT", value_parser = LegRole::parse)]
+    pub(crate) leg: Option<LegRole>,
+    /// The broker never had it, or has it no more and never traded it: it is in no list of orders or trades since it was sent.
     #[arg(long, conflicts_with_all = ["broker_order", "stands"], requires = "because")]
     pub(crate) never_placed: bool,
     /// The broker has it, or had it, under this number.

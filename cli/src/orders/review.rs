@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Clock, Order, OrderKey, OrderStatus, Sight};
+use domain::{Clock, Leg, Order, OrderKey, OrderStatus, Sight};
 use platform::SystemClock;
 use serde_json::json;
 use trading::{Decision, Intake, Review};
@@ -39,7 +39,11 @@ fn review_of(arguments: &OrdersReviewArguments, order: &Order) -> Result<Option<
     let decision = match (arguments.never_placed, arguments.stands, arguments.broker_order) {
         (true, _, _) => Decision::NeverPlaced,
         (_, Some(stands), Some(number)) => {
-            let filled = arguments.filled.or_else(|| order.quantity().filter(|_| stands == Stands::Filled));
+            let whole = match arguments.leg {
+                None => order.quantity(),
+                Some(role) => order.leg(role).map(Leg::quantity),
+            };
+            let filled = arguments.filled.or_else(|| whole.filter(|_| stands == Stands::Filled));
             if stands == Stands::Filled && filled.is_none() {
                 return Err(CourierError::FilledUnknown);
             }
@@ -53,7 +57,7 @@ fn review_of(arguments: &OrdersReviewArguments, order: &Order) -> Result<Option<
         _ => return Ok(None),
     };
     let because = arguments.because.clone().unwrap_or_default();
-    Ok(Some(Review { decision, by: arguments.by.clone(), because }))
+    Ok(Some(Review { leg: arguments.leg, decision, by: arguments.by.clone(), because }))
 }
 
 fn shown(order: &Order, json: bool) {
@@ -65,6 +69,18 @@ fn shown(order: &Order, json: bool) {
 }
 
 fn what_to_look_for(order: &Order) -> String {
+    let exit = order.legs().iter().find(|leg| leg.status() == OrderStatus::NeedsReview);
+    if let Some(leg) = exit.filter(|_| order.status() != OrderStatus::NeedsReview) {
+        return format!(
+            "Its {} needs a decision: look at IBKR for the order {} in the account {}, in orders and in trades. \
+             `courier orders review --help` tells how to say what you saw, with --leg {}.",
+            leg.role,
+            leg.broker_order_id
+                .map_or_else(|| format!("attached to {}", order.client_order_id), |number| number.to_string()),
+            order.account_id().map(ToString::to_string).unwrap_or_default(),
+            leg.role.as_str(),
+        );
+    }
     if order.status() != OrderStatus::NeedsReview {
         return format!("This order is {}: nobody has to decide it.", order.status().as_str());
     }
@@ -81,10 +97,11 @@ fn what_to_look_for(order: &Order) -> String {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use domain::{LegFact, LegRole};
 
     use super::*;
     use crate::arguments::{Arguments, Command, OrdersCommand};
-    use crate::testing::{World, at, needs_review, order};
+    use crate::testing::{World, at, filled_bracket, needs_review, order};
 
     fn arguments(decision: &[&str]) -> OrdersReviewArguments {
         let line = ["courier", "orders", "review", "u-7", "mr7-1", "--by", "Ann"].iter().chain(decision);
@@ -123,6 +140,41 @@ mod tests {
             assert_eq!(stored, decided);
             assert!(world.intake().review(&order.key, &review).await.is_err(), "it is decided once");
         }
+    }
+
+    #[tokio::test]
+    async fn an_exit_is_decided_by_itself_and_only_where_it_needs_it() {
+        let exhausted = LegFact::Exhausted(domain::Reason::new("missing_at_broker", "It does not show."));
+        let filled =
+            ["--leg", "stop_loss", "--broker-order", "1234", "--stands", "filled", "--filled", "10", "--price", "171"];
+        let working = ["--leg", "stop_loss", "--broker-order", "1234", "--stands", "working"];
+        let refused = ["--leg", "stop_loss", "--broker-order", "1234", "--stands", "rejected"];
+        let decisions: [(&[&str], OrderStatus); 4] = [
+            (&["--leg", "stop_loss", "--never-placed"], OrderStatus::Cancelled),
+            (&filled, OrderStatus::Filled),
+            (&working, OrderStatus::Working),
+            (&refused, OrderStatus::Rejected),
+        ];
+        for (decision, status) in decisions {
+            let world = World::new().await;
+            let mut order = filled_bracket("u-7", "mr7-1");
+            order.leg_fact(LegRole::StopLoss, &exhausted, at(3));
+            world.store.orders.insert(&order).await.unwrap();
+            assert!(what_to_look_for(&order).contains("--leg stop_loss"), "{}", what_to_look_for(&order));
+            let line = [decision, &["--because", "seen in Client Portal"]].concat();
+            let review = review_of(&arguments(&line), &order).unwrap().unwrap();
+            let decided = world.intake().review(&order.key, &review).await.unwrap().value;
+            assert_eq!(decided.leg(LegRole::StopLoss).unwrap().status(), status);
+            assert_eq!(decided.status(), OrderStatus::Filled, "the order is as it was");
+            assert!(decided.next_check_at.is_some(), "its other exit is watched");
+            let last = decided.history.last().unwrap();
+            assert_eq!(last.reason.clone().unwrap().message, "Ann decided: seen in Client Portal");
+            assert_eq!(last.leg.as_ref().unwrap().status, status);
+            assert!(world.intake().review(&order.key, &review).await.is_err(), "it is decided once");
+        }
+        let plain =
+            review_of(&arguments(&["--leg", "stop_loss", "--never-placed", "--because", "x"]), &order("u-7", "p"));
+        assert!(plain.unwrap().unwrap().apply(&order("u-7", "p"), at(5)).is_err(), "it has no exits");
     }
 
     #[tokio::test]

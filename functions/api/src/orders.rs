@@ -107,8 +107,10 @@ impl Api {
         }
     }
 
+    /// An order that the caller may see and end: a user each of theirs, an algorithm each of its own, whatever became of its
+    /// grant.
     async fn visible_order(&self, request: &HttpRequest) -> Result<Order, Problem> {
-        let (user_id, algorithm_id) = self.whose(request).await?;
+        let (user_id, algorithm_id) = named_user(request)?;
         let order_id: OrderId = path_id(request, "order_id", "order")?;
         let order =
             self.intake.orders.get(&OrderKey { user_id, order_id }).await.map_err(|error| store_failed(&error))?;
@@ -119,20 +121,29 @@ impl Api {
         }
     }
 
-    /// Whose orders the caller may see: a user their own, an algorithm its own of a user who granted it (`?user_id=`).
+    /// Whose orders the caller may list: a user their own, an algorithm its own of a user who granted it (`?user_id=`).
     async fn whose(&self, request: &HttpRequest) -> Result<(UserId, Option<AlgorithmId>), Problem> {
-        let algorithm_id = match request.caller()? {
-            Caller::User(user_id) => return Ok((user_id, None)),
-            Caller::Algorithm(algorithm_id) => algorithm_id,
-        };
-        let user_id: Option<UserId> = request.query_parameter("user_id").and_then(|text| text.parse().ok());
-        let user_id = user_id.ok_or_else(|| {
-            let message = "say whose orders: an algorithm acts for the users who granted it".to_owned();
-            Problem::bad_fields(vec![domain::FieldFault { field: "user_id".to_owned(), message }])
-        })?;
-        let grant = self.intake.rules.grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
-        grant.map(|_| (user_id, Some(algorithm_id))).ok_or_else(|| Problem::not_found("order"))
+        let (user_id, algorithm_id) = named_user(request)?;
+        if let Some(algorithm_id) = &algorithm_id {
+            let grant = self.intake.rules.grant(&user_id, algorithm_id).await.map_err(|error| store_failed(&error))?;
+            grant.ok_or_else(|| Problem::not_found("order"))?;
+        }
+        Ok((user_id, algorithm_id))
     }
+}
+
+/// The user whom the caller speaks of, and the algorithm that speaks.
+fn named_user(request: &HttpRequest) -> Result<(UserId, Option<AlgorithmId>), Problem> {
+    let algorithm_id = match request.caller()? {
+        Caller::User(user_id) => return Ok((user_id, None)),
+        Caller::Algorithm(algorithm_id) => algorithm_id,
+    };
+    let user_id: Option<UserId> = request.query_parameter("user_id").and_then(|text| text.parse().ok());
+    let user_id = user_id.ok_or_else(|| {
+        let message = "say whose orders: an algorithm acts for the users who granted it".to_owned();
+        Problem::bad_fields(vec![domain::FieldFault { field: "user_id".to_owned(), message }])
+    })?;
+    Ok((user_id, Some(algorithm_id)))
 }
 
 /// The message in the body. What the JWT says already may be left out; what is there must agree with it.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::{CHANGE_SENDS_MAX, Change};
 use crate::change_stage::ChangeStage;
 use crate::intent::Reason;
-use crate::legs::LegRole;
+use crate::leg::LegRole;
 use crate::order::Order;
 use crate::ticket::Ticket;
 use crate::unknown::NOT_PLACED_AFTER;

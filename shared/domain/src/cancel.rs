@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::intent::Reason;
+use crate::leg::LegRole;
 use crate::order::Order;
+use crate::sight::BrokerStatus;
 use crate::state::OrderState;
 use crate::status::OrderStatus;
 
@@ -22,7 +24,7 @@ pub const CANCELS_BEFORE_ALARM: u32 = 3;
 /// The code of the warning that the broker does not carry a cancel out.
 const NOT_CARRIED_OUT: &str = "cancel_not_carried_out";
 
-/// How an order's end was asked for at the broker.
+/// How the end of an order, or of an exit, was asked for at the broker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelCalls {
     /// How often somebody with the right to asked for it.
@@ -55,6 +57,73 @@ impl CancelCalls {
     pub fn requests(&self) -> u64 {
         self.requests
     }
+
+    /// Whether somebody asked since the broker was asked last, so that the broker is asked at once.
+    #[must_use]
+    pub fn are_wanted_anew(&self) -> bool {
+        self.called_at.is_none() || self.requests > self.requests_served
+    }
+
+    /// Whether the broker was asked so often in vain that a person must know.
+    #[must_use]
+    pub fn have_no_effect(&self) -> bool {
+        self.count >= CANCELS_BEFORE_ALARM
+    }
+
+    pub(crate) fn ask(&mut self) {
+        self.requests = self.requests.saturating_add(1);
+    }
+
+    fn called(&mut self, requests: u64, now: Timestamp) {
+        self.count = self.count.saturating_add(1);
+        self.requests_served = self.requests_served.max(requests);
+        self.called_at = Some(now);
+    }
+
+    /// When the broker is to be asked again; `None`: at once.
+    fn again_at(&self, under_way: bool) -> Option<Timestamp> {
+        let pause = if under_way { PAUSE_WHILE_UNDER_WAY } else { pause_after(self.count) };
+        self.called_at.filter(|_| !self.are_wanted_anew()).map(|at| at.saturating_add(pause).unwrap_or(at))
+    }
+}
+
+/// What the broker made of a request to cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelTaken {
+    /// It took the request.
+    Yes,
+    /// It has no such order open.
+    NotFound,
+    /// Its answer was not read.
+    Unread,
+}
+
+/// That the end of one exit was asked for, and how the broker was asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegCancel {
+    /// When it was first asked for.
+    pub asked_at: Timestamp,
+    /// The calls.
+    #[serde(flatten)]
+    pub calls: CancelCalls,
+    /// Whether the broker's last word was that it has no such order open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_found: bool,
+}
+
+impl LegCancel {
+    pub(crate) fn new(asked_at: Timestamp) -> Self {
+        Self { asked_at, calls: CancelCalls::default(), not_found: false }
+    }
+
+    pub(crate) fn called(&mut self, requests: u64, taken: CancelTaken, now: Timestamp) {
+        self.calls.called(requests, now);
+        self.not_found = taken == CancelTaken::NotFound;
+    }
+
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.calls.again_at(false).is_none_or(|at| at <= now)
+    }
 }
 
 impl Order {
@@ -64,11 +133,20 @@ impl Order {
         &self.cancel_calls
     }
 
+    /// How the end of the entry, or of an exit, was asked for at the broker; `None` where nobody asked for it.
+    #[must_use]
+    pub fn cancel_calls_of(&self, leg: Option<LegRole>) -> Option<&CancelCalls> {
+        match leg {
+            None => Some(&self.cancel_calls),
+            Some(role) => Some(&self.leg(role)?.cancel.as_ref()?.calls),
+        }
+    }
+
     /// Remembers that its end was asked for, or asked for once more. What is on the wire is cancelled once it is settled.
     pub fn remember_cancel(&mut self, now: Timestamp) {
         if !self.is_over() {
             self.cancel_asked_at = self.cancel_asked_at.or(Some(now));
-            self.cancel_calls.requests = self.cancel_calls.requests.saturating_add(1);
+            self.cancel_calls.ask();
             self.next_check_at = self.next_check_at.or(Some(now));
             self.updated_at = now;
         }
@@ -76,26 +154,21 @@ impl Order {
 
     /// The broker was asked to cancel it, for the first `requests` of the requests.
     pub fn cancel_called(&mut self, requests: u64, now: Timestamp) {
-        self.cancel_calls.count = self.cancel_calls.count.saturating_add(1);
-        self.cancel_calls.requests_served = self.cancel_calls.requests_served.max(requests);
-        self.cancel_calls.called_at = Some(now);
+        self.cancel_calls.called(requests, now);
         self.updated_at = now;
     }
 
     /// Whether its end was asked for since the broker was asked last, so that the broker is asked at once.
     #[must_use]
     pub fn cancel_wanted_anew(&self) -> bool {
-        let calls = &self.cancel_calls;
-        self.cancel_may_be_sent() && (calls.called_at.is_none() || calls.requests > calls.requests_served)
+        self.cancel_may_be_sent() && self.cancel_calls.are_wanted_anew()
     }
 
     /// When the broker is to be asked for its end, or asked again, where it still shows the order at work by then.
     #[must_use]
     pub fn next_cancel_at(&self) -> Option<Timestamp> {
-        let last = self.cancel_calls.called_at.filter(|_| !self.cancel_wanted_anew());
-        let under_way = self.broker_status.as_ref().is_some_and(crate::sight::BrokerStatus::is_cancel_under_way);
-        let pause = if under_way { PAUSE_WHILE_UNDER_WAY } else { pause_after(self.cancel_calls.count) };
-        self.cancel_may_be_sent().then(|| last.map_or(self.updated_at, |at| at + pause))
+        let again_at = self.cancel_calls.again_at(self.cancel_is_under_way());
+        self.cancel_may_be_sent().then(|| again_at.unwrap_or(self.updated_at))
     }
 
     /// Whether the broker is to be asked for its end now.
@@ -106,12 +179,25 @@ impl Order {
 
     /// The broker shows it at work though it was asked to cancel it: after some tries a person is told, once.
     pub fn cancel_not_carried_out(&mut self, now: Timestamp) {
-        let count = self.cancel_calls.count;
-        let under_way = self.broker_status.as_ref().is_some_and(crate::sight::BrokerStatus::is_cancel_under_way);
-        if count >= CANCELS_BEFORE_ALARM && !under_way && self.warning.is_none() {
-            self.warn(not_carried_out(count));
+        if self.cancel_calls.have_no_effect() && !self.cancel_is_under_way() && self.warning.is_none() {
+            self.warn(not_carried_out(self.cancel_calls.count, "order"));
             self.updated_at = now;
         }
+    }
+
+    /// As [`Order::cancel_not_carried_out`], of one of its exits.
+    pub fn leg_cancel_not_carried_out(&mut self, role: LegRole, now: Timestamp) {
+        let calls = self.leg(role).and_then(|leg| leg.cancel.as_ref()).map(|cancel| &cancel.calls);
+        if let Some(count) =
+            calls.filter(|calls| calls.have_no_effect() && self.warning.is_none()).map(|calls| calls.count)
+        {
+            self.warn(not_carried_out(count, &role.to_string()));
+            self.updated_at = now;
+        }
+    }
+
+    fn cancel_is_under_way(&self) -> bool {
+        self.broker_status.as_ref().is_some_and(BrokerStatus::is_cancel_under_way)
     }
 
     /// What is cancelled after all needs no warning.
@@ -136,11 +222,11 @@ fn pause_after(count: u32) -> SignedDuration {
     (PAUSE_MIN * (1 << doublings)).min(PAUSE_MAX)
 }
 
-fn not_carried_out(count: u32) -> Reason {
+fn not_carried_out(count: u32, what: &str) -> Reason {
     Reason::new(
         NOT_CARRIED_OUT,
         format!(
-            "The broker was asked {count} times to cancel the order, and still shows it at work. It goes on being asked. Cancel the order at the broker by hand if it must end now."
+            "The broker was asked {count} times to cancel the {what}, and still shows it at work. It goes on being asked. Cancel it at the broker by hand if it must end now."
         ),
     )
 }

@@ -11,7 +11,8 @@ use crate::amount::Amount;
 use crate::change_stage::ChangeStage;
 use crate::fields::FieldFault;
 use crate::intent::Reason;
-use crate::legs::{LegRole, no_such_leg};
+use crate::leg::{Leg, LegRole};
+use crate::legs::no_such_leg;
 use crate::message::ModifyOrder;
 use crate::order::Order;
 use crate::state::OrderState;
@@ -127,22 +128,7 @@ impl Order {
             Ok(ticket) => ticket,
             Err(reason) => return ChangeTaken::Refused(reason),
         };
-        let (revision, stage, leg) = (modify.revision, ChangeStage::Asked, modify.leg);
-        let asked = Change {
-            revision,
-            fingerprint,
-            leg,
-            ticket,
-            asked_at: now,
-            sends: 0,
-            stage,
-            unconfirmed: false,
-            next: None,
-        };
-        match &mut self.change {
-            Some(in_hand) => in_hand.follow_with(asked),
-            none => *none = Some(asked),
-        }
+        self.line_up(Change { fingerprint, ..Change::asked(modify.revision, modify.leg, ticket, now) });
         self.updated_at = now;
         if matches!(self.state(), OrderState::Received | OrderState::Held { .. }) {
             self.change_applied(modify.revision, now);
@@ -176,6 +162,23 @@ impl Order {
         self.change_applied(revision, now);
     }
 
+    /// Puts a change behind those that are open. It takes the place of one of the same part of the order that was not sent, and
+    /// whose whole ticket it brings: one for each part waits at most.
+    fn line_up(&mut self, asked: Change) {
+        let mut line = Vec::new();
+        let mut rest = self.change.take();
+        while let Some(mut change) = rest {
+            rest = change.next.take().map(|next| *next);
+            let is_replaced = change.stage == ChangeStage::Asked && change.leg == asked.leg;
+            if change.stage.is_open() && !is_replaced {
+                line.push(change);
+            }
+        }
+        line.push(asked);
+        let behind = |next: Option<Box<Change>>, change: Change| Some(Box::new(Change { next, ..change }));
+        self.change = line.into_iter().rev().fold(None, behind).map(|change| *change);
+    }
+
     /// The change that the broker took and that was not seen in force yet, if it is the one in force.
     #[must_use]
     pub fn change_unconfirmed(&self) -> Option<&Change> {
@@ -206,10 +209,14 @@ impl Order {
         self.updated_at = now;
     }
 
-    /// No byte of the change left.
+    /// No byte of the change left. It goes out again, or makes way for a later one of the same part of the order, which brings
+    /// the whole ticket.
     pub fn change_not_sent(&mut self, now: Timestamp) {
         self.turn_change(ChangeStage::Asked, now);
-        self.take_up_the_next();
+        let in_hand = self.change.as_ref().map(|change| change.leg);
+        if self.changes().skip(1).any(|later| Some(later.leg) == in_hand) {
+            self.take_up_the_next();
+        }
     }
 
     /// The change was sent, and what became of it was not read.
@@ -239,7 +246,10 @@ impl Order {
         let (ticket, leg) = (change.ticket.clone(), change.leg);
         self.put_in_force(leg, revision, ticket);
         self.updated_at = now;
-        self.take_up_the_next();
+        // Where its exits follow it, one of those is in hand now.
+        if self.change.as_ref().is_some_and(|change| !change.stage.is_open()) {
+            self.take_up_the_next();
+        }
     }
 
     pub(crate) fn put_in_force(&mut self, leg: Option<LegRole>, revision: u64, ticket: Ticket) {
@@ -247,12 +257,57 @@ impl Order {
             return self.leg_changed(role, revision, &ticket);
         }
         self.revision = revision;
+        let before = self.quantity();
         if let Some(request) = &mut self.request {
             // What its exits are is theirs to say.
             let attached = request.ticket.attached.take();
             request.ticket = Ticket { attached, ..ticket };
         }
         self.refit_unsent_legs();
+        if self.sends > 0 && self.quantity() != before {
+            self.fit_exits(before);
+        }
+    }
+
+    /// Whether an exit at the broker is for more than its order leaves to it, and nothing is under way that would mend it: all of
+    /// it would turn the position.
+    #[must_use]
+    pub fn exit_is_too_large(&self) -> bool {
+        let too_large = |leg: &Leg| leg.may_work() && leg.quantity() > self.leg_quantity_max(leg.role);
+        let under_way = self.changes().any(|change| change.stage.is_open()) || self.changes_astray().next().is_some();
+        !under_way && self.cancel_asked_at.is_none() && self.legs.iter().any(too_large)
+    }
+
+    /// An exit stays too large at the broker: it goes out again as it should be, and a person is told.
+    pub fn exit_stays_too_large(&mut self, now: Timestamp) {
+        self.fit_exits(None);
+        self.warn(exit_too_large());
+        self.updated_at = now;
+    }
+
+    /// Makes the exits that the broker has follow their order's quantity: those for the whole of it, as it was `before`, and
+    /// those for more than is left. Each goes out as a change of its own, under the revision that is in force.
+    pub fn fit_exits(&mut self, before: Option<Decimal>) {
+        let revision = self.revision();
+        let fingerprint = self.change().map(|change| change.fingerprint.clone()).unwrap_or_default();
+        let misfits = |leg: &&Leg| {
+            let most = self.leg_quantity_max(leg.role);
+            leg.may_work() && leg.quantity() != most && (Some(leg.quantity()) == before || leg.quantity() > most)
+        };
+        let fitted: Vec<(LegRole, Ticket)> = self
+            .legs
+            .iter()
+            .filter(misfits)
+            .filter_map(|leg| {
+                let size = Size::Quantity(Amount::new(self.leg_quantity_max(leg.role)).ok()?);
+                Some((leg.role, Ticket { size, ..leg.ticket.clone() }))
+            })
+            .collect();
+        for (role, ticket) in fitted {
+            let fingerprint = fingerprint.clone();
+            let change = Change { fingerprint, ..Change::asked(revision, Some(role), ticket, self.updated_at) };
+            self.line_up(change);
+        }
     }
 
     /// The change in hand is not in force and will not be; the order is as it was. It is told as a change of the order's
@@ -358,15 +413,17 @@ impl Order {
 }
 
 impl Change {
-    /// Puts a change behind this one. One that was not sent is replaced by a later one of the same part of the order.
-    fn follow_with(&mut self, asked: Self) {
-        let replaced = !self.stage.is_open() || (self.stage == ChangeStage::Asked && self.leg == asked.leg);
-        if let Some(next) = &mut self.next {
-            next.follow_with(asked);
-        } else if replaced {
-            *self = asked;
-        } else {
-            self.next = Some(Box::new(asked));
+    fn asked(revision: u64, leg: Option<LegRole>, ticket: Ticket, asked_at: Timestamp) -> Self {
+        Self {
+            revision,
+            fingerprint: String::new(),
+            leg,
+            ticket,
+            asked_at,
+            sends: 0,
+            stage: ChangeStage::Asked,
+            unconfirmed: false,
+            next: None,
         }
     }
 }
@@ -377,6 +434,13 @@ fn not_carried_out(revision: u64) -> Reason {
         format!(
             "The broker took revision {revision} of the order, and shows the order as it was before. Look at the order at the broker; if it still works, send the next revision, or cancel."
         ),
+    )
+}
+
+fn exit_too_large() -> Reason {
+    Reason::new(
+        "exit_too_large",
+        "An exit at the broker was for more than the order leaves to it, so that all of it would have turned the position. It was made smaller. Look at the account's position and orders at the broker.",
     )
 }
 

@@ -4,121 +4,16 @@
 //! Exits wait at the broker while their parent works, work once it is filled, and end with it. One that fills ends the
 //! other, and one that fills in part makes the other smaller.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 
-use crate::amount::Amount;
-use crate::cancel_request::{CANCELS_WITHOUT_EFFECT_MAX, CancelRequest};
+use crate::cancel::{CancelTaken, LegCancel};
 use crate::ids::BrokerOrderId;
 use crate::intent::Reason;
+use crate::leg::{Leg, LegFact, LegRole, LegSight};
 use crate::order::{HistoryEntry, Order};
-use crate::sight::BrokerStatus;
 use crate::status::OrderStatus;
-use crate::ticket::{Attached, OrderType, Side, Size, StopLoss, TakeProfit, Ticket, TimeInForce};
-
-/// Which exit of a bracket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LegRole {
-    /// Leaves with a profit.
-    TakeProfit,
-    /// Leaves with a bounded loss.
-    StopLoss,
-}
-
-impl LegRole {
-    /// The contract's word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TakeProfit => "take_profit",
-            Self::StopLoss => "stop_loss",
-        }
-    }
-
-    /// The leg of this word; else what is expected.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "take_profit" => Ok(Self::TakeProfit),
-            "stop_loss" => Ok(Self::StopLoss),
-            other => Err(format!("must be take_profit or stop_loss, not {:?}", crate::fields::shortened(other))),
-        }
-    }
-}
-
-impl fmt::Display for LegRole {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::TakeProfit => "take profit",
-            Self::StopLoss => "stop loss",
-        })
-    }
-}
-
-/// One exit of a bracket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leg {
-    /// Which exit.
-    pub role: LegRole,
-    /// The broker's number of it, once known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub broker_order_id: Option<BrokerOrderId>,
-    /// Where it is, in the contract's word.
-    status: OrderStatus,
-    /// Why, where there is something to say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<Reason>,
-    /// Its whole ticket in force. The broker makes it smaller when the other exit fills in part.
-    pub ticket: Ticket,
-    /// The number of the change that made this ticket: 1 as placed.
-    pub revision: u64,
-    /// How much of it is filled.
-    pub filled_quantity: Decimal,
-    /// At what price on average.
-    pub average_price: Option<Decimal>,
-    /// That somebody asked for its end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cancel: Option<CancelRequest>,
-    /// Since when it does not show, if it does not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing_since: Option<Timestamp>,
-    /// Since when the broker holds it as refused, without having said so a second time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused_since: Option<Timestamp>,
-}
-
-/// What a look showed of a leg.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LegSight {
-    /// Which one.
-    pub role: LegRole,
-    /// The broker's number of it.
-    pub broker_order_id: Option<BrokerOrderId>,
-    /// The broker's status.
-    pub status: BrokerStatus,
-    /// Its whole quantity, where the look tells.
-    pub quantity: Option<Decimal>,
-    /// How much of it is filled, where the look tells.
-    pub filled_quantity: Option<Decimal>,
-    /// At what price on average, where the look tells.
-    pub average_price: Option<Decimal>,
-}
-
-/// What became known of a leg, beside what a look shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LegFact {
-    /// The broker was asked to cancel it.
-    CancelSent,
-    /// Proved by complete looks that do not show it: it ended unfilled.
-    Ended(Reason),
-    /// The broker holds it as refused, and said so again when it was asked for by its number.
-    Refused,
-    /// It does not show for so long that a person must look.
-    Exhausted(Reason),
-}
+use crate::ticket::{Attached, OrderType, Side, StopLoss, TakeProfit, Ticket, TimeInForce};
 
 /// What became of a request to end a leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,114 +24,6 @@ pub enum LegCancelTaken {
     Ended,
     /// It cannot be taken, and why.
     Refused(Reason),
-}
-
-/// What a leg's news adds to an entry of its order's history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LegNews {
-    /// Which leg.
-    pub role: LegRole,
-    /// Where it was then.
-    pub status: OrderStatus,
-    /// How much of it was filled then.
-    pub filled_quantity: Decimal,
-}
-
-impl Leg {
-    fn new(role: LegRole, ticket: Ticket) -> Self {
-        Self {
-            role,
-            broker_order_id: None,
-            status: OrderStatus::Received,
-            reason: None,
-            ticket,
-            revision: 1,
-            filled_quantity: Decimal::ZERO,
-            average_price: None,
-            cancel: None,
-            missing_since: None,
-            refused_since: None,
-        }
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn status(&self) -> OrderStatus {
-        self.status
-    }
-
-    /// Why, where there is something to say.
-    #[must_use]
-    pub fn reason(&self) -> Option<&Reason> {
-        self.reason.as_ref()
-    }
-
-    /// Whether nothing can follow. A leg that a person must look at has not ended.
-    #[must_use]
-    pub fn has_ended(&self) -> bool {
-        self.status.is_final() && self.status != OrderStatus::NeedsReview
-    }
-
-    /// Whether the broker has it or may have it.
-    #[must_use]
-    pub fn may_work(&self) -> bool {
-        !self.has_ended() && !matches!(self.status, OrderStatus::Received | OrderStatus::Held)
-    }
-
-    /// The whole of it.
-    #[must_use]
-    pub fn quantity(&self) -> Decimal {
-        match self.ticket.size {
-            Size::Quantity(quantity) => quantity.get(),
-            // The exits of an order by cash are refused before anything is sent.
-            Size::CashQuantity(_) => Decimal::ZERO,
-        }
-    }
-
-    /// What it may still trade.
-    #[must_use]
-    pub fn remaining(&self) -> Decimal {
-        self.quantity().saturating_sub(self.filled_quantity).max(Decimal::ZERO)
-    }
-
-    /// What a look says of it: the one table of a leg's states. What was filled stays filled, and what ended stays ended.
-    fn after(&self, status: &BrokerStatus) -> OrderStatus {
-        let whole = !self.quantity().is_zero() && self.filled_quantity >= self.quantity();
-        let part = if self.filled_quantity.is_zero() { OrderStatus::Working } else { OrderStatus::PartiallyFilled };
-        match status {
-            BrokerStatus::Filled => OrderStatus::Filled,
-            _ if whole => OrderStatus::Filled,
-            _ if self.has_ended() => self.status,
-            BrokerStatus::Cancelled | BrokerStatus::Expired => OrderStatus::Cancelled,
-            BrokerStatus::PendingCancel | BrokerStatus::PreCancelled => OrderStatus::Cancelling,
-            // A cancel that was sent is under way until the broker says how it ended.
-            _ if self.status == OrderStatus::Cancelling => OrderStatus::Cancelling,
-            _ => part,
-        }
-    }
-
-    fn see(&mut self, sight: &LegSight, now: Timestamp) {
-        self.missing_since = None;
-        // That it is refused is not believed at once.
-        self.refused_since = self.refused_since.or(Some(now)).filter(|_| sight.status.is_doubtful_end());
-        self.broker_order_id = self.broker_order_id.or(sight.broker_order_id);
-        if let Some(quantity) = sight.quantity.and_then(|quantity| Amount::new(quantity).ok()) {
-            self.ticket.size = Size::Quantity(quantity);
-        }
-        if let Some(filled) = sight.filled_quantity.filter(|filled| *filled >= self.filled_quantity) {
-            self.filled_quantity = filled.normalize();
-            self.average_price = sight.average_price.map(|price| price.normalize()).or(self.average_price);
-        }
-        let before = self.status;
-        self.status = self.after(&sight.status);
-        if self.status != before {
-            self.reason = None;
-        }
-    }
-
-    fn news(&self) -> LegNews {
-        LegNews { role: self.role, status: self.status, filled_quantity: self.filled_quantity }
-    }
 }
 
 impl Ticket {
@@ -341,7 +128,10 @@ impl Order {
     /// Why a change of this leg cannot be in force any more, if it cannot.
     #[must_use]
     pub fn leg_change_refused(&self, role: LegRole) -> Option<Reason> {
-        let over = |leg: &Leg| leg.has_ended() || leg.cancel.is_some() || self.cancel_asked_at.is_some();
+        let over = |leg: &Leg| {
+            let nothing_left = self.leg_quantity_max(role) <= leg.filled_quantity;
+            leg.has_ended() || leg.cancel.is_some() || self.cancel_asked_at.is_some() || nothing_left
+        };
         self.leg(role).is_none_or(over).then(|| leg_ended(role))
     }
 
@@ -373,6 +163,12 @@ impl Order {
                 LegFact::Exhausted(reason) => {
                     (leg.status, leg.reason) = (OrderStatus::NeedsReview, Some(reason.clone()));
                 }
+                LegFact::Reviewed(sight) => {
+                    leg.see(sight, now);
+                    if sight.status.is_doubtful_end() {
+                        (leg.status, leg.reason) = (OrderStatus::Rejected, Some(inactive()));
+                    }
+                }
             }
         });
         self.settle_legs(now);
@@ -393,7 +189,7 @@ impl Order {
         if leg.has_ended() {
             return LegCancelTaken::Ended;
         }
-        CancelRequest::ask(&mut leg.cancel, now);
+        leg.ask_cancel(now);
         self.updated_at = now;
         if matches!(self.status(), OrderStatus::Received | OrderStatus::Held) {
             if let Some(request) = &mut self.request {
@@ -410,28 +206,30 @@ impl Order {
     pub fn ask_legs_to_end(&mut self, now: Timestamp) {
         if self.status().is_final() {
             for leg in self.legs.iter_mut().filter(|leg| !leg.has_ended()) {
-                CancelRequest::ask(&mut leg.cancel, now);
+                leg.ask_cancel(now);
             }
         }
     }
 
-    /// The broker takes cancels of a leg again and again, and the leg still works: a person must know.
-    pub fn leg_cancel_without_effect(&mut self, role: LegRole) {
-        self.warn(Reason::new(
-            "cancel_not_carried_out",
-            format!(
-                "The broker was asked {CANCELS_WITHOUT_EFFECT_MAX} times to cancel the {role}, and still shows it. It is asked again. Look at the order at the broker."
-            ),
-        ));
+    /// The exit whose cancel is to be sent now, if one is.
+    #[must_use]
+    pub fn leg_cancel_due(&self, now: Timestamp) -> Option<LegRole> {
+        let due = |leg: &&Leg| {
+            leg.may_work()
+                && leg.broker_order_id.is_some()
+                && self.leg_is_to_end(leg)
+                && leg.cancel.as_ref().is_none_or(|cancel| cancel.is_due(now))
+        };
+        self.legs.iter().find(due).map(|leg| leg.role)
     }
 
-    /// That the broker was asked to cancel a leg.
-    pub fn leg_cancel_sent(&mut self, role: LegRole, found: bool, now: Timestamp) {
+    /// The broker was asked to cancel a leg, for the first `requests` of the requests.
+    pub fn leg_cancel_called(&mut self, role: LegRole, requests: u64, taken: CancelTaken, now: Timestamp) {
         if let Some(leg) = self.legs.iter_mut().find(|leg| leg.role == role) {
-            CancelRequest::sent(&mut leg.cancel, found, now);
+            leg.cancel.get_or_insert_with(|| LegCancel::new(now)).called(requests, taken, now);
             self.updated_at = now;
         }
-        if found {
+        if taken == CancelTaken::Yes {
             self.leg_fact(role, &LegFact::CancelSent, now);
         }
     }

@@ -11,7 +11,7 @@ use crate::amount::Amount;
 use crate::fields::{FieldFault, Fields, shortened};
 use crate::ids::{AccountId, AlgorithmId, OrderId, OrderKey, UserId};
 use crate::json::parse_unique;
-use crate::legs::LegRole;
+use crate::leg::LegRole;
 use crate::ticket::{Ticket, TimeInForce, Trail};
 
 /// The only schema of this version.

@@ -9,7 +9,7 @@ use crate::connection::{Connection, ConnectionStatus, Environment, SessionState}
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, ConnectionId, OrderId, UserId};
 use crate::intent::Reason;
 use crate::late::LateFact;
-use crate::legs::{Leg, LegRole};
+use crate::leg::{Leg, LegRole};
 use crate::order::{HistoryEntry, Order};
 use crate::session_care::Choices;
 use crate::status::OrderStatus;

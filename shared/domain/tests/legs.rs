@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
 
 use domain::{
-    Act, BrokerOrderId, BrokerStatus, ChangeTaken, Command, Fact, GivesBack, Intent, LegCancelTaken, LegFact, LegRole,
-    LegSight, ModifyOrder, Order, OrderStatus, Reason, Sight,
+    Act, BrokerOrderId, BrokerStatus, CancelCalls, CancelTaken, ChangeTaken, Command, Fact, GivesBack, Intent,
+    LegCancelTaken, LegFact, LegRole, LegSight, ModifyOrder, Order, OrderStatus, Reason, Sight,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -167,6 +167,31 @@ fn a_cancel_of_a_leg_that_is_not_there_is_refused_and_one_of_a_leg_that_ended_do
 }
 
 #[test]
+fn each_request_to_end_a_leg_makes_a_call_also_one_that_comes_while_the_broker_is_asked() {
+    let mut order = filled();
+    let requests = |order: &Order| order.cancel_calls_of(Some(STOP)).map_or(0, CancelCalls::requests);
+    let after = |seconds| now() + SignedDuration::from_secs(seconds);
+    assert_eq!(order.ask_leg_cancel(STOP, now()), LegCancelTaken::Asked);
+    assert_eq!(order.leg_cancel_due(now()), Some(STOP));
+    let in_the_call = requests(&order);
+    assert_eq!(order.ask_leg_cancel(STOP, now()), LegCancelTaken::Asked);
+    order.leg_cancel_called(STOP, in_the_call, CancelTaken::Yes, now());
+    assert_eq!(order.leg_cancel_due(now()), Some(STOP), "the second request has no call yet");
+    order.leg_cancel_called(STOP, requests(&order), CancelTaken::Yes, now());
+    assert_eq!((order.leg_cancel_due(after(9)), order.leg_cancel_due(after(10))), (None, Some(STOP)), "pauses grow");
+}
+
+#[test]
+fn an_answer_that_was_not_read_says_nothing_of_the_leg() {
+    let mut order = filled();
+    assert_eq!(order.ask_leg_cancel(STOP, now()), LegCancelTaken::Asked);
+    order.leg_cancel_called(STOP, 1, CancelTaken::Unread, now());
+    assert_eq!(order.leg(STOP).unwrap().status(), OrderStatus::Working);
+    order.leg_cancel_called(STOP, 1, CancelTaken::NotFound, now());
+    assert!(order.leg(STOP).unwrap().cancel.as_ref().unwrap().not_found);
+}
+
+#[test]
 fn the_end_of_the_whole_order_is_that_of_its_exits_once_they_are_all_that_is_left() {
     let mut order = placed();
     order.remember_cancel(now());
@@ -177,6 +202,29 @@ fn the_end_of_the_whole_order_is_that_of_its_exits_once_they_are_all_that_is_lef
     );
     order.apply(seen(&[7], BrokerStatus::Filled, 10), now()).unwrap();
     assert!(order.legs().iter().all(|leg| order.leg_is_to_end(leg)));
+}
+
+#[test]
+fn one_change_of_each_part_waits_at_most_and_none_of_another_part_is_lost_to_it() {
+    let mut order = placed();
+    let take =
+        |revision: u64, price: u64| modify(revision, &json!({"leg": "take_profit", "limit_price": price.to_string()}));
+    assert_eq!(order.ask_change(&modify(2, &json!({"limit_price": "186"})), now()), ChangeTaken::New);
+    order.change_sending(1, now());
+    for revision in (3..60).step_by(2) {
+        assert_eq!(order.ask_change(&take(revision, 190 + revision), now()), ChangeTaken::New);
+        let entry = modify(revision + 1, &json!({"quantity": (10 + revision).to_string()}));
+        assert_eq!(order.ask_change(&entry, now()), ChangeTaken::New);
+    }
+    let waiting: Vec<_> = order.changes().map(|change| (change.revision, change.leg)).collect();
+    assert_eq!(waiting, [(2, None), (59, Some(TAKE)), (60, None)]);
+    // What was not sent makes way for the later one of the entry, which brings its price; the exit's is not lost.
+    order.change_not_sent(now());
+    let waiting: Vec<_> = order.changes().map(|change| (change.revision, change.leg)).collect();
+    assert_eq!(waiting, [(59, Some(TAKE)), (60, None)]);
+    order.change_sending(1, now());
+    order.change_not_sent(now());
+    assert_eq!(order.change_in_hand().map(|change| change.revision), Some(59), "it goes out again");
 }
 
 #[test]

@@ -108,8 +108,8 @@ impl Lane<'_> {
         if !is_next_in_line || self.keeps_outcome_of(&order.value.key.order_id) {
             self.write_outcome().await?;
         }
-        if let Some(role) = self.leg_to_cancel(&order.value) {
-            return Box::pin(self.cancel_leg_at_broker(order, role)).await;
+        if let Some(role) = order.value.leg_cancel_due(self.now()) {
+            return Box::pin(self.cancel_at_broker(order, Some(role))).await;
         }
         let only_exits_work = order.value.status().is_final() && order.value.may_be_at_the_broker();
         match order.value.state() {
@@ -125,11 +125,15 @@ impl Lane<'_> {
             }
             OrderState::Unknown { .. } => self.settle(order).await,
             OrderState::Working | OrderState::PartiallyFilled if order.value.cancel_asked_at.is_some() => {
-                if order.value.cancel_is_due(self.now()) { self.cancel_at_broker(order).await } else { Ok(Next::Rest) }
+                if order.value.cancel_is_due(self.now()) {
+                    self.cancel_at_broker(order, None).await
+                } else {
+                    Ok(Next::Rest)
+                }
             }
             // Each new request makes a call; those between are made by what a report shows.
             OrderState::Cancelling | OrderState::NeedsReview { .. } if order.value.cancel_wanted_anew() => {
-                self.cancel_at_broker(order).await
+                self.cancel_at_broker(order, None).await
             }
             OrderState::Working | OrderState::PartiallyFilled => self.step_of_change(order).await,
             _ => Ok(Next::Rest),

@@ -1,10 +1,14 @@
 //! Cancel: in every state, and as often as anybody likes.
 
-use domain::{AlgorithmId, Fact, LegCancelTaken, LegRole, Order, OrderKey, OrderState, Reason, UserId};
+use broker::CancelAnswer;
+use domain::{
+    AlgorithmId, CancelCalls, CancelTaken, Fact, LegCancelTaken, LegRole, Order, OrderKey, OrderState, Reason, UserId,
+};
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use store::{StoreError, Versioned};
 
-use crate::advance::{Next, TRACK_CLOSELY_SECONDS, WORKING_CHECK};
+use crate::advance::{Next, TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS, WORKING_CHECK};
 use crate::desk::Intake;
 use crate::exchange::ANSWER_TIME;
 use crate::lane::Lane;
@@ -112,18 +116,21 @@ impl Intake {
 }
 
 impl Lane<'_> {
-    /// Asks the broker to cancel. "Request submitted" is not cancelled: the tracker sees how it ends, and asks again where
-    /// the order still works ([`Lane::cancel_again`]).
-    pub(crate) async fn cancel_at_broker(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
-        let (Some(account_id), Some(broker_order_id)) =
-            (order.value.account_id().cloned(), order.value.broker_order_ids.first().copied())
+    /// Asks the broker to cancel an order, or one of its exits. "Request submitted" is not cancelled: the tracker sees how it
+    /// ends, and asks again where it still works ([`Lane::cancel_again`]).
+    pub(crate) async fn cancel_at_broker(
+        &mut self,
+        order: &mut Versioned<Order>,
+        leg: Option<LegRole>,
+    ) -> Result<Next, StoreError> {
+        let (Some(account_id), Some(number)) = (order.value.account_id().cloned(), order.value.broker_number_of(leg))
         else {
             return Ok(Next::Rest);
         };
         let session = match self.session_for(&account_id).await? {
             Ok(session) => session,
             Err(no_session) => {
-                tracing::warn!(key = %order.value.key, ?no_session, "a cancel waits for a session");
+                tracing::warn!(key = %order.value.key, ?leg, ?no_session, "a cancel waits for a session");
                 return Ok(Next::Rest);
             }
         };
@@ -131,54 +138,76 @@ impl Lane<'_> {
             self.track_in(1);
             return Ok(Next::Rest);
         }
-        let requests = order.value.cancel_calls().requests();
-        match session.cancel(&account_id, broker_order_id).await {
+        let requests = order.value.cancel_calls_of(leg).map_or(0, CancelCalls::requests);
+        let taken = match session.cancel(&account_id, number).await {
+            Ok(CancelAnswer::NoSuchOrder { message }) => {
+                tracing::info!(key = %order.value.key, ?leg, %number, message, "the broker has no such order open");
+                CancelTaken::NotFound
+            }
             Ok(answer) => {
-                tracing::info!(key = %order.value.key, ?answer, "the broker was asked to cancel");
-                self.record_cancel_call(order, requests, true).await?;
+                tracing::info!(key = %order.value.key, ?leg, %number, ?answer, "the broker was asked to cancel");
+                CancelTaken::Yes
             }
             Err(error) => {
                 let reason = self.session_failed(&error).await?;
-                tracing::warn!(key = %order.value.key, %error, code = reason.code, "a cancel was not taken; it is asked for again");
+                tracing::warn!(key = %order.value.key, ?leg, %error, code = reason.code, "a cancel was not taken; it is asked for again");
                 self.track_in(TRACK_CLOSELY_SECONDS);
-                if !error.proves_not_delivered() {
-                    self.record_cancel_call(order, requests, false).await?;
+                if error.proves_not_delivered() {
+                    return Ok(Next::Rest);
                 }
+                CancelTaken::Unread
             }
-        }
-        Ok(Next::Rest)
+        };
+        self.record_cancel_call(order, leg, requests, taken).await?;
+        let Some(role) = leg else { return Ok(Next::Rest) };
+        self.tell_cancel_not_carried_out(order, leg, |order, now| order.leg_cancel_not_carried_out(role, now)).await?;
+        self.track_in(TRACK_AFTER_NEWS_SECONDS);
+        // The other exit's turn.
+        Ok(Next::Again)
     }
 
     /// A report shows an order at work whose end was asked for, or nothing shows it: the broker is asked again once the pause
     /// is over. After some tries a person is told.
     pub(crate) async fn cancel_again(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
-        let now = self.now();
-        if !order.value.cancel_is_due(now) {
+        if !order.value.cancel_is_due(self.now()) {
             return Ok(());
         }
-        let mut told = order.value.clone();
-        told.cancel_not_carried_out(now);
-        if told.warning != order.value.warning {
-            let tries = order.value.cancel_calls().count();
-            tracing::error!(key = %order.value.key, tries, alarm = "cancel_not_carried_out", metric.orders_for_a_person = 1, "the broker took a cancel again and again, and the order still works");
-            self.record_change(order, Order::cancel_not_carried_out).await?;
+        self.tell_cancel_not_carried_out(order, None, Order::cancel_not_carried_out).await?;
+        self.cancel_at_broker(order, None).await.map(|_| ())
+    }
+
+    async fn tell_cancel_not_carried_out(
+        &mut self,
+        order: &mut Versioned<Order>,
+        leg: Option<LegRole>,
+        tell: impl Fn(&mut Order, Timestamp),
+    ) -> Result<(), StoreError> {
+        let before = order.value.warning.clone();
+        self.record_change(order, tell).await?;
+        if order.value.warning != before {
+            let tries = order.value.cancel_calls_of(leg).map(CancelCalls::count);
+            tracing::error!(key = %order.value.key, ?leg, tries, alarm = "cancel_not_carried_out", metric.orders_for_a_person = 1, "the broker took a cancel again and again, and the order still works");
         }
-        self.cancel_at_broker(order).await.map(|_| ())
+        Ok(())
     }
 
     /// Writes down that the broker was asked to cancel, for so many requests: one that comes meanwhile makes its own call.
-    /// `taken`: the broker said that it took the request.
     async fn record_cancel_call(
         &self,
         order: &mut Versioned<Order>,
+        leg: Option<LegRole>,
         requests: u64,
-        taken: bool,
+        taken: CancelTaken,
     ) -> Result<(), StoreError> {
+        if let Some(role) = leg {
+            return self.record_legs(order, |order, now| order.leg_cancel_called(role, requests, taken, now)).await;
+        }
         let asked = || Fact::CancelAsked(Reason::new("cancel_asked", "The broker was asked to cancel."));
         for _ in 0..CONFLICTS_MAX {
             let now = self.now();
             let mut changed = order.clone();
-            if taken && matches!(changed.value.state(), OrderState::Working | OrderState::PartiallyFilled) {
+            let works = matches!(changed.value.state(), OrderState::Working | OrderState::PartiallyFilled);
+            if taken != CancelTaken::Unread && works {
                 // From there a cancel is always in place.
                 let _ = changed.value.apply(asked(), now);
             }

@@ -1,12 +1,11 @@
 //! The exits of brackets at the broker: looked at until each ended, and cancelled where that is asked for.
 
-use broker::{CancelAnswer, Session};
-use domain::{CANCELS_WITHOUT_EFFECT_MAX, Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, TimeInForce};
+use broker::Session;
+use domain::{Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, TimeInForce};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
-use crate::advance::{Next, TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};
-use crate::exchange::ANSWER_TIME;
+use crate::advance::TRACK_CLOSELY_SECONDS;
 use crate::lane::Lane;
 use crate::leg_rows::leg_sight;
 use crate::look::Shown;
@@ -16,6 +15,10 @@ use crate::track::{LOOK_TIME, MISSING_FOR_MAX};
 const ENDED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 /// An exit that is in no list is asked for by its number at each look for so long, then when its order is due.
 const ASKED_FOR_CLOSELY: SignedDuration = SignedDuration::from_mins(2);
+/// An exit that is shown as too large this long after the last news is.
+const TOO_LARGE_AFTER: SignedDuration = SignedDuration::from_secs(8);
+/// What a look showed this lately is as good as asking once more.
+const LOOKED_JUST_NOW: SignedDuration = SignedDuration::from_secs(2);
 /// That the broker holds an exit as refused is believed when it says so again this much later.
 const REFUSED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(4);
 
@@ -42,7 +45,23 @@ impl Lane<'_> {
                 self.look_for_missing_leg(session, order, role, shown).await?;
             }
         }
+        self.mend_too_large_exits(order).await?;
         self.judge_protection(order, shown).await
+    }
+
+    /// An exit that stays for more than its order leaves to it is made smaller: the other one filled while a change of this one
+    /// was on its way, or the broker did not make it smaller itself.
+    async fn mend_too_large_exits(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+        if !order.value.exit_is_too_large() || order.value.warning.is_some() {
+            return Ok(());
+        }
+        // The list may show the one fill before what it made of the other exit.
+        if self.now() < order.value.updated_at + TOO_LARGE_AFTER {
+            self.track_in(TRACK_CLOSELY_SECONDS);
+            return Ok(());
+        }
+        tracing::error!(key = %order.value.key, alarm = "exit_too_large", metric.orders_for_a_person = 1, "an exit at the broker is for more than its order leaves to it; it is made smaller");
+        self.record_change(order, Order::exit_stays_too_large).await
     }
 
     /// An exit that the broker holds as refused has ended only where it says so again when it is asked for by its number.
@@ -71,6 +90,35 @@ impl Lane<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Asks how much each exit has filled, right before one of them is changed: a change brings the whole ticket, and one for
+    /// more than is left would turn the position. False: the broker does not say now, and the change waits.
+    pub(crate) async fn exits_are_known(&mut self, order: &mut Versioned<Order>) -> Result<bool, StoreError> {
+        let Some(account_id) = order.value.account_id().cloned() else { return Ok(false) };
+        let Ok(session) = self.session_for(&account_id).await? else { return Ok(false) };
+        let at_work = order.value.legs().iter().filter(|leg| leg.may_work());
+        let numbered: Vec<_> = at_work.map(|leg| (leg.role, leg.broker_order_id)).collect();
+        for (role, number) in numbered {
+            if !self.has_time(LOOK_TIME) {
+                self.track_in(1);
+                return Ok(false);
+            }
+            let Some(number) = number else { return Ok(false) };
+            match session.order_status(number).await {
+                Ok(detail) => self.take_in_leg_detail(order, role, detail).await?,
+                // For an order of an earlier session the broker answers 503: its lists say it.
+                Err(error) => {
+                    tracing::warn!(key = %order.value.key, %role, %error, "an exit is not shown by its number before a change");
+                    let looked = self.book.looks.last_at.is_some_and(|at| self.now() < at + LOOKED_JUST_NOW);
+                    if !looked || self.book.looks.account_id.as_ref() != Some(&account_id) {
+                        self.track_in(TRACK_CLOSELY_SECONDS);
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        Ok(true)
     }
 
     async fn take_in_leg_detail(
@@ -152,72 +200,6 @@ impl Lane<'_> {
             return ended("time_in_force_ended", "It worked for the day, which is over, and no trade of it shows.");
         }
         Some(LegFact::Exhausted(missing(leg.role)))
-    }
-
-    /// The exit whose cancel is to be sent now, if one is.
-    pub(crate) fn leg_to_cancel(&self, order: &Order) -> Option<LegRole> {
-        let now = self.now();
-        let due = |leg: &&Leg| {
-            leg.may_work()
-                && leg.broker_order_id.is_some()
-                && order.leg_is_to_end(leg)
-                && leg.cancel.as_ref().is_none_or(|cancel| cancel.is_due(now))
-        };
-        order.legs().iter().find(due).map(|leg| leg.role)
-    }
-
-    /// Asks the broker to cancel an exit. "Request was submitted" is not cancelled: it is asked again until the exit is gone.
-    pub(crate) async fn cancel_leg_at_broker(
-        &mut self,
-        order: &mut Versioned<Order>,
-        role: LegRole,
-    ) -> Result<Next, StoreError> {
-        let (Some(account_id), Some(number)) =
-            (order.value.account_id().cloned(), order.value.broker_number_of(Some(role)))
-        else {
-            return Ok(Next::Rest);
-        };
-        let session = match self.session_for(&account_id).await? {
-            Ok(session) => session,
-            Err(no_session) => {
-                tracing::warn!(key = %order.value.key, %role, ?no_session, "the cancel of an exit waits for a session");
-                self.track_in(TRACK_CLOSELY_SECONDS);
-                return Ok(Next::Rest);
-            }
-        };
-        if !self.has_time(ANSWER_TIME) {
-            self.track_in(TRACK_AFTER_NEWS_SECONDS);
-            return Ok(Next::Rest);
-        }
-        match session.cancel(&account_id, number).await {
-            Ok(answer) => {
-                tracing::info!(key = %order.value.key, %role, %number, ?answer, "the broker was asked to cancel an exit");
-                let found = !matches!(answer, CancelAnswer::NoSuchOrder { .. });
-                self.record_legs(order, |order, now| order.leg_cancel_sent(role, found, now)).await?;
-                self.tell_cancel_without_effect(order, role).await?;
-                self.track_in(TRACK_AFTER_NEWS_SECONDS);
-                Ok(Next::Again)
-            }
-            Err(error) => {
-                let reason = self.session_failed(&error).await?;
-                tracing::warn!(key = %order.value.key, %role, %error, code = reason.code, "the cancel of an exit was not taken; it is asked for again");
-                self.track_in(TRACK_CLOSELY_SECONDS);
-                Ok(Next::Rest)
-            }
-        }
-    }
-
-    async fn tell_cancel_without_effect(
-        &mut self,
-        order: &mut Versioned<Order>,
-        role: LegRole,
-    ) -> Result<(), StoreError> {
-        let sends = order.value.leg(role).and_then(|leg| leg.cancel.as_ref()).map_or(0, |cancel| cancel.sends);
-        if sends == CANCELS_WITHOUT_EFFECT_MAX && order.value.warning.is_none() {
-            tracing::error!(key = %order.value.key, %role, tries = sends, alarm = "cancel_not_carried_out", metric.orders_for_a_person = 1, "the broker took cancels of an exit again and again, and the exit still works");
-            return self.record_legs(order, |order, _| order.leg_cancel_without_effect(role)).await;
-        }
-        Ok(())
     }
 }
 

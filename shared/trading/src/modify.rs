@@ -54,8 +54,13 @@ impl Intake {
 impl Lane<'_> {
     /// Carries the change that is asked for to the broker.
     pub(crate) async fn send_change(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
-        // The other exit may have filled in part since it was asked for.
-        order.value.fit_leg_change();
+        if order.value.change_in_hand().is_some_and(|change| change.leg.is_some()) {
+            if !self.exits_are_known(order).await? {
+                return Ok(Next::Rest);
+            }
+            // The other exit may have filled in part since it was asked for.
+            order.value.fit_leg_change();
+        }
         let (Some(change), Some(request)) = (order.value.change_in_hand().cloned(), order.value.request.clone()) else {
             return Ok(Next::Rest);
         };

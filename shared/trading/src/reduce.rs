@@ -37,7 +37,8 @@ impl Lane<'_> {
         }
     }
 
-    async fn reduces(
+    /// Whether an order reduces a position as it is now; what would forbid it says why.
+    pub(crate) async fn reduces(
         &mut self,
         session: &Session,
         request: &PlaceOrder,

@@ -1,6 +1,6 @@
 //! Review: a person decides what became of an order for which the rules were exhausted.
 
-use domain::{Fact, Order, OrderKey, OutOfPlace, Reason, Sight};
+use domain::{Fact, LegFact, LegRole, LegSight, Order, OrderKey, OrderStatus, OutOfPlace, Reason, Sight};
 use jiff::Timestamp;
 use store::{StoreError, Versioned};
 
@@ -18,6 +18,8 @@ pub enum Decision {
 /// A decision, and who answers for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Review {
+    /// The exit of a bracket that is decided; `None`: the order itself.
+    pub leg: Option<LegRole>,
     /// What is decided.
     pub decision: Decision,
     /// Who decides.
@@ -44,15 +46,20 @@ impl Review {
     /// The order as this decision makes it. Its history says who decided, and why.
     pub fn apply(&self, order: &Order, now: Timestamp) -> Result<Order, OutOfPlace> {
         let reason = Reason::new("reviewed", format!("{} decided: {}", self.by, self.because));
-        let fact = match &self.decision {
-            Decision::NeverPlaced => Fact::NeverReached(reason.clone()),
-            Decision::Stands(sight) => Fact::Reviewed(sight.clone()),
-        };
-        let mut decided = order.clone();
-        if decided.status() != domain::OrderStatus::NeedsReview {
-            return Err(OutOfPlace { status: order.status(), fact: "a person's decision".to_owned() });
+        let decided_on = self.leg.map_or(Some(order.status()), |role| Some(order.leg(role)?.status()));
+        if decided_on != Some(OrderStatus::NeedsReview) {
+            let status = decided_on.unwrap_or(order.status());
+            return Err(OutOfPlace { status, fact: "a person's decision".to_owned() });
         }
-        decided.apply(fact, now)?;
+        let mut decided = order.clone();
+        match (self.leg, &self.decision) {
+            (None, Decision::NeverPlaced) => decided.apply(Fact::NeverReached(reason.clone()), now)?,
+            (None, Decision::Stands(sight)) => decided.apply(Fact::Reviewed(sight.clone()), now)?,
+            (Some(role), Decision::NeverPlaced) => decided.leg_fact(role, &LegFact::Ended(reason.clone()), now),
+            (Some(role), Decision::Stands(sight)) => {
+                decided.leg_fact(role, &LegFact::Reviewed(LegSight::by_a_person(role, sight)), now);
+            }
+        }
         if let Some(entry) = decided.history.last_mut() {
             entry.reason = Some(reason);
         }

@@ -75,7 +75,17 @@ impl Lane<'_> {
     async fn send_again(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
         let Some(request) = order.value.request.clone() else { return Ok(Next::Rest) };
         if let Ok(mut way) = self.way_to_the_broker(&request).await? {
-            way.claim.reducing = order.value.reserved.as_ref().is_some_and(|reserved| reserved.reducing);
+            if order.value.reserved.as_ref().is_some_and(|reserved| reserved.reducing) {
+                // It passed by the position of then; what else traded since counts.
+                match self.reduces(&way.session.clone(), &request, way.conid).await? {
+                    Ok(()) => way.claim.reducing = true,
+                    Err(NoSession::Hold(_) | NoSession::Reopen(_)) => return Ok(Next::Rest),
+                    Err(NoSession::Deny(why)) => {
+                        tracing::warn!(key = %order.value.key, why = why.message, "an order that would reduce no more is not sent once more");
+                        return self.settle_without_sending(order).await;
+                    }
+                }
+            }
             let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
             match self.intend(order, Act::PlaceAgain, guards).await? {
                 Ok(()) => {
@@ -89,6 +99,10 @@ impl Lane<'_> {
                 Err(refused) => tracing::warn!(key = %order.value.key, %refused, "an order is not sent once more"),
             }
         }
+        self.settle_without_sending(order).await
+    }
+
+    async fn settle_without_sending(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
         match order.value.settlement(self.circumstances(&order.value, false), self.now()) {
             Settlement::NotPlaced(reason) => self.stop(order, Fact::NeverReached(reason)).await,
             _ => Ok(Next::Rest),
