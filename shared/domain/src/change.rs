@@ -95,6 +95,12 @@ impl Order {
         self.legs.iter().map(|leg| leg.revision).max().unwrap_or(1).max(self.revision)
     }
 
+    /// The number under which the next change is asked for. One that was refused on its way has used its own up.
+    #[must_use]
+    pub fn next_revision(&self) -> u64 {
+        self.change().map_or(self.revision(), |change| change.revision).saturating_add(1)
+    }
+
     /// The number of the ticket of the entry, or of an exit, that is in force.
     #[must_use]
     pub fn revision_of(&self, leg: Option<LegRole>) -> u64 {
@@ -114,14 +120,15 @@ impl Order {
     /// whoever holds the lane next.
     pub fn ask_change(&mut self, modify: &ModifyOrder, now: Timestamp) -> ChangeTaken {
         let fingerprint = modify.fingerprint();
-        let known = self.change().map_or(self.revision(), |change| change.revision);
+        let next = self.next_revision();
+        let known = next - 1;
         if modify.revision == known && self.change().is_some_and(|change| change.fingerprint != fingerprint) {
             return ChangeTaken::Refused(revision_differs(known));
         }
         if modify.revision <= known {
             return ChangeTaken::Known;
         }
-        if modify.revision != known + 1 {
+        if modify.revision != next {
             return ChangeTaken::Refused(revision_skipped(modify.revision, known));
         }
         let ticket = match self.ticket_changed_by(modify) {
@@ -314,10 +321,10 @@ impl Order {
     /// status to the one it has (contract: events).
     pub fn change_refused(&mut self, reason: Reason, now: Timestamp) {
         let open = self.open_change().map(|change| (change.revision, change.leg));
-        let refused = open.is_some_and(|(revision, leg)| revision != self.revision_of(leg));
+        let refused = open.filter(|(revision, leg)| *revision != self.revision_of(*leg));
         self.settle_refused(reason.clone(), now);
-        if refused {
-            self.tell_again(reason, now);
+        if let Some((revision, _)) = refused {
+            self.tell_refused_change(revision, reason, now);
         }
     }
 

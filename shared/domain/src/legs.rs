@@ -314,7 +314,7 @@ impl Order {
         turn(leg);
         let after = leg.news();
         if after != before {
-            let entry = HistoryEntry { at: now, status: self.status(), reason: None, leg: Some(after) };
+            let entry = HistoryEntry { at: now, status: self.status(), reason: None, leg: Some(after), revision: None };
             self.sequence = self.sequence.saturating_add(1);
             self.remember(entry);
             self.updated_at = now;

@@ -141,6 +141,9 @@ pub struct HistoryEntry {
     /// The news of an exit that this entry tells, rather than a change of the order's own status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leg: Option<LegNews>,
+    /// The number of the change whose refusal this entry tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
 }
 
 /// A fact that has no place in the order's present state.
@@ -204,7 +207,7 @@ impl Order {
         state: OrderState,
         now: Timestamp,
     ) -> Self {
-        let history = vec![HistoryEntry { at: now, status: state.status(), reason: None, leg: None }];
+        let history = vec![HistoryEntry { at: now, status: state.status(), reason: None, leg: None, revision: None }];
         Self {
             client_order_id: ClientOrderId::of(&key),
             legs: request.as_ref().map(|request| legs_of(&request.ticket)).unwrap_or_default(),
@@ -279,7 +282,7 @@ impl Order {
         if next.status() != self.status() {
             self.sequence = self.sequence.saturating_add(1);
             let (status, reason) = (next.status(), next.reason().cloned());
-            self.remember(HistoryEntry { at: now, status, reason, leg: None });
+            self.remember(HistoryEntry { at: now, status, reason, leg: None, revision: None });
         }
         self.state = next;
         self.updated_at = now;
@@ -381,10 +384,11 @@ impl Order {
         (now.duration_since(since) / 2).clamp(REVIEW_PAUSE_MIN, REVIEW_PAUSE_MAX)
     }
 
-    /// Tells something of the order in the order of its changes, though its status is as it was.
-    pub(crate) fn tell_again(&mut self, reason: Reason, now: Timestamp) {
+    /// Tells in the order of its changes of status that this change was refused: its status is as it was.
+    pub(crate) fn tell_refused_change(&mut self, revision: u64, reason: Reason, now: Timestamp) {
         self.sequence = self.sequence.saturating_add(1);
-        self.remember(HistoryEntry { at: now, status: self.status(), reason: Some(reason), leg: None });
+        let (status, revision) = (self.status(), Some(revision));
+        self.remember(HistoryEntry { at: now, status, reason: Some(reason), leg: None, revision });
     }
 
     pub(crate) fn remember(&mut self, entry: HistoryEntry) {

@@ -35,6 +35,7 @@ pub struct OrderView<'o> {
     pub client_order_id: &'o ClientOrderId,
     pub legs: Vec<LegView<'o>>,
     pub revision: u64,
+    pub next_revision: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangeView<'o>>,
     #[serde(skip_serializing_if = "<[LateFact]>::is_empty")]
@@ -147,6 +148,7 @@ impl Order {
             client_order_id: &self.client_order_id,
             legs: self.legs.iter().map(|leg| leg.view(self)).collect(),
             revision: self.revision(),
+            next_revision: self.next_revision(),
             change: self.change().map(ChangeView::from),
             late_facts: &self.late_facts,
             reason: self.state().reason(),

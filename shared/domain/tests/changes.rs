@@ -264,3 +264,19 @@ fn an_order_that_ends_soon_after_a_change_went_astray_says_so() {
         assert_eq!(warning(order), None);
     }
 }
+
+#[test]
+fn the_number_of_the_next_change_is_shown_whatever_became_of_the_last() {
+    let shown = |order: &Order| serde_json::to_value(order.view()).unwrap();
+    let mut order = sending();
+    assert_eq!(shown(&order)["next_revision"], 2);
+    assert_eq!(code(order.ask_change(&modify(2, &json!({"stop_price": "180"})), now())), "change_has_no_place");
+    assert_eq!(shown(&order)["next_revision"], 2, "what was never taken has used no number up");
+    order.ask_change(&modify(2, &json!({"limit_price": "300"})), now());
+    order.change_sending(1, now());
+    order.change_refused(Reason::new("refused_by_broker", "No."), now());
+    let seen = shown(&order);
+    assert_eq!((&seen["revision"], &seen["next_revision"]), (&json!(1), &json!(3)));
+    assert_eq!(seen["history"].as_array().unwrap().last().unwrap()["revision"], 2, "it says which change was refused");
+    assert_eq!(order.ask_change(&modify(3, &json!({"limit_price": "187"})), now()), ChangeTaken::New);
+}
