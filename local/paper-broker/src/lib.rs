@@ -28,5 +28,5 @@ pub use log::CallRecord;
 pub use machine::{MachineClock, MachineEntropy};
 pub use oauth::{AccessGrant, ConsumerRegistration, IssuedSecrets, QueryStyle, RegistrationError, TokenLoss, User};
 pub use options::{Options, Quotes, Spelling};
-pub use orders::{LedgerEntry, OrderStatus, QuestionRules};
+pub use orders::{LedgerEntry, OrderHistory, OrderStatus, QuestionRules, Stamped, TakenChange};
 pub use serving::Serving;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
+
 use crate::clock::VirtualClock;
 
 /// Lines of a trace that are kept; a world has some thousands.
@@ -37,6 +39,11 @@ impl Chronicle {
         if let Some(trace) = inner.trace.as_mut().filter(|trace| trace.len() < LINES_MAX) {
             trace.push(format!("{} {}", self.clock.glance().strftime("%H:%M:%S%.3f"), line()));
         }
+    }
+
+    /// The time, by a look that does not count.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.glance()
     }
 
     pub(crate) fn count_fault(&self, name: &str) {

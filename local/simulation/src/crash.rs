@@ -45,6 +45,8 @@ pub(crate) struct Invocation {
     frozen_milliseconds: AtomicU64,
     /// Whether a call of it to a queue went wrong.
     pub(crate) queue_failed: AtomicBool,
+    /// Whether it was ended, or its machine stood still.
+    pub(crate) killed: AtomicBool,
 }
 
 impl Invocation {
@@ -54,6 +56,7 @@ impl Invocation {
             crashed: Notify::new(),
             frozen_milliseconds: AtomicU64::new(0),
             queue_failed: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
         })
     }
 

@@ -1,6 +1,7 @@
 //! What AWS does around the functions: hands them messages and ticks, in time's order.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::crash::Invocation;
+use crate::effects::Fate;
 use crate::functions::DEAD_LETTERS_ARN;
 use crate::message::{Message, QueueName};
 use crate::world::{ACCOUNT, ALGORITHM, SENDER, USER, World};
@@ -179,7 +181,15 @@ impl World {
     pub(crate) async fn hand_over(&self, batch: &[Message], function: Function, deletes: Deletes) {
         let records: Vec<Value> = batch.iter().map(Message::record).collect();
         let deadline = self.clock.now() + SignedDuration::try_from(INVOCATION).unwrap();
-        let (answer, queue_failed) = self.invoke_watched(function, json!({"Records": records})).await;
+        let (answer, invocation) = self.invoke_watched(function, json!({"Records": records})).await;
+        let queue_failed = invocation.queue_failed.load(Ordering::SeqCst);
+        let fate = match &answer {
+            _ if invocation.killed.load(Ordering::SeqCst) => Fate::Killed,
+            _ if queue_failed || deletes == Deletes::AreLost => Fate::CutOff,
+            None => Fate::Failed,
+            Some(_) => Fate::Ended,
+        };
+        self.effects.note_fate(batch.iter().map(Message::receipt), fate);
         let failed = answer.as_ref().map(failures).unwrap_or_default();
         // Whoever had no time left, or no queue to ask, could not have them shown again.
         if !queue_failed && self.clock.now() + GIVES_BACK_WITHIN < deadline {
@@ -201,8 +211,8 @@ impl World {
         self.invoke_watched(function, event).await.0
     }
 
-    /// As [`World::invoke`]; and whether a call of it to a queue went wrong.
-    async fn invoke_watched(&self, function: Function, event: Value) -> (Option<Value>, bool) {
+    /// As [`World::invoke`]; and the invocation, which knows what befell it.
+    async fn invoke_watched(&self, function: Function, event: Value) -> (Option<Value>, Arc<Invocation>) {
         let deadline = self.clock.now() + SignedDuration::try_from(INVOCATION).unwrap();
         let holder = format!("{function:?} at {}", self.clock.now());
         // Boxed, since the handlers' futures are large.
@@ -226,7 +236,7 @@ impl World {
             Some(None) => format!("{holder}: failed"),
             Some(Some(answer)) => format!("{holder}: ends with {answer}"),
         });
-        (outcome.flatten(), invocation.queue_failed.load(Ordering::SeqCst))
+        (outcome.flatten(), invocation)
     }
 
     /// The right time, whatever the functions' clock says.

@@ -11,9 +11,15 @@ use paper_broker::FaultKind;
 
 use crate::chronicle::Chronicle;
 use crate::crash::{CrashPoint, Invocation};
+use crate::message::Message;
 
 /// Tries of one call by the SDK after the first: so many more must fail for the call to fail.
 const RETRIES: u32 = 2;
+
+/// Time that an invocation has (infra/template.yaml).
+const INVOCATION: SignedDuration = SignedDuration::from_mins(1);
+/// How often the schedules run (infra/template.yaml).
+const SCHEDULE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Through which door an effect leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +88,49 @@ struct Inner {
     held_up: BTreeSet<String>,
     late_writes: Vec<LateWrite>,
     returned: Vec<ReturnedMessage>,
+    hindrances: Vec<Hindrance>,
+    fates: Vec<(String, Fate)>,
+    timed_out: Vec<TimedOut>,
+}
+
+/// Something that keeps the functions from seeing what the broker does, or from doing anything about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hindrance {
+    pub(crate) what: &'static str,
+    /// Whose username is hindered; `None`: everybody's.
+    pub(crate) username: Option<&'static str>,
+    pub(crate) from: Timestamp,
+    /// From then on the functions have it in their own hands.
+    pub(crate) to: Timestamp,
+}
+
+impl TimedOut {
+    pub(crate) fn of(message: &Message, at: Timestamp) -> Self {
+        Self { id: message.id.clone(), queue: message.queue.name(), at, receipt: message.receipt() }
+    }
+}
+
+/// What became of the worker that a message was handed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It ended, and said what is done with and what is not.
+    Ended,
+    /// It failed as a whole, or took longer than it had.
+    Failed,
+    /// It was killed, or its machine stood still.
+    Killed,
+    /// It ended, and a call to a queue was lost: the message's delete, or that it is to be shown again.
+    CutOff,
+}
+
+/// A message that came again since nothing but its visibility time-out brought it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TimedOut {
+    pub(crate) id: String,
+    pub(crate) queue: &'static str,
+    pub(crate) at: Timestamp,
+    /// The delivery before.
+    pub(crate) receipt: String,
 }
 
 /// A message that its function gave back in good order.
@@ -165,6 +214,33 @@ impl Effects {
         self.inner.lock().unwrap().returned.clone()
     }
 
+    pub(crate) fn note_hindrance(&self, hindrance: Hindrance) {
+        self.inner.lock().unwrap().hindrances.push(hindrance);
+    }
+
+    pub(crate) fn hindrances(&self) -> Vec<Hindrance> {
+        self.inner.lock().unwrap().hindrances.clone()
+    }
+
+    /// Remembers what became of the worker that had these deliveries.
+    pub(crate) fn note_fate(&self, receipts: impl IntoIterator<Item = String>, fate: Fate) {
+        self.inner.lock().unwrap().fates.extend(receipts.into_iter().map(|receipt| (receipt, fate)));
+    }
+
+    pub(crate) fn note_timed_out(&self, timed_out: TimedOut) {
+        self.inner.lock().unwrap().timed_out.push(timed_out);
+    }
+
+    /// The messages that only their visibility time-out brought back, each with what became of its workers before.
+    pub(crate) fn timed_out(&self) -> Vec<(TimedOut, Vec<Fate>)> {
+        let inner = self.inner.lock().unwrap();
+        let fates = |receipt: &str| {
+            let of_it = inner.fates.iter().filter(|(other, _)| other == receipt);
+            of_it.map(|(_, fate)| *fate).collect()
+        };
+        inner.timed_out.iter().map(|timed_out| (timed_out.clone(), fates(&timed_out.receipt))).collect()
+    }
+
     /// What befalls the effect that is about to leave. Only an invocation's effects are struck, not a test's own look
     /// at the world.
     pub(crate) fn strike(&self, door: Door, place: &str) -> Option<Strike> {
@@ -175,6 +251,11 @@ impl Effects {
         if door == Door::Queue {
             invocation.queue_failed.store(true, Ordering::SeqCst);
         }
+        if strike.kills() {
+            invocation.killed.store(true, Ordering::SeqCst);
+        }
+        let now = self.chronicle.now();
+        self.note_hindrance(Hindrance { what: name, username: None, from: now, to: now + strike.hinders_for(door) });
         let (operation, _) = place.split_once(" {").unwrap_or((place, ""));
         self.chronicle.note(|| format!("{}: effect {number} ({operation}) is struck: {name}", invocation.name));
         if matches!(strike, Strike::FreezeBefore(time) | Strike::FreezeAfter(time) if { invocation.freeze(time); true })
@@ -219,6 +300,35 @@ impl Inner {
             self.cut.insert(door, RETRIES);
         }
         Some(struck)
+    }
+}
+
+impl Strike {
+    /// Whether the invocation ends with it, or stands still.
+    fn kills(&self) -> bool {
+        matches!(self, Self::CrashBefore | Self::CrashAfter | Self::FreezeBefore(_) | Self::FreezeAfter(_))
+    }
+
+    /// For how long nobody can make up for it.
+    fn hinders_for(&self, door: Door) -> SignedDuration {
+        let milliseconds = |milliseconds: u64| SignedDuration::from_millis(milliseconds.try_into().unwrap());
+        let here = match self {
+            // Until its time would be over the lane of whoever ended is held, and then the schedule must find the user.
+            Self::CrashBefore | Self::CrashAfter => INVOCATION + SCHEDULE,
+            Self::FreezeBefore(time) | Self::FreezeAfter(time) => {
+                SignedDuration::try_from(*time).unwrap().max(INVOCATION) + SCHEDULE
+            }
+            Self::Broker(FaultKind::Delay { before_ms, after_ms }) => milliseconds(before_ms + after_ms),
+            Self::Broker(FaultKind::Unavailable { delay_ms, .. }) => milliseconds(*delay_ms),
+            Self::Broker(FaultKind::Park { release_after_ms }) => {
+                SignedDuration::from_millis(release_after_ms.unwrap_or_default())
+            }
+            // Our address is refused for ten minutes.
+            Self::Broker(FaultKind::TooManyRequests) => SignedDuration::from_mins(10),
+            _ => SignedDuration::ZERO,
+        };
+        // A look that was asked for is lost: the schedule asks again.
+        if door == Door::Queue { here.max(SCHEDULE) } else { here }
     }
 }
 

@@ -31,6 +31,16 @@ impl QueueName {
         }
     }
 
+    /// Its name in the template.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Orders => "OrderQueue",
+            Self::DeadLetters => "OrderDeadLetterQueue",
+            Self::Sessions => "SessionQueue",
+            Self::Tracks => "TrackQueue",
+        }
+    }
+
     pub(crate) fn of_url(url: &str) -> Option<Self> {
         [Self::Orders, Self::DeadLetters, Self::Sessions, Self::Tracks].into_iter().find(|name| name.url() == url)
     }
@@ -103,6 +113,8 @@ pub struct Message {
     pub(crate) deduplication: Option<String>,
     pub(crate) sent_at: Timestamp,
     pub(crate) visible_at: Timestamp,
+    /// It was handed out, and nobody said since when it is to be seen again.
+    pub(crate) in_flight: bool,
 }
 
 impl Message {

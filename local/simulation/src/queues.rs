@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::aws_door::{self, Reply};
 use crate::clock::VirtualClock;
-use crate::effects::{Door, Effects, ReturnedMessage, Strike, crash};
+use crate::effects::{Door, Effects, ReturnedMessage, Strike, TimedOut, crash};
 use crate::message::{Message, QueueName};
 use crate::rights::FunctionRights;
 
@@ -111,6 +111,7 @@ impl Queues {
             deliveries: 0,
             sent_at: now,
             visible_at: now + delay,
+            in_flight: false,
         });
         id
     }
@@ -127,7 +128,11 @@ impl Queues {
                 blocked.extend(message.group.clone());
                 continue;
             }
+            if message.in_flight {
+                self.effects.note_timed_out(TimedOut::of(message, now));
+            }
             message.visible_at = now + queue.settings().visibility;
+            message.in_flight = true;
             message.deliveries += 1;
             batch.push(message.clone());
         }
@@ -166,10 +171,20 @@ impl Queues {
         };
         let dead: Vec<_> = state.messages.extract_if(.., is_dead).collect();
         for message in dead {
+            if message.in_flight {
+                self.effects.note_timed_out(TimedOut::of(&message, now));
+            }
             if message.queue == QueueName::Orders {
                 // A dead letter of a FIFO queue gets a new age.
                 let queue = QueueName::DeadLetters;
-                state.messages.push(Message { queue, sent_at: now, visible_at: now, deliveries: 0, ..message.clone() });
+                state.messages.push(Message {
+                    queue,
+                    sent_at: now,
+                    visible_at: now,
+                    deliveries: 0,
+                    in_flight: false,
+                    ..message.clone()
+                });
             }
             state.dead.push(message);
         }
@@ -304,6 +319,7 @@ impl Queues {
             match state.messages.iter_mut().find(in_flight).zip(seconds) {
                 Some((message, seconds)) => {
                     message.visible_at = now + SignedDuration::from_secs(seconds);
+                    message.in_flight = false;
                     changed.push(json!({"Id": entry["Id"]}));
                 }
                 None => failed.push(json!({"Id": entry["Id"], "SenderFault": true, "Code": "ReceiptHandleIsInvalid"})),
@@ -322,11 +338,5 @@ impl Queues {
 
 /// The queue's name in the template.
 fn resource(body: &Value) -> &'static str {
-    match body["QueueUrl"].as_str().and_then(QueueName::of_url) {
-        Some(QueueName::Orders) => "OrderQueue",
-        Some(QueueName::DeadLetters) => "OrderDeadLetterQueue",
-        Some(QueueName::Sessions) => "SessionQueue",
-        Some(QueueName::Tracks) => "TrackQueue",
-        None => "no queue",
-    }
+    body["QueueUrl"].as_str().and_then(QueueName::of_url).map_or("no queue", QueueName::name)
 }

@@ -9,7 +9,7 @@ use crate::faults::Fault;
 use crate::log::CallRecord;
 use crate::oauth::{AccessGrant, ConsumerRegistration, IssuedSecrets, RegistrationError, TokenLoss, User};
 use crate::options::Options;
-use crate::orders::{self, LedgerEntry, OrderStatus, QuestionRules};
+use crate::orders::{self, LedgerEntry, OrderHistory, OrderStatus, QuestionRules};
 
 /// A part of an order that executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,6 +190,11 @@ impl PaperBroker {
         });
     }
 
+    /// An account has held so much of a contract from before every order; less than nothing: it is short of it.
+    pub fn hold(&self, account: &str, conid: i64, quantity: Decimal) {
+        self.at_desk(|desk| desk.state.book.hold(account, conid, quantity));
+    }
+
     /// The opening auction: orders for the open fill or end.
     pub fn open_market(&self) {
         self.at_desk(orders::open_market);
@@ -245,6 +250,12 @@ impl PaperBroker {
     #[must_use]
     pub fn ledger(&self) -> Vec<LedgerEntry> {
         self.at_desk(|desk| desk.state.book.ledger())
+    }
+
+    /// What befell every order that was really registered.
+    #[must_use]
+    pub fn histories(&self) -> Vec<OrderHistory> {
+        self.at_desk(|desk| desk.state.book.histories())
     }
 
     /// How many orders were really registered under a `cOID`.

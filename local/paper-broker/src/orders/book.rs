@@ -98,6 +98,64 @@ pub struct LedgerEntry {
     pub modifications: u32,
 }
 
+/// What befell an order since it was registered, for tests that ask when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderHistory {
+    /// The broker's id.
+    pub order_id: i64,
+    /// Its executions, in their order. A correction is none.
+    pub executions: Vec<Stamped>,
+    /// The quantities that it had before the present one, each with the time of its end.
+    pub earlier_quantities: Vec<Stamped>,
+    /// The changes that were taken, in their order.
+    pub changes: Vec<TakenChange>,
+    /// When it became final; nothing while it works.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl OrderHistory {
+    /// Executed by this time.
+    #[must_use]
+    pub fn filled_at(&self, time: Timestamp) -> Decimal {
+        self.executions.iter().filter(|executed| executed.at <= time).map(|executed| executed.quantity).sum()
+    }
+
+    /// Its quantity at this time; `present` is what it has now.
+    #[must_use]
+    pub fn quantity_at(&self, time: Timestamp, present: Decimal) -> Decimal {
+        self.earlier_quantities.iter().find(|earlier| earlier.at > time).map_or(present, |earlier| earlier.quantity)
+    }
+}
+
+/// A quantity, and its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamped {
+    /// When.
+    pub at: Timestamp,
+    /// How much.
+    pub quantity: Decimal,
+}
+
+/// A change that was answered as if it were in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenChange {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it was carried out, or answered alone.
+    pub carried_out: bool,
+    /// The order as it was asked to be.
+    pub asked: LedgerEntry,
+}
+
+/// See [`OrderHistory`].
+#[derive(Default)]
+pub(crate) struct History {
+    pub(crate) executions: Vec<Stamped>,
+    pub(crate) earlier_quantities: Vec<Stamped>,
+    pub(crate) changes: Vec<TakenChange>,
+    pub(crate) ended_at: Option<Timestamp>,
+}
+
 pub(crate) struct Order {
     pub(crate) id: i64,
     pub(crate) username: String,
@@ -122,9 +180,23 @@ pub(crate) struct Order {
     pub(crate) registered_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) modifications: u32,
+    pub(crate) history: History,
 }
 
 impl Order {
+    /// It is for so much from now on.
+    pub(crate) fn resize(&mut self, quantity: Decimal, now: Timestamp) {
+        if quantity != self.ticket.quantity {
+            self.history.earlier_quantities.push(Stamped { at: now, quantity: self.ticket.quantity });
+            self.ticket.quantity = quantity;
+        }
+    }
+
+    /// The order as the ledger would show it with this ticket.
+    pub(crate) fn as_asked(&self, ticket: &Ticket) -> LedgerEntry {
+        ledger_entry(self, ticket)
+    }
+
     pub(crate) fn remaining(&self) -> Decimal {
         self.ticket.quantity - self.filled
     }
@@ -181,6 +253,8 @@ pub(crate) struct Book {
     client_order_ids: BTreeMap<(String, String), i64>,
     reserved: i64,
     executions: u64,
+    /// By account and contract: what was held before the first order.
+    held_before: BTreeMap<(String, i64), Decimal>,
 }
 
 impl Book {
@@ -256,18 +330,38 @@ impl Book {
             registered_at: new.at,
             updated_at: new.at,
             modifications: 0,
+            history: History::default(),
         };
         self.orders.insert(order.id, order);
     }
 
     /// Everything registered, in order of registration.
     pub(crate) fn ledger(&self) -> Vec<LedgerEntry> {
-        self.orders.values().map(ledger_entry).collect()
+        self.orders.values().map(|order| ledger_entry(order, &order.ticket)).collect()
     }
 
-    /// Net position by contract, from the executions.
+    /// What befell everything registered, in order of registration.
+    pub(crate) fn histories(&self) -> Vec<OrderHistory> {
+        let history = |order: &Order| OrderHistory {
+            order_id: order.id,
+            executions: order.history.executions.clone(),
+            earlier_quantities: order.history.earlier_quantities.clone(),
+            changes: order.history.changes.clone(),
+            ended_at: order.history.ended_at,
+        };
+        self.orders.values().map(history).collect()
+    }
+
+    /// An account has held so much of a contract from before every order.
+    pub(crate) fn hold(&mut self, account: &str, conid: i64, quantity: Decimal) {
+        self.held_before.insert((account.to_owned(), conid), quantity);
+    }
+
+    /// Net position by contract: what was held before, and the executions.
     pub(crate) fn positions(&self, account: &str) -> BTreeMap<i64, Decimal> {
-        let mut positions = BTreeMap::new();
+        let held_before = self.held_before.iter().filter(|((held_by, _), _)| held_by == account);
+        let mut positions: BTreeMap<i64, Decimal> =
+            held_before.map(|((_, conid), quantity)| (*conid, *quantity)).collect();
         let corrected = |trade: &&Trade| {
             let stem = trade.execution_id.rsplit_once('.').map(|(stem, _)| format!("{stem}."));
             let later = |other: &Trade| other.execution_id > trade.execution_id;
@@ -284,21 +378,21 @@ impl Book {
     }
 }
 
-fn ledger_entry(order: &Order) -> LedgerEntry {
+fn ledger_entry(order: &Order, ticket: &Ticket) -> LedgerEntry {
     LedgerEntry {
         order_id: order.id,
-        client_order_id: order.ticket.client_order_id.clone(),
+        client_order_id: ticket.client_order_id.clone(),
         username: order.username.clone(),
-        account_id: order.ticket.account.clone(),
-        conid: order.ticket.conid,
-        side: order.ticket.side.wire().to_owned(),
-        order_type: order.ticket.order_type.wire().to_owned(),
-        price: order.ticket.price,
-        aux_price: order.ticket.aux_price,
-        trail: order.ticket.trail.map(Trail::wire),
-        time_in_force: order.ticket.time_in_force.clone(),
-        manual_order_time: order.ticket.manual_order_time,
-        quantity: order.ticket.quantity,
+        account_id: ticket.account.clone(),
+        conid: ticket.conid,
+        side: ticket.side.wire().to_owned(),
+        order_type: ticket.order_type.wire().to_owned(),
+        price: ticket.price,
+        aux_price: ticket.aux_price,
+        trail: ticket.trail.map(Trail::wire),
+        time_in_force: ticket.time_in_force.clone(),
+        manual_order_time: ticket.manual_order_time,
+        quantity: ticket.quantity,
         filled_quantity: order.filled,
         average_price: order.average_price(),
         status: order.status,

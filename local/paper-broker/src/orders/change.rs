@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::acks::acks;
-use super::book::OrderStatus;
+use super::book::{OrderStatus, TakenChange};
 use super::matching::{finish, match_order};
 use super::place::{Work, proceed};
 use super::questions::questions_for;
@@ -52,17 +52,23 @@ pub(crate) fn modify(desk: &mut Desk<'_>, caller: &Caller, call: &Call, account:
 /// Changes the order, once every question is answered.
 pub(crate) fn apply(desk: &mut Desk<'_>, order_id: i64, mut ticket: Ticket) -> Answer {
     let now = desk.now;
-    if desk.state.ignores_requests {
-        return Answer::json(&acks(&desk.state.book, &[order_id]));
-    }
+    let carried_out = !desk.state.ignores_requests;
     let open =
         desk.state.book.order_mut(order_id).filter(|order| !order.status.is_final() && order.filled < ticket.quantity);
     let Some(order) = open else {
-        return Answer::refusal(format!("OrderID {order_id} doesn't exist"));
+        // What is answered alone is answered whatever became of the order meanwhile.
+        let refused = || Answer::refusal(format!("OrderID {order_id} doesn't exist"));
+        return if carried_out { refused() } else { Answer::json(&acks(&desk.state.book, &[order_id])) };
     };
     // The ids stay: a change has none of its own.
     ticket.client_order_id.clone_from(&order.ticket.client_order_id);
     ticket.parent.clone_from(&order.ticket.parent);
+    let asked = order.as_asked(&ticket);
+    order.history.changes.push(TakenChange { at: now, carried_out, asked });
+    if !carried_out {
+        return Answer::json(&acks(&desk.state.book, &[order_id]));
+    }
+    order.resize(ticket.quantity, now);
     order.ticket = ticket;
     order.modifications += 1;
     order.updated_at = now;

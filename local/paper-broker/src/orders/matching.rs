@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::book::{Order, OrderStatus, Trade};
+use super::book::{Order, OrderStatus, Stamped, Trade};
 use super::ticket::{OrderType, Side};
 use crate::state::Desk;
 
@@ -55,7 +55,9 @@ pub(crate) fn fill(desk: &mut Desk<'_>, id: i64, quantity: Decimal, price: Decim
     order.filled += size;
     order.filled_value += size * price;
     order.updated_at = now;
+    order.history.executions.push(Stamped { at: now, quantity: size });
     let done = order.remaining().is_zero();
+    order.history.ended_at = done.then_some(now);
     order.status = match (done, order.status) {
         (true, _) => OrderStatus::Filled,
         (false, OrderStatus::PendingCancel) => OrderStatus::PendingCancel,
@@ -94,6 +96,7 @@ pub(crate) fn finish(desk: &mut Desk<'_>, id: i64, status: OrderStatus) {
     let Some(order) = desk.state.book.order_mut(id).filter(|order| !order.status.is_final()) else { return };
     order.status = status;
     order.updated_at = now;
+    order.history.ended_at = Some(now);
     for child in children(desk, id) {
         finish(desk, child, OrderStatus::Cancelled);
     }
@@ -219,10 +222,11 @@ fn cancel_others(desk: &mut Desk<'_>, group: Option<i64>, filled: i64) {
 
 /// An exit that fills in part takes as much off the other exit of its bracket.
 fn make_siblings_smaller(desk: &mut Desk<'_>, id: i64, size: Decimal) {
+    let now = desk.now;
     let Some(parent) = desk.state.book.order(id).and_then(|order| order.parent_id) else { return };
     for sibling in children(desk, parent).into_iter().filter(|sibling| *sibling != id) {
         if let Some(order) = desk.state.book.order_mut(sibling) {
-            order.ticket.quantity = (order.ticket.quantity - size).max(order.filled);
+            order.resize((order.ticket.quantity - size).max(order.filled), now);
         }
     }
 }

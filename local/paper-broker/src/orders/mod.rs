@@ -20,7 +20,7 @@ use crate::call::Call;
 use crate::oauth::Caller;
 use crate::state::Desk;
 
-pub use book::{LedgerEntry, OrderStatus};
+pub use book::{LedgerEntry, OrderHistory, OrderStatus, Stamped, TakenChange};
 pub use questions::QuestionRules;
 
 pub(crate) use book::Book;

@@ -1,6 +1,6 @@
 //! Brackets and groups, changing, cancelling, and previews.
 
-use paper_broker::{Execution, OrderStatus};
+use paper_broker::{Execution, Fault, FaultKind, OrderStatus};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -136,4 +136,43 @@ async fn a_preview_places_nothing() {
         json!({"amount": "1,870 USD (10 Shares)", "commission": "1 USD", "total": "1,871 USD"})
     );
     assert!(world.broker.ledger().is_empty());
+}
+
+#[tokio::test]
+async fn what_befell_an_order_is_told_with_its_times() {
+    let world = quiet_world();
+    let client = Client::trading(&world).await;
+    let id = place(&client, &[limit_ticket("c-1")]).await[0];
+    let path = format!("/iserver/account/{ACCOUNT}/order/{id}");
+    let changed = |quantity: u32| with(without(limit_ticket("c-1"), "cOID"), &json!({"quantity": quantity}));
+    world.broker.add_fault(Fault::next("POST", "/iserver/account/*/order/*", FaultKind::NotCarriedOut));
+    for quantity in [30, 20] {
+        world.clock.advance_seconds(1);
+        client.post(&path, &changed(quantity)).await;
+    }
+    world.clock.advance_seconds(1);
+    world.broker.execute_order(Execution { order_id: id, quantity: decimal("5"), price: decimal("187") });
+    world.clock.advance_seconds(1);
+    world.broker.execute_order(Execution { order_id: id, quantity: decimal("15"), price: decimal("187") });
+    let (history, entry) = (world.broker.histories().remove(0), world.broker.ledger().remove(0));
+    let asked: Vec<_> = history.changes.iter().map(|change| (change.carried_out, change.asked.quantity)).collect();
+    assert_eq!(asked, [(false, decimal("30")), (true, decimal("20"))], "the one that was ignored says so");
+    let [before, after] = [history.changes[0].at, history.changes[1].at];
+    assert_eq!(history.quantity_at(before, entry.quantity), decimal("10"));
+    assert_eq!(history.quantity_at(after, entry.quantity), decimal("20"));
+    let [first, last] = history.executions[..] else { panic!("{:?}", history.executions) };
+    assert!(after < first.at && first.at < last.at && history.ended_at == Some(last.at));
+    assert_eq!((history.filled_at(first.at), history.filled_at(last.at)), (decimal("5"), decimal("20")));
+}
+
+#[tokio::test]
+async fn what_was_held_before_counts_in_the_position() {
+    let world = quiet_world();
+    world.broker.hold(ACCOUNT, AAPL, decimal("-4"));
+    let client = Client::trading(&world).await;
+    let id = place(&client, &[limit_ticket("c-1")]).await[0];
+    world.broker.execute_order(Execution { order_id: id, quantity: decimal("10"), price: decimal("187") });
+    client.get("/portfolio/accounts").await;
+    let rows = client.get(&format!("/portfolio/{ACCOUNT}/positions/0")).await.json();
+    assert_eq!((&rows[0]["conid"], &rows[0]["position"]), (&json!(AAPL), &json!(6)), "{rows}");
 }

@@ -1,15 +1,17 @@
 //! What people, the broker and the market do.
 
-use domain::{Clock, GrantStatus, Halt, LegRole};
+use domain::{Clock, GrantStatus, Halt, HaltMode, LegRole};
 use jiff::SignedDuration;
 use paper_broker::{Execution, Fault, FaultKind, LedgerEntry, OrderStatus, QuestionRules};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use store::HaltScope;
 
-use super::lives::{ALGORITHMS_SENDER, PEOPLE, change};
-use super::plan::{Act, Stop};
+use super::lives::{ALGORITHMS_SENDER, PEOPLE, Person, change, change_of_exit};
+use super::neighbours::Trouble;
+use super::plan::{Act, Mode, Stop};
 use super::stage::{Halted, Sent, Stage};
+use crate::effects::Hindrance;
 use crate::world::ALGORITHM;
 
 impl Stage {
@@ -26,18 +28,29 @@ impl Stage {
             }
             Act::Cancel(index) => self.cancel(index, None, act),
             Act::CancelLeg(index, role) => self.cancel(index, Some(role), act),
-            Act::Modify(index, revision) => self.modify(index, revision, act),
+            Act::Modify(index, revision) => {
+                let command = change(&self.plan.lives[index], revision, &mut self.dice);
+                self.modify(index, &command, act);
+            }
+            Act::ModifyLeg(index, role, revision) => {
+                let command = change_of_exit(&self.plan.lives[index], role, revision, &mut self.dice);
+                self.modify(index, &command, act);
+            }
             Act::Bad(bad) => {
                 let message_id = self.world.queues.send_order(&bad.body, bad.sender, bad.group);
-                self.sent.push(Sent { message_id, act });
+                self.note_sent(message_id, act);
             }
-            Act::Halt(stop, on) => self.halt(stop, on).await,
+            Act::Halt(stop, mode, on) => self.halt(stop, mode, on).await,
             Act::Price(conid, cents) => broker.set_price(conid, Some(Decimal::new(cents, 2))),
             Act::Execute => self.execute_some(),
             Act::Fill => self.open_entries().iter().for_each(|entry| self.fill(entry)),
             Act::VenueRejects => self.reject_one(),
-            Act::Elsewhere(person, true) => broker.log_in_elsewhere(person.username),
+            Act::Elsewhere(person, true) => {
+                self.hinder("session_stolen", Some(person.username), &Act::Elsewhere(person, false));
+                broker.log_in_elsewhere(person.username);
+            }
             Act::Elsewhere(person, false) => broker.log_out_elsewhere(person.username),
+            Act::Misbehaves(person, trouble) => self.misbehave(person, trouble),
             Act::SessionEnds(person) => {
                 broker.end_session(person.username);
             }
@@ -46,7 +59,12 @@ impl Stage {
                 self.day_reset = true;
                 broker.reset_day();
             }
-            Act::Down(down) => broker.set_iserver_down(down),
+            Act::Down(down) => {
+                if down {
+                    self.hinder("iserver_down", None, &Act::Down(false));
+                }
+                broker.set_iserver_down(down);
+            }
             Act::Asks(ids) => broker.set_questions(QuestionRules { always: ids, ..QuestionRules::default() }),
             Act::Prompts(id) => broker.set_questions(prompts(id)),
             Act::Ignores(method, times) => {
@@ -76,7 +94,7 @@ impl Stage {
         }
         for halted in self.halted.clone() {
             if halted.to.is_none() {
-                self.halt(halted.stop, false).await;
+                self.halt(halted.stop, halted.mode, false).await;
             }
         }
     }
@@ -121,7 +139,7 @@ impl Stage {
             return;
         }
         let message_id = self.world.queues.send_order(&command.to_string(), ALGORITHMS_SENDER, user_id);
-        self.sent.push(Sent { message_id, act });
+        self.note_sent(message_id, act);
     }
 
     fn cancel(&mut self, index: usize, leg: Option<LegRole>, act: Act) {
@@ -139,30 +157,63 @@ impl Stage {
             command["leg"] = json!(role);
         }
         let message_id = self.world.queues.send_order(&command.to_string(), ALGORITHMS_SENDER, user_id);
-        self.sent.push(Sent { message_id, act });
+        self.note_sent(message_id, act);
     }
 
-    fn modify(&mut self, index: usize, revision: u64, act: Act) {
-        let life = self.plan.lives[index].clone();
-        let command = change(&life, revision, &mut self.dice);
+    fn modify(&mut self, index: usize, command: &Value, act: Act) {
+        let life = &self.plan.lives[index];
+        let (user_id, order_id) = (life.person.user_id, &life.order_id);
         if life.own_hand {
-            let details = json!({"path": {"order_id": life.order_id}, "body": command});
-            self.call_api(life.person.user_id, "PUT /orders/{order_id}", details);
+            let details = json!({"path": {"order_id": order_id}, "body": command});
+            self.call_api(user_id, "PUT /orders/{order_id}", details);
             return;
         }
-        let message_id = self.world.queues.send_order(&command.to_string(), ALGORITHMS_SENDER, life.person.user_id);
-        self.sent.push(Sent { message_id, act });
+        let message_id = self.world.queues.send_order(&command.to_string(), ALGORITHMS_SENDER, user_id);
+        self.note_sent(message_id, act);
     }
 
-    /// From when the rule stands until it is about to be taken away, nothing may be sent.
-    async fn halt(&mut self, stop: Stop, on: bool) {
+    fn note_sent(&mut self, message_id: String, act: Act) {
+        let at = self.world.right_time();
+        self.sent.push(Sent { message_id, at, act });
+    }
+
+    /// From now until that act nobody sees what the broker does, or only this username's broker is hidden.
+    fn hinder(&self, what: &'static str, username: Option<&'static str>, until: &Act) {
+        let now = self.world.clock.glance();
+        let until = format!("{until:?}");
+        let ends = self.plan.acts.iter().map(|(at, act)| (self.begun_at + SignedDuration::from_millis(*at), act));
+        let to = ends.filter(|(at, act)| *at > now && format!("{act:?}") == until).map(|(at, _)| at).min();
+        let to = to.unwrap_or_else(|| self.begun_at + SignedDuration::from_millis(self.plan.storm_ends_ms));
+        self.world.effects.note_hindrance(Hindrance { what, username, from: now, to });
+    }
+
+    /// The broker misbehaves towards this user alone.
+    fn misbehave(&self, person: Person, trouble: Option<Trouble>) {
+        let broker = self.world.broker();
+        let Some(trouble) = trouble else { return broker.clear_faults() };
+        self.hinder("one_users_broker", Some(person.username), &Act::Misbehaves(person, None));
+        let fault = match trouble {
+            Trouble::Slow => FaultKind::Delay { before_ms: 0, after_ms: 14_500 },
+            Trouble::Away => FaultKind::Unavailable { executed: false, delay_ms: 10_000 },
+            Trouble::Mute => FaultKind::DropAfter,
+            Trouble::Garbles => FaultKind::Garbled,
+        };
+        let everywhere = Fault { username: Some(person.username.to_owned()), ..Fault::next("GET", "/**", fault) };
+        broker.add_fault(Fault { method: None, times: u32::MAX, ..everywhere });
+    }
+
+    /// From when the rule stands until it is about to be taken away, nothing may be sent, or only what reduces a position.
+    async fn halt(&mut self, stop: Stop, mode: Mode, on: bool) {
         let now = || self.world.clock.now();
-        if !on {
-            for halted in self.halted.iter_mut().filter(|halted| halted.stop == stop && halted.to.is_none()) {
-                halted.to = Some(now());
-            }
+        // One rule stands for each: it takes the place of the one before.
+        for halted in self.halted.iter_mut().filter(|halted| halted.stop == stop && halted.to.is_none()) {
+            halted.to = Some(now());
         }
-        let halt = Halt { halted: on, since: on.then(now), ..Halt::default() };
+        let halt_mode = match mode {
+            Mode::All => HaltMode::All,
+            Mode::Reducing => HaltMode::Reducing,
+        };
+        let halt = Halt { halted: on, since: on.then(now), mode: halt_mode, ..Halt::default() };
         let rules = &self.world.store().rules;
         match stop {
             Stop::Everything => rules.put_halt(&HaltScope::Global, &halt).await.unwrap(),
@@ -171,23 +222,27 @@ impl Stage {
             }
             Stop::User(index) => {
                 // Sometimes with the end of all that works, the exits of filled brackets among it.
-                let ends_all = on && self.dice.per_mille(400);
-                let body = if ends_all {
-                    json!({"body": {"halted": true, "cancel_working": true}})
-                } else {
-                    json!({"body": {"halted": on}})
+                let ends_all = on && mode == Mode::All && self.dice.per_mille(400);
+                let body = match (ends_all, on && mode == Mode::Reducing) {
+                    (true, _) => json!({"body": {"halted": true, "cancel_working": true}}),
+                    (false, true) => json!({"body": {"halted": true, "mode": "reducing"}}),
+                    (false, false) => json!({"body": {"halted": on}}),
                 };
                 let answered = self.world.api_as(&json!({"sub": PEOPLE[index].user_id}), "PUT /halt", &body).await;
                 assert_eq!(answered.status, 200, "{}", answered.text);
             }
             Stop::Grant(index) => {
-                let status = if on { GrantStatus::Halted } else { GrantStatus::Active };
+                let status = match (on, mode) {
+                    (true, Mode::All) => GrantStatus::Halted,
+                    (true, Mode::Reducing) => GrantStatus::Reducing,
+                    (false, _) => GrantStatus::Active,
+                };
                 let limits = self.plan.grant_limits(index);
                 self.world.grant(PEOPLE[index].user_id, PEOPLE[index].accounts, status, limits).await;
             }
         }
         if on {
-            self.halted.push(Halted { stop, from: self.world.clock.now(), to: None });
+            self.halted.push(Halted { stop, mode, from: self.world.clock.now(), to: None });
         }
     }
 
@@ -278,10 +333,16 @@ impl Stage {
             Act::Again(_) => "duplicate_message",
             Act::Other(_) => "other_content",
             Act::Bad(_) => "bad_message",
-            Act::Halt(Stop::Everything, true) => "halt_of_everything",
-            Act::Halt(Stop::Algorithm, true) => "halt_of_algorithm",
-            Act::Halt(Stop::User(_), true) => "halt_of_user",
-            Act::Halt(Stop::Grant(_), true) => "halt_of_grant",
+            Act::Halt(Stop::Everything, Mode::All, true) => "halt_of_everything",
+            Act::Halt(Stop::Algorithm, Mode::All, true) => "halt_of_algorithm",
+            Act::Halt(Stop::User(_), Mode::All, true) => "halt_of_user",
+            Act::Halt(Stop::Grant(_), Mode::All, true) => "halt_of_grant",
+            Act::Halt(Stop::Everything, Mode::Reducing, true) => "reducing_everything",
+            Act::Halt(Stop::Algorithm, Mode::Reducing, true) => "reducing_algorithm",
+            Act::Halt(Stop::User(_), Mode::Reducing, true) => "reducing_user",
+            Act::Halt(Stop::Grant(_), Mode::Reducing, true) => "reducing_grant",
+            Act::ModifyLeg(..) => "change_of_an_exit",
+            Act::Misbehaves(_, Some(_)) => "one_users_broker",
             Act::Price(..) => "price_move",
             Act::Execute => "partial_fill",
             Act::CancelLeg(..) => "cancel_of_an_exit",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::{Order, OrderStatus};
 
 use super::evidence::Evidence;
+use super::invariants::{AT_LEAST, judged};
 use super::tickets::KINDS;
 use super::weather::{AT_A_QUEUE, AT_THE_BROKER, AT_THE_DATABASE, PENALTY};
 
@@ -28,7 +29,7 @@ const STATES: [OrderStatus; 13] = [
     OrderStatus::NotPlaced,
 ];
 /// What happens to worlds besides what strikes an effect.
-const EVENTS: [&str; 27] = [
+const EVENTS: [&str; 33] = [
     "redelivered",
     "second_worker",
     "frozen_worker",
@@ -40,6 +41,12 @@ const EVENTS: [&str; 27] = [
     "halt_of_algorithm",
     "halt_of_user",
     "halt_of_grant",
+    "reducing_everything",
+    "reducing_algorithm",
+    "reducing_user",
+    "reducing_grant",
+    "change_of_an_exit",
+    "one_users_broker",
     "price_move",
     "partial_fill",
     "cancel_of_an_exit",
@@ -58,7 +65,7 @@ const EVENTS: [&str; 27] = [
     "execution_corrected",
 ];
 /// Why messages are refused and orders do not go on.
-const REASONS: [&str; 26] = [
+const REASONS: [&str; 27] = [
     "account_not_granted",
     "algorithm_unknown",
     "behind_another",
@@ -75,6 +82,7 @@ const REASONS: [&str; 26] = [
     "no_sender",
     "no_session",
     "no_such_order",
+    "only_reducing",
     "order_differs",
     "other_group",
     "outcome_unknown",
@@ -95,6 +103,8 @@ pub(crate) struct Coverage {
     pub(crate) kinds: Counts,
     pub(crate) faults: Counts,
     pub(crate) reasons: Counts,
+    /// What the invariants had to judge.
+    pub(crate) judged: Counts,
     pub(crate) not_quiet: u64,
     pub(crate) dead_letters: u64,
 }
@@ -102,6 +112,7 @@ pub(crate) struct Coverage {
 impl Coverage {
     pub(crate) fn of(evidence: &Evidence, faults: Counts, quiet: bool) -> Self {
         let mut coverage = Self { faults, not_quiet: u64::from(!quiet), ..Self::default() };
+        coverage.judged = judged(evidence);
         coverage.dead_letters = evidence.dead.len() as u64;
         for record in &evidence.records {
             let order = &record.order;
@@ -132,6 +143,7 @@ impl Coverage {
             (&mut self.kinds, &other.kinds),
             (&mut self.faults, &other.faults),
             (&mut self.reasons, &other.reasons),
+            (&mut self.judged, &other.judged),
         ];
         for (into, from) in pairs {
             for (name, count) in from {
@@ -152,6 +164,10 @@ impl Coverage {
         missing.extend(STATES.iter().filter_map(|state| absent(&self.states, "state", state.as_str())));
         missing.extend(KINDS.iter().filter_map(|(_, kind)| absent(&self.kinds, "kind", kind.name())));
         missing.extend(REASONS.iter().filter_map(|code| absent(&self.reasons, "reason", code)));
+        missing.extend(AT_LEAST.iter().filter_map(|(name, least)| {
+            let count = self.judged.get(*name).copied().unwrap_or(0);
+            (count < *least).then(|| format!("{name} {least} times, but {count}"))
+        }));
         missing
     }
 }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{ClientOrderId, Leg, LegRole, Order, OrderKey, OrderStatus as Status, Refusal};
 use jiff::Timestamp;
 use order_events::Event;
-use paper_broker::{LedgerEntry, OrderStatus};
+use paper_broker::{LedgerEntry, OrderHistory, OrderStatus};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use super::lives::PEOPLE;
 use super::plan::Plan;
 use super::stage::{Halted, Sent, Stage};
-use crate::effects::{LateWrite, ReturnedMessage};
+use crate::effects::{Fate, Hindrance, LateWrite, ReturnedMessage, TimedOut};
 use crate::message::Message;
 use crate::world::World;
 
@@ -43,6 +43,12 @@ pub(crate) struct Evidence {
     pub(crate) records: Vec<Record>,
     pub(crate) refusals: Vec<Refusal>,
     pub(crate) book: Vec<LedgerEntry>,
+    /// What befell each of the broker's orders, by its number.
+    pub(crate) histories: BTreeMap<i64, OrderHistory>,
+    /// What kept the functions from seeing the broker.
+    pub(crate) hindrances: Vec<Hindrance>,
+    /// What came again by its visibility time-out, and what became of its workers before.
+    pub(crate) timed_out: Vec<(TimedOut, Vec<Fate>)>,
     pub(crate) sent: Vec<Sent>,
     pub(crate) halted: Vec<Halted>,
     pub(crate) held_up: BTreeSet<String>,
@@ -79,6 +85,9 @@ impl Evidence {
             records,
             refusals: world.all_refusals().await,
             book,
+            histories: world.broker().histories().into_iter().map(|history| (history.order_id, history)).collect(),
+            hindrances: world.effects.hindrances(),
+            timed_out: world.effects.timed_out(),
             sent: stage.sent.clone(),
             halted: stage.halted.clone(),
             held_up: world.effects.held_up(),
@@ -107,6 +116,17 @@ impl Evidence {
         self.records.iter().find(|record| {
             record.order.key.user_id.as_str() == user_id && record.order.key.order_id.as_str() == order_id
         })
+    }
+
+    /// The quantity that an entry had then.
+    pub(crate) fn quantity_at(&self, entry: &LedgerEntry, at: Timestamp) -> Decimal {
+        self.histories.get(&entry.order_id).map_or(entry.quantity, |history| history.quantity_at(at, entry.quantity))
+    }
+
+    /// How much of an entry was executed before then.
+    pub(crate) fn filled_before(&self, entry: &LedgerEntry, at: Timestamp) -> Decimal {
+        let executions = self.histories.get(&entry.order_id).map(|history| &history.executions);
+        executions.into_iter().flatten().filter(|executed| executed.at < at).map(|executed| executed.quantity).sum()
     }
 
     pub(crate) fn refusal(&self, message_id: &str) -> Option<&Refusal> {

@@ -1,5 +1,6 @@
 //! Lives: one order each, from its message to its end, and what its sender says about it.
 
+use domain::LegRole;
 use serde_json::{Value, json};
 
 use super::dice::Dice;
@@ -87,6 +88,26 @@ pub(crate) fn change(life: &Life, revision: u64, dice: &mut Dice) -> Value {
         Kind::Stop => json!({"stop_price": price}),
         Kind::CashQuantity => json!({"time_in_force": "gtc"}),
         _ => json!({"quantity": dice.between(1, 60).to_string()}),
+    };
+    merge(&mut command, field);
+    command
+}
+
+/// A change of one of its exits: prices around those that exits are placed with, or a quantity.
+pub(crate) fn change_of_exit(life: &Life, role: LegRole, revision: u64, dice: &mut Dice) -> Value {
+    let mut command = json!({"schema": "courier.order/1", "command": "modify", "user_id": life.person.user_id,
+        "order_id": life.order_id, "algorithm_id": life.command["algorithm_id"], "revision": revision, "leg": role});
+    let cents = life.contract.map_or(1_000, |contract| contract.cents);
+    let towards = if life.command["side"] == "buy" { 1 } else { -1 };
+    let price = |thousandths: i64| text(cents + cents * thousandths * towards / 1000);
+    let has_limit = !life.command["attached"]["stop_loss"]["limit_price"].is_null();
+    let stop = dice.between(-32, -18);
+    let field = match role {
+        _ if dice.per_mille(300) => json!({"quantity": dice.between(1, 40).to_string()}),
+        LegRole::TakeProfit => json!({"limit_price": price(dice.between(14, 32))}),
+        LegRole::StopLoss if has_limit && dice.per_mille(400) => json!({"limit_price": price(stop)}),
+        LegRole::StopLoss if has_limit => json!({"stop_price": price(stop), "limit_price": price(stop - 3)}),
+        LegRole::StopLoss => json!({"stop_price": price(stop)}),
     };
     merge(&mut command, field);
     command

@@ -134,6 +134,9 @@ async fn prepare(world: &World, plan: &Plan) {
         options.account_groups.clone_from(&plan.manner.account_groups);
         options.commission_delay_ms = plan.manner.commission_delay_ms;
     });
+    for held in &plan.holdings {
+        world.broker().hold(held.account, held.contract.conid, held.quantity());
+    }
     for (index, person) in PEOPLE[..plan.people].iter().enumerate() {
         world.connect(person.user_id, person.username).await;
         world.grant(person.user_id, person.accounts, GrantStatus::Active, plan.grant_limits(index)).await;

@@ -7,6 +7,8 @@ use serde_json::json;
 use super::dice::Dice;
 use super::lives::{Life, PEOPLE, Person, new_life};
 use super::messages::{Bad, bad_message};
+use super::neighbours::Trouble;
+use super::reducing::Holding;
 use super::tickets::{CONTRACTS, Contract, Kind};
 use super::weather::Weather;
 
@@ -23,6 +25,15 @@ pub(crate) enum Stop {
     User(usize),
     /// The grant of this user.
     Grant(usize),
+}
+
+/// What a halt lets pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It stops everything that is new.
+    All,
+    /// Orders pass that reduce a position.
+    Reducing,
 }
 
 /// Limits that stand from the beginning.
@@ -93,10 +104,12 @@ pub(crate) enum Act {
     CancelLeg(usize, LegRole),
     /// Its sender asks for a change.
     Modify(usize, u64),
+    /// Its sender asks for a change of one of its exits.
+    ModifyLeg(usize, LegRole, u64),
     /// A message that must be refused.
     Bad(Bad),
     /// A halt begins or ends.
-    Halt(Stop, bool),
+    Halt(Stop, Mode, bool),
     /// A contract's price, in cents.
     Price(i64, i64),
     /// Some order at the broker executes in part.
@@ -127,6 +140,8 @@ pub(crate) enum Act {
     Corrects,
     /// The broker has another word for where some order stands.
     OddWord(&'static str),
+    /// The broker misbehaves towards this user alone, or does so no more.
+    Misbehaves(Person, Option<Trouble>),
 }
 
 /// What a world is told.
@@ -150,6 +165,10 @@ pub(crate) struct Plan {
     pub(crate) manner: Manner,
     /// Limits that somebody set.
     pub(crate) limits: Vec<SetLimits>,
+    /// What accounts hold from before every order.
+    pub(crate) holdings: Vec<Holding>,
+    /// Nothing goes wrong in this world but what befalls this person, so it shows whether anybody else waits for them.
+    pub(crate) troubled: Option<usize>,
     /// Nothing but lost answers goes wrong in this world, so it shows how long they take to settle.
     pub(crate) measures_settling: bool,
     /// Per thousand messages: their delete is lost, and they come again.
@@ -165,10 +184,14 @@ impl Plan {
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let measures_settling = dice.per_mille(200);
-        let weather =
-            if measures_settling { Weather::of_lost_answers(dice.split()) } else { Weather::new(dice.split()) };
+        let troubled = Self::troubled(seed).filter(|_| !measures_settling);
+        let weather = match (measures_settling, troubled) {
+            (true, _) => Weather::of_lost_answers(dice.split()),
+            (false, Some(_)) => Weather::fair(dice.split()),
+            (false, None) => Weather::new(dice.split()),
+        };
         let storm_ends_ms = dice.between(130_000, 240_000);
-        let people = if dice.per_mille(300) { 2 } else { 1 };
+        let people = if dice.per_mille(300) || troubled.is_some() { 2 } else { 1 };
         let mut plan = Self {
             seed,
             people,
@@ -183,6 +206,8 @@ impl Plan {
             renewal_ends_session: dice.per_mille(200),
             manner: Manner::of(seed),
             limits: limits(&mut dice, people),
+            holdings: Vec::new(),
+            troubled,
             measures_settling,
             redelivered_often: dice.pick(&[0, 0, 20, 60]),
             second_worker_often: dice.pick(&[0, 0, 30, 100]),
@@ -195,9 +220,15 @@ impl Plan {
             plan.live_orders_delay_ms = 0;
             plan.token_life_seconds = 86_400;
             (plan.redelivered_often, plan.second_worker_often) = (0, 0);
+        } else if let Some(person) = troubled {
+            plan.token_life_seconds = 86_400;
+            (plan.redelivered_often, plan.second_worker_often) = (0, 0);
+            plan.limits.clear();
+            plan.add_trouble_of_one(&mut dice, person);
         } else {
             plan.add_troubles(&mut dice);
             plan.add_oddities(&mut dice);
+            plan.add_reducing();
         }
         plan.acts.sort_by_key(|(at, _)| *at);
         plan
@@ -229,9 +260,12 @@ impl Plan {
         if dice.per_mille(60) {
             self.acts.push((at + dice.between(0, 60_000), Act::Other(index)));
         }
+        let mut revision = 1;
         if dice.per_mille(150) {
+            revision = 2;
             self.acts.push((at + dice.between(0, 60_000), Act::Modify(index, 2)));
             if dice.per_mille(300) {
+                revision = 3;
                 self.acts.push((at + dice.between(0, 90_000), Act::Modify(index, 3)));
             }
         }
@@ -239,9 +273,22 @@ impl Plan {
         for _ in 0..dice.weigh(&[(72, 0), (22, 1), (6, 2)]) {
             self.acts.push((at + dice.between(-2_000, 150_000), Act::Cancel(index)));
         }
-        if matches!(self.lives[index].kind, Kind::Bracket | Kind::HalfBracket) && dice.per_mille(300) {
-            let role = dice.pick(&[LegRole::TakeProfit, LegRole::StopLoss]);
-            self.acts.push((at + dice.between(0, 150_000), Act::CancelLeg(index, role)));
+        if matches!(self.lives[index].kind, Kind::Bracket | Kind::HalfBracket) {
+            self.add_messages_about_exits(dice, index, at, revision);
+        }
+    }
+
+    fn add_messages_about_exits(&mut self, dice: &mut Dice, index: usize, at: i64, mut revision: u64) {
+        let roles = [LegRole::TakeProfit, LegRole::StopLoss];
+        let mut after = 0;
+        for _ in 0..dice.weigh(&[(50, 0), (30, 1), (20, 2)]) {
+            revision += 1;
+            after += dice.between(0, 60_000);
+            let role = dice.pick(&roles);
+            self.acts.push((at + after, Act::ModifyLeg(index, role, revision)));
+        }
+        for _ in 0..dice.weigh(&[(70, 0), (22, 1), (8, 2)]) {
+            self.acts.push((at + dice.between(0, 150_000), Act::CancelLeg(index, dice.pick(&roles))));
         }
     }
 
@@ -291,7 +338,7 @@ impl Plan {
                 4 => self.span(from, (from + 20_000).min(end), Act::Down),
                 _ => {
                     let stop = dice.pick(&stops);
-                    self.span(from, to, |on| Act::Halt(stop, on));
+                    self.span(from, to, |on| Act::Halt(stop, Mode::All, on));
                 }
             }
         }
@@ -324,7 +371,7 @@ impl Plan {
         }
     }
 
-    fn span(&mut self, from: i64, to: i64, act: impl Fn(bool) -> Act) {
+    pub(crate) fn span(&mut self, from: i64, to: i64, act: impl Fn(bool) -> Act) {
         self.acts.push((from, act(true)));
         self.acts.push((to, act(false)));
     }

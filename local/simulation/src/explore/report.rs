@@ -120,7 +120,7 @@ impl Report {
                          "sender_vanished": settling(Cause::SenderVanished),
                          "request_lost": settling(Cause::RequestLost)},
             "states": self.coverage.states, "ends": self.coverage.ends, "kinds": self.coverage.kinds,
-            "faults": self.coverage.faults, "reasons": self.coverage.reasons,
+            "faults": self.coverage.faults, "reasons": self.coverage.reasons, "judged": self.coverage.judged,
             "worlds_not_quiet": self.coverage.not_quiet, "dead_letters": self.coverage.dead_letters,
         })
     }
@@ -162,6 +162,7 @@ impl Report {
         lines.extend(columns("ends", &self.coverage.ends));
         lines.extend(columns("reasons", &self.coverage.reasons));
         lines.extend(columns("faults", &self.coverage.faults));
+        lines.extend(columns("judged", &self.coverage.judged));
         for (seed, violation) in self.violations.iter().take(TOLD_MAX) {
             lines.push(format!(
                 "VIOLATION {}: {}\n  replay with: cargo run --release -p simulation -- --replay {seed}",

@@ -82,6 +82,8 @@ impl Plan {
             token_life_seconds: 86_400,
             renewal_ends_session: false,
             limits: Vec::new(),
+            holdings: Vec::new(),
+            troubled: None,
             measures_settling: false,
             manner: Manner::plain(),
             redelivered_often: 0,

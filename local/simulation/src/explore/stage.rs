@@ -31,13 +31,15 @@ const AT_ONCE_MAX: u32 = 4;
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) message_id: String,
+    pub(crate) at: Timestamp,
     pub(crate) act: Act,
 }
 
-/// A time during which nothing may be sent.
+/// A time during which nothing may be sent, or only what reduces a position.
 #[derive(Debug, Clone)]
 pub(crate) struct Halted {
     pub(crate) stop: super::plan::Stop,
+    pub(crate) mode: super::plan::Mode,
     pub(crate) from: Timestamp,
     pub(crate) to: Option<Timestamp>,
 }

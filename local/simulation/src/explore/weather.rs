@@ -98,6 +98,11 @@ impl Weather {
 }
 
 impl Weather {
+    /// Nothing goes wrong.
+    pub(crate) fn fair(dice: Dice) -> Self {
+        Self { placing_often: 0, ..Self::of_lost_answers(dice) }
+    }
+
     /// Nothing goes wrong but that answers to placing are lost, of calls that were carried out.
     pub(crate) fn of_lost_answers(dice: Dice) -> Self {
         let lost = |mishap: &&Mishap| LOST_ANSWERS.contains(&mishap.0);

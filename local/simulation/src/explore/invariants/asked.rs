@@ -1,13 +1,12 @@
 //! What stands in the broker's book is exactly what was asked for.
 
-use domain::{Change, Order, OrderType, PlaceOrder, Side, Size, Ticket, TimeInForce, Trail};
+use domain::{Change, Order, OrderType, PlaceOrder, Side, Size, TimeInForce, Trail};
 use paper_broker::LedgerEntry;
 use rust_decimal::Decimal;
 
 use super::{Violation, violation};
 use crate::explore::evidence::{Evidence, Record};
 use crate::explore::lives::Life;
-use crate::explore::plan::Act;
 
 /// Type, price, second price, trail.
 type Written = (&'static str, Option<Decimal>, Option<Decimal>, Option<(Decimal, String)>);
@@ -21,7 +20,7 @@ pub(crate) fn exactly_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
     with_records
         .flat_map(|(life, record, entry, request)| {
             let broken = compare(evidence, life, record, entry, request);
-            if !broken.is_empty() && is_as_before_a_change_that_was_ignored(evidence, life, record, entry, request) {
+            if !broken.is_empty() && was_ignored(evidence, life, record, entry, request) {
                 return Vec::new();
             }
             if broken.is_empty() || entry.modifications == 0 || !says_that_it_may_differ(&record.order) {
@@ -41,9 +40,9 @@ pub(crate) fn exactly_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
         .collect()
 }
 
-/// Whether the broker has a ticket as it was before a change that it took and did not carry out: the order's warning says so, or
-/// nothing that the broker shows could have told.
-fn is_as_before_a_change_that_was_ignored(
+/// Whether the broker took exactly the change that is in force here and did not carry it out, and has the ticket as it was
+/// before; and the order's warning says so, or nothing that the broker shows could have told.
+pub(crate) fn was_ignored(
     evidence: &Evidence,
     life: &Life,
     record: &Record,
@@ -51,24 +50,20 @@ fn is_as_before_a_change_that_was_ignored(
     request: &PlaceOrder,
 ) -> bool {
     let is_told = record.order.warning.as_ref().is_some_and(|warning| warning.code == "change_not_carried_out");
-    let ignores = evidence.plan.acts.iter().any(|(_, act)| matches!(act, Act::Ignores("POST", _)));
-    // A change that never left was ignored by nobody.
-    let in_force = record.order.revision();
-    let mut changes = record.images.iter().flat_map(Order::changes);
-    let was_sent = changes.any(|change| change.revision == in_force && change.sends > 0);
-    let before = record.images.iter().filter_map(|order| order.request.as_ref());
-    ignores
-        && was_sent
-        && before
-            .filter(|before| is_told || looks_the_same(&before.ticket, &request.ticket))
-            .any(|before| compare(evidence, life, record, entry, before).is_empty())
+    let history = evidence.histories.get(&entry.order_id);
+    let ignored = history.into_iter().flat_map(|history| &history.changes).filter(|change| !change.carried_out);
+    let mut asked_for_it = ignored.filter(|change| compare(evidence, life, record, &change.asked, request).is_empty());
+    let mut before = record.images.iter().filter_map(|order| order.request.as_ref());
+    asked_for_it.any(|change| is_told || looks_the_same(entry, &change.asked))
+        && before.any(|before| compare(evidence, life, record, entry, before).is_empty())
 }
 
 /// Whether live orders show these two alike: the quantity, and of limits and plain stops the price (IBKR Web API, live orders).
-fn looks_the_same(one: &Ticket, other: &Ticket) -> bool {
-    let ((kind, price, ..), (other_kind, other_price, ..)) = (written(&one.order_type), written(&other.order_type));
-    let shows_its_price = matches!(kind, "LMT" | "STP" | "STOP_LIMIT");
-    one.size == other.size && kind == other_kind && (!shows_its_price || price == other_price)
+fn looks_the_same(one: &LedgerEntry, other: &LedgerEntry) -> bool {
+    let shows_its_price = matches!(one.order_type.as_str(), "LMT" | "STP" | "STOP_LIMIT");
+    one.quantity == other.quantity
+        && one.order_type == other.order_type
+        && (!shows_its_price || one.price == other.price)
 }
 
 /// Whether the order itself says that its ticket at the broker may be another one.
@@ -116,30 +111,22 @@ fn compare(
     broken
 }
 
-/// A bracket's exits: each once, for the whole quantity, on the other side, under its parent.
+/// A bracket's exits: each once, on the other side, under its parent. Their prices and quantities are those of their own tickets.
 fn exits(evidence: &Evidence, parent: &LedgerEntry, request: &PlaceOrder, same: &mut impl FnMut(&'static str, bool)) {
     let children: Vec<_> =
         evidence.book.iter().filter(|entry| entry.parent_order_id == Some(parent.order_id)).collect();
     let mut wanted = Vec::new();
     if let Some(attached) = &request.ticket.attached {
-        wanted.extend(attached.take_profit.as_ref().map(|exit| ("LMT", Some(exit.limit_price.get()), None)));
+        wanted.extend(attached.take_profit.as_ref().map(|_| "LMT"));
         wanted.extend(attached.stop_loss.as_ref().map(|exit| match exit.limit_price {
-            None => ("STP", Some(exit.stop_price.get()), None),
-            Some(limit) => ("STOP_LIMIT", Some(limit.get()), Some(exit.stop_price.get())),
+            None => "STP",
+            Some(_) => "STOP_LIMIT",
         }));
     }
     same("the number of exits", children.len() == wanted.len());
-    // An exit that fills in part makes the other smaller.
-    let fits = |child: &LedgerEntry| {
-        let others = children.iter().filter(|other| other.order_id != child.order_id);
-        let least = parent.quantity - others.map(|other| other.filled_quantity).sum::<Decimal>();
-        (least..=parent.quantity).contains(&child.quantity)
-    };
-    for (child, (order_type, price, aux_price)) in children.iter().zip(&wanted) {
+    for (child, order_type) in children.iter().zip(&wanted) {
         same("an exit's type", child.order_type == *order_type);
-        same("an exit's price", child.price == *price && child.aux_price == *aux_price);
         same("an exit's side", child.side == side(request.ticket.side.opposite()));
-        same("an exit's quantity", child.modifications > 0 || fits(child) || parent.modifications > 0);
         same("an exit's account", child.account_id == parent.account_id && child.conid == parent.conid);
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn no_message_is_lost(evidence: &Evidence) -> Vec<Violation> {
 
 /// What is wrong, if anything is.
 fn trouble(evidence: &Evidence, sent: &Sent) -> Option<String> {
-    let Sent { message_id, act } = sent;
+    let Sent { message_id, act, .. } = sent;
     let refusal = evidence.refusal(message_id);
     if evidence.left.iter().any(|message| message.id == *message_id) {
         return Some(format!("{act:?} is still in the queue"));
@@ -39,11 +39,11 @@ fn trouble(evidence: &Evidence, sent: &Sent) -> Option<String> {
         }
         // A change that is not taken is refused; one that is taken is in the order.
         Act::Modify(index, revision) => {
-            let taken = |record: &Record| {
-                record.order.revision() >= *revision
-                    || record.order.change().is_some_and(|change| change.revision >= *revision)
-                    || record.order.status().is_final()
-            };
+            let taken = |record: &Record| is_taken(record, *revision) || record.order.status().is_final();
+            life(*index).is_some_and(taken) || refusal.is_some()
+        }
+        Act::ModifyLeg(index, _, revision) => {
+            let taken = |record: &Record| is_taken(record, *revision) || record.order.is_over();
             life(*index).is_some_and(taken) || refusal.is_some()
         }
         Act::Bad(bad) => match &bad.denied {
@@ -56,4 +56,8 @@ fn trouble(evidence: &Evidence, sent: &Sent) -> Option<String> {
         _ => true,
     };
     (!found).then(|| format!("{act:?} (message {message_id}, dead letter: {dead}) is neither an order nor a refusal; refusal: {refusal:?}"))
+}
+
+fn is_taken(record: &Record, revision: u64) -> bool {
+    record.order.revision() >= revision || record.order.change().is_some_and(|change| change.revision >= revision)
 }

@@ -3,16 +3,23 @@
 mod asked;
 mod cancels;
 mod ends;
+mod exits;
+mod judged;
 mod limits;
 mod messages;
+mod reduce;
 mod stream;
 mod tickets;
 mod times;
+mod told;
+mod waits;
 
 #[cfg(test)]
 mod tests;
 
 use super::evidence::Evidence;
+
+pub(crate) use judged::{AT_LEAST, judged};
 
 /// Something that must never be, with what shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +40,7 @@ pub(crate) fn broken(evidence: &Evidence) -> Vec<Violation> {
         tickets::one_ticket_for_one_order,
         tickets::in_the_order_of_the_queue,
         asked::exactly_what_was_asked,
+        exits::exits_are_what_was_asked,
         messages::no_message_is_lost,
         ends::final_or_watched_or_flagged,
         ends::final_states_are_the_brokers,
@@ -42,6 +50,10 @@ pub(crate) fn broken(evidence: &Evidence) -> Vec<Violation> {
         times::nothing_is_sent_too_late,
         times::nothing_is_sent_while_halted,
         times::nothing_waits_for_the_visibility_time_out,
+        told::what_is_filled_is_told_within_seconds,
+        waits::nobody_waits_for_anothers_trouble,
+        waits::nothing_leans_on_a_redelivery,
+        reduce::only_what_reduces_is_sent,
         limits::no_limit_is_exceeded,
         stream::changes_count_up_without_gaps,
         no_secret_is_written_down,

@@ -1,20 +1,28 @@
 //! Each invariant is seen to fail, on what is left of a good world after one thing in it was falsified.
 
-use domain::{Fact, Reason};
+use domain::{Fact, LegRole, Order, OrderState, Reason};
 use jiff::{SignedDuration, Timestamp};
+use paper_broker::Stamped;
 use rust_decimal::Decimal;
 
 use super::broken;
-use crate::effects::{LateWrite, ReturnedMessage};
-use crate::explore::evidence::Evidence;
+use crate::effects::{Fate, Hindrance, LateWrite, ReturnedMessage, TimedOut};
+use crate::explore::evidence::{Evidence, Record};
 use crate::explore::one_world::{Keep, in_its_own_time, live_through};
-use crate::explore::plan::{Act, Plan, SetLimits, Stop};
+use crate::explore::plan::{Act, Mode, Plan, SetLimits, Stop};
+use crate::explore::reducing::Holding;
 use crate::explore::script::Script;
 use crate::explore::stage::{Halted, Sent};
 
 /// What is left of a world in which a limit order was filled, and nothing went wrong.
 fn good() -> Evidence {
-    let plan = Plan::scripted(Script::all()[0], 16_000);
+    of_script("limit")
+}
+
+/// What is left of a world in which an order of this name was lived, and nothing went wrong.
+fn of_script(name: &str) -> Evidence {
+    let script = Script::all().into_iter().find(|script| script.name() == name).unwrap();
+    let plan = Plan::scripted(script, 16_000);
     let (outcome, evidence) = in_its_own_time(live_through(plan, None, Keep::Nothing));
     assert_eq!(outcome.violations, []);
     assert_eq!(evidence.records.len(), 1);
@@ -23,7 +31,10 @@ fn good() -> Evidence {
 
 /// The rules that a falsified world breaks.
 fn rules(falsify: impl FnOnce(&mut Evidence)) -> Vec<&'static str> {
-    let mut evidence = good();
+    rules_of(good(), falsify)
+}
+
+fn rules_of(mut evidence: Evidence, falsify: impl FnOnce(&mut Evidence)) -> Vec<&'static str> {
     falsify(&mut evidence);
     let mut rules: Vec<_> = broken(&evidence).into_iter().map(|violation| violation.rule).collect();
     rules.dedup();
@@ -62,7 +73,7 @@ fn an_order_that_overtook_another_is_noticed() {
         second.order_id += 1;
         second.client_order_id = Some(crate::explore::evidence::client_order_id("u-7", "order-01").as_str().to_owned());
         evidence.book.push(second);
-        evidence.sent.insert(0, Sent { message_id: "first".to_owned(), act: Act::Place(1) });
+        evidence.sent.insert(0, Sent { message_id: "first".to_owned(), at: evidence.calm_at, act: Act::Place(1) });
     });
     assert!(rules.contains(&"an order overtook another one"), "{rules:?}");
 }
@@ -88,7 +99,8 @@ fn a_ticket_that_differs_in_any_field_is_noticed() {
 #[test]
 fn a_lost_message_is_noticed() {
     let rules = rules(|evidence| {
-        evidence.sent.push(Sent { message_id: "lost".to_owned(), act: Act::Other(0) });
+        let at = evidence.calm_at;
+        evidence.sent.push(Sent { message_id: "lost".to_owned(), at, act: Act::Other(0) });
     });
     assert_eq!(rules, ["a message is lost"]);
 }
@@ -139,17 +151,22 @@ fn an_order_that_was_sent_too_late_is_noticed() {
 #[test]
 fn an_order_that_was_sent_during_a_halt_is_noticed() {
     for stop in [Stop::Everything, Stop::Algorithm, Stop::User(0), Stop::Grant(0)] {
-        let halted = Halted { stop, from: Timestamp::UNIX_EPOCH, to: Some(late()) };
+        let halted = Halted { stop, mode: Mode::All, from: Timestamp::UNIX_EPOCH, to: Some(late()) };
         let rules = rules(|evidence| evidence.halted.push(halted));
         assert_eq!(rules, ["an order was sent while trading was halted"]);
     }
-    let other = Halted { stop: Stop::User(1), from: Timestamp::UNIX_EPOCH, to: None };
+    let other = Halted { stop: Stop::User(1), mode: Mode::All, from: Timestamp::UNIX_EPOCH, to: None };
     assert!(rules(|evidence| evidence.halted.push(other)).is_empty());
     // Made up while trading was halted, and taken in by the database when it was not any more.
     let lifted = late();
     for (at, broken) in [(lifted, 0), (lifted - SignedDuration::from_secs(1), 1)] {
         let rules = rules(|evidence| {
-            evidence.halted.push(Halted { stop: Stop::Everything, from: Timestamp::UNIX_EPOCH, to: Some(lifted) });
+            evidence.halted.push(Halted {
+                stop: Stop::Everything,
+                mode: Mode::All,
+                from: Timestamp::UNIX_EPOCH,
+                to: Some(lifted),
+            });
             let images: Vec<_> = evidence.records[0].images.iter().map(|image| format!("{image:?}")).collect();
             evidence.late_writes.push(LateWrite { body: images.concat(), at });
         });
@@ -227,4 +244,200 @@ fn a_cancel_that_does_not_reach_the_broker_is_noticed() {
         evidence.cancel_calls.extend(calls);
     };
     assert!(!rules(asked_again_and_again).contains(&"a cancel does not reach the broker"));
+}
+
+#[test]
+fn a_fill_that_is_told_late_is_noticed() {
+    let late = |evidence: &mut Evidence| {
+        for image in evidence.records[0].images.iter_mut().filter(|image| !image.filled_quantity.is_zero()) {
+            image.updated_at += SignedDuration::from_secs(60);
+        }
+    };
+    assert_eq!(rules(late), ["a fill was told late"]);
+    let never = |evidence: &mut Evidence| {
+        evidence.records[0].images.retain(|image| image.filled_quantity.is_zero());
+        evidence.ended_at = evidence.calm_at + SignedDuration::from_mins(10);
+    };
+    assert!(rules(never).contains(&"a fill was told late"));
+    let hindered = |username, seconds| {
+        rules(|evidence| {
+            late(evidence);
+            let from = evidence.records[0].entry.as_ref().unwrap().registered_at;
+            let to = from + SignedDuration::from_secs(seconds);
+            evidence.hindrances.push(Hindrance { what: "away", username, from, to });
+        })
+    };
+    assert!(hindered(None, 60).is_empty() && hindered(Some("paper-ada"), 60).is_empty());
+    assert_eq!(hindered(None, 30), ["a fill was told late"]);
+    assert_eq!(hindered(Some("paper-bob"), 60), ["a fill was told late"]);
+}
+
+#[test]
+fn a_fill_of_an_exit_that_is_never_told_is_noticed() {
+    let rules = rules_of(of_script("bracket"), |evidence| {
+        let exit = evidence.book.iter().find(|entry| entry.parent_order_id.is_some()).unwrap().order_id;
+        let at = evidence.histories[&exit].ended_at.unwrap_or(evidence.calm_at);
+        let executed = Stamped { at, quantity: Decimal::from(100) };
+        evidence.histories.get_mut(&exit).unwrap().executions.push(executed);
+        evidence.ended_at = evidence.calm_at + SignedDuration::from_mins(10);
+    });
+    assert_eq!(rules, ["a fill was told late"]);
+}
+
+#[test]
+fn an_order_that_waits_for_anothers_trouble_is_noticed() {
+    let waits = |seconds, troubled| {
+        rules(|evidence| {
+            evidence.plan.troubled = Some(troubled);
+            for image in evidence.records[0].images.iter_mut().skip(1) {
+                image.updated_at += SignedDuration::from_secs(seconds);
+            }
+        })
+    };
+    assert_eq!(waits(6, 1), ["an order waited for another user's trouble"]);
+    assert!(waits(4, 1).is_empty() && waits(6, 0).is_empty());
+    let never = rules(|evidence| {
+        evidence.plan.troubled = Some(1);
+        evidence.records[0].images.truncate(1);
+    });
+    assert!(never.contains(&"an order waited for another user's trouble"), "{never:?}");
+}
+
+#[test]
+fn a_message_that_waits_for_its_visibility_time_out_is_noticed() {
+    let after = |fates: &[Fate]| {
+        rules(|evidence| {
+            let (id, receipt) = ("m".to_owned(), "m/1".to_owned());
+            let timed_out = TimedOut { id, queue: "TrackQueue", at: evidence.calm_at, receipt };
+            evidence.timed_out.push((timed_out, fates.to_vec()));
+        })
+    };
+    for fates in [&[Fate::Ended][..], &[Fate::Failed], &[Fate::Ended, Fate::Failed], &[]] {
+        assert_eq!(after(fates), ["a message waited for its visibility time-out"]);
+    }
+    assert!(after(&[Fate::Killed]).is_empty() && after(&[Fate::Ended, Fate::CutOff]).is_empty());
+}
+
+fn reducing() -> Halted {
+    Halted { stop: Stop::Everything, mode: Mode::Reducing, from: Timestamp::UNIX_EPOCH, to: Some(late()) }
+}
+
+/// So much of the contract was held from before; less than nothing: the account was short of it.
+fn hold(evidence: &mut Evidence, quantity: i64) {
+    let life = evidence.plan.lives[0].clone();
+    let (person, account, contract) = (life.person, life.account, life.contract.unwrap());
+    evidence.plan.holdings.push(Holding { person, account, contract, quantity });
+}
+
+const DOES_NOT_REDUCE: &str = "an order that does not reduce was sent under a halt for reducing ones";
+const TURNED: &str = "a reducing order turned or grew a position";
+
+#[test]
+fn an_order_that_does_not_reduce_while_only_those_pass_is_noticed() {
+    // The order buys 10.
+    for (held, broken) in [(0, true), (20, true), (-9, true), (-10, false), (-20, false)] {
+        let rules = rules(|evidence| {
+            evidence.halted.push(reducing());
+            hold(evidence, held);
+        });
+        assert_eq!(rules, if broken { vec![DOES_NOT_REDUCE, TURNED] } else { vec![] }, "{held}");
+    }
+}
+
+#[test]
+fn an_order_that_leaves_no_room_for_those_before_it_is_noticed() {
+    let beside = |earlier: bool| {
+        rules(|evidence| {
+            evidence.halted.push(reducing());
+            hold(evidence, -15);
+            // Another one like it, that works still.
+            let (mut order, first) = (evidence.records[0].order.clone(), &evidence.records[0]);
+            order.key.order_id = "other".parse().unwrap();
+            let mut entry = first.entry.clone().unwrap();
+            entry.order_id += 1;
+            (entry.filled_quantity, entry.status) = (Decimal::ZERO, paper_broker::OrderStatus::Submitted);
+            let mut images = first.images.clone();
+            let moved = SignedDuration::from_secs(if earlier { -1 } else { 1 });
+            for image in &mut images {
+                let mut row = serde_json::to_string(&*image).unwrap();
+                if let OrderState::Sending { intent } = image.state() {
+                    row = row.replace(&intent.at.to_string(), &(intent.at + moved).to_string());
+                }
+                *image = serde_json::from_str(&row).unwrap();
+            }
+            evidence.records.push(Record { order, images, events: Vec::new(), entry: Some(entry) });
+        })
+    };
+    let broken = beside(true);
+    assert!(broken.contains(&DOES_NOT_REDUCE) && !broken.contains(&TURNED), "{broken:?}");
+}
+
+#[test]
+fn a_change_that_does_not_reduce_while_only_those_pass_is_noticed() {
+    let rules = rules_of(of_script("limit that is changed"), |evidence| {
+        evidence.halted.push(Halted { from: evidence.calm_at - SignedDuration::from_secs(15), ..reducing() });
+    });
+    assert_eq!(rules, ["a change that does not reduce was sent under a halt for reducing ones"]);
+}
+
+#[test]
+fn an_exit_that_differs_is_noticed() {
+    let falsifications: [fn(&mut paper_broker::LedgerEntry); 3] = [
+        |exit| exit.price = Some(Decimal::ONE),
+        |exit| exit.aux_price = Some(Decimal::ONE),
+        |exit| exit.quantity += Decimal::ONE,
+    ];
+    for falsify in falsifications {
+        let rules = rules_of(of_script("bracket"), |evidence| {
+            falsify(evidence.book.iter_mut().find(|entry| entry.parent_order_id.is_some()).unwrap());
+        });
+        assert_eq!(rules, ["an exit is not what was asked"]);
+    }
+}
+
+#[test]
+fn a_cancel_of_an_exit_that_does_not_reach_the_broker_is_noticed() {
+    let asked = |evidence: &mut Evidence| {
+        let works =
+            |image: &&Order| image.leg(LegRole::TakeProfit).is_some_and(|leg| leg.status().as_str() == "working");
+        evidence.records[0].order = evidence.records[0].images.iter().rfind(works).unwrap().clone();
+        let exits = evidence.book.iter_mut().filter(|entry| entry.parent_order_id.is_some());
+        exits.for_each(|exit| exit.status = paper_broker::OrderStatus::Submitted);
+        evidence.records[0].order.ask_leg_cancel(LegRole::TakeProfit, evidence.calm_at);
+        evidence.ended_at = evidence.calm_at + SignedDuration::from_mins(40);
+    };
+    let rules = rules_of(of_script("bracket"), asked);
+    assert!(rules.contains(&"a cancel does not reach the broker"), "{rules:?}");
+    let rules = rules_of(of_script("bracket"), |evidence| {
+        asked(evidence);
+        let exits = evidence.book.iter().filter(|entry| entry.parent_order_id.is_some());
+        let exit = exits.clone().find(|exit| exit.order_type == "LMT").unwrap().order_id;
+        let calls = (1..40).map(|minute| (evidence.calm_at + SignedDuration::from_mins(minute), exit));
+        evidence.cancel_calls.extend(calls);
+    });
+    assert!(!rules.contains(&"a cancel does not reach the broker"), "{rules:?}");
+}
+
+#[test]
+fn a_change_that_was_ignored_is_excused_by_the_ignored_call_alone() {
+    let as_placed = |is_told: bool, was_ignored: bool| {
+        rules_of(of_script("limit that is changed"), |evidence| {
+            let record = &mut evidence.records[0];
+            let ticket = &record.images[0].request.as_ref().unwrap().ticket;
+            let domain::OrderType::Limit { limit_price } = ticket.order_type else { unreachable!() };
+            let entry = record.entry.as_mut().unwrap();
+            entry.price = Some(limit_price.get());
+            if let domain::Size::Quantity(quantity) = ticket.size {
+                entry.quantity = quantity.get();
+            }
+            for change in &mut evidence.histories.get_mut(&entry.order_id).unwrap().changes {
+                change.carried_out = !was_ignored;
+            }
+            record.order.warning = is_told.then(|| Reason::new("change_not_carried_out", "It was not."));
+        })
+    };
+    let differs = "a ticket is not what was asked";
+    assert!(as_placed(false, true).contains(&differs), "live orders show it");
+    assert!(as_placed(true, false).contains(&differs), "no call was ignored");
+    assert!(!as_placed(true, true).contains(&differs));
 }

@@ -7,7 +7,7 @@ use super::{Violation, violation};
 use crate::effects::ReturnedMessage;
 use crate::explore::evidence::{Evidence, Record};
 use crate::explore::lives::PEOPLE;
-use crate::explore::plan::Stop;
+use crate::explore::plan::{Mode, Stop};
 use crate::explore::stage::Halted;
 use crate::world::ALGORITHM;
 
@@ -42,8 +42,9 @@ pub(crate) fn nothing_is_sent_while_halted(evidence: &Evidence) -> Vec<Violation
     for record in &evidence.records {
         for intent in intents(record) {
             let sends = intent.act.is_ticket() || matches!(intent.act, Wire::Reply { confirmed: true, .. });
-            let at = written_at(evidence, &record.order, &intent);
-            let halted = evidence.halted.iter().find(|halted| stops(halted, &record.order) && is_within(halted, at));
+            let at = written_at(evidence, &record.order, intent.at);
+            let mut stopped = evidence.halted.iter().filter(|halted| halted.mode == Mode::All);
+            let halted = stopped.find(|halted| stops(halted, &record.order) && is_within(halted, at));
             if let Some(halted) = halted.filter(|_| sends) {
                 broken.push(violation(
                     "an order was sent while trading was halted",
@@ -76,7 +77,7 @@ pub(crate) fn nothing_waits_for_the_visibility_time_out(evidence: &Evidence) -> 
 }
 
 /// Everything that was meant to be put on the wire, each once.
-fn intents(record: &Record) -> Vec<Intent> {
+pub(crate) fn intents(record: &Record) -> Vec<Intent> {
     let mut intents: Vec<Intent> = Vec::new();
     for image in &record.images {
         if let OrderState::Sending { intent } = image.state()
@@ -90,17 +91,17 @@ fn intents(record: &Record) -> Vec<Intent> {
 
 /// When the database took the intent in, and with it the word that nothing was halted: later than the intent says where the
 /// machine stood still in between.
-fn written_at(evidence: &Evidence, order: &Order, intent: &Intent) -> Timestamp {
-    let (name, made_at) = (order.client_order_id.as_str(), intent.at.to_string());
-    let mut late = evidence.late_writes.iter().filter(|late| late.body.contains(name) && late.body.contains(&made_at));
-    late.next().map_or(intent.at, |late| late.at)
+pub(crate) fn written_at(evidence: &Evidence, order: &Order, made_at: Timestamp) -> Timestamp {
+    let (name, text) = (order.client_order_id.as_str(), made_at.to_string());
+    let mut late = evidence.late_writes.iter().filter(|late| late.body.contains(name) && late.body.contains(&text));
+    late.next().map_or(made_at, |late| late.at)
 }
 
-fn is_within(halted: &Halted, at: Timestamp) -> bool {
+pub(crate) fn is_within(halted: &Halted, at: Timestamp) -> bool {
     at > halted.from && halted.to.is_none_or(|to| at < to)
 }
 
-fn stops(halted: &Halted, order: &Order) -> bool {
+pub(crate) fn stops(halted: &Halted, order: &Order) -> bool {
     let of_algorithm = order.algorithm_id.as_str() == ALGORITHM;
     match halted.stop {
         Stop::Everything => true,
