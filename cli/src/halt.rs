@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use domain::{AlgorithmId, Clock, Halt, HaltMode, UserId};
+use domain::{AlgorithmId, Clock, Halt, HaltMode, KillSwitch, SetBy, UserId};
 use platform::SystemClock;
 use serde::Serialize;
 use store::{HaltOn, HaltScope, Rules, TrackAsk};
@@ -25,6 +25,8 @@ pub(crate) struct ShownHalt {
     scope: String,
     #[serde(flatten)]
     halt: Halt,
+    /// Whose words it is: the user's own, the operator's, or both.
+    set_by: Vec<SetBy>,
     /// Whether it is in force for some users only: its writing was cut off.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     in_force_for_some_only: bool,
@@ -34,14 +36,15 @@ pub(crate) struct ShownHalt {
 }
 
 impl ShownHalt {
-    fn new(scope: &HaltScope, halt: Halt) -> Self {
-        Self { scope: scope.to_string(), halt, in_force_for_some_only: false, cancelling: None }
+    fn new(scope: &HaltScope, switch: KillSwitch) -> Self {
+        let set_by = scope.set_by(&switch);
+        Self { scope: scope.to_string(), halt: switch.halt, set_by, in_force_for_some_only: false, cancelling: None }
     }
 }
 
 impl From<HaltOn> for ShownHalt {
-    fn from(HaltOn { scope, halt, whole }: HaltOn) -> Self {
-        Self { in_force_for_some_only: !whole, ..Self::new(&scope, halt) }
+    fn from(HaltOn { scope, halt, set_by, whole }: HaltOn) -> Self {
+        Self { scope: scope.to_string(), halt, set_by, in_force_for_some_only: !whole, cancelling: None }
     }
 }
 
@@ -94,7 +97,7 @@ async fn ask_for_looks(resources: &Resources, users: &BTreeSet<UserId>) -> Resul
     Ok(())
 }
 
-/// Lifts a halt. What was refused meanwhile stays refused.
+/// Lifts a halt of the operator's. What was refused meanwhile stays refused.
 pub(crate) async fn run_resume(scope: &ResumeScopeArguments) -> Result<(), CourierError> {
     let (scope, ResumeArguments { reason, stack }) = match scope.clone() {
         ResumeScopeArguments::All(arguments) => (HaltScope::Global, arguments),
@@ -102,12 +105,29 @@ pub(crate) async fn run_resume(scope: &ResumeScopeArguments) -> Result<(), Couri
         ResumeScopeArguments::Algorithm { algorithm, arguments } => (HaltScope::Algorithm(algorithm), arguments),
     };
     let rules = Resources::of_stack(&stack.stack).await.rules().await?;
-    if !rules.halt(&scope).await?.halted {
-        tell(&format!("There was no halt over {scope}. `courier halt list` shows those that are on."));
-    }
+    let before = rules.kill_switch(&scope).await?;
     let halt = Halt { halted: false, mode: HaltMode::All, reason, since: Some(SystemClock.now()) };
-    show(&[set(&rules, &scope, halt).await?], stack.json);
+    let shown = set(&rules, &scope, halt).await?;
+    if let Some(told) = told_of_lifting(&scope, &before, &shown) {
+        tell(&told);
+    }
+    show(&[shown], stack.json);
     Ok(())
+}
+
+/// What whoever lifts a halt must know: that there was none, or that trading stays stopped.
+fn told_of_lifting(scope: &HaltScope, before: &KillSwitch, shown: &ShownHalt) -> Option<String> {
+    if !before.halt.halted {
+        return Some(format!("There was no halt over {scope}. `courier halt list` shows those that are on."));
+    }
+    let yours = if scope.set_by(before) == [SetBy::User] {
+        "There was no halt of the operator's"
+    } else {
+        "The operator's halt is lifted"
+    };
+    shown.halt.halted.then(|| format!(
+        "{yours} over {scope}. The user's OWN halt still stands: nobody but the user lifts it, in the console or by PUT /halt."
+    ))
 }
 
 async fn run_list(stack: &StackArguments) -> Result<ExitCode, CourierError> {
@@ -127,10 +147,15 @@ async fn run_show(user: Option<UserId>, stack: &StackArguments) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sets a halt, on or off.
+/// Says the operator's word on a halt, on or off; what is in force then.
 pub(crate) async fn set(rules: &Rules, scope: &HaltScope, halt: Halt) -> Result<ShownHalt, CourierError> {
-    rules.put_halt(scope, &halt).await?;
-    Ok(ShownHalt::new(scope, halt))
+    let switch = if let HaltScope::User(user_id) = scope {
+        rules.say_halt(user_id, SetBy::Operator, &halt).await?
+    } else {
+        rules.put_halt(scope, &halt).await?;
+        KillSwitch { halt, ..KillSwitch::default() }
+    };
+    Ok(ShownHalt::new(scope, switch))
 }
 
 /// The halts over everything, over each registered algorithm, and over a user, on or off.
@@ -140,7 +165,7 @@ pub(crate) async fn all(rules: &Rules, user: Option<UserId>) -> Result<Vec<Shown
     let scopes = [HaltScope::Global].into_iter().chain(algorithms).chain(user.map(HaltScope::User));
     let mut halts = Vec::new();
     for scope in scopes {
-        halts.push(ShownHalt::new(&scope, rules.halt(&scope).await?));
+        halts.push(ShownHalt::new(&scope, rules.kill_switch(&scope).await?));
     }
     Ok(halts)
 }
@@ -159,9 +184,18 @@ fn show(halts: &[ShownHalt], json: bool) {
             (_, true, HaltMode::Reducing) => "HALTED but for what reduces",
         };
         let since = halt.since.map(|since| since.to_string()).unwrap_or_default();
-        [shown.scope.clone(), state.to_owned(), since, halt.reason.clone().unwrap_or_default()]
+        let reason = halt.reason.clone().unwrap_or_default();
+        [shown.scope.clone(), state.to_owned(), set_by(shown), since, reason]
     };
-    print(&table(["what", "state", "since", "reason"], halts.iter().map(row).collect()));
+    print(&table(["what", "state", "set by", "since", "reason"], halts.iter().map(row).collect()));
+}
+
+fn set_by(shown: &ShownHalt) -> String {
+    if shown.halt.halted && shown.set_by.is_empty() {
+        return "not known (an earlier release)".to_owned();
+    }
+    let names: Vec<&str> = shown.set_by.iter().map(|by| by.as_str()).collect();
+    names.join(", ")
 }
 
 #[cfg(test)]
@@ -205,10 +239,36 @@ mod tests {
     #[test]
     fn a_halt_s_json_says_since_when_why_and_how() {
         let halt = Halt { halted: true, mode: HaltMode::Reducing, reason: Some("x".to_owned()), since: Some(at(1)) };
-        let on = HaltOn { scope: HaltScope::User("u-7".parse().unwrap()), halt, whole: true };
+        let set_by = vec![SetBy::User];
+        let on = HaltOn { scope: HaltScope::User("u-7".parse().unwrap()), halt, set_by, whole: true };
         let json = serde_json::to_value(ShownHalt::from(on)).unwrap();
-        let expected =
-            serde_json::json!({"scope": "user u-7", "halted": true, "mode": "reducing", "reason": "x", "since": at(1)});
+        let expected = serde_json::json!({"scope": "user u-7", "halted": true, "mode": "reducing", "reason": "x",
+            "since": at(1), "set_by": ["user"]});
         assert_eq!(json, expected);
+    }
+
+    #[tokio::test]
+    async fn whoever_resumes_a_user_hears_that_the_users_own_halt_stands() {
+        let World { store, .. } = World::new().await;
+        let user: UserId = "u-7".parse().unwrap();
+        let scope = HaltScope::User(user.clone());
+        let word = |halted| Halt { halted, since: Some(at(1)), ..Halt::default() };
+        let resume = async || {
+            let before = store.rules.kill_switch(&scope).await.unwrap();
+            let shown = set(&store.rules, &scope, word(false)).await.unwrap();
+            (told_of_lifting(&scope, &before, &shown).unwrap_or_default(), shown)
+        };
+        assert!(resume().await.0.contains("There was no halt"));
+        store.rules.say_halt(&user, SetBy::User, &word(true)).await.unwrap();
+        assert!(resume().await.0.starts_with("There was no halt of the operator's"));
+        let halted = set(&store.rules, &scope, word(true)).await.unwrap();
+        assert_eq!((set_by(&halted).as_str(), halted.halt.halted), ("user, operator", true));
+        let (told, shown) = resume().await;
+        assert!(told.starts_with("The operator's halt is lifted") && told.contains("OWN halt still stands"), "{told}");
+        assert_eq!((set_by(&shown).as_str(), shown.halt.halted), ("user", true));
+        set(&store.rules, &scope, word(true)).await.unwrap();
+        store.rules.say_halt(&user, SetBy::User, &word(false)).await.unwrap();
+        let (told, shown) = resume().await;
+        assert_eq!((told.as_str(), shown.halt.halted), ("", false));
     }
 }

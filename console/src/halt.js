@@ -4,8 +4,14 @@ import { announce, confirmed, failureIn, make, moment, notice, tellFailure } fro
 import { poll } from "./poll.js";
 
 const REASON_CHARACTERS_MAX = 500;
-let now = { halted: false };
+// The release before says not whose a halt is.
+const unsaid = { set_by: [] };
+let now = { halted: false, ...unsaid };
 let shown = null;
+
+/** Whether the user stopped trading, and whether the operator did. What is nobody's by name the user may lift. */
+const isOwn = () => now.halted && (now.set_by.includes("user") || !isOperators());
+const isOperators = () => now.halted && now.set_by.includes("operator");
 
 /** Watches the switch, and shows its state above everything else. */
 export function watchHalt(place, button, signal) {
@@ -14,7 +20,7 @@ export function watchHalt(place, button, signal) {
   place.replaceChildren(state, unseen);
   shown = { place: state, button };
   const look = async () => {
-    now = await get("halt");
+    now = { ...unsaid, ...await get("halt") };
     showHalt();
   };
   button.addEventListener("click", turnHalt);
@@ -27,13 +33,16 @@ function showHalt() {
   const print = JSON.stringify(now);
   if (place.dataset.print === print) return;
   place.dataset.print = print;
-  button.textContent = now.halted ? "Resume trading" : "Stop all trading";
-  button.className = now.halted ? "" : "danger";
+  // The operator's halt is not the user's to lift; their own they may set beside it.
+  button.textContent = !isOwn() ? "Stop all trading" : isOperators() ? "Lift your own stop" : "Resume trading";
+  button.className = isOwn() ? "" : "danger";
   const reducing = now.mode === "reducing";
+  const by = [now.set_by.includes("user") ? "by you" : "", isOperators() ? "by the operator" : ""].filter(Boolean).join(" and ");
   place.replaceChildren(now.halted
-    ? notice("alarm", make("p", null, make("strong", null, reducing ? "Only orders that reduce a position are sent" : "All trading is stopped"), now.since ? [" since ", moment(now.since)] : "", now.reason ? `: ${now.reason}` : "", "."),
+    ? notice("alarm", make("p", null, make("strong", null, reducing ? "Only orders that reduce a position are sent" : "All trading is stopped"), by ? ` (${by})` : "", now.since ? [" since ", moment(now.since)] : "", now.reason ? `: ${now.reason}` : "", "."),
       make("p", null, reducing ? "Nothing else that is new is sent, by you or by any algorithm; of changes only those that make an order smaller. " : "Nothing new is sent, by you or by any algorithm. ",
-        "Orders that the broker has already stay there unless they were cancelled; cancels still pass."))
+        "Orders that the broker has already stay there unless they were cancelled; cancels still pass."),
+      isOperators() ? make("p", null, "Only the operator lifts the operator's stop.") : "")
     : "");
 }
 
@@ -41,7 +50,12 @@ async function turnHalt() {
   const reason = make("input", { type: "text", id: "halt-reason", maxlength: REASON_CHARACTERS_MAX, autocomplete: "off" });
   const reducing = make("input", { type: "checkbox" });
   const cancelling = make("input", { type: "checkbox" });
-  const sure = await confirmed(now.halted ? {
+  const lifting = isOwn();
+  const sure = await confirmed(lifting ? isOperators() ? {
+    title: "Lift your own stop?",
+    text: make("p", null, "The operator has stopped your trading too. Nothing new is sent until the operator lifts that, whether or not you lift your own stop."),
+    yes: "Lift your own stop", dangerous: false,
+  } : {
     title: "Resume trading?",
     text: make("p", null, "New orders are sent again from now on: yours, and those of algorithms that you allowed. Orders that were refused meanwhile are not sent after all."),
     yes: "Resume trading", dangerous: false,
@@ -60,15 +74,15 @@ async function turnHalt() {
   });
   if (!sure) return;
   try {
-    const { cancels_asked: asked, ...halt } = await put("halt", now.halted ? { halted: false, reason: null } : {
+    const { cancels_asked: asked, ...halt } = await put("halt", lifting ? { halted: false, reason: null } : {
       halted: true, reason: reason.value.trim() || null,
       ...(reducing.checked ? { mode: "reducing" } : {}), ...(cancelling.checked ? { cancel_working: true } : {}),
     });
-    now = halt;
+    now = { ...unsaid, ...halt };
     showHalt();
-    announce(now.halted ? `${now.mode === "reducing" ? "Only orders that reduce a position are sent." : "All trading is stopped."}${asked ? ` ${asked} orders are being cancelled.` : ""}`
+    announce(lifting && now.halted ? "Your own stop is lifted. The operator's stop stands: trading stays stopped." : now.halted ? `${now.mode === "reducing" ? "Only orders that reduce a position are sent." : "All trading is stopped."}${asked ? ` ${asked} orders are being cancelled.` : ""}`
       : "Trading goes on.");
   } catch (error) {
-    await tellFailure(now.halted ? "Not resumed" : "NOT stopped: try again", error);
+    await tellFailure(lifting ? "Not resumed" : "NOT stopped: try again", error);
   }
 }

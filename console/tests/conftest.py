@@ -28,6 +28,7 @@ class Stack:
         self.console = re.search(r"^Console +(\S+)", text, re.MULTILINE)[1]
         self.broker = re.search(r"^Paper broker +(\S+)", text, re.MULTILINE)[1]
         self.engine = re.search(r"^AWS +(\S+)", text, re.MULTILINE)[1]
+        self.exports = re.search(r"source (\S+)", text)[1]
         self.token_url = re.search(r"(http://\S+/token)\?user=", text)[1]
 
     def token(self, user):
@@ -39,6 +40,11 @@ class Stack:
 
     def control(self, method, path, body):
         return send(method, f"{self.broker}/control/{path}", body, {})
+
+    def courier(self, *arguments):
+        """The operator's command, against this stack."""
+        command = ["bash", "-c", 'source "$0" && exec "$@"', self.exports, os.environ["COURIER_BINARY"], *arguments]
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
     def login(self, username, account, paper=True):
         """A username at the broker that has this account."""

@@ -397,13 +397,13 @@ def test_after_a_halt_an_order_is_refused_and_after_resuming_one_is_sent(ada):
     expect(page.get_by_role("dialog")).to_contain_text("Orders that the broker has already stay there")
     page.get_by_label("Why (optional)").fill("going on holiday")
     answer_dialog(page, "Stop all trading")
-    expect(page.get_by_text("All trading is stopped since")).to_contain_text("going on holiday")
+    expect(page.get_by_text("All trading is stopped (by you) since")).to_contain_text("going on holiday")
     place(ada, "DU0000002", Quantity="1", Limit_price="147.00")
     expect(status(page)).to_contain_text("Not sent: not allowed")
     expect(page.locator("main .notice").get_by_text("Trading is halted")).to_be_visible()
     page.get_by_role("button", name="Resume trading").click()
     answer_dialog(page, "Resume trading")
-    expect(page.get_by_text("All trading is stopped since")).to_have_count(0)
+    expect(page.get_by_text("All trading is stopped (by you) since")).to_have_count(0)
     place(ada, "DU0000002", Quantity="1", Limit_price="147.00")
     expect(status(page)).to_contain_text("Working")
 
@@ -416,13 +416,35 @@ def test_a_halt_can_let_reducing_orders_pass_and_cancel_what_works(ada, stack):
     page.get_by_label("Let orders pass that reduce a position").check()
     page.get_by_label("Cancel the orders that the broker has").check()
     answer_dialog(page, "Stop all trading")
-    expect(page.get_by_text("Only orders that reduce a position are sent since")).to_be_visible()
+    expect(page.get_by_text("Only orders that reduce a position are sent (by you) since")).to_be_visible()
     assert stack.api("ada", "GET", "halt")["mode"] == "reducing"
     expect(status(page)).to_contain_text("Cancelled")
     page.get_by_role("button", name="Resume trading").click()
     answer_dialog(page, "Resume trading")
-    expect(page.get_by_text("Only orders that reduce a position are sent since")).to_have_count(0)
+    expect(page.get_by_text("Only orders that reduce a position are sent (by you) since")).to_have_count(0)
     assert stack.api("ada", "GET", "halt")["halted"] is False
+
+
+def test_the_operators_stop_is_named_and_cannot_be_lifted_here(ada, stack):
+    page = ada.page
+    stack.courier("halt", "user", "ada", "--reason", "asked by phone")
+    try:
+        banner = page.locator("#halt")
+        expect(banner.get_by_text("All trading is stopped (by the operator) since")).to_contain_text("asked by phone")
+        expect(banner).to_contain_text("Only the operator lifts the operator's stop.")
+        expect(page.get_by_role("button", name="Resume trading")).to_have_count(0)
+        page.get_by_role("button", name="Stop all trading").click()
+        answer_dialog(page, "Stop all trading")
+        expect(banner).to_contain_text("All trading is stopped (by you and by the operator) since")
+        page.get_by_role("button", name="Lift your own stop").click()
+        expect(page.get_by_role("dialog")).to_contain_text("The operator has stopped your trading too")
+        answer_dialog(page, "Lift your own stop")
+        expect(banner).to_contain_text("All trading is stopped (by the operator) since")
+        assert "operator" in stack.courier("halt", "list")
+    finally:
+        stack.courier("resume", "user", "ada")
+    expect(page.locator("#halt").get_by_text("All trading is stopped")).to_have_count(0)
+    assert stack.api("ada", "GET", "halt")["set_by"] == []
 
 
 def test_limits_are_set_and_an_order_beyond_one_says_which(ada, stack):

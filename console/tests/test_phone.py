@@ -42,6 +42,6 @@ def test_an_order_is_placed_and_everything_is_stopped_by_touch(stack, chromium):
     page.get_by_role("button", name="Stop all trading").tap()
     hold_to_a_thumb(page, "the dialog")
     page.get_by_role("dialog").get_by_role("button", name="Stop all trading").tap()
-    expect(page.get_by_text("All trading is stopped since")).to_be_visible()
+    expect(page.get_by_text("All trading is stopped (by you) since")).to_be_visible()
     assert stack.api("tess", "GET", "halt")["halted"] is True
     visit.close()

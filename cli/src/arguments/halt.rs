@@ -14,6 +14,9 @@ new id. Cancels pass. What is at the broker stays there, unless --cancel-working
 A name that nobody here has is refused unless --yes says that it is meant. With --cancel-working it exits with 1 where the end of an
 order could not be asked for, and names each.
 
+A user has a switch of their own (the console, `PUT /halt`). Neither lifts the other's: the stricter of the two is in force, and
+`courier halt list` says whose it is.
+
 Examples:
   courier halt all --reason 'IBKR reports a fault'
   courier halt algorithm mean-reversion-7 --reason 'sends too much'
@@ -26,7 +29,7 @@ Examples:
 
 pub(super) const RESUME_HELP: &str = "\
 From the next order on everything of this scope is sent again, unless another halt is over it: `courier halt list` shows all that are
-on. Orders that were refused meanwhile are not sent after all.
+on. Orders that were refused meanwhile are not sent after all. A halt that a user set stays: only the user lifts it.
 
 Examples:
   courier resume all
@@ -52,7 +55,7 @@ pub(crate) enum HaltScopeArguments {
         #[command(flatten)]
         arguments: HaltArguments,
     },
-    /// List every halt that is on: over everything, over users and over algorithms, since when, how and why.
+    /// List every halt that is on: over everything, over users and over algorithms, whose, since when, how and why.
     List {
         #[command(flatten)]
         stack: StackArguments,

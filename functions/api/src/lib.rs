@@ -12,6 +12,7 @@ mod refusals;
 mod rules;
 
 use access::{Readers, Tokens};
+use domain::Reason;
 use platform::{HttpRequest, HttpResponse, Problem};
 use serde::de::DeserializeOwned;
 use sessions::End;
@@ -123,7 +124,12 @@ fn store_failed(error: &StoreError) -> Problem {
             message: error.to_string(),
         }]);
     }
-    tracing::error!(%error, source = std::error::Error::source(error), "a request failed");
+    tracing::error!(
+        %error,
+        source = std::error::Error::source(error),
+        metric.orders_for_a_person = error.is_beyond_cure().then_some(1),
+        "a request failed"
+    );
     match error {
         StoreError::Conflict { .. } => Problem::new(
             http::StatusCode::CONFLICT,
@@ -132,6 +138,10 @@ fn store_failed(error: &StoreError) -> Problem {
         ),
         StoreError::Throttled { .. } => {
             Problem::unavailable("Too much is going on right now; nothing was changed. Try again in a moment.")
+        }
+        StoreError::Invalid { .. } => {
+            let Reason { code, message } = trading::cannot_be_recorded();
+            Problem::new(http::StatusCode::CONFLICT, &code, message)
         }
         _ => Problem::internal(),
     }

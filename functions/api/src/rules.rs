@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{AccountId, AlgorithmId, FieldFault, Grant, GrantStatus, Halt, HaltMode, UserId};
+use domain::{AccountId, AlgorithmId, FieldFault, Grant, GrantStatus, Halt, HaltMode, KillSwitch, SetBy, UserId};
 use futures_util::future::join_all;
 use http::StatusCode;
 use platform::{HttpRequest, HttpResponse, Problem};
@@ -46,9 +46,17 @@ struct HaltBody {
 struct HaltAnswer {
     #[serde(flatten)]
     halt: Halt,
+    /// Whose words stop trading: the user's own, the operator's, or both.
+    set_by: Vec<SetBy>,
     /// How many orders were asked to end, if it was said that they should.
     #[serde(skip_serializing_if = "Option::is_none")]
     cancels_asked: Option<usize>,
+}
+
+impl HaltAnswer {
+    fn new(switch: KillSwitch) -> Self {
+        Self { set_by: switch.set_by(), halt: switch.halt, cancels_asked: None }
+    }
 }
 
 #[derive(Serialize)]
@@ -102,10 +110,11 @@ impl Api {
 
     pub(crate) async fn get_halt(&self, request: &HttpRequest) -> Answer {
         let scope = HaltScope::User(request.user()?);
-        let halt = self.intake.rules.halt(&scope).await.map_err(|error| store_failed(&error))?;
-        Ok(HttpResponse::json(StatusCode::OK, &halt))
+        let switch = self.intake.rules.kill_switch(&scope).await.map_err(|error| store_failed(&error))?;
+        Ok(HttpResponse::json(StatusCode::OK, &HaltAnswer::new(switch)))
     }
 
+    /// Says the user's own word. What the operator halted stays halted, and the answer tells so.
     pub(crate) async fn put_halt(&self, request: &HttpRequest) -> Answer {
         let user_id = request.user()?;
         let body: HaltBody = json_body(request)?;
@@ -116,13 +125,16 @@ impl Api {
             return Err(fault("cancel_working", "goes with halted: true only"));
         }
         let since = Some(self.intake.clock.now());
-        let halt = Halt { halted: body.halted, mode: body.mode, reason: body.reason, since };
-        let scope = HaltScope::User(user_id.clone());
-        self.intake.rules.put_halt(&scope, &halt).await.map_err(|error| store_failed(&error))?;
-        tracing::warn!(%scope, halted = halt.halted, mode = ?halt.mode, "a user's kill switch was set");
+        let word = Halt { halted: body.halted, mode: body.mode, reason: body.reason, since };
+        let said = self.intake.rules.say_halt(&user_id, SetBy::User, &word).await;
+        let answer = HaltAnswer::new(said.map_err(|error| store_failed(&error))?);
+        tracing::warn!(
+            %user_id, halted = word.halted, mode = ?word.mode, in_force = answer.halt.halted, set_by = ?answer.set_by,
+            "a user's kill switch was set"
+        );
         // After the halt: what gets no intent any more needs no cancel.
         let cancels_asked = if body.cancel_working { Some(self.cancel_working(&user_id).await?) } else { None };
-        Ok(HttpResponse::json(StatusCode::OK, &HaltAnswer { halt, cancels_asked }))
+        Ok(HttpResponse::json(StatusCode::OK, &HaltAnswer { cancels_asked, ..answer }))
     }
 
     async fn cancel_working(&self, user_id: &UserId) -> Result<usize, Problem> {

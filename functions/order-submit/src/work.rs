@@ -4,7 +4,7 @@ use aws_lambda_events::sqs::SqsMessage;
 use domain::{Order, OrderId, OrderKey, Reason, UserId};
 use jiff::Timestamp;
 use store::{StoreError, TrackAsk, Versioned, Wake};
-use trading::{Arrived, ChangeAsked, Lane, LegCancelAsked, QueueMessage, Readings, Recorded, Request};
+use trading::{Arrived, ChangeAsked, Desk, Lane, LegCancelAsked, QueueMessage, Readings, Recorded, Request};
 
 use crate::{Group, OrderSubmit};
 
@@ -75,28 +75,27 @@ impl<'d> Work<'d> {
         if is_redelivered(message) && desk.intake.is_done_with(&queue_message).await? {
             return Ok(Task::Done);
         }
-        let request = desk.read_message(&queue_message, &mut self.readings).await?;
+        let request = match desk.read_message(&queue_message, &mut self.readings).await {
+            Err(error) if error.is_beyond_cure() => refuse_for_good(desk, &queue_message, None, &error).await?,
+            read => read?,
+        };
         Ok(request.map_or(Task::Done, |request| Task::Read(queue_message, Box::new(request))))
     }
 
-    /// Puts the new orders of a group on record, together. Dead letters have their own rules.
+    /// Puts the new orders of a group on record, together.
     pub(crate) async fn record_all(&mut self, tasks: &mut [Task]) -> Result<(), StoreError> {
-        let mut new = Vec::new();
-        for (position, task) in tasks.iter().enumerate() {
-            if let Task::Read(message, request) = task
-                && let Request::Place(place) = &**request
-                && !message.is_dead_letter
-            {
-                let (request, place, sent_at) = (place.clone(), message.place.clone(), message.sent_at);
-                new.push((position, Arrived { request, place, sent_at }));
+        let arrived = tasks.iter().filter_map(arrived_by).collect();
+        let new = tasks.iter_mut().filter(|task| arrived_by(task).is_some());
+        let desk = &self.function.desk;
+        match desk.intake.record_all(&desk.lanes, arrived).await {
+            Ok(recorded) => new.zip(recorded).for_each(|(task, recorded)| task.is_recorded(recorded)),
+            // One of them spoils the write for all: each by itself.
+            Err(error) if error.is_beyond_cure() => {
+                for task in new {
+                    record_alone(desk, task).await?;
+                }
             }
-        }
-        let (positions, arrived): (Vec<_>, Vec<_>) = new.into_iter().unzip();
-        let recorded = self.function.desk.intake.record_all(&self.function.desk.lanes, arrived).await?;
-        for (position, recorded) in positions.into_iter().zip(recorded) {
-            if let Task::Read(message, _) = std::mem::replace(&mut tasks[position], Task::Done) {
-                tasks[position] = Task::Recorded(message, Box::new(recorded));
-            }
+            Err(error) => return Err(error),
         }
         self.in_hand = tasks.iter().filter_map(new_order).map(|order| order.key.order_id).collect();
         Ok(())
@@ -140,7 +139,13 @@ impl<'d> Work<'d> {
             Task::Recorded(message, recorded) => (message, of_recorded(*recorded)),
             Task::Read(message, request) => {
                 self.write_outcome().await?;
-                let on_record = Box::pin(self.on_record(*request)).await?;
+                let about = about(&request);
+                let on_record = match Box::pin(self.on_record(*request)).await {
+                    Err(error) if error.is_beyond_cure() => {
+                        return refuse_for_good(&self.function.desk, &message, about.as_ref(), &error).await.map(drop);
+                    }
+                    on_record => on_record?,
+                };
                 (message, on_record)
             }
         };
@@ -155,8 +160,11 @@ impl<'d> Work<'d> {
 
     /// What is not asked of a new order may be about the one before.
     async fn write_outcome(&mut self) -> Result<(), StoreError> {
-        if let Held::Here(lane) = &mut self.held {
-            lane.write_outcome().await?;
+        let Held::Here(lane) = &mut self.held else { return Ok(()) };
+        match lane.write_outcome().await {
+            // The order before is on record as being sent, in line, and is asked about; this message is not at fault.
+            Err(error) if error.is_beyond_cure() => tell_unwritten(&error, lane.user_id()),
+            written => drop(written?),
         }
         Ok(())
     }
@@ -198,10 +206,21 @@ impl<'d> Work<'d> {
         }
     }
 
+    /// What is on record is carried by its row: where a row can never be written so, its message is done with all the same, and
+    /// blocks nobody.
     async fn take_further(&mut self, mut order: Versioned<Order>) -> Result<(), StoreError> {
-        match Box::pin(self.lane(&order.value.key.user_id)).await? {
-            Some(lane) => lane.take_on(&mut order).await,
-            None => self.function.desk.leave_to_next(&order.value).await,
+        let taken = match Box::pin(self.lane(&order.value.key.user_id)).await {
+            Ok(Some(lane)) => lane.take_on(&mut order).await,
+            Ok(None) => self.function.desk.leave_to_next(&order.value).await,
+            Err(error) => Err(error),
+        };
+        match taken {
+            Err(error) if error.is_beyond_cure() => {
+                tell_unwritten(&error, &order.value.key);
+                self.leave_for_later(&[order.value]).await;
+                Ok(())
+            }
+            taken => taken,
         }
     }
 
@@ -239,6 +258,60 @@ impl<'d> Work<'d> {
     }
 }
 
+/// The new order that a message asks for, as it is put on record with the others of its group. Dead letters have their own rules.
+fn arrived_by(task: &Task) -> Option<Arrived> {
+    let Task::Read(message, request) = task else { return None };
+    let Request::Place(place) = &**request else { return None };
+    let arrived = || Arrived { request: place.clone(), place: message.place.clone(), sent_at: message.sent_at };
+    (!message.is_dead_letter).then(arrived)
+}
+
+impl Task {
+    fn is_recorded(&mut self, recorded: Recorded) {
+        if let Self::Read(message, _) = std::mem::replace(self, Self::Done) {
+            *self = Self::Recorded(message, Box::new(recorded));
+        }
+    }
+}
+
+/// Puts one new order on record by itself, or refuses it where that can never be done.
+async fn record_alone(desk: &Desk, task: &mut Task) -> Result<(), StoreError> {
+    let Some(arrived) = arrived_by(task) else { return Ok(()) };
+    let key = arrived.request.key.clone();
+    match desk.intake.record_all(&desk.lanes, vec![arrived]).await {
+        Ok(recorded) => recorded.into_iter().for_each(|recorded| task.is_recorded(recorded)),
+        Err(error) if error.is_beyond_cure() => {
+            if let Task::Read(message, _) = std::mem::replace(task, Task::Done) {
+                refuse_for_good(desk, &message, Some(&key), &error).await?;
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Refuses a message that no further try would put on record: it must not stand in the way of its group.
+async fn refuse_for_good(
+    desk: &Desk,
+    message: &QueueMessage,
+    about: Option<&OrderKey>,
+    error: &StoreError,
+) -> Result<Option<Request>, StoreError> {
+    let source = std::error::Error::source(error);
+    tracing::error!(%error, source, message_id = message.message_id, "a message can never be put on record");
+    desk.intake.refuse(message, about, trading::cannot_be_recorded()).await
+}
+
+/// The order that a request is about; a wake is about none in particular.
+fn about(request: &Request) -> Option<OrderKey> {
+    match request {
+        Request::Place(place) => Some(place.key.clone()),
+        Request::Modify(modify) => Some(modify.key.clone()),
+        Request::Cancel(cancel) => Some(cancel.key.clone()),
+        Request::Wake(_) => None,
+    }
+}
+
 fn of_recorded(recorded: Recorded) -> OnRecord {
     match recorded {
         Recorded::New(order) | Recorded::Same(order) => OnRecord::Order(Box::new(order)),
@@ -260,6 +333,14 @@ fn new_order(task: &Task) -> Option<Order> {
 /// SQS counts how often a message was handed out (SQS, message system attributes).
 fn is_redelivered(message: &SqsMessage) -> bool {
     message.attributes.get("ApproximateReceiveCount").is_some_and(|count| count != "1")
+}
+
+/// `whose`: the order, or the user, whose row takes no more.
+fn tell_unwritten(error: &StoreError, whose: &dyn std::fmt::Display) {
+    tracing::error!(
+        %error, source = std::error::Error::source(error), %whose, metric.orders_for_a_person = 1,
+        "what became of an order can never be written so; a person looks"
+    );
 }
 
 pub(crate) fn tell_back(error: &StoreError, message: &SqsMessage) {

@@ -44,6 +44,8 @@ pub enum Fault {
     InternalError,
     /// It is refused: the caller may not.
     AccessDenied,
+    /// It is refused: it is not valid, and never will be.
+    Invalid,
     /// A transaction is refused: each of its rows is busy in another one. Other calls: as that, by themselves.
     Contention,
 }
@@ -128,6 +130,7 @@ async fn carry_out(
         Fault::Throttled => Ok(Answer::error(400, "ThrottlingException")),
         Fault::InternalError => Ok(Answer::error(500, "InternalServerError")),
         Fault::AccessDenied => Ok(Answer::error(400, "AccessDeniedException")),
+        Fault::Invalid => Ok(Answer::error(400, "ValidationException")),
         Fault::Contention if operation == "TransactWriteItems" => Ok(Answer::contention()),
         Fault::Contention => Ok(Answer::error(400, "TransactionConflictException")),
     }

@@ -67,7 +67,7 @@ pub use order::{FILLED_BEYOND_ORDER, GOOD_FOR_MAX, HistoryEntry, MARKET_GOOD_FOR
 pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal, RefusalView};
 pub use region::Region;
 pub use reserved::{GivesBack, Reserved};
-pub use rules::{Algorithm, Beyond, Grant, GrantStatus, Halt, HaltMode, Limits, Whose};
+pub use rules::{Algorithm, Beyond, Grant, GrantStatus, Halt, HaltMode, KillSwitch, Limits, SetBy, Whose};
 pub use secret::Secret;
 pub use session_care::{Choices, INIT_PAUSE_MAX, INITS_WITHOUT_PAUSE, Inits, KEEP_WARM_EVERY, WARM_AFTER_ORDER};
 pub use sight::{BrokerStatus, Sight};

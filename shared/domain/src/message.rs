@@ -62,17 +62,18 @@ impl Command {
             "place" | "modify" | "cancel" => Ok(text.to_owned()),
             other => Err(format!("must be place, modify or cancel, not {:?}", shortened(other))),
         });
+        let is_place = command.as_deref() == Some("place");
         let command = match command.as_deref() {
             Some("place") => place(&mut fields, &identity).map(Self::Place),
             Some("modify") => modify(&mut fields, &identity).map(Self::Modify),
             Some("cancel") => cancel(&mut fields, &identity).map(Self::Cancel),
             // Which fields are unknown depends on the command, so they are not judged without one.
-            _ => return Err(Malformed { identity, faults }),
+            _ => return Err(Malformed { identity, is_place: false, faults }),
         };
         fields.finish();
         match command {
             Some(command) if faults.is_empty() => Ok(command),
-            _ => Err(Malformed { identity, faults }),
+            _ => Err(Malformed { identity, is_place, faults }),
         }
     }
 
@@ -197,6 +198,8 @@ pub fn identity_of(text: &str) -> Identity {
 pub struct Malformed {
     /// What could be read of whose order it is.
     pub identity: Identity,
+    /// Whether it asks for a new order, as far as could be read.
+    pub is_place: bool,
     /// Every fault.
     pub faults: Vec<FieldFault>,
 }
@@ -204,7 +207,7 @@ pub struct Malformed {
 impl Malformed {
     fn whole(message: String) -> Self {
         let fault = FieldFault { field: String::new(), message };
-        Self { identity: Identity::default(), faults: vec![fault] }
+        Self { identity: Identity::default(), is_place: false, faults: vec![fault] }
     }
 }
 

@@ -135,3 +135,132 @@ pub struct Halt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
 }
+
+/// Who stops a user's trading. Each has a word of their own, and neither lifts the other's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetBy {
+    /// The user, by their own switch.
+    User,
+    /// Whoever runs this Courier.
+    Operator,
+}
+
+impl SetBy {
+    /// Its word, as programs read it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// A kill switch with the words that make it. Over a user there are two, the user's own and the operator's; over everything
+/// and over an algorithm only the operator's, which then stands alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillSwitch {
+    /// What is in force: the stricter word. It is what intents check.
+    #[serde(flatten)]
+    pub halt: Halt,
+    /// The user's own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Halt>,
+    /// The operator's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Halt>,
+}
+
+impl KillSwitch {
+    /// The switch after one of the two said their word, on or off. The other's stays.
+    ///
+    /// A halt that an earlier release wrote is nobody's by name: whoever lifts it lifts it. It may be the user's own, so it stays
+    /// as that when the operator's comes beside it.
+    #[must_use]
+    pub fn said(self, by: SetBy, word: Halt) -> Self {
+        let Self { halt, mut own, mut operator } = self;
+        let unnamed = halt.halted && own.is_none() && operator.is_none();
+        match by {
+            SetBy::User => own = Some(word.clone()),
+            SetBy::Operator => {
+                if unnamed && word.halted {
+                    own = Some(halt);
+                }
+                operator = Some(word.clone());
+            }
+        }
+        let on = own.iter().chain(&operator).filter(|word| word.halted);
+        // Of two that are as strict the operator's, which is the last here: the user cannot lift it.
+        let halt = on.max_by_key(|word| word.mode.is_all()).cloned().unwrap_or(word);
+        Self { halt, own, operator }
+    }
+
+    /// Whose words stop trading. Nobody's is a halt that an earlier release wrote.
+    #[must_use]
+    pub fn set_by(&self) -> Vec<SetBy> {
+        let words = [(SetBy::User, &self.own), (SetBy::Operator, &self.operator)];
+        let on = words.into_iter().filter(|(_, word)| word.as_ref().is_some_and(|word| word.halted));
+        on.map(|(by, _)| by).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODES: [Option<HaltMode>; 3] = [None, Some(HaltMode::Reducing), Some(HaltMode::All)];
+
+    fn word(mode: Option<HaltMode>, reason: &str) -> Halt {
+        Halt { halted: mode.is_some(), mode: mode.unwrap_or_default(), reason: Some(reason.to_owned()), since: None }
+    }
+
+    /// From nothing (0) to everything (2).
+    fn stops(halt: &Halt) -> u8 {
+        u8::from(halt.halted) + u8::from(halt.halted && halt.mode.is_all())
+    }
+
+    #[test]
+    fn the_stricter_of_two_words_is_in_force_whoever_said_theirs_last() {
+        for own in MODES {
+            for operator in MODES {
+                let said = [(SetBy::User, word(own, "own")), (SetBy::Operator, word(operator, "the operator's"))];
+                let [first, second] = said.clone();
+                for order in [[first.clone(), second.clone()], [second, first]] {
+                    let switch =
+                        order.into_iter().fold(KillSwitch::default(), |switch, (by, word)| switch.said(by, word));
+                    let (own, operator) = (&said[0].1, &said[1].1);
+                    assert_eq!(stops(&switch.halt), stops(own).max(stops(operator)), "{switch:?}");
+                    assert_eq!((switch.own.as_ref(), switch.operator.as_ref()), (Some(own), Some(operator)));
+                    let expected = said.iter().filter(|(_, word)| word.halted).map(|(by, _)| *by).collect::<Vec<_>>();
+                    assert_eq!(switch.set_by(), expected);
+                    if operator.halted && stops(operator) >= stops(own) {
+                        assert_eq!(switch.halt, *operator);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_halt_that_names_nobody_is_lifted_by_whoever_lifts_it_and_lost_to_no_halt() {
+        let unnamed: KillSwitch = serde_json::from_str(r#"{"halted": true, "reason": "before"}"#).unwrap();
+        assert_eq!(unnamed.set_by(), []);
+        for by in [SetBy::User, SetBy::Operator] {
+            assert!(!unnamed.clone().said(by, word(None, "lifted")).halt.halted, "{by:?}");
+        }
+        let both = unnamed.said(SetBy::Operator, word(Some(HaltMode::Reducing), "the operator's"));
+        assert_eq!((both.halt.reason.as_deref(), both.halt.mode), (Some("before"), HaltMode::All));
+        let lifted = both.said(SetBy::Operator, word(None, "lifted"));
+        assert_eq!((lifted.halt.halted, lifted.set_by()), (true, vec![SetBy::User]));
+    }
+
+    #[test]
+    fn an_earlier_release_reads_what_is_in_force() {
+        let switch = KillSwitch::default()
+            .said(SetBy::Operator, word(Some(HaltMode::All), "the operator's"))
+            .said(SetBy::User, word(None, "lifted"));
+        let read: Halt = serde_json::from_value(serde_json::to_value(&switch).unwrap()).unwrap();
+        assert_eq!(read, word(Some(HaltMode::All), "the operator's"));
+    }
+}

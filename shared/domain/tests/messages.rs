@@ -170,6 +170,11 @@ fn an_identity_is_read_even_where_the_rest_is_wrong() {
     assert_eq!(malformed.identity.user_id.unwrap().as_str(), "u-7");
     assert_eq!(malformed.identity.order_id.unwrap().as_str(), "mr7-20261124-0001");
     assert_eq!(malformed.identity.algorithm_id.unwrap().as_str(), "mean-reversion-7");
+    assert!(malformed.is_place);
+    for command in ["modify", "cancel", "remove"] {
+        let malformed = Command::from_value(with(&json!({"command": command, "colour": "red"}))).expect_err("a refusal");
+        assert!(!malformed.is_place && malformed.identity.order_id.is_some(), "{command}");
+    }
 }
 
 #[test]

@@ -49,6 +49,19 @@ pub enum StoreError {
         /// What the service said.
         source: Source,
     },
+    /// DynamoDB will never take what was to be written: it is too large, nested too deep, or not valid otherwise. Nothing was
+    /// written, and trying again does not help.
+    #[error(
+        "{resource} can never be asked to {doing} so: what was to be written is too large, or not valid; nothing was written"
+    )]
+    Invalid {
+        /// The table.
+        resource: String,
+        /// What was asked of it.
+        doing: &'static str,
+        /// What the service said.
+        source: Source,
+    },
     /// A row cannot be read, or a value cannot be written as a row. Nobody may guess what it meant: a person looks.
     #[error(
         "the row {key} of {resource} cannot be read or written as what it should be; look at the row, nothing was changed"
@@ -67,6 +80,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether trying again never helps: whoever waits for this waits in vain.
+    #[must_use]
+    pub fn is_beyond_cure(&self) -> bool {
+        matches!(self, Self::Invalid { .. })
+    }
+
     pub(crate) fn conflict(resource: &str, key: impl Into<String>) -> Self {
         Self::Conflict { resource: resource.to_owned(), key: key.into() }
     }
@@ -87,6 +106,10 @@ impl StoreError {
         Self::Refused { resource: resource.to_owned(), doing, source: source.into() }
     }
 
+    pub(crate) fn invalid(resource: &str, doing: &'static str, source: impl Into<Source>) -> Self {
+        Self::Invalid { resource: resource.to_owned(), doing, source: source.into() }
+    }
+
     /// Sorts an SDK's error. The raw answer is dropped, since it may hold the content of a row; the service's own
     /// error or the network's is kept as the source.
     pub(crate) fn of_call<E, R>(resource: &str, doing: &'static str, error: SdkError<E, R>) -> Self
@@ -101,6 +124,7 @@ impl StoreError {
             Kind::Throttled => Self::throttled(resource, doing, source),
             Kind::Unavailable => Self::unavailable(resource, doing, source),
             Kind::Refused => Self::refused(resource, doing, source),
+            Kind::Invalid => Self::invalid(resource, doing, source),
         }
     }
 }
@@ -109,6 +133,7 @@ enum Kind {
     Throttled,
     Unavailable,
     Refused,
+    Invalid,
 }
 
 impl Kind {
@@ -132,6 +157,7 @@ impl Kind {
             | "TransactionConflictException"
             | "TransactionInProgressException" => Self::Throttled,
             "InternalServerError" | "InternalFailure" | "ServiceUnavailable" | "" => Self::Unavailable,
+            "ValidationException" => Self::Invalid,
             _ => Self::Refused,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AlgorithmId, Halt, Order, OrderStatus, UserId};
+use domain::{AlgorithmId, Halt, KillSwitch, Order, OrderStatus, SetBy, UserId};
 use jiff::Timestamp;
 
 use crate::cursor::{Page, cursor_of, parts_of};
@@ -23,8 +23,10 @@ type Place = [String; 4];
 pub struct HaltOn {
     /// Over what.
     pub scope: HaltScope,
-    /// The halt.
+    /// The halt, as it is in force.
     pub halt: Halt,
+    /// Whose words it is; nobody's by name is a user's halt that an earlier release wrote.
+    pub set_by: Vec<SetBy>,
     /// Whether it is in force for every user. A halt over many users stands in many rows, and a writing of them that was
     /// cut off leaves it in force for some: set it again, or lift it.
     pub whole: bool,
@@ -158,7 +160,7 @@ fn checked(place: Place) -> Result<Place, StoreError> {
 impl Rules {
     /// Every halt that is on, by what it is over. It reads the whole table.
     pub async fn halts_on(&self) -> Result<Vec<HaltOn>, StoreError> {
-        let mut found: BTreeMap<String, Vec<(String, Halt)>> = BTreeMap::new();
+        let mut found: BTreeMap<String, Vec<(String, KillSwitch)>> = BTreeMap::new();
         for row in self.scan_items(HALT).await? {
             let [scope, item] = ["scope", "item"].map(|name| text_of(&row, name).unwrap_or_default().to_owned());
             found.entry(scope).or_default().push((item, self.read(row)?));
@@ -192,11 +194,11 @@ impl Rules {
 }
 
 /// The halt that these rows make; `None` where none of them is on.
-fn on(scope: HaltScope, rows: Vec<(String, Halt)>) -> Option<HaltOn> {
-    let whole = scope.items().len() == rows.iter().filter(|(_, halt)| halt.halted).count();
-    let mut halts: Vec<_> = rows.into_iter().filter(|(_, halt)| halt.halted).collect();
+fn on(scope: HaltScope, rows: Vec<(String, KillSwitch)>) -> Option<HaltOn> {
+    let mut halts: Vec<_> = rows.into_iter().filter(|(_, switch)| switch.halt.halted).collect();
+    let whole = scope.items().len() == halts.len();
     // The row that is read stands before its copies.
     halts.sort_by_key(|(item, _)| item != HALT);
-    let (_, halt) = halts.into_iter().next()?;
-    Some(HaltOn { scope, halt, whole })
+    let (_, switch) = halts.into_iter().next()?;
+    Some(HaltOn { set_by: scope.set_by(&switch), halt: switch.halt, whole, scope })
 }

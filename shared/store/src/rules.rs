@@ -1,11 +1,14 @@
-//! Rules: algorithms, grants, limits, halts. Each row is replaced as a whole; the last word stands.
+//! Rules: algorithms, grants, limits, halts. Each row has one writer, the operator or its user, and is replaced as a whole: the last
+//! word stands. A halt over a user has two writers, each with a word of their own in the row.
 
 use std::fmt;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
-use domain::{Algorithm, AlgorithmId, Grant, Halt, Limits, UserId};
+use domain::{Algorithm, AlgorithmId, Grant, Halt, KillSwitch, Limits, SetBy, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::database::{Attributes, Database, WRITE_ID, text, text_of};
 use crate::documents::{DUE_SHARDS, shard_of};
@@ -13,6 +16,10 @@ use crate::error::StoreError;
 use crate::standing::Standing;
 use crate::transaction::{built, commit_unconditionally, put};
 
+/// How long a word on a user's halt is tried to be written, against intents that check the row and the other's word.
+const HALT_PATIENCE: Duration = Duration::from_secs(6);
+/// The longest pause between two tries.
+const HALT_PAUSE_MILLISECONDS_MAX: u64 = 100;
 /// Rows that a list reads at most.
 const LIST_ROWS_MAX: usize = 1000;
 
@@ -52,6 +59,15 @@ impl HaltScope {
             Some(("user", id)) => id.parse().ok().map(Self::User),
             Some(("algorithm", id)) => id.parse().ok().map(Self::Algorithm),
             _ => None,
+        }
+    }
+
+    /// Whose words stop this. Everything and an algorithm only the operator stops.
+    #[must_use]
+    pub fn set_by(&self, switch: &KillSwitch) -> Vec<SetBy> {
+        match self {
+            Self::User(_) => switch.set_by(),
+            Self::Global | Self::Algorithm(_) => switch.halt.halted.then_some(SetBy::Operator).into_iter().collect(),
         }
     }
 
@@ -175,14 +191,22 @@ impl Rules {
         self.delete(&user_scope(user_id), LIMITS).await
     }
 
-    /// A halt; one that was never set is off.
+    /// A halt as it is in force; one that was never set is off.
     pub async fn halt(&self, scope: &HaltScope) -> Result<Halt, StoreError> {
+        Ok(self.kill_switch(scope).await?.halt)
+    }
+
+    /// A halt with the words that make it; one that was never set is off.
+    pub async fn kill_switch(&self, scope: &HaltScope) -> Result<KillSwitch, StoreError> {
         Ok(self.get(&scope.name(), HALT).await?.unwrap_or_default())
     }
 
-    /// Sets a halt, on or off. An error may leave it in force for some users and not for others: set it again
+    /// Says the operator's word on a halt, on or off. An error may leave it in force for some users and not for others: set it again
     /// until it succeeds.
     pub async fn put_halt(&self, scope: &HaltScope, halt: &Halt) -> Result<(), StoreError> {
+        if let HaltScope::User(user_id) = scope {
+            return self.say_halt(user_id, SetBy::Operator, halt).await.map(drop);
+        }
         for item in scope.items() {
             if item == HALT {
                 self.put(&scope.name(), &item, halt).await?;
@@ -195,6 +219,35 @@ impl Rules {
             }
         }
         Ok(())
+    }
+
+    /// Says the user's own or the operator's word on a user's halt, on or off; what stands then. The other's word stays, and the
+    /// stricter of the two is in force.
+    ///
+    /// It is written over what was read, and again over what is there then, if somebody else wrote meanwhile: no word is ever
+    /// lost to another.
+    pub async fn say_halt(&self, user_id: &UserId, by: SetBy, word: &Halt) -> Result<KillSwitch, StoreError> {
+        const SAY: &str = "say a word on a halt";
+        let scope = user_scope(user_id);
+        let until = Instant::now() + HALT_PATIENCE;
+        loop {
+            let read: Standing<KillSwitch> = self.standing_of(self.get_row(&scope, HALT).await?)?;
+            let switch = read.rule.clone().unwrap_or_default().said(by, word.clone());
+            let row = self.row(&scope, HALT, &switch)?;
+            let write_id = text_of(&row, WRITE_ID).unwrap_or_default().to_owned();
+            let request = self.database.client().put_item().table_name(&self.table).set_item(Some(row));
+            let written = self.database.put(&self.table, read.put_over(request)).await;
+            let hindered = match written.map(|written| written.obstacle(&write_id)) {
+                Ok(None) => return Ok(switch),
+                Ok(Some(_)) => StoreError::throttled(&self.table, SAY, "others write it all the while"),
+                Err(busy @ StoreError::Throttled { .. }) => busy,
+                Err(error) => return Err(error),
+            };
+            if Instant::now() >= until {
+                return Err(hindered);
+            }
+            tokio::time::sleep(Duration::from_millis(self.database.up_to(HALT_PAUSE_MILLISECONDS_MAX))).await;
+        }
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -237,6 +290,10 @@ impl Rules {
     }
 
     async fn get<R: DeserializeOwned>(&self, scope: &str, item: &str) -> Result<Option<R>, StoreError> {
+        self.get_row(scope, item).await?.map(|row| self.read(row)).transpose()
+    }
+
+    async fn get_row(&self, scope: &str, item: &str) -> Result<Option<Attributes>, StoreError> {
         let answer = self
             .database
             .client()
@@ -247,7 +304,7 @@ impl Rules {
             .send()
             .await
             .map_err(|error| StoreError::of_call(&self.table, "read a rule", error))?;
-        answer.item.map(|row| self.read(row)).transpose()
+        Ok(answer.item)
     }
 
     /// The rule of a row, and the write that made it.

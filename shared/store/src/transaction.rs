@@ -117,5 +117,9 @@ fn sort(table: &str, doing: &'static str, reasons: Vec<CancellationReason>) -> R
     }
     // The messages name attributes and sizes, never values; the rows beside them are left out.
     let told: Vec<_> = reasons.iter().map(|reason| reason.message().or(reason.code()).unwrap_or("no reason")).collect();
-    Err(StoreError::refused(table, doing, told.join("; ")))
+    let told = told.join("; ");
+    if reasons.iter().any(|reason| is(reason, &["ValidationError", "ItemCollectionSizeLimitExceeded"])) {
+        return Err(StoreError::invalid(table, doing, told));
+    }
+    Err(StoreError::refused(table, doing, told))
 }

@@ -14,6 +14,9 @@ use crate::send::expired;
 /// How often a message is handed out at most so that its refusal can be recorded. Then the log and an alarm tell of it.
 const REFUSAL_TRIES_MAX: u32 = 3;
 
+/// The code of what can never be put on record.
+const CANNOT_BE_RECORDED: &str = "cannot_be_recorded";
+
 /// What became of a new order when it was put on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
@@ -105,7 +108,7 @@ impl Intake {
             sender_id = message.sender_id,
             code = reason.code,
             reason = reason.message,
-            metric.orders_for_a_person = message.is_dead_letter.then_some(1),
+            metric.orders_for_a_person = (message.is_dead_letter || reason.code == CANNOT_BE_RECORDED).then_some(1),
             metric.forgeries_refused = is_forgery(&reason.code).then_some(1),
             "a message was refused"
         );
@@ -124,7 +127,7 @@ impl Intake {
             at: self.clock.now(),
         };
         match self.orders.record_refusal(&refusal).await {
-            Err(error) if message.deliveries < REFUSAL_TRIES_MAX => Err(error),
+            Err(error) if message.deliveries < REFUSAL_TRIES_MAX && !error.is_beyond_cure() => Err(error),
             Err(error) => {
                 let tries = message.deliveries;
                 tracing::error!(
@@ -157,6 +160,15 @@ fn recorded(inserted: Inserted, order: &Order) -> Recorded {
         Inserted::Existing(existing) if existing.value.fingerprint == order.fingerprint => Recorded::Same(existing),
         Inserted::Existing(existing) => Recorded::Differs(order.key.clone(), differs(&existing.value, order)),
     }
+}
+
+/// What is said of a message, or of a request, that no further try would put on record.
+#[must_use]
+pub fn cannot_be_recorded() -> Reason {
+    Reason::new(
+        CANNOT_BE_RECORDED,
+        "What was asked for can never be put on record: what would be written is too large, or is not valid. Nothing was changed, nothing was sent, and asking again does not help. An order that must end now is ended at the broker; the operator was told.",
+    )
 }
 
 pub(crate) fn dead_letter(done: &str) -> Reason {

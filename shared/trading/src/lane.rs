@@ -271,7 +271,14 @@ impl Lane<'_> {
             }
             let key = self.key(pending.order_id);
             match self.desk.intake.orders.get(&key).await? {
-                Some(mut order) => self.advance(&mut order).await?,
+                Some(mut order) => match self.advance(&mut order).await {
+                    // Its row takes no more, however often it is tried: that is no other order's concern.
+                    Err(error) if error.is_beyond_cure() => tracing::error!(
+                        %error, source = std::error::Error::source(&error), %key, metric.orders_for_a_person = 1,
+                        "what became of an order can never be written so; a person looks"
+                    ),
+                    advanced => advanced?,
+                },
                 None => self.book.pending.retain(|other| other.order_id != key.order_id),
             }
         }

@@ -45,7 +45,7 @@ pub use authority::{Sender, is_forgery};
 pub use cancel::LegCancelAsked;
 pub use desk::{Desk, Intake};
 pub use exchange::ANSWER_ROUNDS_MAX;
-pub use intake::{Arrived, Recorded};
+pub use intake::{Arrived, Recorded, cannot_be_recorded};
 pub use known_connections::KnownConnections;
 pub use known_contracts::KnownContracts;
 pub use lane::{Lane, PENDING_MAX};

@@ -145,8 +145,9 @@ impl Desk {
         }
     }
 
-    /// A message that cannot be read becomes a denied order where its sender may speak for the user, so that the
-    /// user and the sender see it; else a refusal apart from every user's orders.
+    /// A new order that cannot be read becomes a denied order where its sender may speak for the user, so that the user and the
+    /// sender see it. Anything else becomes a refusal, apart from every user's orders: a change or a cancel names an order that
+    /// it does not make, and takes no id.
     async fn read_malformed(
         &self,
         message: &QueueMessage,
@@ -172,6 +173,9 @@ impl Desk {
         let asked = Asked { sender, user_id, algorithm_id, needs_grant: true, account_id: None };
         if let Err(not_permitted) = asked.permitted(self, readings).await? {
             return intake.refuse(message, Some(&key), not_permitted).await;
+        }
+        if !malformed.is_place {
+            return intake.refuse(message, Some(&key), reason).await;
         }
         let fingerprint = format!("unreadable {}", hex::encode(Sha256::digest(&message.body)));
         let order = Order::receive_unreadable(

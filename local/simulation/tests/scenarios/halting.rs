@@ -108,3 +108,42 @@ async fn from_a_halts_answer_on_no_order_of_its_scope_gets_an_intent_and_none_is
         assert_eq!(world.status(&format!("order-{}", ORDERS - 1)).await, format!("denied: {code}"));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_operators_halt_over_a_user_outlasts_whatever_the_users_jwt_says() {
+    let world = World::with_a_connected_user().await;
+    let (rules, user) = (world.store().rules.clone(), HaltScope::User(USER.parse().unwrap()));
+    let operators = |halted| Halt { halted, reason: Some("asked by phone".to_owned()), ..Halt::default() };
+    let say = async |body: Value| {
+        let answered = world.api("PUT /halt", &json!({"body": body})).await;
+        assert_eq!(answered.status, 200, "{}", answered.text);
+        let read = world.api("GET /halt", &json!({})).await.json;
+        assert_eq!(answered.json, read);
+        read
+    };
+    let limit = json!({"type": "limit", "limit_price": "186"});
+
+    rules.put_halt(&user, &operators(true)).await.unwrap();
+    let stands = say(json!({"halted": false})).await;
+    assert_eq!(stands, json!({"halted": true, "reason": "asked by phone", "set_by": ["operator"]}));
+    world.place("under-the-operators", &limit);
+    world.deliver_all().await;
+    assert_eq!(world.status("under-the-operators").await, "denied: halted");
+
+    let stands = say(json!({"halted": true, "mode": "reducing", "reason": "on holiday"})).await;
+    assert_eq!(stands, json!({"halted": true, "reason": "asked by phone", "set_by": ["user", "operator"]}));
+    rules.put_halt(&user, &operators(false)).await.unwrap();
+    let mut stands = world.api("GET /halt", &json!({})).await.json;
+    assert!(stands.as_object_mut().unwrap().remove("since").is_some());
+    let own = json!({"halted": true, "mode": "reducing", "reason": "on holiday", "set_by": ["user"]});
+    assert_eq!(stands, own, "the user's own stop outlasts the operator's");
+    world.place("under-the-users", &limit);
+    world.deliver_all().await;
+    assert_eq!(world.status("under-the-users").await, "denied: only_reducing");
+
+    let stands = say(json!({"halted": false})).await;
+    assert_eq!((&stands["halted"], &stands["set_by"]), (&json!(false), &json!([])));
+    world.place("afterwards", &limit);
+    world.deliver_all().await;
+    assert_eq!(world.status("afterwards").await, "working");
+}

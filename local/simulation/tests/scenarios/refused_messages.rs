@@ -1,5 +1,6 @@
 //! What became no order is told to its sender, its user and the operator, and to nobody else.
 
+use embedded_dynamodb::Fault;
 use serde_json::{Value, json};
 use simulation::{ACCOUNT, ALGORITHM, SENDER, USER, World};
 
@@ -231,4 +232,74 @@ async fn no_answer_repeats_what_a_caller_sent_without_a_bound() {
     let huge = json!({"body": {"side": "x".repeat(100_000)}});
     let refused = world.api("POST /orders", &huge).await;
     assert_eq!((refused.status, &refused.json["code"]), (413, &json!("too_large")), "{}", refused.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_or_a_cancel_that_cannot_be_read_is_refused_and_burns_no_id() {
+    let world = World::with_a_connected_user().await;
+    let command = |command: &str| {
+        json!({"schema": "courier.order/1", "command": command, "user_id": USER, "order_id": "later",
+            "algorithm_id": ALGORITHM, "colour": "red"})
+    };
+    for bad in ["modify", "cancel", "remove"] {
+        world.enqueue(&command(bad), SENDER, USER);
+    }
+    world.settle().await;
+    let told = refusals(&world, &algorithm(), json!({})).await;
+    assert_eq!(codes(&told), ["malformed"; 3]);
+    assert!(told.iter().all(|refusal| refusal["order_id"] == "later"), "{told:?}");
+    assert_eq!(codes(&events(&world).await), ["malformed"; 3]);
+    world.place("later", &limit());
+    world.settle().await;
+    assert_eq!(world.status("later").await, "working");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_no_row_takes_is_refused_and_a_cancel_behind_it_waits_for_nothing() {
+    let world = World::with_a_connected_user().await;
+    world.place("full", &limit());
+    world.place("other", &limit());
+    world.settle().await;
+    world.set_database_faults(|call| match call.operation {
+        "PutItem" if call.body.contains("\"full\"") => Fault::Invalid,
+        _ => Fault::None,
+    });
+    world.modify("full", 2, &json!({"limit_price": "185"}));
+    world.cancel("full");
+    world.cancel("other");
+    world.deliver_all().await;
+    let left = world.queues.messages().into_iter().filter(|message| message.group.is_some()).count();
+    assert_eq!(left, 0, "nothing waits in the queue of orders");
+    world.settle().await;
+    assert_eq!((world.status("full").await.as_str(), world.status("other").await.as_str()), ("working", "cancelled"));
+    let told = refusals(&world, &algorithm(), json!({})).await;
+    assert_eq!(codes(&told), ["cannot_be_recorded"; 2]);
+    assert!(told.iter().all(|refusal| refusal["order_id"] == "full"), "{told:?}");
+    for (route, body) in [
+        ("PUT /orders/{order_id}", json!({"revision": 2, "limit_price": "185"})),
+        ("DELETE /orders/{order_id}", json!(null)),
+    ] {
+        let query = json!({"user_id": USER});
+        let request = json!({"path": {"order_id": "full"}, "query": query, "body": body});
+        let answered = world.api_as(&algorithm(), route, &request).await;
+        assert_eq!((answered.status, &answered.json["code"]), (409, &json!("cannot_be_recorded")), "{}", answered.text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_new_orders_together_one_that_no_row_takes_is_refused_alone() {
+    let world = World::with_a_connected_user().await;
+    world.set_database_faults(|call| match call.operation {
+        "PutItem" | "TransactWriteItems" if call.body.contains("\"full\"") && !call.body.contains("\"refusal\"") => {
+            Fault::Invalid
+        }
+        _ => Fault::None,
+    });
+    for order_id in ["one", "full", "two"] {
+        world.place(order_id, &limit());
+    }
+    world.settle().await;
+    assert_eq!((world.status("one").await.as_str(), world.status("two").await.as_str()), ("working", "working"));
+    let told = refusals(&world, &algorithm(), json!({})).await;
+    assert_eq!((codes(&told), &told[0]["order_id"]), (vec!["cannot_be_recorded"], &json!("full")));
 }

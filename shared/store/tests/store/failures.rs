@@ -20,6 +20,7 @@ async fn faults_are_told_apart_and_keep_their_source() {
         (Fault::Throttled, "throttled"),
         (Fault::Contention, "throttled"),
         (Fault::AccessDenied, "refused"),
+        (Fault::Invalid, "invalid"),
     ];
     for (fault, expected) in faults {
         let store = world.with_faults(move |_| fault);
@@ -33,10 +34,12 @@ async fn faults_are_told_apart_and_keep_their_source() {
                 StoreError::Unavailable { .. } => "unavailable",
                 StoreError::Throttled { .. } => "throttled",
                 StoreError::Refused { .. } => "refused",
+                StoreError::Invalid { .. } => "invalid",
                 other => panic!("{other:?}"),
             };
             assert_eq!(kind, expected, "{fault:?}: {error:?}");
             assert!(error.source().is_some(), "{error:?}");
+            assert_eq!(error.is_beyond_cure(), kind == "invalid", "{error:?}");
         }
     }
     // An answer that is lost each time: the write stands, and the caller is told that it may.
@@ -65,6 +68,16 @@ async fn a_missing_table_is_named_with_where_to_look() {
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
     let told = error.to_string();
     assert!(told.contains("not-there") && told.contains("infra/template.yaml"), "{told}");
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_a_row_is_beyond_cure() {
+    let world = World::new().await;
+    let accounts: Vec<String> = (0..50_000).map(|number| format!("DU{number:07}")).collect();
+    let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
+    let grant = crate::support::grant("u-7", "mr", &accounts, domain::GrantStatus::Active);
+    let error = world.store.rules.put_grant(&grant).await.unwrap_err();
+    assert!(matches!(error, StoreError::Invalid { .. }) && error.is_beyond_cure(), "{error:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Rules are set, read, listed and taken back.
 
-use domain::{Algorithm, GrantStatus, Halt, Limits};
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{Algorithm, GrantStatus, Halt, HaltMode, KillSwitch, Limits, SetBy};
 use embedded_dynamodb::Fault;
 use store::{HaltScope, StoreError};
 
@@ -103,6 +104,94 @@ async fn every_halt_that_is_on_is_listed_and_one_that_was_cut_off_says_so() {
     let global = on.iter().find(|found| found.scope == HaltScope::Global).unwrap();
     assert!(!global.whole, "{global:?}");
     assert_eq!(on.iter().filter(|found| found.whole).count(), 2);
+}
+
+fn word(halted: bool, mode: HaltMode, reason: &str) -> Halt {
+    Halt { halted, mode, reason: Some(reason.to_owned()), since: Some(at(3)) }
+}
+
+#[tokio::test]
+async fn a_user_and_the_operator_each_stop_the_user_and_neither_lifts_the_others_stop() {
+    let world = World::new().await;
+    let (rules, user, scope) = (&world.store.rules, user("u-7"), HaltScope::User(user("u-7")));
+    let on = |reason| word(true, HaltMode::All, reason);
+    let off = |reason| word(false, HaltMode::All, reason);
+    rules.put_halt(&scope, &on("the operator's")).await.unwrap();
+    for halted in [true, false] {
+        let lifted = rules.say_halt(&user, SetBy::User, &word(halted, HaltMode::Reducing, "own")).await.unwrap();
+        assert_eq!(lifted.halt, on("the operator's"));
+        assert_eq!(rules.halt(&scope).await.unwrap(), on("the operator's"));
+    }
+    rules.say_halt(&user, SetBy::User, &on("own")).await.unwrap();
+    let listed = rules.halts_on().await.unwrap();
+    assert_eq!((listed.len(), &listed[0].set_by[..]), (1, &[SetBy::User, SetBy::Operator][..]));
+    rules.put_halt(&scope, &off("mended")).await.unwrap();
+    assert_eq!(rules.halt(&scope).await.unwrap(), on("own"));
+    assert_eq!(rules.halts_on().await.unwrap()[0].set_by, [SetBy::User]);
+    let at_last = rules.say_halt(&user, SetBy::User, &off("go on")).await.unwrap();
+    assert_eq!(at_last, KillSwitch { halt: off("go on"), own: Some(off("go on")), operator: Some(off("mended")) });
+    assert_eq!(rules.halts_on().await.unwrap(), []);
+    rules.put_halt(&HaltScope::Global, &on("all")).await.unwrap();
+    assert_eq!(rules.halts_on().await.unwrap()[0].set_by, [SetBy::Operator]);
+}
+
+#[tokio::test]
+async fn of_words_on_one_halt_that_are_said_at_once_none_is_lost() {
+    let world = World::new().await;
+    // Intents check the row all the while.
+    let busy = world.with_faults(|call| match call.operation {
+        "PutItem" if call.number % 3 == 0 => Fault::Contention,
+        _ => Fault::None,
+    });
+    let scope = HaltScope::User(user("u-7"));
+    for round in 0..16_u8 {
+        let own = word(round & 1 == 1, HaltMode::All, &format!("own {round}"));
+        let operator = word(round & 2 == 2, HaltMode::Reducing, &format!("the operator's {round}"));
+        let say = async |by, word: Halt| busy.rules.say_halt(&user("u-7"), by, &word).await.unwrap();
+        let (one, other) = tokio::join!(say(SetBy::User, own.clone()), say(SetBy::Operator, operator.clone()));
+        let stands = world.store.rules.kill_switch(&scope).await.unwrap();
+        assert_eq!((stands.own.as_ref(), stands.operator.as_ref()), (Some(&own), Some(&operator)), "{round}");
+        assert_eq!(stands.halt.halted, own.halted || operator.halted, "{round}");
+        assert!([one, other].contains(&stands), "{round}: {stands:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_word_that_meets_intents_for_seconds_is_said_and_one_that_is_never_taken_is_told() {
+    let world = World::new().await;
+    let on = word(true, HaltMode::All, "stop");
+    let begun = std::time::Instant::now();
+    let busy = world.with_faults(move |call| match call.operation {
+        "PutItem" if begun.elapsed().as_secs() < 3 => Fault::Contention,
+        _ => Fault::None,
+    });
+    busy.rules.say_halt(&user("u-7"), SetBy::User, &on).await.unwrap();
+    assert_eq!(world.store.rules.halt(&HaltScope::User(user("u-7"))).await.unwrap(), on);
+    let never = world.with_faults(|call| if call.operation == "PutItem" { Fault::Contention } else { Fault::None });
+    let refused = never.rules.put_halt(&HaltScope::User(user("u-7")), &Halt::default()).await;
+    assert!(matches!(refused, Err(StoreError::Throttled { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_users_halt_of_an_earlier_release_is_lifted_by_whoever_lifts_it() {
+    let world = World::new().await;
+    let (rules, user) = (&world.store.rules, user("u-7"));
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    for write_id in [None, Some("an-earlier-write")] {
+        for by in [SetBy::User, SetBy::Operator] {
+            let halt = [("halted".to_owned(), AttributeValue::Bool(true)), ("reason".to_owned(), text("before"))];
+            let mut row = world.database.client().put_item().table_name("rules").item("scope", text("user#u-7"));
+            row = row.item("item", text("halt")).item("rule", AttributeValue::M(halt.into()));
+            if let Some(write_id) = write_id {
+                row = row.item("write_id", text(write_id));
+            }
+            row.send().await.unwrap();
+            let on = rules.halts_on().await.unwrap();
+            assert_eq!((on.len(), &on[0].set_by[..]), (1, &[][..]));
+            let lifted = rules.say_halt(&user, by, &word(false, HaltMode::All, "lifted")).await.unwrap();
+            assert!(!lifted.halt.halted, "{lifted:?}");
+        }
+    }
 }
 
 #[tokio::test]
