@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use store::HaltScope;
 
-use super::lives::{ALGORITHMS_SENDER, PEOPLE, Person, change, change_of_exit};
+use super::lives::{ALGORITHMS_SENDER, PEOPLE, Person, change, change_of_exit, smaller};
 use super::neighbours::Trouble;
 use super::plan::{Act, Mode, Stop};
 use super::stage::{Halted, Sent, Stage};
@@ -30,6 +30,10 @@ impl Stage {
             Act::CancelLeg(index, role) => self.cancel(index, Some(role), act),
             Act::Modify(index, revision) => {
                 let command = change(&self.plan.lives[index], revision, &mut self.dice);
+                self.modify(index, &command, act);
+            }
+            Act::Lower(index, revision) => {
+                let command = smaller(&self.plan.lives[index], revision);
                 self.modify(index, &command, act);
             }
             Act::ModifyLeg(index, role, revision) => {
@@ -341,6 +345,7 @@ impl Stage {
             Act::Halt(Stop::Algorithm, Mode::Reducing, true) => "reducing_algorithm",
             Act::Halt(Stop::User(_), Mode::Reducing, true) => "reducing_user",
             Act::Halt(Stop::Grant(_), Mode::Reducing, true) => "reducing_grant",
+            Act::Lower(..) => "change_to_a_smaller_order",
             Act::ModifyLeg(..) => "change_of_an_exit",
             Act::Misbehaves(_, Some(_)) => "one_users_broker",
             Act::Price(..) => "price_move",

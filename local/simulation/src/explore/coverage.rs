@@ -29,7 +29,7 @@ const STATES: [OrderStatus; 13] = [
     OrderStatus::NotPlaced,
 ];
 /// What happens to worlds besides what strikes an effect.
-const EVENTS: [&str; 33] = [
+const EVENTS: [&str; 34] = [
     "redelivered",
     "second_worker",
     "frozen_worker",
@@ -46,6 +46,7 @@ const EVENTS: [&str; 33] = [
     "reducing_user",
     "reducing_grant",
     "change_of_an_exit",
+    "change_to_a_smaller_order",
     "one_users_broker",
     "price_move",
     "partial_fill",

@@ -93,6 +93,13 @@ pub(crate) fn change(life: &Life, revision: u64, dice: &mut Dice) -> Value {
     command
 }
 
+/// A change to half of what it is for.
+pub(crate) fn smaller(life: &Life, revision: u64) -> Value {
+    let quantity: i64 = life.command["quantity"].as_str().and_then(|text| text.parse().ok()).unwrap_or(2);
+    json!({"schema": "courier.order/1", "command": "modify", "user_id": life.person.user_id, "order_id": life.order_id,
+        "algorithm_id": life.command["algorithm_id"], "revision": revision, "quantity": (quantity / 2).max(1).to_string()})
+}
+
 /// A change of one of its exits: prices around those that exits are placed with, or a quantity.
 pub(crate) fn change_of_exit(life: &Life, role: LegRole, revision: u64, dice: &mut Dice) -> Value {
     let mut command = json!({"schema": "courier.order/1", "command": "modify", "user_id": life.person.user_id,

@@ -1,7 +1,7 @@
 //! Worlds in which everything is well but one user's broker: nobody else's orders may wait for it.
 
 use super::dice::Dice;
-use super::lives::{PEOPLE, Person};
+use super::lives::{Life, PEOPLE, Person};
 use super::plan::{Act, Mode, Plan, Stop};
 
 /// Such worlds, of a thousand.
@@ -30,6 +30,7 @@ impl Plan {
     /// What befalls the one who is in trouble.
     pub(crate) fn add_trouble_of_one(&mut self, dice: &mut Dice, index: usize) {
         let (end, person) = (self.storm_ends_ms, PEOPLE[index]);
+        self.put_side_by_side(dice, index);
         for _ in 0..dice.between(1, 3) {
             let from = dice.between(0, end - 30_000);
             let to = (from + dice.between(10_000, 90_000)).min(end);
@@ -48,6 +49,20 @@ impl Plan {
             2 => self.acts.push((from, Act::SessionEnds(person))),
             3 => self.acts.push((from, Act::TokenGone(person))),
             _ => self.span(from, to, |on| Act::Halt(Stop::User(index), Mode::All, on)),
+        }
+    }
+
+    /// Most orders of the others come at the same moment as one of theirs, so that one invocation has both.
+    fn put_side_by_side(&mut self, dice: &mut Dice, index: usize) {
+        let of_them = |life: &Life| life.person.user_id == PEOPLE[index].user_id;
+        let placed = |act: &Act| if let Act::Place(life) = act { Some(*life) } else { None };
+        let theirs = self.acts.iter().filter(|(_, act)| placed(act).is_some_and(|life| of_them(&self.lives[life])));
+        let times: Vec<i64> = theirs.map(|(at, _)| *at).collect();
+        for (at, act) in &mut self.acts {
+            let is_anothers = placed(act).is_some_and(|life| !of_them(&self.lives[life]));
+            if is_anothers && !times.is_empty() && dice.per_mille(600) {
+                *at = dice.pick(&times);
+            }
         }
     }
 }

@@ -104,6 +104,8 @@ pub(crate) enum Act {
     CancelLeg(usize, LegRole),
     /// Its sender asks for a change.
     Modify(usize, u64),
+    /// Its sender asks for a change that makes it smaller.
+    Lower(usize, u64),
     /// Its sender asks for a change of one of its exits.
     ModifyLeg(usize, LegRole, u64),
     /// A message that must be refused.

@@ -11,7 +11,7 @@ use super::tickets::{CONTRACTS, Contract, Kind};
 use crate::world::ALGORITHM;
 
 /// Worlds with such a halt, of a thousand.
-const OFTEN: u64 = 250;
+const OFTEN: u64 = 300;
 /// Positions are of so many shares.
 const SHARES: (i64, i64) = (3, 60);
 /// Kinds of orders that come under such a halt, and how often.
@@ -93,8 +93,10 @@ impl Plan {
             let number = self.lives.len();
             self.lives.push(life_against(dice, &holding, number));
             self.acts.push((at, Act::Place(number)));
-            if dice.per_mille(200) {
-                self.acts.push((dice.between(at, to), Act::Modify(number, 2)));
+            match dice.weigh(&[(5, 0), (2, 1), (3, 2)]) {
+                1 => self.acts.push((dice.between(at, to), Act::Modify(number, 2))),
+                2 => self.acts.push((dice.between(at, to), Act::Lower(number, 2))),
+                _ => {}
             }
             if dice.per_mille(150) {
                 self.acts.push((dice.between(at, to), Act::Cancel(number)));

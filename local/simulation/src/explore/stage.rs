@@ -257,7 +257,8 @@ impl Stage {
                 });
                 // A change that went astray may still come into force.
                 let may_change = order.changes_astray().next().is_some();
-                let cancel_waits = order.cancel_asked_at.is_some();
+                let exit_waits = order.legs().iter().any(|leg| leg.cancel.is_some() && !leg.has_ended());
+                let cancel_waits = order.cancel_asked_at.is_some() || exit_waits;
                 if !order.is_over() && (!told || may_change || cancel_waits) {
                     self.world
                         .effects

@@ -10,15 +10,15 @@ pub(crate) const AT_LEAST: [(&str, u64); 12] = [
     ("fill_told", 2_000),
     ("fill_of_an_exit_told", 200),
     ("order_beside_anothers_trouble", 200),
-    ("redelivery_after_a_kill", 20),
-    ("sent_while_only_reducing", 100),
-    ("market_while_only_reducing", 10),
-    ("limit_while_only_reducing", 20),
+    ("redelivery_after_a_kill", 100),
+    ("sent_while_only_reducing", 60),
+    ("market_while_only_reducing", 15),
+    ("limit_while_only_reducing", 15),
     ("traded_while_only_reducing", 40),
-    ("change_while_only_reducing", 1),
+    ("change_while_only_reducing", 5),
     ("exit_cancelled", 100),
-    ("exit_changed", 60),
-    ("change_ignored", 10),
+    ("exit_changed", 80),
+    ("change_ignored", 6),
 ];
 
 pub(crate) fn judged(evidence: &Evidence) -> Counts {

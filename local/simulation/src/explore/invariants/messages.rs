@@ -38,7 +38,7 @@ fn trouble(evidence: &Evidence, sent: &Sent) -> Option<String> {
             life(*index).is_some_and(asked) || refusal.is_some()
         }
         // A change that is not taken is refused; one that is taken is in the order.
-        Act::Modify(index, revision) => {
+        Act::Modify(index, revision) | Act::Lower(index, revision) => {
             let taken = |record: &Record| is_taken(record, *revision) || record.order.status().is_final();
             life(*index).is_some_and(taken) || refusal.is_some()
         }
