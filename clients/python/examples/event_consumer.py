@@ -39,6 +39,11 @@ def told(change: Change) -> str:
         return f"{change.connection.user_id} connection: {previous} -> {change.status}"
     order, why = change.order, f" ({change.reason.message})" if change.reason else ""
     what = f"{order.user_id}/{order.order_id} {order.contract} {change.sequence}"
+    if change.leg is not None:
+        news = f"its {change.leg.role} is {change.leg.status}, {change.leg.filled_quantity} filled"
+        return f"{change.at:%H:%M:%S} {what}: {news}{why}"
+    if change.revision is not None:
+        return f"{change.at:%H:%M:%S} {what}: revision {change.revision} was refused, it stays {change.status}{why}"
     line = f"{change.at:%H:%M:%S} {what}: {previous} -> {change.status}{why}"
     return f"{line}, {order.filled_quantity} at {order.average_price}" if change.status == "filled" else line
 

@@ -2,54 +2,74 @@
 
 Run it every weekday, as often as you like, between the opening and 20:00 UTC:
 
-    python monthly_buyer.py --user demo-user --algorithm monthly --account DU0000001 --symbol SPY --cash 250.00
+    python monthly_buyer.py --user demo-user --algorithm demo-algorithm --account DU0000001 --symbol SPY --cash 1250.00
 
-With --any-day it buys at once, whatever day and hour it is: for a try on the paper broker.
+The cash must be enough for one share: the paper broker's SPY stands at 600. With --any-day it buys at once, whatever
+day and hour it is: for a try on the paper broker.
 
 It keeps no file of what it has bought. The order's id is the month, and an order id is one order's for ever: however
-often this runs, and wherever it crashes, a month has one order.
+often this runs, and wherever it crashes, a month has one order that trades. Where it was refused, or its time ran out
+before it was sent, nothing was bought: the next run takes the month's next id, `monthly-2026-12-2`, up to TRIES_MAX.
 """
 
 import argparse
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from courier_client import Client, OrderView, PlaceOrder, Problem, Symbol
+from courier_client import Client, CourierError, OrderView, PlaceOrder, Problem, Symbol
 
 # Either New York is still open at this hour, or it closes right then.
 LAST_HOUR_UTC = 20
 SATURDAY = 5
 NOT_FOUND = 404
+# What a month has at most: a fault that three orders did not get past is for a person.
+TRIES_MAX = 3
 
 
 def main() -> None:
     arguments = read_arguments()
     client = Client.from_environment(user_id=arguments.user, algorithm_id=arguments.algorithm)
-    now = datetime.now(UTC)
-    contract = Symbol(arguments.symbol, currency="USD")
-    placed = of_month(client, now.date())
+    try:
+        print(run(client, arguments, datetime.now(UTC)))
+    except CourierError as error:
+        raise SystemExit(f"Not bought: {error}") from error
+
+
+def run(client: Client, arguments: argparse.Namespace, now: datetime) -> str:
+    """Buy if it is the time, or wait for what was placed before; returns what to tell."""
+    order_id, placed = of_month(client, now.date())
     if placed is not None:
         bought = client.wait(placed.order_id, until="filled", timeout_seconds=arguments.timeout_seconds)
-    elif arguments.any_day:
-        order = order_of(now.date(), arguments.account, contract, arguments.cash, limited=False)
-        bought = buy(client, order, timeout_seconds=arguments.timeout_seconds)
-    elif (why := why_not_now(now)) is not None:
-        print(f"Nothing to do: {why}. --any-day buys all the same.")
-        return
     else:
-        order = order_of(now.date(), arguments.account, contract, arguments.cash)
+        why = None if arguments.any_day else why_not_now(now)
+        if why is not None:
+            return f"Nothing to do: {why}. --any-day buys all the same."
+        contract = Symbol(arguments.symbol, currency="USD")
+        limited = not arguments.any_day
+        order = order_of(now.date(), order_id, arguments.account, contract, arguments.cash, limited=limited)
         bought = buy(client, order, timeout_seconds=arguments.timeout_seconds)
-    print(f"{bought.order_id}: {bought.filled_quantity} {arguments.symbol} at {bought.average_price}")
+    return f"{bought.order_id}: {bought.filled_quantity} {arguments.symbol} at {bought.average_price}"
 
 
-def of_month(client: Client, day: date) -> OrderView | None:
-    """The order of this day's month, if it was placed before, on whatever day."""
-    try:
-        return client.order(order_id_of(day))
-    except Problem as problem:
-        if problem.status == NOT_FOUND:
-            return None
-        raise
+def of_month(client: Client, day: date) -> tuple[str, OrderView | None]:
+    """The month's order, if it was placed before, on whatever day; or the id under which it is to be placed."""
+    placed = None
+    for number in range(1, TRIES_MAX + 1):
+        order_id = order_id_of(day, number)
+        try:
+            placed = client.order(order_id)
+        except Problem as problem:
+            if problem.status == NOT_FOUND:
+                return order_id, None
+            raise
+        if not bought_nothing(placed):
+            break
+    return order_id, placed
+
+
+def bought_nothing(order: OrderView) -> bool:
+    """Whether nothing of it was bought and it was nobody's will. What somebody cancelled is not bought after all."""
+    return order.status in ("denied", "expired", "rejected") and not order.filled_quantity
 
 
 def why_not_now(now: datetime) -> str | None:
@@ -62,15 +82,17 @@ def why_not_now(now: datetime) -> str | None:
     return f"New York closes at {LAST_HOUR_UTC}:00 UTC; run it again tomorrow" if now.hour >= LAST_HOUR_UTC else None
 
 
-def order_id_of(day: date) -> str:
-    """The month's name, and so its order's."""
-    return f"monthly-{day:%Y-%m}"
+def order_id_of(day: date, number: int = 1) -> str:
+    """The month's name, and so its order's; of a further try with its number."""
+    return f"monthly-{day:%Y-%m}" if number == 1 else f"monthly-{day:%Y-%m}-{number}"
 
 
-def order_of(day: date, account_id: str, contract: Symbol, cash: Decimal, *, limited: bool = True) -> PlaceOrder:
+def order_of(
+    day: date, order_id: str, account_id: str, contract: Symbol, cash: Decimal, *, limited: bool = True
+) -> PlaceOrder:
     """The month's order, the same each time on one day. Not `limited`: it may be sent at any hour."""
     return PlaceOrder(
-        order_id=order_id_of(day),
+        order_id=order_id,
         account_id=account_id,
         contract=contract,
         side="buy",
@@ -119,7 +141,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--algorithm", required=True)
     parser.add_argument("--account", required=True)
     parser.add_argument("--symbol", required=True)
-    parser.add_argument("--cash", required=True, type=Decimal, help="in the contract's currency, such as 250.00")
+    parser.add_argument("--cash", required=True, type=Decimal, help="in the contract's currency, such as 1250.00")
     parser.add_argument("--any-day", action="store_true", help="buy now, whatever day and hour it is")
     parser.add_argument("--timeout-seconds", type=float, default=300)
     return parser.parse_args()

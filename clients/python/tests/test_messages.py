@@ -218,3 +218,34 @@ def test_what_the_schema_refuses_is_refused_before_it_is_sent(fields: dict[str, 
 
 def test_the_examples_that_were_tried_are_most_of_them() -> None:
     assert len(invalid_orders()) > 55
+
+
+@pytest.mark.parametrize(
+    ("side", "entry", "profit", "stop", "wrong"),
+    [
+        ("buy", {"limit_price": Decimal(187)}, 190, 184, []),
+        ("buy", {"limit_price": Decimal(187)}, 184, 190, ["take_profit.limit_price", "stop_loss.stop_price"]),
+        ("buy", {"limit_price": Decimal(187)}, 190, 187, ["stop_loss.stop_price"]),
+        ("sell", {"limit_price": Decimal(187)}, 184, 190, []),
+        ("sell", {"limit_price": Decimal(187)}, 190, 184, ["take_profit.limit_price", "stop_loss.stop_price"]),
+        ("buy", {"type": "market", "limit_price": None}, 190, 184, []),
+        ("buy", {"type": "market", "limit_price": None}, 184, 190, ["stop_loss.stop_price"]),
+        (
+            "buy",
+            {"type": "stop_limit", "stop_price": Decimal(187), "limit_price": Decimal(188)},
+            Decimal("187.5"),
+            Decimal("187.5"),
+            [],
+        ),
+    ],
+)
+def test_an_exit_on_the_wrong_side_of_its_entry_is_refused(
+    side: str, entry: dict[str, Any], profit: int | Decimal, stop: int | Decimal, wrong: list[str]
+) -> None:
+    attached = Attached(TakeProfit(profit), StopLoss(stop))
+    if not wrong:
+        assert order(side=side, attached=attached, **entry).attached == attached
+        return
+    with pytest.raises(InvalidMessage) as refused:
+        order(side=side, attached=attached, **entry)
+    assert [fault.field for fault in refused.value.faults] == [f"attached.{field}" for field in wrong]

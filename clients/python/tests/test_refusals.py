@@ -1,6 +1,7 @@
 """What was refused is raised, and another order's fill is never taken for one's own."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -175,7 +176,7 @@ def test_an_order_shows_its_revision_and_its_change(api: FakeApi, client: Client
 
 
 def test_a_refused_change_is_raised_once_and_the_order_goes_on(api: FakeApi, client: Client) -> None:
-    client.modify(ModifyOrder(order_id="mr7-20261124-0001", revision=2, time_in_force="gtc"))
+    client.modify(ModifyOrder(order_id="mr7-20261124-0001", revision=2, limit_price=Decimal("187.50")))
     api.will_answer(200, shown(change=change("refused")))
     with pytest.raises(ChangeRefused, match=r"revision 2 .* between two steps") as refused:
         client.wait("mr7-20261124-0001", until="filled")
@@ -191,6 +192,97 @@ def test_a_change_with_a_wrong_revision_is_raised_by_its_refusal(api: FakeApi, c
     will_list(api, refusal("m-1", "revision_skipped"))
     with pytest.raises(ChangeRefused, match="revision_skipped"):
         client.wait_change("mr7-20261124-0001", 7)
+
+
+def test_a_new_change_is_not_held_against_the_refused_one_under_the_same_number(api: FakeApi, client: Client) -> None:
+    client.modify(ModifyOrder(order_id="mr7-20261124-0001", revision=2, limit_price=Decimal("187.40")))
+    api.will_answer(200, shown(change=change("refused"), next_revision=3))
+    will_list(api)
+    api.will_answer(200, shown(change=change("refused"), next_revision=3))
+    will_list(api, refusal("m-1", "revision_differs"))
+    with pytest.raises(ChangeRefused, match=r"revision_differs\); the next change is revision 3") as refused:
+        client.wait_change("mr7-20261124-0001", 2)
+    assert refused.value.order.next_revision == 3
+
+
+def test_another_change_in_force_under_the_number_is_not_taken_for_the_own(api: FakeApi, client: Client) -> None:
+    client.modify(ModifyOrder(order_id="mr7-20261124-0001", revision=2, limit_price=Decimal("187.40")))
+    api.will_answer(200, shown(revision=2, change=change("applied")))
+    will_list(api, refusal("m-1", "revision_differs"))
+    with pytest.raises(ChangeRefused, match="revision_differs"):
+        client.wait_change("mr7-20261124-0001", 2)
+
+
+def test_a_cancel_or_a_change_of_no_order_is_raised(api: FakeApi, client: Client) -> None:
+    client.cancel("mr7-20261124-0001")
+    api.will_answer(404, NOT_THERE)
+    will_list(api, refusal("m-1", "no_such_order"))
+    with pytest.raises(OrderRefused, match="no_such_order"):
+        client.wait("mr7-20261124-0001")
+    client.modify(ModifyOrder(order_id="mr7-20261124-0001", revision=2, time_in_force="gtc"))
+    api.will_answer(404, NOT_THERE)
+    will_list(api, refusal("m-2", "no_such_order"), refusal("m-1", "no_such_order"))
+    with pytest.raises(OrderRefused, match="no_such_order"):
+        client.wait_change("mr7-20261124-0001", 2)
+    # It was told, and the order that is placed then is not held against it.
+    client.place(order())
+    api.will_answer(404, NOT_THERE)
+    will_list(api, refusal("m-2", "no_such_order"))
+    api.will_answer(200, shown("filled"))
+    will_list(api, refusal("m-2", "no_such_order"))
+    assert client.wait("mr7-20261124-0001").status is OrderStatus.FILLED
+
+
+def test_a_refused_cancel_of_an_order_on_record_is_raised_once(api: FakeApi, client: Client) -> None:
+    client.cancel("mr7-20261124-0001", leg="stop_loss")
+    api.will_answer(200, shown())
+    will_list(api, refusal("m-1", "no_such_leg"))
+    with pytest.raises(OrderRefused, match="no_such_leg"):
+        client.wait("mr7-20261124-0001")
+    api.will_answer(200, shown())
+    api.will_answer(200, shown("filled"))
+    assert client.wait("mr7-20261124-0001").status is OrderStatus.FILLED
+
+
+def test_a_cancel_that_is_under_way_is_not_asked_about(api: FakeApi, client: Client) -> None:
+    client.cancel("mr7-20261124-0001")
+    api.will_answer(200, shown("cancelling"))
+    api.will_answer(200, shown("cancelled"))
+    assert client.wait("mr7-20261124-0001").status is OrderStatus.CANCELLED
+
+
+def test_the_next_revision_is_known_where_an_older_server_does_not_show_it(api: FakeApi, client: Client) -> None:
+    for answer, expected in [
+        (shown(), 2),
+        (shown(revision=3), 4),
+        (shown(change=change("refused", 2)), 3),
+        (shown(change=change("refused", 2), next_revision=7), 7),
+    ]:
+        api.will_answer(200, answer)
+        assert client.order("mr7-20261124-0001").next_revision == expected
+
+
+def test_an_exit_shows_its_prices_and_that_its_end_is_asked_for(api: FakeApi, client: Client) -> None:
+    leg: dict[str, Any] = {
+        "role": "stop_loss",
+        "broker_order_id": "7",
+        "status": "working",
+        "quantity": "10",
+        "filled_quantity": "0",
+        "average_price": None,
+        "executions": [],
+        "ticket": TICKET | {"type": "stop_limit", "stop_price": "184", "limit_price": "183.5"},
+        "cancel_asked": True,
+        "reason": None,
+    }
+    api.will_answer(200, shown(legs=[leg], change=change("applied") | {"leg": "stop_loss"}))
+    seen = client.order("mr7-20261124-0001")
+    exit_of = seen.leg("stop_loss")
+    assert exit_of is not None
+    assert (exit_of.stop_price, exit_of.limit_price) == (Decimal(184), Decimal("183.5"))
+    assert exit_of.cancel_asked
+    assert seen.change is not None
+    assert seen.change.leg == "stop_loss"
 
 
 def test_a_change_is_waited_for_until_it_is_in_force_or_the_order_ended(api: FakeApi, client: Client) -> None:

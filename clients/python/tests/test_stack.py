@@ -281,7 +281,7 @@ def test_stack_every_event_is_as_its_schema_says_and_read_once_and_in_order(clie
 def test_stack_the_monthly_buyer_buys_once(client: Client) -> None:
     # A month that is far off and by chance: each run has its own, and none of them is over.
     day = monthly_buyer.first_trading_day(datetime(2100 + uuid.uuid4().int % 7000, 6, 1, tzinfo=UTC).date())
-    month = monthly_buyer.order_of(day, ACCOUNT, SPY, Decimal("1250.00"))
+    month = monthly_buyer.order_of(day, monthly_buyer.order_id_of(day), ACCOUNT, SPY, Decimal("1250.00"))
     first = monthly_buyer.buy(client, month, timeout_seconds=60)
     again = monthly_buyer.buy(client, month, timeout_seconds=60)
     assert first == again

@@ -2,7 +2,7 @@
 
 use crate::amount::Amount;
 use crate::error::{FieldFault, InvalidMessage};
-use crate::ticket::{Conid, Contract, OrderType, Symbol, Trail};
+use crate::ticket::{Attached, Conid, Contract, OrderType, Side, Symbol, Trail};
 
 /// Collects every fault of a message, so that one reading names them all.
 #[derive(Default)]
@@ -69,6 +69,33 @@ impl Faults {
             && percent.get() >= rust_decimal::Decimal::ONE_HUNDRED
         {
             self.add("trail.percent", format!("must be less than 100, not {}", Amount::to_string(&percent)));
+        }
+    }
+
+    /// An exit on the wrong side would trade as soon as the entry is filled. The market's price is nobody's to know.
+    pub(crate) fn sides(&mut self, side: Side, prices: &[Amount], attached: Attached) {
+        const SOON: &str = "would trade as soon as the entry is filled";
+        let (profit_side, loss_side) = if side == Side::Buy { ("above", "below") } else { ("below", "above") };
+        let is_beyond = |one: Amount, other: Amount| match side {
+            Side::Buy => one.get() > other.get(),
+            Side::Sell => one.get() < other.get(),
+        };
+        let entry = prices.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+        let profit = attached.take_profit.map(|exit| exit.limit_price);
+        let stop = attached.stop_loss.map(|exit| exit.stop_price);
+        if profit.is_some_and(|profit| !prices.is_empty() && !prices.iter().any(|price| is_beyond(profit, *price))) {
+            let message = format!("must be {profit_side} the entry's {entry}: this exit {SOON}");
+            self.add("attached.take_profit.limit_price", message);
+        }
+        if stop.is_some_and(|stop| !prices.is_empty() && !prices.iter().any(|price| is_beyond(*price, stop))) {
+            let message = format!("must be {loss_side} the entry's {entry}: this exit {SOON}");
+            self.add("attached.stop_loss.stop_price", message);
+        }
+        if let (Some(profit), Some(stop), []) = (profit, stop, prices)
+            && !is_beyond(profit, stop)
+        {
+            let message = format!("must be {loss_side} the take profit's {profit}: one of the exits {SOON}");
+            self.add("attached.stop_loss.stop_price", message);
         }
     }
 

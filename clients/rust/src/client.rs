@@ -13,7 +13,7 @@ use crate::messages::{Identity, Message, ModifyOrder, PlaceOrder};
 use crate::order_queue::{OrderQueue, sqs_of_environment};
 use crate::sent::SentMessages;
 use crate::ticket::LegRole;
-use crate::views::{OrderStatus, OrderView, Refusal};
+use crate::views::{LegView, OrderStatus, OrderView, Refusal};
 
 /// Between two looks at an order: at first often, then less and less.
 const FIRST_LOOK_AFTER: Duration = Duration::from_millis(200);
@@ -190,8 +190,9 @@ impl Client {
     /// [`Error::OrderEnded`] as soon as it can no longer get there, [`Error::WaitTimeout`] when time runs out. An order that is
     /// not there yet, an API that is away and a request too many are waited out; waiting changes nothing.
     ///
-    /// Of what this client put on the queue it also tells what was refused: [`Error::OrderRefused`], [`Error::IdAlreadyUsed`]
-    /// where the order on record is another one, and once for each of its changes [`Error::ChangeRefused`].
+    /// Of what this client put on the queue it also tells what was refused: [`Error::OrderRefused`] (once for a cancel),
+    /// [`Error::IdAlreadyUsed`] where the order on record is another one, and once for each of its changes
+    /// [`Error::ChangeRefused`].
     pub async fn wait(&self, order_id: &str, until: &[OrderStatus], timeout: Duration) -> Result<OrderView, Error> {
         self.look_until(order_id, until, timeout, async |order| {
             if until.iter().any(|status| order.has_been(*status)) {
@@ -201,24 +202,25 @@ impl Client {
                 return Err(Box::new(OrderEnded { order: order.clone(), awaited: until.to_vec() }).into());
             }
             for revision in self.sent.changes(order_id) {
-                self.refused_change(order, revision).await?;
+                self.change_in_force(order, revision).await?;
             }
+            self.refused_cancel(order).await?;
             Ok(false)
         })
         .await
     }
 
-    /// Waits until this revision of the order, or a later one, is in force.
+    /// Waits until this revision of the order, or a later one, is in force. [`OrderView::next_revision`] is the next one.
     ///
     /// [`Error::ChangeRefused`] where it will not be, [`Error::OrderEnded`] where the order ended before,
     /// [`Error::WaitTimeout`] when time runs out.
     pub async fn wait_change(&self, order_id: &str, revision: u64, timeout: Duration) -> Result<OrderView, Error> {
         self.look_until(order_id, &[], timeout, async |order| {
-            self.refused_change(order, revision).await?;
-            if order.revision < revision && order.status.is_final() {
+            let is_in_force = self.change_in_force(order, revision).await?;
+            if !is_in_force && order.status.is_final() {
                 return Err(Box::new(OrderEnded { order: order.clone(), awaited: Vec::new() }).into());
             }
-            Ok(order.revision >= revision)
+            Ok(is_in_force)
         })
         .await
     }
@@ -260,48 +262,77 @@ impl Client {
 
     /// Holds what was placed against what is on record: it may be another order's id, or it was refused.
     async fn refused_order(&self, order_id: &str, seen: Option<&OrderView>) -> Result<(), Error> {
+        let Some(order) = seen else { return self.refused_unseen(order_id).await };
         let Some(placed) = self.sent.unconfirmed(order_id) else { return Ok(()) };
-        let refusal = self.refusal_of(order_id, &placed.message_id).await;
-        match (seen, refusal) {
-            (None, Some(refusal)) => Err(Box::new(OrderRefused { order_id: order_id.to_owned(), refusal }).into()),
-            (None, None) => Ok(()),
-            (Some(order), refusal) if refusal.is_some() || placed.is_other(order) => {
-                Err(Box::new(IdAlreadyUsed { order: order.clone(), refusal }).into())
-            }
-            (Some(order), _) => {
-                // What a change made different since is not compared, so only the refusal tells.
-                if order.revision == 1 {
-                    self.sent.confirm(order_id);
-                }
-                Ok(())
-            }
+        let refusal = self.refusal_of(order_id, std::slice::from_ref(&placed.message_id)).await;
+        if refusal.is_some() || placed.is_other(order) {
+            return Err(Box::new(IdAlreadyUsed { order: order.clone(), refusal }).into());
+        }
+        // What a change made different since is not compared, so only the refusal tells.
+        if order.revision == 1 {
+            self.sent.confirm(order_id);
+        }
+        Ok(())
+    }
+
+    /// An error if what this client sent of an order that is not on record was refused: its own message, or one that changes
+    /// or ends it.
+    async fn refused_unseen(&self, order_id: &str) -> Result<(), Error> {
+        match self.refusal_of(order_id, &self.sent.of_unseen(order_id)).await {
+            Some(refusal) => Err(self.told_refused(order_id, refusal)),
+            None => Ok(()),
         }
     }
 
-    /// An error if this change was refused; once where this client sent it.
-    async fn refused_change(&self, order: &OrderView, revision: u64) -> Result<(), Error> {
-        let refused = order.change.as_ref().filter(|change| change.revision == revision && change.status == "refused");
-        let reason = match (refused, self.sent.change(&order.order_id, revision)) {
+    /// An error if the end of the order, or of its exit, was asked for and refused; once.
+    async fn refused_cancel(&self, order: &OrderView) -> Result<(), Error> {
+        let Some(cancel) = self.sent.cancel(&order.order_id) else { return Ok(()) };
+        let is_of_leg = |leg: &LegView| Some(leg.role.as_str()) == cancel.leg() && leg.cancel_asked;
+        if order.status == OrderStatus::Cancelling || order.legs.iter().any(is_of_leg) {
+            self.sent.told_of_cancel(&order.order_id);
+            return Ok(());
+        }
+        match self.refusal_of(&order.order_id, std::slice::from_ref(&cancel.message_id)).await {
+            Some(refusal) => Err(self.told_refused(&order.order_id, refusal)),
+            None => Ok(()),
+        }
+    }
+
+    fn told_refused(&self, order_id: &str, refusal: Refusal) -> Error {
+        self.sent.told_of(order_id, &refusal.message_id);
+        Box::new(OrderRefused { order_id: order_id.to_owned(), refusal }).into()
+    }
+
+    /// Whether this change, or a later one, is in force; an error if it was refused, once where this client sent it.
+    async fn change_in_force(&self, order: &OrderView, revision: u64) -> Result<bool, Error> {
+        let own = self.sent.change(&order.order_id, revision);
+        let of_record = order.change.as_ref().filter(|change| change.revision == revision);
+        // Another one may be on record under this number: then the message was refused, or is not read yet.
+        let is_other = of_record.zip(own.as_ref()).is_some_and(|(of_record, own)| own.is_other(of_record));
+        let reason = match (of_record.filter(|change| change.status == "refused" && !is_other), own) {
             (Some(change), _) => change.reason.clone(),
-            (None, _) if order.revision >= revision => {
+            (None, _) if order.revision >= revision && !is_other => {
                 self.sent.told(&order.order_id, revision);
-                return Ok(());
+                return Ok(true);
             }
-            (None, Some(message_id)) => match self.refusal_of(&order.order_id, &message_id).await {
+            (None, Some(own)) => match self.refusal_of(&order.order_id, &[own.message_id]).await {
                 Some(refusal) => Some(refusal.reason),
-                None => return Ok(()),
+                None => return Ok(false),
             },
-            (None, None) => return Ok(()),
+            (None, None) => return Ok(false),
         };
         self.sent.told(&order.order_id, revision);
         Err(Box::new(ChangeRefused { order: order.clone(), revision, reason }).into())
     }
 
-    /// The refusal of this message, if it is among the newest that named the order. A failed look tells nothing.
-    async fn refusal_of(&self, order_id: &str, message_id: &str) -> Option<Refusal> {
+    /// The refusal of one of these messages, if it is among the newest that named the order. A failed look tells nothing.
+    async fn refusal_of(&self, order_id: &str, message_ids: &[String]) -> Option<Refusal> {
+        if message_ids.is_empty() {
+            return None;
+        }
         let query = vec![("order_id", order_id.to_owned())];
         let page: RefusalsPage = self.ask(Method::GET, &["refusals"], query, None).await.ok()?;
-        page.refusals.into_iter().find(|refusal| refusal.message_id == message_id)
+        page.refusals.into_iter().find(|refusal| message_ids.contains(&refusal.message_id))
     }
 
     async fn send(&self, message: Message) -> Result<(), Error> {

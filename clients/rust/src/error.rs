@@ -143,9 +143,12 @@ pub struct IdAlreadyUsed {
 
 /// A change that is not in force and will not be.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("revision {revision} of the order {} was refused{}", .order.order_id, told(.reason.as_ref()))]
+#[error(
+    "revision {revision} of the order {} was refused{}; the next change is revision {}",
+    .order.order_id, told(.reason.as_ref()), .order.next_revision()
+)]
 pub struct ChangeRefused {
-    /// The order, which goes on as it was.
+    /// The order, which goes on as it was. Its [`OrderView::next_revision`] is the number of another change.
     pub order: OrderView,
     /// The number of the change.
     pub revision: u64,

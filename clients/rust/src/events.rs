@@ -10,10 +10,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::views::{ConnectionStatus, ConnectionView, OrderStatus, OrderView, Reason, Refusal};
+use crate::views::{ConnectionStatus, ConnectionView, LegNews, OrderStatus, OrderView, Reason, Refusal};
 
 /// One change of an order's status. `order` is the order as the event that told of it showed it. Where a change of the order
-/// was refused, `previous_status` is `status`, and `reason` says why.
+/// was refused, `previous_status` is `status`, `revision` its number, and `reason` says why. With `leg` an exit of a bracket
+/// changed, and `status` is the order's as before.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "each is the field of the contract of the same name")]
 pub struct OrderChange {
@@ -23,6 +24,8 @@ pub struct OrderChange {
     pub at: Timestamp,
     pub reason: Option<Reason>,
     pub order: OrderView,
+    pub leg: Option<LegNews>,
+    pub revision: Option<u64>,
 }
 
 /// A change of a connection's status, or of its accounts.
@@ -159,6 +162,8 @@ fn changes(order: &OrderView, sequence: u64, told: u64) -> Vec<OrderChange> {
                 at: entry.at,
                 reason: entry.reason.clone(),
                 order: order.clone(),
+                leg: entry.leg.clone(),
+                revision: entry.revision,
             })
         })
         .collect()

@@ -98,6 +98,13 @@ impl PlaceOrder {
             if self.cash_quantity.is_some() {
                 faults.add("attached", "needs a quantity: a cash quantity leaves that of the exits open");
             }
+            let prices = match self.order_type {
+                OrderType::Limit | OrderType::Stop | OrderType::StopLimit | OrderType::Midprice => {
+                    self.stop_price.into_iter().chain(self.limit_price).collect()
+                }
+                OrderType::Market | OrderType::TrailingStop | OrderType::TrailingStopLimit => Vec::new(),
+            };
+            faults.sides(self.side, &prices, attached);
         }
         faults.into_result()
     }

@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::messages::Message;
-use crate::views::OrderView;
+use crate::ticket::LegRole;
+use crate::views::{ChangeView, OrderView};
 
 /// Orders that a client remembers at most; beyond it, what was sent longest ago is forgotten.
 const ORDERS_MAX: usize = 10_000;
@@ -22,11 +23,20 @@ pub(crate) struct Placed {
     pub(crate) message_id: String,
 }
 
+/// A message about an order that was placed before.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    message: Message,
+    pub(crate) message_id: String,
+}
+
 #[derive(Debug, Default)]
 struct OfOrder {
     placed: Option<Placed>,
-    /// The changes of which nothing was told yet: their messages, by revision.
-    changes: BTreeMap<u64, String>,
+    /// The changes of which nothing was told yet, by revision.
+    changes: BTreeMap<u64, Sent>,
+    /// The latest cancel, while nothing was told of it.
+    cancel: Option<Sent>,
 }
 
 #[derive(Debug, Default)]
@@ -58,9 +68,9 @@ impl SentMessages {
             "place" => of_order.placed = Some(Placed { message, message_id }),
             "modify" => {
                 let revision = message.0.get("revision").and_then(Value::as_u64).unwrap_or_default();
-                of_order.changes.insert(revision, message_id);
+                of_order.changes.insert(revision, Sent { message, message_id });
             }
-            _ => {}
+            _ => of_order.cancel = Some(Sent { message, message_id }),
         }
     }
 
@@ -81,8 +91,8 @@ impl SentMessages {
         self.lock().orders.get(order_id).map(|of_order| of_order.changes.keys().copied().collect()).unwrap_or_default()
     }
 
-    /// The message of a change of which nothing was told yet.
-    pub(crate) fn change(&self, order_id: &str, revision: u64) -> Option<String> {
+    /// A change of which nothing was told yet.
+    pub(crate) fn change(&self, order_id: &str, revision: u64) -> Option<Sent> {
         self.lock().orders.get(order_id).and_then(|of_order| of_order.changes.get(&revision).cloned())
     }
 
@@ -93,8 +103,57 @@ impl SentMessages {
         }
     }
 
+    /// The latest cancel of this order, while nothing was told of it.
+    pub(crate) fn cancel(&self, order_id: &str) -> Option<Sent> {
+        self.lock().orders.get(order_id).and_then(|of_order| of_order.cancel.clone())
+    }
+
+    /// What became of the cancel was told.
+    pub(crate) fn told_of_cancel(&self, order_id: &str) {
+        if let Some(of_order) = self.lock().orders.get_mut(order_id) {
+            of_order.cancel = None;
+        }
+    }
+
+    /// The messages whose refusal tells why this order is not on record: the one that placed it, else those that meant it to be there.
+    pub(crate) fn of_unseen(&self, order_id: &str) -> Vec<String> {
+        let memory = self.lock();
+        let Some(of_order) = memory.orders.get(order_id) else { return Vec::new() };
+        if let Some(placed) = &of_order.placed {
+            return vec![placed.message_id.clone()];
+        }
+        // Messages of one user keep their order: without its order's refusal no later message can be refused.
+        of_order.changes.values().chain(&of_order.cancel).map(|sent| sent.message_id.clone()).collect()
+    }
+
+    /// That this message was refused was told.
+    pub(crate) fn told_of(&self, order_id: &str, message_id: &str) {
+        if let Some(of_order) = self.lock().orders.get_mut(order_id) {
+            of_order.changes.retain(|_, sent| sent.message_id != message_id);
+            of_order.cancel = of_order.cancel.take().filter(|sent| sent.message_id != message_id);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sent {
+    /// The exit that it is of.
+    pub(crate) fn leg(&self) -> Option<&str> {
+        self.message.0.get("leg").and_then(Value::as_str)
+    }
+
+    /// Whether the change on record is certainly another one than this message asked for, under the same number.
+    pub(crate) fn is_other(&self, shown: &ChangeView) -> bool {
+        let leg = shown.leg.map(LegRole::as_str);
+        // What an exit is for shrinks with the other one's fills.
+        let is_compared = |field: &&&str| !(**field == "quantity" && leg.is_some());
+        let differs = |field: &&str| {
+            self.message.0.get(*field).is_some_and(|asked| differs(Some(asked), shown.ticket.get(*field)))
+        };
+        self.leg() != leg || CHANGEABLE.iter().filter(is_compared).any(differs)
     }
 }
 

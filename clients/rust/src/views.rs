@@ -121,6 +121,8 @@ pub struct HistoryEntry {
     pub reason: Option<Reason>,
     /// The news of an exit that this entry tells; `status` is the order's as before then.
     pub leg: Option<LegNews>,
+    /// The number of the change whose refusal this entry tells.
+    pub revision: Option<u64>,
 }
 
 /// What became of an exit then.
@@ -143,6 +145,29 @@ pub struct LegView {
     pub filled_quantity: Decimal,
     pub average_price: Option<Decimal>,
     pub reason: Option<Reason>,
+    /// Its whole ticket in force: see [`LegView::limit_price`].
+    pub ticket: Option<Value>,
+    /// Whether its end is asked for, of it alone or with its order.
+    #[serde(default)]
+    pub cancel_asked: bool,
+}
+
+impl LegView {
+    /// The limit price in force, if it has one.
+    #[must_use]
+    pub fn limit_price(&self) -> Option<Decimal> {
+        self.price("limit_price")
+    }
+
+    /// The stop price in force, if it has one.
+    #[must_use]
+    pub fn stop_price(&self) -> Option<Decimal> {
+        self.price("stop_price")
+    }
+
+    fn price(&self, field: &str) -> Option<Decimal> {
+        self.ticket.as_ref()?.get(field)?.as_str()?.parse().ok()
+    }
 }
 
 /// The latest change of an order that was asked for. `status`: asked, sending, unknown, applied or refused.
@@ -150,6 +175,8 @@ pub struct LegView {
 #[expect(missing_docs, reason = "each is the field of the contract of the same name")]
 pub struct ChangeView {
     pub revision: u64,
+    /// The exit that it changes; `None`: the entry.
+    pub leg: Option<LegRole>,
     pub status: String,
     pub ticket: Value,
     pub reason: Option<Reason>,
@@ -196,6 +223,9 @@ pub struct OrderView {
     #[serde(default = "first_revision")]
     pub revision: u64,
     pub change: Option<ChangeView>,
+    /// See [`OrderView::next_revision`]; `None`: an older server does not show it.
+    #[serde(rename = "next_revision")]
+    pub next_revision_shown: Option<u64>,
 }
 
 fn first_revision() -> u64 {
@@ -213,6 +243,13 @@ impl OrderView {
     #[must_use]
     pub fn leg(&self, role: LegRole) -> Option<&LegView> {
         self.legs.iter().find(|leg| leg.role == role)
+    }
+
+    /// The number under which the next change is asked for. A change that was refused on its way has used its own up.
+    #[must_use]
+    pub fn next_revision(&self) -> u64 {
+        let asked = self.change.as_ref().map_or(1, |change| change.revision);
+        self.next_revision_shown.unwrap_or(asked.max(self.revision).saturating_add(1))
     }
 
     /// Whether it is, or has been, in this status.

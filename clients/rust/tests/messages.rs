@@ -125,3 +125,21 @@ async fn every_message_has_an_id_that_nobody_can_guess() {
     }
     assert_eq!(sent[0]["MessageBody"], sent[2]["MessageBody"]);
 }
+
+#[test]
+fn an_exit_on_the_wrong_side_of_its_entry_is_refused() {
+    use courier_client::{Attached, Contract, Side, StopLoss, TakeProfit};
+    let price = |text: &str| text.parse().unwrap();
+    let wrong = |side, profit, stop| {
+        let contract = Contract::conid(265_598);
+        let mut order = PlaceOrder::limit("o-1", "DU1", contract, side, price("10"), price("187"));
+        let take_profit = Some(TakeProfit { limit_price: price(profit) });
+        let stop_loss = Some(StopLoss { stop_price: price(stop), limit_price: None });
+        order.attached = Some(Attached { take_profit, stop_loss });
+        order.check().err().map(|invalid| invalid.faults.into_iter().map(|fault| fault.field).collect::<Vec<_>>())
+    };
+    let both = Some(vec!["attached.take_profit.limit_price".to_owned(), "attached.stop_loss.stop_price".to_owned()]);
+    assert_eq!((wrong(Side::Buy, "190", "184"), wrong(Side::Sell, "184", "190")), (None, None));
+    assert_eq!((wrong(Side::Buy, "184", "190"), wrong(Side::Sell, "190", "184")), (both.clone(), both));
+    assert_eq!(wrong(Side::Buy, "187", "184").unwrap(), ["attached.take_profit.limit_price"]);
+}

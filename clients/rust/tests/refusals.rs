@@ -12,7 +12,8 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use courier_client::{
-    Api, Change, Client, Contract, Error, EventReader, ModifyOrder, OrderQueue, OrderStatus, PlaceOrder, Side, Token,
+    Api, Change, Client, Contract, Error, EventReader, LegRole, ModifyOrder, OrderQueue, OrderStatus, PlaceOrder, Side,
+    Token,
 };
 use serde_json::{Value, json};
 
@@ -157,7 +158,7 @@ async fn a_refused_change_is_an_error_once_and_the_order_goes_on() {
     let asked = ModifyOrder {
         order_id: "o-1".to_owned(),
         revision: 2,
-        limit_price: Some("187.501".parse().unwrap()),
+        limit_price: Some("187.50".parse().unwrap()),
         ..ModifyOrder::default()
     };
     client.modify(&asked).await.unwrap();
@@ -166,6 +167,48 @@ async fn a_refused_change_is_an_error_once_and_the_order_goes_on() {
     };
     assert_eq!((refused.revision, refused.reason.as_ref().unwrap().code.as_str()), (2, "price_between_steps"));
     assert_eq!(client.wait("o-1", &[OrderStatus::Filled], SOON).await.unwrap().status, OrderStatus::Filled);
+}
+
+#[tokio::test]
+async fn a_new_change_is_not_held_against_the_refused_one_under_the_same_number() {
+    let change = json!({"revision": 2, "status": "refused", "ticket": ticket(), "asked_at": "2026-11-25T06:55:05Z",
+        "reason": {"code": "question_declined", "message": "No."}});
+    let asked = ModifyOrder {
+        order_id: "o-1".to_owned(),
+        revision: 2,
+        limit_price: Some("187.40".parse().unwrap()),
+        ..ModifyOrder::default()
+    };
+    for (status, revision) in [("refused", 1), ("applied", 2)] {
+        let mut change = change.clone();
+        change["status"] = json!(status);
+        let shown = shown("working", &json!({"change": change, "revision": revision, "next_revision": 3}));
+        let client = Fake::start(&[shown], &[refusal("m-1", "revision_differs")]).await;
+        client.modify(&asked).await.unwrap();
+        let Error::ChangeRefused(refused) = client.wait_change("o-1", 2, SOON).await.unwrap_err() else {
+            panic!("it was not told");
+        };
+        assert_eq!(refused.reason.as_ref().unwrap().code, "revision_differs");
+        assert_eq!(refused.order.next_revision(), 3);
+    }
+    let older = Fake::start(&[shown("working", &json!({"change": change}))], &[]).await;
+    assert_eq!(older.order("o-1").await.unwrap().next_revision(), 3, "an older server shows no next number");
+}
+
+#[tokio::test]
+async fn a_refused_cancel_is_told_once_and_what_is_placed_afterwards_is_not_held_against_it() {
+    let client = Fake::start(&[not_there(), shown("filled", &json!({}))], &[refusal("m-1", "no_such_order")]).await;
+    client.cancel("o-1").await.unwrap();
+    let error = client.wait("o-1", &OrderStatus::FINAL, SOON).await.unwrap_err();
+    assert!(matches!(&error, Error::OrderRefused(refused) if refused.refusal.message_id == "m-1"), "{error}");
+    client.place(&placed()).await.unwrap();
+    assert_eq!(client.wait("o-1", &OrderStatus::FINAL, SOON).await.unwrap().status, OrderStatus::Filled);
+    let client = Fake::start(&[shown("working", &json!({}))], &[refusal("m-1", "no_such_leg")]).await;
+    client.cancel_leg("o-1", LegRole::StopLoss).await.unwrap();
+    let error = client.wait("o-1", &OrderStatus::FINAL, SOON).await.unwrap_err();
+    assert!(error.to_string().contains("no_such_leg"), "{error}");
+    let soon = Duration::from_millis(1);
+    assert!(matches!(client.wait("o-1", &OrderStatus::FINAL, soon).await, Err(Error::WaitTimeout(_))));
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ from courier_client.errors import (
 )
 from courier_client.messages import LegRole, Message, ModifyOrder, PlaceOrder, cancel_message, check_leg
 from courier_client.queue import OrderQueue
-from courier_client.sent import SentMessages, is_other
+from courier_client.sent import SentMessages, is_other, is_other_change
 from courier_client.views import FINAL_STATUSES, OrderStatus, OrderView, Refusal
 
 WAIT_SECONDS = 60.0
@@ -175,8 +175,8 @@ class Client:
         Raises `OrderEnded` as soon as it can no longer get there, and `WaitTimeout` when time runs out. An order that
         is not there yet, an API that is away and a request too many are waited out; waiting changes nothing.
 
-        Of what this client put on the queue it also raises what was refused: `OrderRefused`, `IdAlreadyUsed` where the
-        order on record is another one, and once for each of its changes `ChangeRefused`.
+        Of what this client put on the queue it also raises what was refused: `OrderRefused` (once for a cancel),
+        `IdAlreadyUsed` where the order on record is another one, and once for each of its changes `ChangeRefused`.
         """
         awaited = frozenset(map(OrderStatus, [until] if isinstance(until, str) else until))
         if not awaited:
@@ -188,20 +188,20 @@ class Client:
             if seen.status.is_final:
                 raise OrderEnded(seen, awaited)
             for revision in sorted(self._sent.changes(order_id)):
-                self._raise_refused_change(seen, revision)
+                self._change_in_force(seen, revision)
+            self._raise_refused_cancel(seen)
             return False
 
         return self._look_until(order_id, arrived, awaited, timeout_seconds)
 
     def wait_change(self, order_id: str, revision: int, timeout_seconds: float = WAIT_SECONDS) -> OrderView:
-        """Wait until this revision of the order, or a later one, is in force.
+        """Wait until this revision of the order, or a later one, is in force. The next one is `order(…).next_revision`.
 
         Raises `ChangeRefused` where it will not be, `OrderEnded` where the order ended before, and `WaitTimeout`.
         """
 
         def arrived(seen: OrderView) -> bool:
-            self._raise_refused_change(seen, revision)
-            if seen.revision >= revision:
+            if self._change_in_force(seen, revision):
                 return True
             if seen.status.is_final:
                 raise OrderEnded(seen, frozenset())
@@ -238,41 +238,72 @@ class Client:
     def _raise_refused_order(self, order_id: str, seen: OrderView | None) -> None:
         """Hold what was placed against what is on record: it may be another order's id, or it was refused."""
         placed = self._sent.placed(order_id)
+        if seen is None:
+            self._raise_refused_unseen(order_id)
+            return
         if placed is None or placed.is_confirmed:
             return
         refusal = self._refusal_of(order_id, placed.message_id)
-        if seen is None:
-            if refusal is not None:
-                raise OrderRefused(order_id, refusal)
-            return
         if refusal is not None or is_other(placed.message, seen):
             raise IdAlreadyUsed(seen, refusal)
         # What a change made different since is not compared, so only the refusal tells.
         placed.is_confirmed = seen.revision == 1
 
-    def _raise_refused_change(self, seen: OrderView, revision: int) -> None:
-        """Raise if this change was refused; once where this client sent it."""
-        sent = self._sent.changes(seen.order_id)
-        change = seen.change
-        if change is not None and change.revision == revision and change.status == "refused":
-            sent.pop(revision, None)
-            raise ChangeRefused(seen, revision, change.reason)
-        if seen.revision >= revision:
-            sent.pop(revision, None)
-        elif revision in sent:
-            refusal = self._refusal_of(seen.order_id, sent[revision])
-            if refusal is not None:
-                del sent[revision]
-                raise ChangeRefused(seen, revision, refusal.reason)
+    def _raise_refused_unseen(self, order_id: str) -> None:
+        """Raise what was refused of an order that is not on record: its own message, or one that changes or ends it."""
+        placed, cancel = self._sent.placed(order_id), self._sent.cancel(order_id)
+        # Messages of one user keep their order: without its order's refusal no later message can be refused.
+        later = [*self._sent.changes(order_id).values(), *([] if cancel is None else [cancel])]
+        sent = [one.message_id for one in later] if placed is None else [placed.message_id]
+        refusal = self._refusal_of(order_id, *sent) if sent else None
+        if refusal is not None:
+            self._sent.told(refusal)
+            raise OrderRefused(order_id, refusal)
 
-    def _refusal_of(self, order_id: str, message_id: str) -> Refusal | None:
-        """The refusal of this message, if it is among the newest that named the order. A failed look tells nothing."""
+    def _raise_refused_cancel(self, seen: OrderView) -> None:
+        """Raise if the end of the order, or of its exit, was asked for and refused; once."""
+        cancel = self._sent.cancel(seen.order_id)
+        if cancel is None:
+            return
+        leg = seen.leg(cancel.message["leg"]) if "leg" in cancel.message else None
+        if seen.status is OrderStatus.CANCELLING or (leg is not None and leg.cancel_asked):
+            self._sent.forget_cancel(seen.order_id)
+            return
+        refusal = self._refusal_of(seen.order_id, cancel.message_id)
+        if refusal is not None:
+            self._sent.told(refusal)
+            raise OrderRefused(seen.order_id, refusal)
+
+    def _change_in_force(self, seen: OrderView, revision: int) -> bool:
+        """Whether this change, or a later one, is in force; raise if it was refused, once where this client sent it."""
+        sent = self._sent.changes(seen.order_id)
+        own = sent.get(revision)
+        of_record = seen.change if seen.change is not None and seen.change.revision == revision else None
+        # Another one may be on record under this number: then the message was refused, or is not read yet.
+        is_other = own is not None and of_record is not None and is_other_change(own.message, of_record)
+        if of_record is not None and of_record.status == "refused" and not is_other:
+            sent.pop(revision, None)
+            raise ChangeRefused(seen, revision, of_record.reason)
+        if seen.revision >= revision and not is_other:
+            sent.pop(revision, None)
+            return True
+        refusal = None if own is None else self._refusal_of(seen.order_id, own.message_id)
+        if refusal is not None:
+            self._sent.told(refusal)
+            raise ChangeRefused(seen, revision, refusal.reason)
+        return False
+
+    def _refusal_of(self, order_id: str, *message_ids: str) -> Refusal | None:
+        """The newest refusal of these messages, if it is among the newest that named the order.
+
+        A failed look tells nothing.
+        """
         try:
             page = self._ask("GET", "refusals", order_id=order_id)
         except (Problem, Unreachable):
             return None
         refusals = map(Refusal.from_json, _listed("refusals", page))
-        return next((refusal for refusal in refusals if refusal.message_id == message_id), None)
+        return next((refusal for refusal in refusals if refusal.message_id in message_ids), None)
 
     def _pages(self, what: str, query: dict[str, str]) -> Iterator[object]:
         while True:

@@ -92,14 +92,20 @@ class IdAlreadyUsed(OrderRefused):
 
 
 class ChangeRefused(CourierError):
-    """A change is not in force and will not be; `order` is as it was before it, and goes on."""
+    """A change is not in force and will not be; `order` is as it was before it, and goes on.
+
+    Another change, if there is to be one, takes the number `order.next_revision`.
+    """
 
     def __init__(self, order: OrderView, revision: int, reason: Reason | None) -> None:
         self.order = order
         self.revision = revision
         self.reason = reason
         why = f": {reason.message} ({reason.code})" if reason else ""
-        super().__init__(f"revision {revision} of the order {order.order_id} was refused{why}")
+        super().__init__(
+            f"revision {revision} of the order {order.order_id} was refused{why}; "
+            f"the next change is revision {order.next_revision}"
+        )
 
 
 class WaitTimeout(CourierError, TimeoutError):

@@ -24,7 +24,16 @@ from botocore.exceptions import (
 
 from courier_client.errors import UnexpectedAnswer
 from courier_client.queue import SqsClient, sqs_client
-from courier_client.views import ConnectionStatus, ConnectionView, OrderStatus, OrderView, Reason, Refusal, read
+from courier_client.views import (
+    ConnectionStatus,
+    ConnectionView,
+    LegNews,
+    OrderStatus,
+    OrderView,
+    Reason,
+    Refusal,
+    read,
+)
 
 # What the reader remembers at most; beyond it, what changed longest ago is forgotten.
 SUBJECTS_MAX = 100_000
@@ -42,7 +51,8 @@ _log = logging.getLogger("courier_client")
 class OrderChange:
     """One change of an order's status. `order` is the order as the event that told of it showed it.
 
-    Where a change of the order (`modify`) was refused, `previous_status` is `status`, and `reason` says why.
+    Where a change of the order (`modify`) was refused, `previous_status` is `status`, `revision` its number, and
+    `reason` says why. With `leg` an exit of a bracket changed, and `status` is the order's as before.
     """
 
     sequence: int
@@ -51,6 +61,8 @@ class OrderChange:
     at: datetime
     reason: Reason | None
     order: OrderView
+    leg: LegNews | None = None
+    revision: int | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +226,8 @@ def _changes(order: OrderView, sequence: int, told: int) -> Iterator[OrderChange
             at=entry.at,
             reason=entry.reason,
             order=order,
+            leg=entry.leg,
+            revision=entry.revision,
         )
 
 

@@ -174,6 +174,36 @@ class PlaceOrder:
             faults.amount("attached.stop_loss.stop_price", attached.stop_loss.stop_price)
             if attached.stop_loss.limit_price is not None:
                 faults.amount("attached.stop_loss.limit_price", attached.stop_loss.limit_price)
+        self._check_sides(faults, attached)
+
+    def _check_sides(self, faults: Faults, attached: Attached) -> None:
+        """Name an exit on the wrong side: it would trade as soon as the entry is filled."""
+        towards = {"buy": 1, "sell": -1}.get(self.side)
+        profit = None if attached.take_profit is None else attached.take_profit.limit_price
+        stop = None if attached.stop_loss is None else attached.stop_loss.stop_price
+        fields = {
+            "limit": ["limit_price"],
+            "stop": ["stop_price"],
+            "stop_limit": ["stop_price", "limit_price"],
+            "midprice": ["limit_price"],
+        }
+        prices = [price for field in fields.get(self.type, ()) if (price := getattr(self, field)) is not None]
+        given = [price for price in (profit, stop, *prices) if price is not None]
+        if towards is None or not all(isinstance(price, Decimal | int) for price in given):
+            return
+        profit_side, loss_side = ("above", "below") if towards > 0 else ("below", "above")
+        entry, soon = " or ".join(map(str, prices)), "would trade as soon as the entry is filled"
+        if profit is not None and prices and all((profit - price) * towards <= 0 for price in prices):
+            faults.add(
+                "attached.take_profit.limit_price", f"must be {profit_side} the entry's {entry}: this exit {soon}"
+            )
+        if stop is not None and prices and all((price - stop) * towards <= 0 for price in prices):
+            faults.add("attached.stop_loss.stop_price", f"must be {loss_side} the entry's {entry}: this exit {soon}")
+        if profit is not None and stop is not None and not prices and (profit - stop) * towards <= 0:
+            faults.add(
+                "attached.stop_loss.stop_price",
+                f"must be {loss_side} the take profit's {profit}: one of the exits {soon}",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,12 +80,16 @@ class LegNews:
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One change of an order's status; with `leg` the news of an exit, beside the order's status as before."""
+    """One change of an order's status.
+
+    With `leg` the news of an exit, and with `revision` the refusal of a change: `status` is the order's as before then.
+    """
 
     at: datetime
     status: OrderStatus
     reason: Reason | None
     leg: LegNews | None = None
+    revision: int | None = None
 
 
 @dataclass(frozen=True)
@@ -99,17 +103,35 @@ class LegView:
     filled_quantity: Decimal
     average_price: Decimal | None
     reason: Reason | None
+    # Its whole ticket in force; None: an older server does not show it.
+    ticket: Json | None = None
+    # Whether its end is asked for, of it alone or with its order.
+    cancel_asked: bool = False
+
+    @property
+    def limit_price(self) -> Decimal | None:
+        """The limit price in force, if it has one."""
+        return _decimal((self.ticket or {}).get("limit_price"))
+
+    @property
+    def stop_price(self) -> Decimal | None:
+        """The stop price in force, if it has one."""
+        return _decimal((self.ticket or {}).get("stop_price"))
 
 
 @dataclass(frozen=True)
 class ChangeView:
-    """The latest change of an order that was asked for. `status`: asked, sending, unknown, applied or refused."""
+    """The latest change of an order that was asked for. `status`: asked, sending, unknown, applied or refused.
+
+    `leg` is the exit that it changes; None: the entry.
+    """
 
     revision: int
     status: str
     ticket: Json
     reason: Reason | None
     asked_at: datetime
+    leg: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +176,8 @@ class OrderView:
     legs: tuple[LegView, ...] = ()
     revision: int = 1
     change: ChangeView | None = None
+    # The number under which the next change is asked for. A change that was refused on its way has used its own up.
+    next_revision: int = 2
 
     @property
     def is_over(self) -> bool:
@@ -219,6 +243,10 @@ def reason(shown: Json | None) -> Reason | None:
 
 def _order(shown: Json) -> OrderView:
     good_until = shown.get("good_until")
+    revision = _number(shown.get("revision", 1))
+    change = None if shown.get("change") is None else _change(shown["change"])
+    # An older server does not show the next number.
+    next_revision = max(revision, 1 if change is None else change.revision) + 1
     return OrderView(
         order_id=_text(shown["order_id"]),
         user_id=_text(shown["user_id"]),
@@ -239,8 +267,9 @@ def _order(shown: Json) -> OrderView:
         updated_at=_time(shown["updated_at"]),
         history=tuple(map(_entry, shown["history"])),
         legs=tuple(map(_leg, shown.get("legs", ()))),
-        revision=_number(shown.get("revision", 1)),
-        change=None if shown.get("change") is None else _change(shown["change"]),
+        revision=revision,
+        change=change,
+        next_revision=_number(shown.get("next_revision", next_revision)),
     )
 
 
@@ -251,6 +280,7 @@ def _change(shown: Json) -> ChangeView:
         ticket=shown["ticket"],
         reason=reason(shown["reason"]),
         asked_at=_time(shown["asked_at"]),
+        leg=None if shown.get("leg") is None else _text(shown["leg"]),
     )
 
 
@@ -275,7 +305,14 @@ def _refusal(shown: Json) -> Refusal:
 def _entry(shown: Json) -> HistoryEntry:
     news = shown.get("leg")
     leg = None if news is None else LegNews(news["role"], OrderStatus(news["status"]), Decimal(news["filled_quantity"]))
-    return HistoryEntry(_time(shown["at"]), OrderStatus(shown["status"]), reason(shown.get("reason")), leg)
+    revision = shown.get("revision")
+    return HistoryEntry(
+        at=_time(shown["at"]),
+        status=OrderStatus(shown["status"]),
+        reason=reason(shown.get("reason")),
+        leg=leg,
+        revision=None if revision is None else _number(revision),
+    )
 
 
 def _leg(shown: Json) -> LegView:
@@ -288,6 +325,8 @@ def _leg(shown: Json) -> LegView:
         filled_quantity=Decimal(_text(shown["filled_quantity"])),
         average_price=_decimal(shown["average_price"]),
         reason=reason(shown.get("reason")),
+        ticket=shown.get("ticket"),
+        cancel_asked=shown.get("cancel_asked") is True,
     )
 
 
