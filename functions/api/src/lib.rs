@@ -15,6 +15,7 @@ use access::{Readers, Tokens};
 use domain::Reason;
 use platform::{HttpRequest, HttpResponse, Problem};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sessions::End;
 use store::{Connections, Lanes, OrderQueue, StoreError};
 use trading::Intake;
@@ -150,19 +151,67 @@ fn store_failed(error: &StoreError) -> Problem {
 /// The body as a JSON object of this form. An array is none, though serde would take one for a struct.
 fn json_body<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
     let unreadable = |error: &dyn std::fmt::Display| {
-        Problem::bad_fields(vec![domain::FieldFault {
-            field: String::new(),
-            message: format!("the body cannot be read: {error}"),
-        }])
+        let message = format!("the body cannot be read: {error}");
+        Problem::bad_fields(vec![domain::FieldFault { field: String::new(), message }])
     };
     let body = domain::parse_unique(&request.text()?).map_err(|error| unreadable(&error))?;
     if !body.is_object() {
         return Err(unreadable(&"it must be a JSON object"));
     }
-    serde_json::from_value(body).map_err(|error| unreadable(&error))
+    fields(body)
+}
+
+/// The fields of a body; the fault names the one that is wrong.
+fn fields<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(body).map_err(|error| {
+        let (field, message) = (field_of(&error), error.inner().to_string());
+        Problem::bad_fields(vec![domain::FieldFault { field, message }])
+    })
+}
+
+/// Which field an error is of: where it stands in the body, else the one that is missing or not known.
+fn field_of(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let path = error.path().to_string();
+    if path != "." && path != "?" {
+        return path;
+    }
+    let words = error.inner().to_string();
+    let named = ["missing field `", "unknown field `"].iter().find_map(|words_before| words.strip_prefix(words_before));
+    named.and_then(|rest| rest.split('`').next()).unwrap_or_default().to_owned()
 }
 
 /// A placeholder of the path, as the identifier that it must be. What is none names nothing.
 fn path_id<T: std::str::FromStr>(request: &HttpRequest, name: &str, what: &str) -> Result<T, Problem> {
     request.path_parameter(name).and_then(|text| text.parse().ok()).ok_or_else(|| Problem::not_found(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        halted: bool,
+        #[serde(default)]
+        account_ids: Vec<domain::AccountId>,
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_body_names_its_field() {
+        for (body, field) in [
+            (json!({"halted": "yes"}), "halted"),
+            (json!({}), "halted"),
+            (json!({"halted": true, "because": "x"}), "because"),
+            (json!({"halted": true, "account_ids": ["DU1", "../x"]}), "account_ids[1]"),
+        ] {
+            let problem = fields::<Body>(body.clone()).unwrap_err();
+            assert_eq!(problem.errors[0].field, field, "{body}: {}", problem.errors[0].message);
+        }
+        let read: Body = fields(json!({"halted": true, "account_ids": ["DU1"]})).unwrap();
+        assert!(read.halted && read.account_ids.len() == 1);
+    }
 }

@@ -93,7 +93,7 @@ impl Api {
             },
         };
         let order = order.ok_or_else(|| Problem::not_found("order"))?;
-        if !order.value.is_over() {
+        if !order.value.is_over() || order.value.works_late() {
             self.wake(&key).await;
         }
         Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
@@ -164,8 +164,8 @@ fn read_place(request: &HttpRequest, caller: &Caller) -> Result<PlaceOrder, Prob
     match Command::from_value(Value::Object(body)) {
         Ok(Command::Place(place)) => match caller {
             Caller::User(_) if !place.algorithm_id.is_own_hand() => {
-                let detail =
-                    "The order names an algorithm, and a user signed in: a user's own order names `self`, or none.";
+                let detail = "The order names an algorithm, and a user signed in. A user's own order names `self`, or none. An \
+                              algorithm's comes with its own token (a JWT with the claim `algorithm_id`), or over the order queue.";
                 Err(Problem::new(StatusCode::FORBIDDEN, "other_algorithm", detail))
             }
             _ => Ok(place),

@@ -61,7 +61,15 @@ impl HaltAnswer {
 
 #[derive(Serialize)]
 struct Grants {
-    grants: Vec<Grant>,
+    grants: Vec<ShownGrant>,
+}
+
+#[derive(Serialize)]
+struct ShownGrant {
+    #[serde(flatten)]
+    grant: Grant,
+    /// Whether the operator registered the algorithm: else nothing of it is sent, whatever was granted.
+    registered: bool,
 }
 
 fn active() -> GrantStatus {
@@ -71,7 +79,17 @@ fn active() -> GrantStatus {
 impl Api {
     pub(crate) async fn list_grants(&self, request: &HttpRequest) -> Answer {
         let grants = self.intake.rules.grants(&request.user()?).await.map_err(|error| store_failed(&error))?;
-        Ok(HttpResponse::json(StatusCode::OK, &Grants { grants }))
+        let mut shown = Vec::with_capacity(grants.len());
+        for grant in grants {
+            shown.push(self.shown(grant).await?);
+        }
+        Ok(HttpResponse::json(StatusCode::OK, &Grants { grants: shown }))
+    }
+
+    async fn shown(&self, grant: Grant) -> Result<ShownGrant, Problem> {
+        let registered =
+            self.intake.rules.algorithm(&grant.algorithm_id).await.map_err(|error| store_failed(&error))?;
+        Ok(ShownGrant { grant, registered: registered.is_some() })
     }
 
     pub(crate) async fn put_grant(&self, request: &HttpRequest) -> Answer {
@@ -85,7 +103,7 @@ impl Api {
         let grant = Grant { user_id, algorithm_id, account_ids: body.account_ids, limits, status: body.status };
         self.intake.rules.put_grant(&grant).await.map_err(|error| store_failed(&error))?;
         tracing::info!(user_id = %grant.user_id, algorithm_id = %grant.algorithm_id, status = ?grant.status, "a grant was given");
-        Ok(HttpResponse::json(StatusCode::OK, &grant))
+        Ok(HttpResponse::json(StatusCode::OK, &self.shown(grant).await?))
     }
 
     pub(crate) async fn delete_grant(&self, request: &HttpRequest) -> Answer {

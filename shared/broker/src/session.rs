@@ -267,8 +267,12 @@ fn accounts(body: &AccountsBody) -> Accounts {
         })
     };
     let is_group = |id: &&String| body.groups.contains(id) || body.profiles.contains(id);
+    let accounts: Vec<Account> = body.accounts.iter().filter(|id| !is_group(id)).filter_map(account).collect();
+    if accounts.is_empty() && !body.accounts.is_empty() {
+        tracing::warn!(entries = ?body.accounts, "entries of the broker's list of accounts are none by their form, and no account is left");
+    }
     Accounts {
-        accounts: body.accounts.iter().filter(|id| !is_group(id)).filter_map(account).collect(),
+        accounts,
         selected: body.selected_account.text().and_then(AccountId::of_list),
         is_paper: body.is_paper.boolean(),
     }

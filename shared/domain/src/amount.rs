@@ -89,7 +89,7 @@ fn odd_form(text: &str) -> &'static str {
     } else if has(&[',']) && has(&['.']) {
         "; it has marks between thousands, which are left out: \"1000.50\""
     } else if has(&[',']) {
-        "; it has a comma, and a point parts the fraction; between thousands stands nothing"
+        "; it has a comma: write a point before the fraction, and nothing between thousands"
     } else if has(&['$', '€', '£', '¥', '%']) {
         "; it has a sign of a currency or a per cent sign, which is left out"
     } else if number.starts_with(['-', '−', '(']) {

@@ -24,6 +24,8 @@ pub enum Condition {
     Paced,
     /// The broker does not open the trading session, and says why.
     SessionRefused,
+    /// The broker names no account that can be traded here.
+    NoAccount,
     /// The broker was not reached, or did not answer as it should; it is tried again.
     Failing,
     /// The username at the broker, or an account of it, is another user's here.
@@ -49,6 +51,9 @@ impl Condition {
             }
             Self::SessionRefused => {
                 "Log in once at the broker's Client Portal with this username, and do what it asks for. It is tried again by itself."
+            }
+            Self::NoAccount => {
+                "Look in the broker's Client Portal which accounts this username has. If it has one, ask the operator of this platform."
             }
             Self::InMaintenance => "Wait: it goes on by itself after the broker's maintenance.",
             Self::Paced | Self::Failing => "Wait: it is tried again by itself.",
@@ -82,12 +87,14 @@ impl Connection {
             (_, Some("maintenance")) => Condition::InMaintenance,
             (_, Some("penalty")) => Condition::Paced,
             (_, Some("session_refused")) => Condition::SessionRefused,
+            (_, Some("no_account")) => Condition::NoAccount,
             (SessionState::Competing { .. }, _) => Condition::Competing,
             (_, Some(_)) => Condition::Failing,
             (SessionState::Established { .. }, None) => Condition::Ready,
             (SessionState::Closed, None) => Condition::Resting,
         }
     }
+
     fn error_code(&self) -> Option<&str> {
         self.last_error.as_ref().map(|error| error.code.as_str())
     }

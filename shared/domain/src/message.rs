@@ -1,5 +1,6 @@
 //! The message: what a sender may ask for (contract: Orders). Parsed once, here, naming every fault.
 
+mod exits;
 mod ticket;
 
 use jiff::Timestamp;

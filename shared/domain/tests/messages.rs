@@ -172,7 +172,8 @@ fn an_identity_is_read_even_where_the_rest_is_wrong() {
     assert_eq!(malformed.identity.algorithm_id.unwrap().as_str(), "mean-reversion-7");
     assert!(malformed.is_place);
     for command in ["modify", "cancel", "remove"] {
-        let malformed = Command::from_value(with(&json!({"command": command, "colour": "red"}))).expect_err("a refusal");
+        let malformed =
+            Command::from_value(with(&json!({"command": command, "colour": "red"}))).expect_err("a refusal");
         assert!(!malformed.is_place && malformed.identity.order_id.is_some(), "{command}");
     }
 }
@@ -192,6 +193,51 @@ fn a_bracket_needs_an_exit() {
     assert!(attached.take_profit.is_some() && attached.stop_loss.unwrap().limit_price.is_some());
     assert_eq!(faults(with(&json!({"attached": {}}))), ["attached.: needs take_profit, stop_loss, or both"]);
     assert_eq!(faults(with(&json!({"attached": {"stop_loss": {"price": "1"}}}))).len(), 3);
+}
+
+#[test]
+fn an_exit_on_the_wrong_side_of_its_entry_is_refused() {
+    let bracket = |side: &str, entry: &Value, profit: &str, stop: &str| {
+        let mut fields = json!({"side": side, "attached": {"take_profit": {"limit_price": profit}, "stop_loss": {"stop_price": stop}}});
+        for (name, value) in entry.as_object().unwrap() {
+            fields[name] = value.clone();
+        }
+        with(&fields)
+    };
+    let (profit, stop) = ("attached.take_profit.limit_price", "attached.stop_loss.stop_price");
+    let limit = json!({"type": "limit", "limit_price": "187"});
+    let market = json!({"type": "market", "limit_price": null});
+    let at_a_stop = json!({"type": "stop", "limit_price": null, "stop_price": "187"});
+    let both = json!({"type": "stop_limit", "stop_price": "187", "limit_price": "188"});
+    for (side, entry, prices, wrong) in [
+        ("buy", &limit, ("190", "184"), vec![]),
+        ("buy", &limit, ("184", "190"), vec![profit, stop]),
+        ("buy", &limit, ("187", "184"), vec![profit]),
+        ("buy", &limit, ("190", "187"), vec![stop]),
+        ("sell", &limit, ("184", "190"), vec![]),
+        ("sell", &limit, ("190", "184"), vec![profit, stop]),
+        ("buy", &at_a_stop, ("190", "184"), vec![]),
+        ("sell", &at_a_stop, ("188", "186"), vec![profit, stop]),
+        ("buy", &both, ("187.5", "187.5"), vec![]),
+        ("buy", &both, ("187", "188"), vec![profit, stop]),
+        ("buy", &market, ("190", "184"), vec![]),
+        ("buy", &market, ("184", "190"), vec![stop]),
+        ("sell", &market, ("190", "184"), vec![stop]),
+    ] {
+        let message = bracket(side, entry, prices.0, prices.1);
+        let named = match Command::from_value(message.clone()) {
+            Ok(_) => Vec::new(),
+            Err(malformed) => malformed.faults.into_iter().map(|fault| fault.field).collect(),
+        };
+        assert_eq!(named, wrong, "{message}");
+    }
+    let told = faults(bracket("buy", &limit, "200", "190"));
+    assert_eq!(
+        told,
+        [
+            "attached.stop_loss.stop_price: must be below the entry's 187: this exit would trade as soon as the entry is filled"
+        ]
+    );
 }
 
 #[test]

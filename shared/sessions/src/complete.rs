@@ -286,7 +286,7 @@ pub fn record_opening(connection: &mut Connection, opened: Result<Opened, CallEr
             take_accounts(connection, accounts);
             turn_session(connection, SessionState::Established { since: now }, now);
             connection.succeeded(now);
-            None
+            connection.accounts.is_empty().then(no_account)
         }
         Ok(not_opened) => {
             let competes = matches!(not_opened, Opened::Competing { .. });
@@ -303,6 +303,14 @@ pub fn record_opening(connection: &mut Connection, opened: Result<Opened, CallEr
         }
     };
     connection.next_renewal_at = next_due(connection, now);
+}
+
+/// What the broker named has not the form of an account, or it named nothing: no order can be for this connection.
+fn no_account() -> Reason {
+    Reason::new(
+        "no_account",
+        "The broker opened the session and named no account that can be traded here, so no order can be sent. Accounts look like U1234567. The operator's log says what was named instead.",
+    )
 }
 
 fn take_accounts(connection: &mut Connection, accounts: Accounts) {
@@ -328,4 +336,38 @@ fn accepted(taken: Taken) -> Result<Attempt, CompleteError> {
         }
     };
     Err(CompleteError::NotAccepted(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use broker::Account;
+    use domain::Condition;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn a_session_without_an_account_is_not_called_ready() {
+        let (user, id) = ("u-7".parse().unwrap(), "c-1".parse().unwrap());
+        let mut connection = Connection::begin(user, id, ("COURIERXX", "limited_poa"), at(0));
+        connection.turn(ConnectionStatus::Connected);
+        let opened = |accounts: &[&str]| {
+            let account = |id: &&str| Account {
+                account_id: id.parse().unwrap(),
+                supports_cash_quantity: None,
+                supports_fractions: None,
+                allow_customer_time: None,
+            };
+            let accounts = accounts.iter().map(account).collect();
+            Ok(Opened::Established(Accounts { accounts, selected: None, is_paper: Some(true) }))
+        };
+        record_opening(&mut connection, opened(&[]), at(1));
+        assert_eq!(connection.condition(), Condition::NoAccount);
+        assert!(connection.last_error.as_ref().unwrap().message.contains("no account that can be traded"));
+        record_opening(&mut connection, opened(&["DU0000001"]), at(2));
+        assert_eq!((connection.condition(), connection.last_error), (Condition::Ready, None));
+    }
 }

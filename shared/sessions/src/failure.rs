@@ -22,6 +22,11 @@ const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(30);
 /// So recent must the consumer's last success be, with any user, for a refusal of it to be one user's own.
 const CONSUMER_GOOD_WITHIN: SignedDuration = SignedDuration::from_mins(60);
 
+/// That the user must consent again, and why, in the user's words.
+const CONSENT_GONE: &str = "consent_gone";
+const CONSENT_GONE_WORDS: &str = "The broker takes this platform, and does not take your access any more. You took it back in the broker's settings, or the broker \
+     lost it. Connect again: you consent once more at the broker.";
+
 /// What a failure comes to.
 struct Verdict {
     code: &'static str,
@@ -54,7 +59,9 @@ impl Renew {
         if verdict.again_after.is_none() {
             connection.value.turn(ConnectionStatus::NeedsConsent);
         }
-        connection.value.last_error = Some(Reason::new(verdict.code, error.to_string()));
+        // What the operator must know of a consumer that the broker refuses tells this user nothing: it takes the others'.
+        let why = if verdict.code == CONSENT_GONE { CONSENT_GONE_WORDS.to_owned() } else { error.to_string() };
+        connection.value.last_error = Some(Reason::new(verdict.code, why));
         connection.value.next_renewal_at = verdict.again_after.map(|pause| now + pause);
         connection.value.updated_at = now;
         Ok(self.connections.save(connection).await?)
@@ -100,7 +107,7 @@ impl Renew {
         let consumer_is_fine = others_are_fine || self.works_without_a_user(consumer, now).await?;
         let told_before = connection.last_error.as_ref().is_some_and(|error| error.code == "tokens_refused");
         Ok(match (consumer_is_fine, told_before) {
-            (true, true) => Verdict { code: "consent_gone", again_after: None },
+            (true, true) => Verdict { code: CONSENT_GONE, again_after: None },
             (true, false) => Verdict { code: "tokens_refused", again_after: Some(REFUSED_FOR) },
             (false, _) => {
                 Verdict { code: "consumer_refused", again_after: Some(growing(OPERATOR_AFTER, PAUSE_MAX, connection)) }
@@ -136,7 +143,7 @@ impl Renew {
 fn refused(connection: &mut Connection, now: Timestamp) -> Verdict {
     let since = *connection.refused_since.get_or_insert(now);
     if now.duration_since(since) >= REFUSED_FOR {
-        Verdict { code: "consent_gone", again_after: None }
+        Verdict { code: CONSENT_GONE, again_after: None }
     } else {
         Verdict { code: "tokens_refused", again_after: Some(REFUSED_FOR) }
     }

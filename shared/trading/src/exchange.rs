@@ -243,10 +243,12 @@ fn declined(verdict: &Verdict, text: &str) -> Reason {
             "question_too_late",
             format!("The broker asked, and by then it was too late to say yes, so the answer was no: {text}"),
         ),
-        Verdict::Decline(ids) => Reason::new(
-            "question_declined",
-            format!("The broker asked, and the policy says no to {}: {text}", ids.join(", ")),
-        ),
+        Verdict::Decline { messages, advice } => Reason::new("question_declined", {
+            let asked = messages.join(", ");
+            let advice = advice.join(" ");
+            let next = if advice.is_empty() { "docs/questions.md lists what is answered." } else { &advice };
+            format!("The broker asked, and the answer here is no to {asked}. {next} The broker's words: {text}")
+        }),
         Verdict::Unlisted(ids) => Reason::new(
             "question_unlisted",
             format!(

@@ -14,6 +14,9 @@ pub struct QuestionPolicy {
     _about: String,
     accept: BTreeMap<String, String>,
     decline: BTreeMap<String, String>,
+    /// What the sender of an order can do about a question that is declined.
+    #[serde(default)]
+    advice: BTreeMap<String, String>,
 }
 
 /// What is answered to one question.
@@ -21,8 +24,13 @@ pub struct QuestionPolicy {
 pub enum Verdict {
     /// Yes.
     Accept,
-    /// No: these messages are on the list of what is declined, with their meaning.
-    Decline(Vec<String>),
+    /// No: these messages are on the list of what is declined, with their meaning, and what can be done about them.
+    Decline {
+        /// Each message's id and meaning.
+        messages: Vec<String>,
+        /// Each advice once.
+        advice: Vec<String>,
+    },
     /// No: these message ids are on no list. A person should put them on one.
     Unlisted(Vec<String>),
 }
@@ -51,7 +59,12 @@ impl QuestionPolicy {
             .collect();
         match (unlisted.is_empty(), declined.is_empty()) {
             (false, _) => Verdict::Unlisted(unlisted),
-            (true, false) => Verdict::Decline(declined),
+            (true, false) => {
+                let mut advice: Vec<String> =
+                    message_ids.iter().filter_map(|id| self.advice.get(id).cloned()).collect();
+                advice.dedup();
+                Verdict::Decline { messages: declined, advice }
+            }
             (true, true) => Verdict::Accept,
         }
     }
@@ -91,7 +104,9 @@ mod tests {
     fn a_question_is_accepted_only_if_each_of_its_messages_is() {
         assert_eq!(verdict(&["o354"]), Verdict::Accept);
         assert_eq!(verdict(&["o354", "o10151"]), Verdict::Accept);
-        assert!(matches!(verdict(&["o354", "o163"]), Verdict::Decline(ids) if ids.len() == 1));
+        let Verdict::Decline { messages, advice } = verdict(&["o354", "o163"]) else { panic!("o163 is declined") };
+        assert_eq!((messages.len(), advice.len()), (1, 1));
+        assert!(advice[0].contains("nearer to the market"), "{advice:?}");
     }
 
     #[test]
@@ -126,6 +141,7 @@ mod tests {
     fn no_message_is_on_both_lists() {
         let policy = QuestionPolicy::standard().unwrap();
         assert!(policy.accept.keys().all(|id| !policy.decline.contains_key(id)));
+        assert!(policy.advice.keys().all(|id| policy.decline.contains_key(id)));
         assert_eq!(policy.accept.len() + policy.decline.len(), 25, "the 25 ids that IBKR's documents list");
     }
 }

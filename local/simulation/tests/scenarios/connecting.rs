@@ -199,7 +199,9 @@ async fn a_revoked_consent_is_found_at_the_renewal_and_asks_the_user() {
     world.run_for(std::time::Duration::from_mins(50)).await;
     let connection = &world.connections().await[0];
     assert_eq!(connection.status, ConnectionStatus::NeedsConsent);
-    assert_eq!(connection.last_error.as_ref().unwrap().code, "consent_gone");
+    let told = connection.last_error.as_ref().unwrap();
+    assert_eq!(told.code, "consent_gone");
+    assert!(told.message.ends_with("Connect again: you consent once more at the broker."), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! The ticket's fields of a message.
 
+use super::exits;
 use crate::amount::Amount;
 use crate::fields::{Fields, shortened};
 use crate::ids::Conid;
@@ -22,6 +23,9 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Option<Ticket> {
     let time_in_force = fields.required("time_in_force", time_in_force);
     let outside_regular_hours = fields.boolean("outside_regular_hours");
     let attached = fields.object("attached", |exits| Some(read_attached(exits)));
+    if let (Some(side), Some(entry), Some(attached)) = (side, &order_type, &attached) {
+        exits::check(fields, side, entry, attached);
+    }
     Some(Ticket {
         contract: contract?,
         side: side?,
