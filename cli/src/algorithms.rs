@@ -9,14 +9,21 @@ use store::Rules;
 
 use crate::arguments::{AddArguments, RemoveArguments, StackArguments};
 use crate::error::CourierError;
-use crate::output::{print, print_json, table};
+use crate::output::{moment, print, print_json, table, tell};
 use crate::resources::Resources;
+
+const KEPT: &str = "It was registered before, and its principals were kept. Name others with --principal to replace them. To leave it none, \
+     `courier algorithms remove` it first.";
 
 pub(crate) async fn run_add(arguments: &AddArguments) -> Result<(), CourierError> {
     let rules = Resources::of_stack(&arguments.stack.stack).await.rules().await?;
-    let principals = arguments.principals.iter().cloned().collect();
+    let principals: BTreeSet<PrincipalId> = arguments.principals.iter().cloned().collect();
+    let named = !principals.is_empty();
     let algorithm = add(&rules, arguments.id.clone(), principals, SystemClock.now()).await?;
-    show(&[algorithm], arguments.stack.json);
+    show(std::slice::from_ref(&algorithm), arguments.stack.json);
+    if !named && !algorithm.principals.is_empty() {
+        tell(KEPT);
+    }
     Ok(())
 }
 
@@ -39,15 +46,21 @@ pub(crate) async fn run_remove(arguments: &RemoveArguments) -> Result<(), Courie
     Ok(())
 }
 
-/// Registers an algorithm, or replaces its registration.
+/// Registers an algorithm, or replaces who may send for it. Without principals those that it has stay: nobody means to take
+/// them away by not naming them.
 pub(crate) async fn add(
     rules: &Rules,
     algorithm_id: AlgorithmId,
-    principals: BTreeSet<PrincipalId>,
+    mut principals: BTreeSet<PrincipalId>,
     registered_at: Timestamp,
 ) -> Result<Algorithm, CourierError> {
     if algorithm_id.is_own_hand() {
         return Err(CourierError::OwnHand);
+    }
+    if principals.is_empty()
+        && let Some(before) = rules.algorithm(&algorithm_id).await?
+    {
+        principals = before.principals;
     }
     let algorithm = Algorithm { algorithm_id, principals, registered_at };
     rules.put_algorithm(&algorithm).await?;
@@ -66,5 +79,26 @@ fn show(algorithms: &[Algorithm], json: bool) {
 
 fn row(algorithm: &Algorithm) -> [String; 3] {
     let principals: Vec<&str> = algorithm.principals.iter().map(PrincipalId::as_str).collect();
-    [algorithm.algorithm_id.to_string(), principals.join("\n"), algorithm.registered_at.to_string()]
+    [algorithm.algorithm_id.to_string(), principals.join("\n"), moment(algorithm.registered_at)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{World, at};
+
+    #[tokio::test]
+    async fn principals_that_are_not_named_stay_and_those_that_are_take_their_place() {
+        let World { store, .. } = World::new().await;
+        let ids = |ids: &[&str]| ids.iter().map(|id| id.parse().unwrap()).collect::<BTreeSet<PrincipalId>>();
+        let added = async |named: &[&str], second| {
+            add(&store.rules, "mr-7".parse().unwrap(), ids(named), at(second)).await.unwrap().principals
+        };
+        assert_eq!(added(&[], 1).await, ids(&[]), "it sends by the HTTP API alone");
+        assert_eq!(added(&["AROAEXAMPLEROLEID0001", "AROAEXAMPLEROLEID0002"], 2).await.len(), 2);
+        assert_eq!(added(&[], 3).await.len(), 2, "they were not named, and so not taken away");
+        assert_eq!(added(&["AROAEXAMPLEROLEID0002"], 4).await, ids(&["AROAEXAMPLEROLEID0002"]));
+        let kept = store.rules.algorithm(&"mr-7".parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(kept.principals, ids(&["AROAEXAMPLEROLEID0002"]));
+    }
 }

@@ -16,7 +16,9 @@ pub(crate) use connections::{
 pub(crate) use dead_letters::{DeadLetterArguments, DeadLettersCommand, ReplayArguments};
 pub(crate) use doctor::DoctorArguments;
 pub(crate) use halt::{HaltArguments, HaltScopeArguments, ResumeArguments, ResumeScopeArguments};
-pub(crate) use keys::{KeysCommand, KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments};
+pub(crate) use keys::{
+    KeysCommand, KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments, KeysPartArguments,
+};
 pub(crate) use orders::{OrderArguments, OrdersCommand, OrdersListArguments, OrdersReviewArguments, Stands};
 pub(crate) use rotate::{RotateArguments, RotateCommand};
 
@@ -151,7 +153,7 @@ pub(crate) struct HouseArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AlgorithmsCommand {
-    /// Register an algorithm, or replace who may send for it.
+    /// Register an algorithm, or replace who may send for it. Without --principal those that may send stay.
     #[command(after_help = WHICH_STACK)]
     Add(AddArguments),
     /// List the registered algorithms.
@@ -166,9 +168,10 @@ pub(crate) enum AlgorithmsCommand {
 pub(crate) struct AddArguments {
     /// The algorithm's id, as its messages name it: of A-Z a-z 0-9 _ - .
     pub(crate) id: AlgorithmId,
-    /// Who may send messages for it: the part of SQS's `SenderId` before the colon. For a role it is what
-    /// `aws iam get-role --role-name NAME --query Role.RoleId --output text` prints. Repeat it for several. Left out: it sends by
-    /// the HTTP API alone, with a JWT.
+    /// Who may send messages for it: the part of SQS's `SenderId` before the colon. For a role that is its id (AROA…), which
+    /// `aws iam get-role --role-name NAME --query Role.RoleId --output text` prints; for a user of IAM AIDA…
+    /// (`aws iam get-user`, User.UserId). A name or an ARN is neither. Repeat it for several. Left out for a new algorithm: it
+    /// sends by the HTTP API alone, with a JWT.
     #[arg(long = "principal", value_name = "PRINCIPAL", value_parser = sender)]
     pub(crate) principals: Vec<PrincipalId>,
     #[command(flatten)]
@@ -179,6 +182,9 @@ pub(crate) struct AddArguments {
 /// and a service's is the same for all customers of AWS (SQS, message system attributes): whoever registered one would let
 /// strangers trade.
 fn sender(text: &str) -> Result<PrincipalId, String> {
+    if text.starts_with("arn:") {
+        return Err(format!("{text} is an ARN, and SQS tells a sender by its id. {HOW_TO_READ_IT}"));
+    }
     let principal: PrincipalId = text.parse().map_err(|error: domain::InvalidId| error.to_string())?;
     let is_account = text.len() == ACCOUNT_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_account && text != LOCAL_ENGINE {
@@ -193,8 +199,17 @@ fn sender(text: &str) -> Result<PrincipalId, String> {
              AWS. Give the algorithm a role of its own, and register that role's id (AROA…)"
         ));
     }
+    let is_id = text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    if !(is_id && ID_BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))) && text != LOCAL_ENGINE {
+        return Err(format!("{text} is no id of a role or a user of IAM (AROA…, AIDA…). {HOW_TO_READ_IT}"));
+    }
     Ok(principal)
 }
+
+/// How the ids of IAM's roles and users begin (IAM User Guide, IAM identifiers). A message on a queue comes from no other.
+const ID_BEGINNINGS: [&str; 2] = ["AROA", "AIDA"];
+const HOW_TO_READ_IT: &str =
+    "A role's id is what `aws iam get-role --role-name NAME --query Role.RoleId --output text` prints";
 
 /// Digits of an AWS account's number.
 const ACCOUNT_DIGITS: usize = 12;
@@ -219,10 +234,14 @@ pub(crate) enum RefusalsCommand {
 #[derive(Debug, Args)]
 pub(crate) struct RefusalsArguments {
     /// The day, in UTC, as 2026-11-25. Left out: today.
-    #[arg(long)]
+    #[arg(long, value_parser = day)]
     pub(crate) day: Option<Date>,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
+}
+
+fn day(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "a day is written as year, month and day: 2026-11-25".to_owned())
 }
 
 #[derive(Debug, Clone, Args)]
@@ -275,6 +294,13 @@ mod tests {
     }
 
     #[test]
+    fn a_day_in_words_is_refused_with_the_form_of_one() {
+        let parse = |day: &str| Arguments::try_parse_from(["courier", "refusals", "list", "--day", day]);
+        assert!(parse("yesterday").unwrap_err().to_string().contains("as year, month and day: 2026-11-25"));
+        assert!(parse("2026-11-25").is_ok());
+    }
+
+    #[test]
     fn what_is_not_one_senders_alone_is_never_registered() {
         let parse = |principal: &str| {
             Arguments::try_parse_from(["courier", "algorithms", "add", "mr-7", "--principal", principal])
@@ -282,6 +308,10 @@ mod tests {
         assert!(parse("123456789012").unwrap_err().to_string().contains("an AWS account's number"));
         for address in ["events.amazonaws.com", "ada@example.com", "123456789012/role"] {
             assert!(parse(address).unwrap_err().to_string().contains("is an address"), "{address}");
+        }
+        for named in ["arn:aws:iam::123456789012:role/mean-reversion", "mean-reversion", "AROAexample"] {
+            let error = parse(named).unwrap_err().to_string();
+            assert!(error.contains("aws iam get-role"), "{named}: {error}");
         }
         for principal in ["AROAEXAMPLEROLEID0001", "AIDAEXAMPLEUSERID0001", "000000000000"] {
             assert!(parse(principal).is_ok(), "{principal}");

@@ -47,8 +47,8 @@ impl Resources {
         Ok(arn)
     }
 
-    /// Moves the encryption key out of the consumer's secret into its own; that one's ARN.
-    pub(crate) async fn part_encryption_key(&self) -> Result<String, CourierError> {
+    /// Moves the encryption key out of the consumer's secret into its own, if it is to; the ARNs of both.
+    pub(crate) async fn part_encryption_key(&self, does: bool) -> Result<[String; 2], CourierError> {
         let (arn, own_arn) = (self.output(CONSUMER).await?, self.output(ENCRYPTION_KEY).await?);
         let secret = ConsumerSecret::read(self.read_secret(&arn).await?.expose());
         if secret.is_empty() {
@@ -57,11 +57,13 @@ impl Resources {
         if let Some(fault) = secret.faults().iter().find(|fault| !fault.is_of_consumer_key()) {
             return Err(CourierError::KeysMalformed(fault.to_string()));
         }
-        let pem = secret.encryption_pem.as_ref().ok_or(CourierError::NoKeys)?;
-        // First there, then away from here: at no moment is it nowhere.
-        self.write_secret(&own_arn, pem).await?;
-        self.write_secret(&arn, &secret.text(false)).await?;
-        Ok(own_arn)
+        let pem = secret.encryption_pem.as_ref().ok_or(CourierError::PartedBefore)?;
+        if does {
+            // First there, then away from here: at no moment is it nowhere.
+            self.write_secret(&own_arn, pem).await?;
+            self.write_secret(&arn, &secret.text(false)).await?;
+        }
+        Ok([arn, own_arn])
     }
 
     /// Stacks of earlier versions have none.

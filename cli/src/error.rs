@@ -58,6 +58,17 @@ pub(crate) enum CourierError {
          under this name. `courier connections list` and `courier algorithms list` show the names. --yes halts it all the same."
     )]
     NobodyToHalt(String),
+    /// The doctor was given nothing, and the stack's secret was not read.
+    #[error(
+        "there is nothing to examine. Without a stack give a file: `courier doctor --secret-file consumer.json`, or for another \
+         client's request `courier doctor --header FILE`"
+    )]
+    NothingToExamine(#[source] Box<CourierError>),
+    /// The encryption key was moved before.
+    #[error(
+        "the encryption key is in a secret of its own already, and in the consumer's secret no more. Nothing is to be done."
+    )]
+    PartedBefore,
     /// The secret holds no keys.
     #[error("the consumer's secret is empty. `courier keys generate` fills it.")]
     NoKeys,
@@ -71,7 +82,10 @@ pub(crate) enum CourierError {
     #[error("nothing was stored: {0}. If it is so all the same, say it once more with --yes.")]
     ConsumerKeyDoubted(String),
     /// There is no such order.
-    #[error("there is no order {0}. `courier orders list --user …` shows those that there are.")]
+    #[error(
+        "there is no order {0}. `courier orders list --user …` shows those that there are, and `courier refusals list` the messages \
+         that became none."
+    )]
     NoOrder(OrderKey),
     /// A person's decision was not written.
     #[error(transparent)]
@@ -95,6 +109,9 @@ pub(crate) enum CourierError {
         "the access token was not imported, and nothing was kept. `courier doctor --access-token FILE` finds out more"
     )]
     Import(#[source] CompleteError),
+    /// The access token became no connection, for a reason of our own.
+    #[error("the access token was not imported, and nothing was kept")]
+    ImportRefused(#[source] CompleteError),
     /// The consumer's secret cannot be used.
     #[error(transparent)]
     Consumer(#[from] ConsumerError),
@@ -147,6 +164,15 @@ impl CourierError {
         }
     }
 
+    /// What else to look at, where the failure is one that its words do not explain.
+    pub(crate) fn hint(told: &str, endpoint: Option<String>) -> Option<String> {
+        let endpoint = endpoint.filter(|_| told.contains("Connection refused"))?;
+        Some(format!(
+            "Nothing listens at {endpoint}, where AWS_ENDPOINT_URL leads. Does the `courier local` still run that made this environment? \
+             Give `source …` as the one that runs prints it, or unset AWS_ENDPOINT_URL."
+        ))
+    }
+
     /// The error, and after it each cause that adds something.
     pub(crate) fn with_causes(&self) -> String {
         let mut text = self.to_string();
@@ -160,5 +186,19 @@ impl CourierError {
             cause = error.source();
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_whose_stack_has_ended_is_named() {
+        let endpoint = Some("http://127.0.0.1:4566".to_owned());
+        let hint = CourierError::hint("no answer: Connection refused (os error 111)", endpoint.clone()).unwrap();
+        assert!(hint.contains("http://127.0.0.1:4566") && hint.contains("courier local"), "{hint}");
+        assert_eq!(CourierError::hint("no answer: Connection refused", None), None);
+        assert_eq!(CourierError::hint("access denied", endpoint), None);
     }
 }

@@ -36,7 +36,11 @@ async fn main() -> ExitCode {
     match run(Arguments::parse().command).await {
         Ok(code) => code,
         Err(error) => {
-            output::tell(&format!("courier: {}", error.with_causes()));
+            let told = error.with_causes();
+            output::tell(&format!("courier: {told}"));
+            if let Some(hint) = CourierError::hint(&told, std::env::var("AWS_ENDPOINT_URL").ok()) {
+                output::tell(&hint);
+            }
             ExitCode::FAILURE
         }
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// Prints data. Whoever stops reading early has read enough.
@@ -21,6 +22,11 @@ pub(crate) fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// A time to the second: what is after that tells a person nothing.
+pub(crate) fn moment(at: Timestamp) -> String {
+    format!("{at:.0}")
+}
+
 /// Width of a table that goes to no terminal.
 const WIDTH_CHARACTERS: u16 = 140;
 
@@ -36,4 +42,15 @@ pub(crate) fn table<const COLUMNS: usize>(header: [&str; COLUMNS], rows: Vec<[St
         table.add_row(row);
     }
     table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_for_people_ends_with_its_seconds() {
+        let at: Timestamp = "2026-11-25T06:55:05.924488269Z".parse().unwrap();
+        assert_eq!(moment(at), "2026-11-25T06:55:05Z");
+    }
 }

@@ -51,12 +51,13 @@ pub(crate) struct DoctorArguments {
     /// The Authorization header of another client, to be taken apart. Without --secret-file only this is done.
     #[arg(long, value_name = "FILE")]
     pub(crate) header: Option<PathBuf>,
-    /// The address that this header was made for. Left out: the request token's.
+    /// The address that this header was made for. Left out: that of the request line and `Host` in the file, as `curl -v`
+    /// prints them, else the request token's.
     #[arg(long, value_name = "URL", requires = "header")]
     pub(crate) header_url: Option<String>,
-    /// The method that this header was made for.
-    #[arg(long, value_name = "METHOD", requires = "header", default_value = "POST")]
-    pub(crate) header_method: String,
+    /// The method that this header was made for. Left out: that of the request line in the file, else POST.
+    #[arg(long, value_name = "METHOD", requires = "header")]
+    pub(crate) header_method: Option<String>,
     /// Base of every call to the broker. Left out: COURIER_BROKER_API_URL, else the stack's parameter BrokerApiUrl; with
     /// --secret-file IBKR's own, `https://api.ibkr.com/v1/api`.
     #[arg(long, value_name = "URL")]

@@ -20,8 +20,9 @@ pub(crate) enum KeysCommand {
     #[command(after_help = WHICH_STACK)]
     Show(StackArguments),
     /// Move the encryption key into a secret of its own, which only the function that opens access token secrets may read.
+    /// Without --yes nothing is done.
     #[command(after_help = WHICH_STACK)]
-    Part(StackArguments),
+    Part(KeysPartArguments),
     /// Write the files that IBKR is sent once more, from the private keys.
     #[command(after_help = WHICH_STACK)]
     Export(KeysExportArguments),
@@ -60,6 +61,15 @@ pub(crate) struct KeysConsumerArguments {
     #[arg(long)]
     pub(crate) realm: Option<String>,
     /// Store a key or a realm of an unusual form, or another key than the one that is stored.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysPartArguments {
+    /// Do it. Without this it only says where the key is and where it would go.
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use broker::AccessToken;
 use domain::Connection;
 use platform::{SystemClock, SystemEntropy};
-use sessions::Import;
+use sessions::{CompleteError, Import};
 
 use super::show;
 use crate::access_token;
@@ -33,7 +33,14 @@ pub(crate) async fn run(arguments: &ImportArguments) -> Result<(), CourierError>
     let encryption_key = loaded.encryption_key.as_ref().ok_or(CourierError::NoKeys)?;
     let imported: Result<Connection, _> =
         import.import(&loaded.consumer, encryption_key, user, token, &access.sealed_secret).await;
-    show(&imported.map_err(CourierError::Import)?, arguments.stack.json);
+    let refused = |error| match error {
+        // The token is well: what is wrong is not the doctor's to see.
+        CompleteError::UsernameTaken | CompleteError::Store(_) | CompleteError::Seal(_) => {
+            CourierError::ImportRefused(error)
+        }
+        error => CourierError::Import(error),
+    };
+    show(&imported.map_err(refused)?, arguments.stack.json);
     Ok(())
 }
 

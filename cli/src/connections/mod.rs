@@ -13,7 +13,7 @@ use store::Connections;
 
 use crate::arguments::{ConnectionArguments, ConnectionsListArguments, DisconnectArguments};
 use crate::error::CourierError;
-use crate::output::{print, print_json, table, tell};
+use crate::output::{moment, print, print_json, table, tell};
 use crate::resources::Resources;
 
 pub(crate) use import::run as run_import;
@@ -117,7 +117,7 @@ fn row(view: &ConnectionView<'_>) -> [String; 8] {
         word(json!(view.environment)),
         view.accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         word(session["state"].clone()),
-        view.session.live_session_token_expires_at.map(|at| at.to_string()).unwrap_or_default(),
+        view.session.live_session_token_expires_at.map(moment).unwrap_or_default(),
         view.last_error.map(|error| error.message.clone()).unwrap_or_default(),
     ]
 }

@@ -33,7 +33,8 @@ causes! {
         "`courier keys generate` makes them, keeps the private ones there, and writes the files that IBKR is sent.";
     CONSUMER_KEY_MISSING: "consumer_key_missing",
         "There is no consumer key yet. The keys may be well: what is missing is the name that IBKR gives the consumer.",
-        "Send IBKR the public files and the callback address. Once it gives the key: `courier keys consumer KEY`, and wait a night.";
+        "Send IBKR the public files and the callback address. Once it gives the key, write it down: in a file as consumer_key, in a stack \
+         by `courier keys consumer KEY`. Then wait a night.";
     CONSUMER_KEY_UNUSABLE: "consumer_key_unusable",
         "The consumer key cannot stand in a header: it holds quotes, white space or other characters that no key has.",
         "Write the key alone, letter by letter as IBKR gave it: `courier keys consumer KEY`.";
@@ -61,7 +62,8 @@ causes! {
         "Compare it letter by letter with what the broker wrote or the portal shows.";
     REALM_WRONG: "realm_wrong",
         "The realm does not belong to this consumer key.",
-        "It is test_realm for TESTCONS, and limited_poa for every other key. Take `realm` out of the secret: Courier then chooses it.";
+        "It is test_realm for TESTCONS, and limited_poa for every other key. Another client names it in its header; where `realm` stands in \
+         Courier's secret, take it out, and Courier chooses it.";
     REALM_MISSING: "realm_missing",
         "There is no realm. A realm that is missing or wrong is one known way to `invalid consumer`; stock OAuth libraries send none unless told to.",
         "Send realm=\"test_realm\" for TESTCONS, realm=\"limited_poa\" for every other key, in the Authorization header (it is never signed). \
@@ -160,7 +162,10 @@ causes! {
          as the broker answers.";
     PARAMETER_WRONG: "parameter_wrong",
         "A part of the header is missing or has the wrong value; the broker names it in its answer.",
-        "Compare the header with `courier doctor --explain`.";
+        "Mend what the check above names. `courier doctor --explain` shows a right header, to compare with.";
+    REQUEST_METHOD: "request_method",
+        "The request has another method than the step that it is: the steps of OAuth are POST, and the method is signed.",
+        "Send it with POST, and sign the base string that begins with POST.";
     SIGNATURE_NOT_ENCODED: "signature_not_encoded",
         "The signature stands in the header as plain base64. Its `+`, `/` and `=` must be percent-encoded there.",
         "Percent-encode the value of oauth_signature, once.";
@@ -218,7 +223,7 @@ causes! {
         "Try again in some minutes.";
     NOT_REACHED: "not_reached",
         "The broker was not reached: name, network or TLS.",
-        "Try `curl -sSI https://api.ibkr.com` from this machine; look at proxy and firewall.";
+        "Try `curl -sSI` with the address above from this machine; look at proxy and firewall.";
     UNKNOWN_REFUSAL: "unknown_refusal",
         "The broker refused the step with words that are not in the table of known errors.",
         "Compare the request with `--explain`, and send the broker its own words with the time.";

@@ -6,6 +6,7 @@ use url::Url;
 use super::case::Case;
 use super::causes;
 use super::report::Finding;
+use crate::keys::is_of_usual_form;
 
 /// Bits of a key or a prime that the broker asks for (IBKR Web API, commands).
 const BITS: u32 = 2_048;
@@ -18,6 +19,8 @@ const KEYS_OF_2018: [&str; 2] = [
     "d7e654ba839b35e1d24747d3bd5b9506e9243d93a41cc9e4b2f9dd404f5264dd",
     "84f878574a334d7236fdb827526384129b7f4c13a3d128ff7e1cb55ba3849c48",
 ];
+/// Letters of a consumer key (IBKR Web API, "invalid consumer").
+const CONSUMER_KEY_LETTERS: usize = 9;
 const HOST: &str = "api.ibkr.com";
 const PREFIX: &str = "/v1/api";
 
@@ -40,6 +43,22 @@ pub(crate) fn testcons_prime(case: &Case) -> TestconsPrime {
     }
 }
 
+/// The address that another client's request went to.
+pub(crate) fn request_address(url: &Url) -> Finding {
+    let check = "header_address";
+    if is_old(url) {
+        Finding::fault(check, url.as_str(), &causes::OLD_HOST)
+    } else if !url.path().starts_with(&format!("{PREFIX}/")) {
+        Finding::fault(check, url.as_str(), &causes::PREFIX_MISSING)
+    } else {
+        Finding::well(check, url.as_str())
+    }
+}
+
+fn is_old(url: &Url) -> bool {
+    url.path().contains("tradingapi") || url.host_str().is_some_and(|host| host.ends_with("interactivebrokers.com"))
+}
+
 /// Every check of the consumer itself.
 pub(crate) fn of_consumer(case: &Case) -> Vec<Finding> {
     let mut findings = vec![consumer_key(case), realm(case)];
@@ -58,15 +77,29 @@ fn consumer_key(case: &Case) -> Finding {
         let why = if none { &causes::CONSUMER_KEY_MISSING } else { &causes::CONSUMER_KEY_UNUSABLE };
         return Finding::fault("consumer_key", fault.to_string(), why);
     }
-    if case.key_form_fits() {
-        return Finding::well("consumer_key", format!("{key:?}"));
-    }
     if key.is_empty() {
         return Finding::skipped("consumer_key", "the secret cannot be read");
     }
-    let upper = key.to_ascii_uppercase();
-    let why = if upper == *key { &causes::CONSUMER_KEY_FORM } else { &causes::CONSUMER_KEY_LOWER_CASE };
-    Finding::fault("consumer_key", format!("{key:?} has {} characters", key.chars().count()), why)
+    key_form("consumer_key", key).unwrap_or_else(|| Finding::well("consumer_key", format!("{key:?}")))
+}
+
+/// What is wrong with the form of a consumer key, if anything.
+pub(crate) fn key_form(check: &'static str, key: &str) -> Option<Finding> {
+    if is_of_usual_form(key) {
+        return None;
+    }
+    if key.to_ascii_uppercase() != key {
+        return Some(Finding::fault(
+            check,
+            format!("{key:?} has lower-case letters"),
+            &causes::CONSUMER_KEY_LOWER_CASE,
+        ));
+    }
+    let says = match key.chars().count() {
+        CONSUMER_KEY_LETTERS => format!("{key:?} is not of letters alone"),
+        characters => format!("{key:?} has {characters} characters"),
+    };
+    Some(Finding::fault(check, says, &causes::CONSUMER_KEY_FORM))
 }
 
 fn realm(case: &Case) -> Finding {
@@ -178,7 +211,7 @@ pub(crate) fn address(text: &str) -> (Option<Url>, Finding) {
     let host = url.host_str().unwrap_or_default().to_owned();
     let path = url.path().trim_end_matches('/').to_owned();
     let here = host == "localhost" || host == "127.0.0.1" || host == "[::1]";
-    let finding = if path.contains("tradingapi") || host.ends_with("interactivebrokers.com") {
+    let finding = if is_old(&url) {
         Finding::fault(check, text, &causes::OLD_HOST)
     } else if path != PREFIX {
         Finding::fault(check, text, &causes::PREFIX_MISSING)

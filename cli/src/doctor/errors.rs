@@ -84,7 +84,6 @@ static TABLE: &[Row] = &[
     (Trouble::AccessSecretMissing, &[], &causes::TOKEN_LOST),
     (Trouble::AccessSecretMissing, &[], &causes::TOKEN_REVOKED),
     (Trouble::WrongPath, &[], &causes::PREFIX_MISSING),
-    (Trouble::WrongPath, &[], &causes::OLD_HOST),
     (Trouble::HostRefused, &[], &causes::HOST_REFUSED),
     (Trouble::Paced, &[], &causes::TOO_MANY_REQUESTS),
     (Trouble::Blocked, &[], &causes::BLOCKED),

@@ -7,8 +7,9 @@ use broker::{
 use jiff::Timestamp;
 use url::Url;
 
-use super::case::Case;
+use super::case::{Case, TESTCONS};
 use super::causes::{self, Cause};
+use super::checks;
 use super::exchange::masked_base_string;
 use super::report::Finding;
 
@@ -30,7 +31,8 @@ const AGE_TOLD_SECONDS: u64 = 300;
 /// A text with a header, and the request that it was made for.
 pub(crate) struct ForeignHeader<'a> {
     pub(crate) text: &'a str,
-    pub(crate) method: &'a str,
+    /// The method that it was made for, if it was given.
+    pub(crate) method: Option<&'a str>,
     /// The address that it was made for, if it was given.
     pub(crate) url: Option<&'a Url>,
     /// Base of the broker's addresses, without a slash at its end.
@@ -108,15 +110,19 @@ impl ForeignHeader<'_> {
             return vec![cut(&found)];
         }
         let header = &found.header;
-        let step = Step::of(header, self.url);
-        let mut findings = form(&found);
+        let request = Request::of(self);
+        let step = Step::of(header, request.url.as_ref());
+        let mut findings = request.findings(step);
+        findings.extend(form(&found));
+        findings.extend(header.get("oauth_consumer_key").map(consumer_key));
         findings.push(realm(header));
         findings.extend(parameters(header, step));
         findings.push(timestamp(header, now));
-        let url = self.url.cloned().or_else(|| Url::parse(&format!("{}{}", self.base, step.path()?)).ok());
-        findings.extend(self.signature(header, step, url.as_ref(), case));
-        findings.push(match &url {
-            Some(url) => Finding::skipped("header_base_string", masked_base_string(self.method, url, header)),
+        let ours = |step: Step| Url::parse(&format!("{}{}", self.base, step.path()?)).ok();
+        let request = Request { url: request.url.or_else(|| ours(step)), ..request };
+        findings.extend(self.signature(header, step, &request, case));
+        findings.push(match &request.url {
+            Some(url) => Finding::skipped("header_base_string", masked_base_string(&request.method, url, header)),
             None => Finding::skipped(
                 "header_base_string",
                 "it is the header of a protected call: --header-url and --header-method say which, and then its base string is shown",
@@ -125,7 +131,7 @@ impl ForeignHeader<'_> {
         findings
     }
 
-    fn signature(&self, header: &OAuthHeader, step: Step, url: Option<&Url>, case: &Case) -> Vec<Finding> {
+    fn signature(&self, header: &OAuthHeader, step: Step, request: &Request, case: &Case) -> Vec<Finding> {
         // That it is missing is told among the parameters.
         let Some(raw) = header.raw_signature.as_deref() else { return Vec::new() };
         let named = header.get("oauth_signature_method").unwrap_or_default();
@@ -146,21 +152,21 @@ impl ForeignHeader<'_> {
             return findings;
         }
         let Some(meant) = judged.meant else { return findings };
-        findings.extend(match (step, &case.signature_key, url) {
+        findings.extend(match (step, &case.signature_key, &request.url) {
             (Step::Protected, _, _) => Some(Finding::skipped(
                 SIGNATURE,
                 "its form is that of HMAC-SHA256; it cannot be compared without the live session token",
             )),
-            (_, Some(key), Some(url)) => Some(self.compared(header, &meant, (key, url), case)),
+            (_, Some(key), Some(url)) => Some(self.compared(header, &meant, (key, &request.method, url), case)),
             _ => None,
         });
         findings
     }
 
     /// RSASSA-PKCS1-v1_5 gives one signature for one key and text, so ours can be compared with theirs.
-    fn compared(&self, header: &OAuthHeader, theirs: &str, with: (&SignatureKey, &Url), case: &Case) -> Finding {
-        let (key, url) = with;
-        let mut base = header.base_string(self.method, url, QuerySigning::Omit);
+    fn compared(&self, header: &OAuthHeader, theirs: &str, with: (&SignatureKey, &str, &Url), case: &Case) -> Finding {
+        let (key, method, url) = with;
+        let mut base = header.base_string(method, url, QuerySigning::Omit);
         if header.get("diffie_hellman_challenge").is_some() {
             let Some(secret) = self.access_secret else {
                 let says = "it signs the access token secret too: give that with --access-token, and it is compared";
@@ -176,8 +182,69 @@ impl ForeignHeader<'_> {
         if other.is_some_and(|other| made_by(&other)) {
             return Finding::fault(SIGNATURE, "private_encryption_pem made it", &causes::KEYS_SWAPPED);
         }
-        Finding::fault(SIGNATURE, format!("it is not over {} {url}", self.method), &causes::SIGNATURE_DIFFERS)
+        Finding::fault(SIGNATURE, format!("it is not over {method} {url}"), &causes::SIGNATURE_DIFFERS)
     }
+}
+
+/// The request that the header was made for, as the command line or the text around the header says it.
+struct Request {
+    method: String,
+    url: Option<Url>,
+    /// Whether the text says it.
+    is_printed: bool,
+}
+
+impl Request {
+    fn of(header: &ForeignHeader<'_>) -> Self {
+        let printed = printed_request(header.text).filter(|_| header.url.is_none());
+        let is_printed = printed.is_some();
+        let (method, url) = printed.map_or((None, header.url.cloned()), |(method, url)| (Some(method), Some(url)));
+        let method = header.method.map(str::to_owned).or(method).unwrap_or_else(|| "POST".to_owned());
+        Self { method, url, is_printed }
+    }
+
+    /// What is wrong with the request itself.
+    fn findings(&self, step: Step) -> Vec<Finding> {
+        let mut findings: Vec<Finding> =
+            self.url.iter().filter(|_| self.is_printed).map(checks::request_address).collect();
+        if self.is_printed && step != Step::Protected && self.method != "POST" {
+            let says = format!("the request is {}", self.method);
+            findings.push(Finding::fault("header_request", says, &causes::REQUEST_METHOD));
+        }
+        findings
+    }
+}
+
+/// Method and address of a request that a tool printed: its first line, and the line of its host.
+fn printed_request(text: &str) -> Option<(String, Url)> {
+    let lines = || text.lines().map(|line| line.trim_start_matches(['>', ' ']).trim_end());
+    let (method, target) = lines().find_map(|line| {
+        let mut words = line.split(' ');
+        let (method, target) = (words.next()?, words.next()?);
+        let is_request = ["GET", "POST", "PUT", "DELETE"].contains(&method)
+            && words.next().is_none_or(|version| version.starts_with("HTTP/"));
+        is_request.then_some((method, target))
+    })?;
+    if target.starts_with("http") {
+        return Some((method.to_owned(), Url::parse(target).ok()?));
+    }
+    let host = lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("host").then_some(value.trim())
+    })?;
+    let url = Url::parse(&format!("https://{host}{target}")).ok().filter(|_| target.starts_with('/'))?;
+    Some((method.to_owned(), url))
+}
+
+/// The form of the consumer key. Whether IBKR knows it stands in no header.
+fn consumer_key(key: &str) -> Finding {
+    let check = "header_consumer_key";
+    if key == TESTCONS {
+        let says = "TESTCONS, which works only with the RSA keys and the prime that IBKR publishes in its OAuth demo, and with a paper username";
+        return Finding::warning(check, says);
+    }
+    let well = || Finding::well(check, format!("{key:?}; whether IBKR knows it yet, only IBKR tells"));
+    checks::key_form(check, key).unwrap_or_else(well)
 }
 
 fn cut(found: &FoundHeader) -> Finding {
@@ -241,7 +308,8 @@ fn parameters(header: &OAuthHeader, step: Step) -> Vec<Finding> {
     let missing: Vec<&str> = REQUIRED.iter().chain(step.needs()).copied().filter(|name| !has(name)).collect();
     let mut findings = Vec::new();
     if !missing.is_empty() {
-        let says = format!("missing: {}", missing.join(", "));
+        let named: Vec<String> = missing.into_iter().map(|name| format!("{name}{}", value_of(name))).collect();
+        let says = format!("missing: {}", named.join(", "));
         findings.push(Finding::fault("header_parameters", says, &causes::PARAMETER_WRONG));
     }
     if let Some(callback) = header.get("oauth_callback").filter(|callback| *callback != "oob") {
@@ -253,6 +321,16 @@ fn parameters(header: &OAuthHeader, step: Step) -> Vec<Finding> {
         findings.push(Finding::well("header_parameters", "all that the step needs"));
     }
     findings
+}
+
+/// What a missing parameter must hold, where that is always the same.
+fn value_of(name: &str) -> &'static str {
+    match name {
+        "oauth_callback" => " (always `oob`)",
+        "oauth_nonce" => " (letters and digits, new for each request)",
+        "oauth_timestamp" => " (seconds since 1970)",
+        _ => "",
+    }
 }
 
 fn timestamp(header: &OAuthHeader, now: Timestamp) -> Finding {

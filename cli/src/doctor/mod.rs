@@ -46,7 +46,10 @@ pub(crate) async fn run(arguments: &DoctorArguments) -> Result<ExitCode, Courier
     let (url, address) = checks::address(&api_url(arguments).await?);
     // Nothing is sent to the old host: what it says of a request is about another API.
     case.address = url.filter(|_| !address.causes.contains(&&causes::OLD_HOST));
-    findings.push(address);
+    // Of another client's request the address is its own.
+    if !arguments.reads_only_a_header() || arguments.api_url.is_some() {
+        findings.push(address);
+    }
     case.first_party = arguments.first_party;
     findings.extend(examine_uploads(arguments, &mut case)?);
     findings.extend(read_access_token(arguments, &mut case)?);
@@ -80,10 +83,11 @@ fn instruments() -> Result<Instruments, CourierError> {
 
 /// The consumer's secret: from the file, else from the stack.
 async fn secret(arguments: &DoctorArguments) -> Result<ConsumerSecret, CourierError> {
-    match &arguments.secret_file {
-        Some(path) => read_file(path).map(|text| ConsumerSecret::read(&text)),
-        None => Resources::of_stack(&arguments.stack).await.consumer_secret().await,
+    if let Some(path) = &arguments.secret_file {
+        return read_file(path).map(|text| ConsumerSecret::read(&text));
     }
+    let secret = Resources::of_stack(&arguments.stack).await.consumer_secret().await;
+    secret.map_err(|error| CourierError::NothingToExamine(Box::new(error)))
 }
 
 async fn api_url(arguments: &DoctorArguments) -> Result<String, CourierError> {
@@ -122,8 +126,8 @@ fn examine_header(
             return Ok(vec![Finding::fault("header", says, &causes::ADDRESS_UNUSABLE)]);
         }
     };
-    let header =
-        ForeignHeader { text: &text, method: &arguments.header_method, url: url.as_ref(), base, access_secret };
+    let method = arguments.header_method.as_deref();
+    let header = ForeignHeader { text: &text, method, url: url.as_ref(), base, access_secret };
     Ok(header.examine(case, clock.now()))
 }
 

@@ -11,7 +11,9 @@ use domain::Secret;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::arguments::{KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments, StackArguments};
+use crate::arguments::{
+    KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments, KeysPartArguments, StackArguments,
+};
 use crate::error::CourierError;
 use crate::files::read_file;
 use crate::key_pair::KeyPair;
@@ -73,16 +75,23 @@ pub(crate) async fn run_show(arguments: &StackArguments) -> Result<(), CourierEr
 }
 
 /// Moves the encryption key into a secret of its own.
-pub(crate) async fn run_part(arguments: &StackArguments) -> Result<(), CourierError> {
-    let arn = Resources::of_stack(&arguments.stack).await.part_encryption_key().await?;
-    if arguments.json {
-        print_json(&json!({ "encryption_key_secret": arn }));
-        return Ok(());
+pub(crate) async fn run_part(arguments: &KeysPartArguments) -> Result<(), CourierError> {
+    let KeysPartArguments { yes, stack } = arguments;
+    let [from, to] = Resources::of_stack(&stack.stack).await.part_encryption_key(*yes).await?;
+    if stack.json {
+        print_json(&json!({ "encryption_key_secret": to, "done": yes }));
+    } else {
+        print(&to);
     }
-    print(&arn);
-    tell(
-        "The encryption key is there, and in the consumer's secret no more. The functions read it within five minutes.",
-    );
+    if *yes {
+        tell(
+            "The encryption key is there, and in the consumer's secret no more. The functions read it within five minutes.",
+        );
+    } else {
+        tell(&format!(
+            "Nothing is done. With --yes the encryption key goes there, out of {from}, where every reader of that secret can read it."
+        ));
+    }
     Ok(())
 }
 

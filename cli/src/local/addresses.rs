@@ -16,6 +16,7 @@ use platform::SystemClock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::house::{ACCOUNT, House};
 use super::{DEMO_ALGORITHM, USERNAME};
@@ -38,8 +39,7 @@ pub(crate) async fn keep_open(house: House, user_id: &UserId, json: bool) -> Res
     }
     let house = Arc::new(house);
     let door = Router::new().route("/token", get(token)).with_state(Arc::clone(&house));
-    // Whether a signal came or could not be waited for: either way everything ends.
-    let interrupted = async { drop(tokio::signal::ctrl_c().await) };
+    let interrupted = interrupted();
     let served = axum::serve(listener, door).with_graceful_shutdown(interrupted).await;
     tell("Stopping.");
     drop(file);
@@ -47,6 +47,20 @@ pub(crate) async fn keep_open(house: House, user_id: &UserId, json: bool) -> Res
         house.stop().await;
     }
     served.map_err(|error| failed(error.into()))
+}
+
+/// Ctrl-C, or the signal by which other programs end this one. Whether it came or could not be waited for: everything ends.
+async fn interrupted() {
+    let ended = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => drop(terminated.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = ended => {}
+    }
 }
 
 #[derive(Deserialize)]
@@ -66,11 +80,15 @@ async fn token(
     token.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
-/// What other programs find in their environment: the stack's outputs, where AWS is, and the user's token.
+/// Where the paper broker is, for the commands that the pages print.
+const PAPER_BROKER: &str = "COURIER_PAPER_BROKER_URL";
+
+/// What other programs find in their environment: the stack's outputs, where AWS and the paper broker are, and the user's token.
 fn environment(house: &House, token: &str) -> BTreeMap<String, String> {
     let outputs = house.stack.outputs().iter().map(|(name, value)| (variable_of(name), value.clone()));
     let token = ("COURIER_TOKEN".to_owned(), token.to_owned());
-    house.stack.environment().into_iter().chain(outputs).chain([token]).collect()
+    let broker = (PAPER_BROKER.to_owned(), house.broker_url.clone());
+    house.stack.environment().into_iter().chain(outputs).chain([token, broker]).collect()
 }
 
 /// A file for a shell to `source`. It holds a token, so nobody else may read it, and it goes with the stack.
@@ -136,14 +154,14 @@ fn addresses(house: &House, user_id: &UserId, token_url: &str, file: &Path) -> S
          TOKEN=$(curl -s '{token_url}?user={user_id}')\n\
          Ask the API:\n  \
          curl -s -H \"Authorization: Bearer $COURIER_TOKEN\" $COURIER_API_URL/orders\n\
-         Send an order:\n  \
-         aws sqs send-message --queue-url $COURIER_ORDER_QUEUE_URL --message-group-id {user_id} \\\n    \
+         Send an order (any version of the aws command; version 1 looks for the queue at AWS itself without --endpoint-url):\n  \
+         aws sqs send-message --endpoint-url $AWS_ENDPOINT_URL --queue-url $COURIER_ORDER_QUEUE_URL --message-group-id {user_id} \\\n    \
          --message-deduplication-id \"my-order-1-$(openssl rand -hex 16)\" --message-body '{{\"schema\": \"courier.order/1\", \"command\": \"place\", \
          \"user_id\": \"{user_id}\", \"order_id\": \"my-order-1\", \"algorithm_id\": \"{DEMO_ALGORITHM}\", \
          \"account_id\": \"{ACCOUNT}\", \"contract\": {{\"conid\": 265598}}, \"side\": \"buy\", \"quantity\": \"1\", \
          \"type\": \"market\", \"time_in_force\": \"day\"}}'\n\
          Move a price:\n  \
-         curl -s -X PUT {broker}/control/prices -H 'Content-Type: application/json' -d '{{\"conid\": 265598, \"price\": \"149.00\"}}'\n\n\
+         curl -s -X PUT ${PAPER_BROKER}/control/prices -H 'Content-Type: application/json' -d '{{\"conid\": 265598, \"price\": \"149.00\"}}'\n\n\
          Running until Ctrl-C.",
         house.stack.environment().get("AWS_ENDPOINT_URL").map_or("", String::as_str),
         house.stack.engine_log().display(),

@@ -10,7 +10,7 @@ use store::{Orders, PAGE_ROWS_MAX, Page, StoreError, Versioned};
 
 use crate::arguments::{OrderArguments, OrdersListArguments};
 use crate::error::CourierError;
-use crate::output::{print, print_json, table, tell};
+use crate::output::{moment, print, print_json, table, tell};
 use crate::resources::Resources;
 
 pub(crate) use review::run as run_review;
@@ -131,7 +131,7 @@ fn row(order: &Order) -> [String; 9] {
         words::what(order),
         [view.status.as_str().to_owned(), words::change(order)].join("\n").trim_end().to_owned(),
         format!("{} of {asked}", view.filled_quantity),
-        view.updated_at.to_string(),
+        moment(view.updated_at),
         view.reason.map(|reason| reason.message.clone()).unwrap_or_default(),
     ]
 }

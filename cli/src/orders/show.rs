@@ -5,7 +5,7 @@ use std::fmt::Write;
 use domain::{LegView, Order};
 
 use super::words;
-use crate::output::table;
+use crate::output::{moment, table};
 
 /// The order, what was asked, and its history.
 pub(super) fn text(order: &Order) -> String {
@@ -17,6 +17,7 @@ pub(super) fn text(order: &Order) -> String {
         ("what", words::what(order)),
         ("how", words::how(order)),
         ("change", words::change(order)),
+        ("next revision", view.next_revision.to_string()),
         ("status", view.status.as_str().to_owned()),
         ("reason", view.reason.map(|reason| reason.message.clone()).unwrap_or_default()),
         ("algorithm", view.algorithm_id.to_string()),
@@ -27,14 +28,14 @@ pub(super) fn text(order: &Order) -> String {
         ("broker's numbers", ids.join(", ")),
         ("client order id", view.client_order_id.to_string()),
         ("times sent", order.sends.to_string()),
-        ("good until", view.good_until.to_string()),
-        ("looked at next", order.next_check_at.map(|at| at.to_string()).unwrap_or_default()),
+        ("good until", moment(view.good_until)),
+        ("looked at next", order.next_check_at.map(moment).unwrap_or_default()),
     ];
     rows.extend(view.legs.iter().map(|leg| (leg.role.as_str(), leg_text(leg))));
     rows.extend(view.warning.map(|warning| ("warning", warning.message.clone())));
     rows.extend(view.late_facts.iter().map(|late| {
         let filled = late.filled_quantity.map(|filled| format!(", {filled} filled")).unwrap_or_default();
-        ("seen afterwards", format!("{}: {:?}{filled}", late.at, late.status))
+        ("seen afterwards", format!("{}: {:?}{filled}", moment(late.at), late.status))
     }));
     let mut text = String::new();
     for (name, value) in rows.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -47,7 +48,8 @@ pub(super) fn text(order: &Order) -> String {
             .leg
             .as_ref()
             .map(|leg| format!("{} {}, {} filled", leg.role.as_str(), leg.status.as_str(), leg.filled_quantity));
-        [entry.at.to_string(), leg.unwrap_or_else(|| entry.status.as_str().to_owned()), reason]
+        let refused = entry.revision.map(|revision| format!("revision {revision} was refused"));
+        [moment(entry.at), leg.or(refused).unwrap_or_else(|| entry.status.as_str().to_owned()), reason]
     });
     text.push_str(&table(["at", "status", "why"], history.collect()));
     text

@@ -43,7 +43,8 @@ pub(crate) fn change(order: &Order) -> String {
         other => other,
     };
     let why = change.reason.map(|reason| format!(": {}", reason.message)).unwrap_or_default();
-    format!("revision {} {became}{why}", change.revision)
+    let exit = change.leg.map(|role| format!(" of the {role}")).unwrap_or_default();
+    format!("revision {}{exit} {became}{why}", change.revision)
 }
 
 /// The contract in the words by which it was asked for.

@@ -18,6 +18,7 @@ async fn stack_a_third_party_is_set_up_by_the_commands_of_the_operations_page_an
     let operator = Operator::with_an_empty_stack().await;
     operator.makes_keys_and_introduces_them(Party::Third).await;
     operator.waits_for_the_night(&[]).await;
+    operator.parts_the_encryption_key().await;
     operator.sees_a_user_connect().await;
     operator.lets_an_algorithm_trade().await;
     operator.removes_the_algorithm_and_its_token_places_nothing().await;
@@ -25,6 +26,19 @@ async fn stack_a_third_party_is_set_up_by_the_commands_of_the_operations_page_an
 }
 
 impl Operator {
+    /// Without a word of consent the key stays where it is.
+    async fn parts_the_encryption_key(&self) {
+        for (words, done) in
+            [(&["keys", "part"][..], false), (&["keys", "part"], false), (&["keys", "part", "--yes"], true)]
+        {
+            let answer = self.does(words).await;
+            assert_eq!(answer["done"], done, "{words:?}: {answer:#}");
+            assert!(answer["encryption_key_secret"].is_string(), "{answer:#}");
+        }
+        let (code, told) = self.asks(&["keys", "part"]).await;
+        assert!(code == Some(1) && told.as_str().is_some_and(|told| told.contains("of its own already")), "{told}");
+    }
+
     /// The user's browser: begins at the API, consents at the broker, and comes back.
     async fn sees_a_user_connect(&self) {
         let token = self.stack.user_token(USER, None, MachineClock.now()).unwrap();

@@ -7,6 +7,8 @@ use crate::header::{FIELDS_MAX, OAuthHeader};
 
 /// Longest text that is looked at, bytes.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
+/// What breaks texts into lines leaves at least so many characters in each.
+const WRAPPED_WIDTH_MIN: usize = 40;
 
 /// A header that was found in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub enum HeaderNote {
     TypographicQuotes,
     /// It goes over several lines.
     Folded,
+    /// It is broken into lines of one width, wherever a line was full.
+    Wrapped,
     /// The scheme is written in other letters than `OAuth`.
     Scheme(String),
     /// There is no scheme before the parameters.
@@ -49,6 +53,7 @@ impl fmt::Display for HeaderNote {
             Self::Escaped => "with backslashes, as JSON or a program prints it",
             Self::TypographicQuotes => "with typographic quotes",
             Self::Folded => "over several lines",
+            Self::Wrapped => "broken into lines of one width, as a terminal or a mail breaks them",
             Self::Scheme(scheme) => return write!(formatter, "with the scheme `{scheme}` for `OAuth`"),
             Self::NoScheme => "without the scheme: `OAuth` and a space must stand before the parameters",
             Self::SpacesRoundEquals => "with spaces around `=`",
@@ -99,6 +104,37 @@ pub enum NoHeader {
 /// [`NoHeader`], which says what the text is.
 pub fn find_header(text: &str) -> Result<FoundHeader, NoHeader> {
     let text = text.get(..TEXT_BYTES_MAX).unwrap_or(text);
+    let found = find_header_in(text);
+    let joined = unwrapped(text).and_then(|joined| find_header_in(&joined).ok());
+    match joined {
+        Some(mut joined) if found.as_ref().map_or(0, FoundHeader::wholeness) < joined.wholeness() => {
+            joined.notes.push(HeaderNote::Wrapped);
+            Ok(joined)
+        }
+        _ => found,
+    }
+}
+
+impl FoundHeader {
+    /// How many of its parts were read whole.
+    fn wholeness(&self) -> usize {
+        let OAuthHeader { realm, parameters, raw_signature } = &self.header;
+        let values = parameters.iter().map(|(_, value)| value).chain(realm).chain(raw_signature);
+        values.filter(|value| !value.contains('\n')).count()
+    }
+}
+
+/// The text in one line, if all its lines but the last have one width: whatever broke it looked at no word.
+fn unwrapped(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
+    let (_, full) = lines.split_last()?;
+    let width = full.iter().map(|line| line.chars().count()).max().filter(|width| *width >= WRAPPED_WIDTH_MIN)?;
+    // A space at a line's end may be lost.
+    let is_full = |line: &&str| (width - 1..=width).contains(&line.chars().count());
+    full.iter().all(is_full).then(|| lines.concat())
+}
+
+fn find_header_in(text: &str) -> Result<FoundHeader, NoHeader> {
     let mut notes = Vec::new();
     let plain = plain(text, &mut notes);
     let start = Start::find(&plain).ok_or_else(|| what_it_is(&plain))?;

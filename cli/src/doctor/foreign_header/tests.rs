@@ -42,7 +42,7 @@ fn request_token() -> (String, String) {
 
 fn findings(text: &str, url: Option<&str>, secret: Option<&AccessTokenSecret>) -> Vec<Finding> {
     let url = url.map(|url| Url::parse(url).unwrap());
-    let header = ForeignHeader { text, method: "POST", url: url.as_ref(), base: BASE, access_secret: secret };
+    let header = ForeignHeader { text, method: None, url: url.as_ref(), base: BASE, access_secret: secret };
     header.examine(&case(), Timestamp::from_second(NOW).unwrap())
 }
 
@@ -161,5 +161,61 @@ fn what_is_no_header_or_is_cut_is_told_apart() {
         ("POST&https%3A%2F%2Fapi.ibkr.com&a", "header_none"),
     ] {
         assert_eq!(codes(&findings(text, None, None)), [expected], "{text}");
+    }
+}
+
+#[test]
+fn the_consumer_key_of_a_header_is_judged_by_its_form() {
+    let (unsigned, signature) = request_token();
+    let header = format!("{unsigned}, oauth_signature=\"{}\"", encoded(&signature));
+    for (key, code) in
+        [("abcdefghi", "consumer_key_lower_case"), ("COURIER", "consumer_key_form"), ("COURIER12", "consumer_key_form")]
+    {
+        let found = findings(&header.replace("COURIERXX", key), None, None);
+        assert_eq!(codes(&found)[0], code, "{key}: {found:#?}");
+    }
+    let testcons = header.replace("COURIERXX", "TESTCONS").replace("limited_poa", "test_realm");
+    assert!(says(&findings(&testcons, None, None), "header_consumer_key")[0].contains("publishes in its OAuth demo"));
+    assert!(says(&findings(&header, None, None), "header_consumer_key")[0].contains("only IBKR tells"));
+}
+
+#[test]
+fn the_request_around_a_header_is_read_with_it() {
+    let (unsigned, signature) = request_token();
+    let header = format!("{unsigned}, oauth_signature=\"{}\"", encoded(&signature));
+    let printed = |line: &str, host: &str| {
+        format!("> {line} HTTP/2\r\n> Host: {host}\r\n> Authorization: {header}\r\n> Accept: */*")
+    };
+    let found = findings(&printed("POST /v1/api/oauth/request_token", "api.ibkr.com"), None, None);
+    assert_eq!(codes(&found), Vec::<&str>::new(), "{found:#?}");
+    assert_eq!(says(&found, "header_address"), ["https://api.ibkr.com/v1/api/oauth/request_token"]);
+    for (line, host, code) in [
+        ("POST /tradingapi/v1/oauth/request_token", "www.interactivebrokers.com", "old_host"),
+        ("POST /oauth/request_token", "api.ibkr.com", "prefix_missing"),
+        ("GET /v1/api/oauth/request_token", "api.ibkr.com", "request_method"),
+    ] {
+        let found = findings(&printed(line, host), None, None);
+        assert_eq!(codes(&found)[0], code, "{line}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_missing_parameter_is_told_with_its_value() {
+    let (unsigned, _) = request_token();
+    let found = findings(&unsigned.replace("oauth_callback=\"oob\", ", ""), None, None);
+    assert!(says(&found, "header_parameters")[0].contains("oauth_callback (always `oob`)"), "{found:#?}");
+}
+
+#[test]
+fn a_header_that_something_broke_into_lines_is_joined() {
+    let (unsigned, signature) = request_token();
+    let header = format!("Authorization: {unsigned}, oauth_signature=\"{}\"", encoded(&signature));
+    for width in [40, 76, 80] {
+        let lines: Vec<String> =
+            header.chars().collect::<Vec<_>>().chunks(width).map(|line| line.iter().collect()).collect();
+        let found = findings(&lines.join("\n"), None, None);
+        assert_eq!(codes(&found), Vec::<&str>::new(), "{width}: {found:#?}");
+        assert!(says(&found, "header_form")[0].contains("broken into lines"), "{found:#?}");
+        assert!(says(&found, SIGNATURE)[0].contains("is the one"), "{found:#?}");
     }
 }
