@@ -144,10 +144,10 @@ impl Order {
 
     /// Remembers that its end was asked for, or asked for once more. What is on the wire is cancelled once it is settled.
     pub fn remember_cancel(&mut self, now: Timestamp) {
-        if !self.is_over() {
+        if !self.is_over() || self.works_late() {
             self.cancel_asked_at = self.cancel_asked_at.or(Some(now));
             self.cancel_calls.ask();
-            self.next_check_at = self.next_check_at.or(Some(now));
+            self.next_check_at = self.next_check_at.or((!self.is_over()).then_some(now));
             self.updated_at = now;
         }
     }
@@ -185,12 +185,11 @@ impl Order {
         }
     }
 
-    /// As [`Order::cancel_not_carried_out`], of one of its exits.
+    /// As [`Order::cancel_not_carried_out`], of one of its exits. One that the broker does not have open works no more.
     pub fn leg_cancel_not_carried_out(&mut self, role: LegRole, now: Timestamp) {
-        let calls = self.leg(role).and_then(|leg| leg.cancel.as_ref()).map(|cancel| &cancel.calls);
-        if let Some(count) =
-            calls.filter(|calls| calls.have_no_effect() && self.warning.is_none()).map(|calls| calls.count)
-        {
+        let cancel = self.leg(role).and_then(|leg| leg.cancel.as_ref());
+        let in_vain = cancel.filter(|cancel| cancel.calls.have_no_effect() && !cancel.not_found);
+        if let Some(count) = in_vain.filter(|_| self.warning.is_none()).map(|cancel| cancel.calls.count) {
             self.warn(not_carried_out(count, &role.to_string()));
             self.updated_at = now;
         }
@@ -212,7 +211,7 @@ impl Order {
             self.state(),
             OrderState::Working | OrderState::PartiallyFilled | OrderState::Cancelling | OrderState::NeedsReview { .. }
         );
-        at_the_broker && self.cancel_asked_at.is_some() && !self.broker_order_ids.is_empty()
+        (at_the_broker || self.works_late()) && self.cancel_asked_at.is_some() && !self.broker_order_ids.is_empty()
     }
 }
 

@@ -41,13 +41,21 @@ pub struct Change {
     /// How far it has come.
     #[serde(flatten)]
     pub stage: ChangeStage,
-    /// The broker took it, and has not shown it in force yet.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) unconfirmed: bool,
     /// What was asked for while this one's outcome was not known (two in doubt could not be told apart), or of another part
     /// of the order while this one waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Box<Change>>,
+}
+
+/// A change that the broker took, and that it has not shown in force yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenChange {
+    /// The change.
+    pub change: Change,
+    /// The number of the ticket that it took the place of.
+    replaced_revision: u64,
+    /// That ticket, which is in force where the change is not carried out.
+    replaced: Ticket,
 }
 
 impl ModifyOrder {
@@ -75,7 +83,7 @@ impl Order {
     /// The latest change that was asked for.
     #[must_use]
     pub fn change(&self) -> Option<&Change> {
-        self.changes().last()
+        self.changes().max_by_key(|change| change.revision)
     }
 
     /// The change whose turn it is: the latest, or the one that it waits for.
@@ -98,7 +106,7 @@ impl Order {
     /// The number under which the next change is asked for. One that was refused on its way has used its own up.
     #[must_use]
     pub fn next_revision(&self) -> u64 {
-        self.change().map_or(self.revision(), |change| change.revision).saturating_add(1)
+        self.change().map_or(1, |change| change.revision).max(self.revision()).saturating_add(1)
     }
 
     /// The number of the ticket of the entry, or of an exit, that is in force.
@@ -122,7 +130,8 @@ impl Order {
         let fingerprint = modify.fingerprint();
         let next = self.next_revision();
         let known = next - 1;
-        if modify.revision == known && self.change().is_some_and(|change| change.fingerprint != fingerprint) {
+        let differs = |change: &Change| change.revision == known && change.fingerprint != fingerprint;
+        if modify.revision == known && self.change().is_some_and(differs) {
             return ChangeTaken::Refused(revision_differs(known));
         }
         if modify.revision <= known {
@@ -162,9 +171,11 @@ impl Order {
 
     /// The broker took the change. What it shows decides whether it was carried out: see [`Order::change_shown`].
     pub fn change_taken(&mut self, revision: u64, now: Timestamp) {
-        // An exit shrinks with the other one's fills, so its quantity tells nothing of a change.
-        if let Some(change) = self.change.as_mut().filter(|change| change.revision == revision) {
-            change.unconfirmed = change.leg.is_none();
+        let Some(change) = self.change.as_ref().filter(|change| change.revision == revision) else { return };
+        let (change, leg) = (Change { next: None, ..change.clone() }, change.leg);
+        self.taken.retain(|taken| taken.change.leg != leg);
+        if let Some(replaced) = self.ticket_of(leg).cloned() {
+            self.taken.push(TakenChange { change, replaced_revision: self.revision_of(leg), replaced });
         }
         self.change_applied(revision, now);
     }
@@ -186,34 +197,46 @@ impl Order {
         self.change = line.into_iter().rev().fold(None, behind).map(|change| *change);
     }
 
-    /// The change that the broker took and that was not seen in force yet, if it is the one in force.
+    /// The changes that the broker took, and that were not seen in force yet: one of each part of the order at most.
     #[must_use]
-    pub fn change_unconfirmed(&self) -> Option<&Change> {
-        let is_it = |change: &&Change| {
-            change.unconfirmed && change.revision == self.revision && change.stage == ChangeStage::Applied
-        };
-        self.change.as_ref().filter(is_it)
+    pub fn changes_taken(&self) -> &[TakenChange] {
+        &self.taken
     }
 
-    /// The broker shows the change in force, or cannot show it: its answer counts.
-    pub fn change_shown(&mut self) {
-        if let Some(change) = &mut self.change {
-            change.unconfirmed = false;
-        }
+    /// The broker shows the change of this part in force, or cannot show it: its answer counts.
+    pub fn change_shown(&mut self, leg: Option<LegRole>) {
+        self.taken.retain(|taken| taken.change.leg != leg);
     }
 
-    /// The broker took the change and shows the order as it was: it goes out again, a few times; then, or where the order has
-    /// ended so, a person is told.
-    pub fn change_not_carried_out(&mut self, ended: bool, now: Timestamp) {
-        let Some(change) = self.change.as_mut().filter(|change| change.unconfirmed) else { return };
-        change.unconfirmed = false;
-        let revision = change.revision;
-        if change.sends < CHANGE_SENDS_MAX && !ended {
-            change.stage = ChangeStage::Asked;
-        } else {
-            self.warn(not_carried_out(revision));
-        }
+    /// The broker took the change of this part and shows it as it was, so that is what is in force. The change goes out again,
+    /// a few times; then, or where the part has ended so, it is refused, and a person is told.
+    pub fn change_not_carried_out(&mut self, leg: Option<LegRole>, ended: bool, now: Timestamp) {
+        let Some(place) = self.taken.iter().position(|taken| taken.change.leg == leg) else { return };
+        let TakenChange { change, replaced_revision, replaced } = self.taken.remove(place);
+        self.put_in_force(leg, replaced_revision, replaced);
         self.updated_at = now;
+        if self.changes().any(|later| later.leg == leg && later.stage.is_open()) {
+            // It brings the whole ticket.
+        } else if change.sends < CHANGE_SENDS_MAX && !ended {
+            self.line_up(Change { stage: ChangeStage::Asked, ..change });
+        } else {
+            let revision = change.revision;
+            let why = not_carried_out(revision);
+            if let Some(shown) = self.change.as_mut().filter(|shown| shown.revision == revision) {
+                shown.stage = ChangeStage::Refused { reason: why.clone() };
+            }
+            self.tell_refused_change(revision, why.clone(), now);
+            self.warn(why);
+        }
+    }
+
+    /// Every ticket of this part of the order that the broker may hold: in force, on its way, or on its way once.
+    pub fn tickets_at_the_broker(&self, leg: Option<LegRole>) -> impl Iterator<Item = &Ticket> {
+        let of_it = move |of: Option<LegRole>| of == leg;
+        let changed = self.changes().filter(move |change| of_it(change.leg)).map(|change| &change.ticket);
+        let astray = self.changes_astray().filter(move |astray| of_it(astray.leg)).map(|astray| &astray.ticket);
+        let replaced = self.taken.iter().filter(move |taken| of_it(taken.change.leg)).map(|taken| &taken.replaced);
+        self.ticket_of(leg).into_iter().chain(changed).chain(astray).chain(replaced)
     }
 
     /// No byte of the change left. It goes out again, or makes way for a later one of the same part of the order, which brings
@@ -429,7 +452,6 @@ impl Change {
             asked_at,
             sends: 0,
             stage: ChangeStage::Asked,
-            unconfirmed: false,
             next: None,
         }
     }

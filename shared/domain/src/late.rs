@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::order::Order;
+use crate::intent::Reason;
+use crate::order::{HistoryEntry, Order};
 use crate::sight::{BrokerStatus, Sight};
 
 /// Late facts that are kept of one order.
@@ -23,6 +24,27 @@ pub struct LateFact {
 }
 
 impl Order {
+    fn take_late_fill(&mut self, sight: &Sight, now: Timestamp) {
+        self.filled_quantity = sight.filled_quantity.unwrap_or_default().normalize();
+        self.average_price = sight.average_price.map(|price| price.normalize()).or(self.average_price);
+        let reason = Reason::new(
+            "filled_after_end",
+            format!(
+                "The broker shows {} filled, more than when the order ended. Look at the account's trades at the broker; the position is what they say.",
+                self.filled_quantity
+            ),
+        );
+        self.warn(reason.clone());
+        self.sequence = self.sequence.saturating_add(1);
+        self.remember(HistoryEntry { at: now, status: self.status(), reason: Some(reason), leg: None, revision: None });
+    }
+
+    /// Whether the broker shows it at work after its end, so that it may be cancelled there.
+    #[must_use]
+    pub fn works_late(&self) -> bool {
+        self.late_facts.last().is_some_and(|late| !late.status.is_end() && !late.status.is_doubtful_end())
+    }
+
     /// Takes in that the broker shows a final order otherwise than it is on record. The same once more is nothing new.
     /// Whether it was new.
     pub fn note_late(&mut self, sight: &Sight, now: Timestamp) -> bool {
@@ -32,6 +54,14 @@ impl Order {
             return false;
         }
         self.late_facts.push(late);
+        if sight.filled_quantity.is_some_and(|filled| filled > self.filled_quantity) {
+            self.take_late_fill(sight, now);
+        }
+        for id in &sight.broker_order_ids {
+            if !self.broker_order_ids.contains(id) {
+                self.broker_order_ids.push(*id);
+            }
+        }
         self.updated_at = now;
         true
     }

@@ -11,7 +11,7 @@ use crate::cancel::{CancelTaken, LegCancel};
 use crate::ids::BrokerOrderId;
 use crate::intent::Reason;
 use crate::leg::{Leg, LegFact, LegRole, LegSight};
-use crate::order::{HistoryEntry, Order};
+use crate::order::{HistoryEntry, Order, filled_beyond};
 use crate::status::OrderStatus;
 use crate::ticket::{Attached, OrderType, Side, StopLoss, TakeProfit, Ticket, TimeInForce};
 
@@ -148,6 +148,10 @@ impl Order {
             self.turn_leg(sight.role, now, |leg| leg.see(sight, now));
         }
         self.settle_legs(now);
+        let left = self.legs.iter().fold(Decimal::ZERO, |sum, leg| sum.saturating_add(leg.filled_quantity));
+        if self.status().is_final() && left > self.filled_quantity {
+            self.warn(filled_beyond(left, self.filled_quantity));
+        }
     }
 
     /// Takes in a fact about a leg.
@@ -231,6 +235,14 @@ impl Order {
         }
         if taken == CancelTaken::Yes {
             self.leg_fact(role, &LegFact::CancelSent, now);
+        }
+    }
+
+    /// An order that was taken to be over is not: exits that ended with it, and that the broker never showed, are looked for.
+    pub(crate) fn legs_come_back(&mut self) {
+        let unseen = |leg: &&mut Leg| leg.broker_order_id.is_none() && leg.cancel.is_none();
+        for leg in self.legs.iter_mut().filter(unseen) {
+            (leg.status, leg.reason) = (OrderStatus::Unknown, None);
         }
     }
 
@@ -325,6 +337,7 @@ impl Order {
         let ended: Vec<LegRole> = self.legs.iter().filter(|leg| leg.has_ended()).map(|leg| leg.role).collect();
         for role in ended {
             self.end_changes_of(Some(role), now);
+            self.change_shown(Some(role));
         }
         if self.is_over() {
             self.next_check_at = None;

@@ -43,7 +43,7 @@ pub use amount::{Amount, InvalidAmount};
 pub use arrival::{InvalidQueuePlace, QueuePlace, in_order_of_arrival};
 pub use astray::{ASTRAY_FOR, AstrayChange, CameLate};
 pub use cancel::{CANCELS_BEFORE_ALARM, CancelCalls, CancelTaken, LegCancel};
-pub use change::{CHANGE_SENDS_MAX, Change, ChangeTaken};
+pub use change::{CHANGE_SENDS_MAX, Change, ChangeTaken, TakenChange};
 pub use change_stage::ChangeStage;
 pub use clock::{Clock, Entropy};
 pub use condition::Condition;
@@ -69,7 +69,10 @@ pub use region::Region;
 pub use reserved::{GivesBack, Reserved};
 pub use rules::{Algorithm, Beyond, Grant, GrantStatus, Halt, HaltMode, KillSwitch, Limits, SetBy, Whose};
 pub use secret::Secret;
-pub use session_care::{Choices, INIT_PAUSE_MAX, INITS_WITHOUT_PAUSE, Inits, KEEP_WARM_EVERY, WARM_AFTER_ORDER};
+pub use session_care::{
+    Choices, INIT_PAUSE_COMPETING, INIT_PAUSE_FOR_CANCEL, INIT_PAUSE_MAX, INITS_WITHOUT_PAUSE, Inits, KEEP_WARM_EVERY,
+    WARM_AFTER_ORDER,
+};
 pub use sight::{BrokerStatus, Sight};
 pub use state::{Fact, OrderState};
 pub use status::OrderStatus;

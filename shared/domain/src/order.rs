@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::arrival::QueuePlace;
 use crate::astray::AstrayChange;
 use crate::cancel::CancelCalls;
-use crate::change::Change;
+use crate::change::{Change, TakenChange};
 use crate::fields::FieldFault;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
 use crate::intent::Reason;
@@ -80,6 +80,9 @@ pub struct Order {
     /// The latest change that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) change: Option<Change>,
+    /// Changes that the broker took and has not shown in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) taken: Vec<TakenChange>,
     /// Changes that were sent, never answered and not shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) astray: Vec<AstrayChange>,
@@ -223,6 +226,7 @@ impl Order {
             sends: 0,
             revision: first_revision(),
             change: None,
+            taken: Vec::new(),
             astray: Vec::new(),
             late_facts: Vec::new(),
             warning: None,
@@ -270,6 +274,9 @@ impl Order {
         let Some(next) = self.state_to_leave().after(fact.clone()) else {
             return Err(OutOfPlace { status: self.status(), fact: format!("{fact:?}") });
         };
+        if self.status().is_final() && !next.status().is_final() {
+            self.legs_come_back();
+        }
         match fact {
             Fact::Intend(intent) if intent.act.is_ticket() => self.sends = self.sends.saturating_add(1),
             Fact::Seen(sight) | Fact::Ended(sight) | Fact::Reviewed(sight) => {
@@ -289,6 +296,7 @@ impl Order {
         self.legs_follow();
         if self.status().is_final() || self.status() == OrderStatus::NeedsReview {
             self.end_changes_of(None, now);
+            self.change_shown(None);
             self.end_astray(None);
             self.end_cancel();
         }
@@ -349,10 +357,7 @@ impl Order {
 
     /// The most that may fill: the largest quantity of any ticket that the broker may have. `None` for an order by cash.
     fn most_that_may_fill(&self) -> Option<Decimal> {
-        let changed = self.changes().map(|change| &change.ticket);
-        let astray = self.changes_astray().map(|change| &change.ticket);
-        let in_force = self.request.iter().map(|request| &request.ticket);
-        let quantities = in_force.chain(changed).chain(astray).map(|ticket| match ticket.size {
+        let quantities = self.tickets_at_the_broker(None).map(|ticket| match ticket.size {
             Size::Quantity(quantity) => Some(quantity.get()),
             Size::CashQuantity(_) => None,
         });
@@ -399,11 +404,11 @@ impl Order {
     }
 }
 
-fn filled_beyond(filled: Decimal, most: Decimal) -> Reason {
+pub(crate) fn filled_beyond(filled: Decimal, most: Decimal) -> Reason {
     Reason::new(
         FILLED_BEYOND_ORDER,
         format!(
-            "The broker shows {} filled of an order for {}: more than was ever asked for. Look at the account's trades at the broker; the position is what they say.",
+            "The broker shows {} filled of {}: more than was ever asked for. Look at the account's trades at the broker; the position is what they say.",
             filled.normalize(),
             most.normalize()
         ),

@@ -14,6 +14,10 @@ pub const WARM_AFTER_ORDER: SignedDuration = SignedDuration::from_mins(30);
 pub const KEEP_WARM_EVERY: SignedDuration = SignedDuration::from_mins(3);
 /// Sessions that are opened on one day without a pause in between. IBKR asks for few (IBKR Web API, calls of a session).
 pub const INITS_WITHOUT_PAUSE: u32 = 20;
+/// Pause between two openings while the user is logged in elsewhere: many orders at once must not use up the day's.
+pub const INIT_PAUSE_COMPETING: SignedDuration = SignedDuration::from_secs(10);
+/// The longest pause between two openings that a cancel needs: what is at work must be reached.
+pub const INIT_PAUSE_FOR_CANCEL: SignedDuration = SignedDuration::from_mins(1);
 /// The longest pause between two openings, once a day has had many: with it a day has some seventy at most.
 pub const INIT_PAUSE_MAX: SignedDuration = SignedDuration::from_mins(30);
 
@@ -54,7 +58,16 @@ impl Connection {
     #[must_use]
     pub fn init_waits_until(&self, now: Timestamp) -> Option<Timestamp> {
         let inits = self.inits.filter(|inits| inits.day == day(now))?;
-        Some(inits.next_at()).filter(|next| *next > now)
+        let competes = matches!(self.session, SessionState::Competing { .. });
+        let spaced = if competes { inits.last_at + INIT_PAUSE_COMPETING } else { inits.last_at };
+        Some(inits.next_at().max(spaced)).filter(|next| *next > now)
+    }
+
+    /// As [`Connection::init_waits_until`], for a cancel.
+    #[must_use]
+    pub fn init_for_cancel_waits_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let bound = self.inits.map(|inits| inits.last_at + INIT_PAUSE_FOR_CANCEL)?;
+        self.init_waits_until(now).map(|until| until.min(bound)).filter(|until| *until > now)
     }
 
     /// Counts the opening of a brokerage session.

@@ -18,6 +18,15 @@ pub struct Sight {
     pub average_price: Option<Decimal>,
 }
 
+impl Sight {
+    /// Whether it shows an order that works, or that traded: the broker took it, whatever was concluded before.
+    #[must_use]
+    pub fn shows_it_was_taken(&self) -> bool {
+        let traded = self.filled_quantity.is_some_and(|filled| !filled.is_zero());
+        traded || self.status == BrokerStatus::Filled || !(self.status.is_end() || self.status.is_doubtful_end())
+    }
+}
+
 /// The broker's statuses of an order (IBKR Web API, live orders), and those of the TWS API that come through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is IBKR's word of the same name")]

@@ -165,6 +165,12 @@ impl OrderState {
             }
             (from @ Self::NeedsReview { .. }, Fact::Seen(sight)) => Some(from.after_sight(&sight)),
             (Self::NeedsReview { .. }, _) => None,
+            // It was taken to be refused, or never to have arrived, and the broker has it.
+            (from @ (Self::Rejected { .. } | Self::NotPlaced { .. }), Fact::Seen(sight))
+                if sight.shows_it_was_taken() =>
+            {
+                Some(from.after_sight(&sight))
+            }
             (from, _) if from.status().is_final() => None,
             (_, Fact::Hold(reason)) if unsent => Some(Self::Held { reason }),
             (_, Fact::Deny(reason)) if unsent => Some(Self::Denied { reason }),

@@ -52,6 +52,12 @@ impl Orders {
         if held(&open) >= counted { Ok(open) } else { self.table.open_by_the_table(user_id.as_str()).await }
     }
 
+    /// Whether the index shows every order that the broker may have.
+    pub async fn shows_all_open(&self, user_id: &UserId) -> Result<bool, StoreError> {
+        let counted = self.usage(user_id, None).await?.open_orders;
+        Ok(counted == 0 || held(&self.indexed(user_id).await?) >= counted)
+    }
+
     async fn indexed(&self, user_id: &UserId) -> Result<Vec<Versioned<Order>>, StoreError> {
         let order_ids = self.table.open::<Order>(user_id.as_str()).await?;
         let order_ids: Vec<&str> = order_ids.iter().map(String::as_str).collect();

@@ -19,7 +19,7 @@ pub(crate) const HELD_CHECK_MAX: SignedDuration = SignedDuration::from_mins(2);
 /// An order whose outcome is unknown is looked for after this: the broker allows one look in 5 s.
 pub(crate) const UNKNOWN_CHECK: SignedDuration = SignedDuration::from_secs(6);
 /// An order at work is looked at again after this.
-pub(crate) const WORKING_CHECK: SignedDuration = SignedDuration::from_secs(60);
+pub(crate) const WORKING_CHECK: SignedDuration = SignedDuration::from_secs(50);
 /// How soon after news of an order the tracker looks, in seconds.
 pub const TRACK_AFTER_NEWS_SECONDS: u32 = 1;
 /// How often an order is looked at while it is followed closely, in seconds (IBKR Web API, pacing: one look in 5 s).
@@ -113,6 +113,10 @@ impl Lane<'_> {
         }
         let only_exits_work = order.value.status().is_final() && order.value.may_be_at_the_broker();
         match order.value.state() {
+            // It came to work after all, and somebody asks for its end.
+            _ if order.value.works_late() && order.value.cancel_wanted_anew() => {
+                self.cancel_at_broker(order, None).await
+            }
             _ if only_exits_work => self.step_of_change(order).await,
             OrderState::Received | OrderState::Held { .. } => self.send(order).await,
             OrderState::Sending { intent } if intent.epoch < self.lease.epoch() => {

@@ -43,7 +43,7 @@ impl Intake {
     pub async fn ask_cancel(&self, key: &OrderKey) -> Result<Option<Versioned<Order>>, StoreError> {
         for _ in 0..CONFLICTS_MAX {
             let Some(mut order) = self.orders.get(key).await? else { return Ok(None) };
-            if order.value.is_over() {
+            if order.value.is_over() && !order.value.works_late() {
                 return Ok(Some(order));
             }
             let now = self.clock.now();
@@ -94,24 +94,38 @@ pub enum LegCancelAsked {
 
 impl Intake {
     /// Asks for the end of a user's orders that are not over, of one algorithm or of all: what a halt does that cancels
-    /// what works. Returns those whose end is asked for and not reached; wake each. Once the halt stands, no order that the
+    /// what works. Returns those whose end is asked for and not reached; wake each. One that no row takes is the operator's to end, who
+    /// is told; any other error is the caller's to repeat. Once the halt stands, no order that the
     /// broker may have is missing among them.
     pub async fn cancel_open(
         &self,
         user_id: &UserId,
         algorithm_id: Option<&AlgorithmId>,
     ) -> Result<Vec<OrderKey>, StoreError> {
-        let mut cancelling = Vec::new();
+        let (mut cancelling, mut failed) = (Vec::new(), None);
         let of_it = |order: &Order| algorithm_id.is_none_or(|algorithm_id| order.algorithm_id == *algorithm_id);
         let open = self.orders.all_open(user_id).await?;
         let keys = open.into_iter().filter(|order| of_it(&order.value)).map(|order| order.value.key);
         for some in keys.collect::<Vec<_>>().chunks(CANCELS_AT_ONCE_MAX) {
             for asked in join_all(some.iter().map(|key| self.ask_cancel(key))).await {
-                let asked = asked?.filter(|order| !order.value.is_over());
-                cancelling.extend(asked.map(|order| order.value.key));
+                match asked {
+                    Ok(order) => {
+                        let open = order.filter(|order| !order.value.is_over());
+                        cancelling.extend(open.map(|order| order.value.key));
+                    }
+                    // One that fails keeps no other from its end.
+                    Err(error) => {
+                        tracing::error!(
+                            %error, source = std::error::Error::source(&error), %user_id,
+                            metric.orders_for_a_person = error.is_beyond_cure().then_some(1),
+                            "the end of an order could not be asked for"
+                        );
+                        failed = failed.or(Some(error).filter(|error| !error.is_beyond_cure()));
+                    }
+                }
             }
         }
-        Ok(cancelling)
+        failed.map_or(Ok(cancelling), Err)
     }
 }
 
@@ -127,7 +141,7 @@ impl Lane<'_> {
         else {
             return Ok(Next::Rest);
         };
-        let session = match self.session_for(&account_id).await? {
+        let session = match self.session_for_a_cancel(&account_id).await? {
             Ok(session) => session,
             Err(no_session) => {
                 tracing::warn!(key = %order.value.key, ?leg, ?no_session, "a cancel waits for a session");
@@ -166,14 +180,21 @@ impl Lane<'_> {
         Ok(Next::Again)
     }
 
-    /// A report shows an order at work whose end was asked for, or nothing shows it: the broker is asked again once the pause
-    /// is over. After some tries a person is told.
+    /// A report shows an order at work whose end was asked for: the broker is asked again once the pause is over. After some
+    /// tries a person is told.
     pub(crate) async fn cancel_again(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
-        if !order.value.cancel_is_due(self.now()) {
-            return Ok(());
+        if order.value.cancel_is_due(self.now()) {
+            self.tell_cancel_not_carried_out(order, None, Order::cancel_not_carried_out).await?;
         }
-        self.tell_cancel_not_carried_out(order, None, Order::cancel_not_carried_out).await?;
-        self.cancel_at_broker(order, None).await.map(|_| ())
+        self.cancel_unseen(order).await
+    }
+
+    /// The same where nothing shows the order: whether a cancel was carried out is not known then.
+    pub(crate) async fn cancel_unseen(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+        if order.value.cancel_is_due(self.now()) {
+            self.cancel_at_broker(order, None).await?;
+        }
+        Ok(())
     }
 
     async fn tell_cancel_not_carried_out(

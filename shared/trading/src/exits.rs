@@ -1,6 +1,6 @@
 //! Protection: a position without the stop that was asked for is told at once.
 
-use domain::{BrokerStatus, Leg, LegRole, Order, OrderStatus, Reason};
+use domain::{BrokerStatus, HistoryEntry, Leg, LegRole, Order, OrderStatus, Reason};
 use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
@@ -26,7 +26,9 @@ impl Lane<'_> {
         if order.value.warning.is_some() || !is_unprotected(&order.value, shown, now) {
             return Ok(());
         }
-        let Some(missing_since) = order.value.exits_missing_since else {
+        // What is over is looked at no more, and its exits are shown as ended: this look is as good as a second one.
+        let certain = order.value.is_over().then_some(now);
+        let Some(missing_since) = order.value.exits_missing_since.or(certain) else {
             tracing::warn!(key = %order.value.key, "a bracket's stop does not show; it is looked for once more");
             self.record_change(order, |order, now| order.exits_missing_since = Some(now)).await?;
             self.track_in(EXITS_AWAITED_SECONDS);
@@ -40,8 +42,11 @@ impl Lane<'_> {
 /// Whether the parent was filled a moment ago, in part or whole, and an exit that nobody asked to end stands nowhere.
 fn is_unprotected(order: &Order, shown: &Shown, now: Timestamp) -> bool {
     let is_fill = |status| matches!(status, OrderStatus::Filled | OrderStatus::PartiallyFilled);
-    let filled_at =
-        order.history.iter().find(|entry| entry.leg.is_none() && is_fill(entry.status)).map(|entry| entry.at);
+    let of_entry = |entry: &&HistoryEntry| entry.leg.is_none();
+    let fill = order.history.iter().filter(of_entry).find(|entry| is_fill(entry.status));
+    // A fill that shows together with the entry's end has no entry of its own.
+    let end = order.history.iter().rfind(of_entry).filter(|_| !order.filled_quantity.is_zero());
+    let filled_at = fill.or(end).map(|entry| entry.at);
     let lately = filled_at.is_some_and(|at| now < at + EXPECTED_FOR);
     let row = |leg: &Leg| leg_row(order, leg, &shown.live);
     // An exit that has done its work takes the other with it.

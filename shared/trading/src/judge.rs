@@ -8,7 +8,10 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use broker::LiveOrder;
-use domain::{AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole, Order, Reason, Ticket};
+use domain::{
+    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, Change, ChangeStage, LegRole, Order, Reason, Size,
+    Ticket,
+};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
@@ -29,14 +32,19 @@ impl Lane<'_> {
     ) -> Result<(), StoreError> {
         let unread =
             order.value.change_in_hand().is_some_and(|change| matches!(change.stage, ChangeStage::Unread { .. }));
-        let unconfirmed = order.value.change_unconfirmed().is_some();
-        if !unread && !unconfirmed && order.value.changes_astray().next().is_none() {
+        let unconfirmed: Vec<Option<LegRole>> =
+            order.value.changes_taken().iter().map(|taken| taken.change.leg).collect();
+        if !unread && unconfirmed.is_empty() && order.value.changes_astray().next().is_none() {
             return Ok(());
         }
         let in_hand = order.value.change_in_hand().and_then(|change| change.leg);
         if let Some(row) = row_of_part(&order.value, in_hand, shown).cloned() {
             self.judge_change_in_hand(order, &row).await?;
-            self.judge_change_taken(order, &row).await?;
+        }
+        for leg in unconfirmed {
+            if let Some(row) = row_of_part(&order.value, leg, shown).cloned() {
+                self.judge_change_taken(order, leg, &row).await?;
+            }
         }
         let parts: BTreeSet<Option<LegRole>> = order.value.changes_astray().map(|astray| astray.leg).collect();
         for leg in parts {
@@ -75,12 +83,18 @@ impl Lane<'_> {
         self.record_change(order, |order, now| order.change_given_up(given_up.clone(), now)).await
     }
 
-    /// Whether a change that the broker took shows. Where the order is shown as it was, it goes out again.
-    async fn judge_change_taken(&mut self, order: &mut Versioned<Order>, row: &LiveOrder) -> Result<(), StoreError> {
-        let Some(change) = order.value.change_unconfirmed().cloned() else { return Ok(()) };
+    /// Whether a change that the broker took shows. Where its part of the order is shown as it was, it goes out again.
+    async fn judge_change_taken(
+        &mut self,
+        order: &mut Versioned<Order>,
+        leg: Option<LegRole>,
+        row: &LiveOrder,
+    ) -> Result<(), StoreError> {
+        let taken = order.value.changes_taken().iter().find(|taken| taken.change.leg == leg);
+        let Some(change) = taken.map(|taken| taken.change.clone()) else { return Ok(()) };
         let ended = is_final(&row.status);
-        if shows(row, &change.ticket, std::iter::empty()) != Some(false) {
-            return self.record_change(order, |order, _| order.change_shown()).await;
+        if shows(row, &as_shown(&change, row), std::iter::empty()) != Some(false) {
+            return self.record_change(order, |order, _| order.change_shown(leg)).await;
         }
         // The list may still show what was in force before.
         if !ended && self.now() < order.value.updated_at + JUDGED_AFTER {
@@ -88,9 +102,9 @@ impl Lane<'_> {
             return Ok(());
         }
         let revision = change.revision;
-        tracing::warn!(key = %order.value.key, revision, sends = change.sends, "the broker took a change and shows the order as it was");
+        tracing::warn!(key = %order.value.key, ?leg, revision, sends = change.sends, "the broker took a change and shows the order as it was");
         let was_unwarned = order.value.warning.is_none();
-        self.record_change(order, |order, now| order.change_not_carried_out(ended, now)).await?;
+        self.record_change(order, |order, now| order.change_not_carried_out(leg, ended, now)).await?;
         if was_unwarned && order.value.warning.is_some() {
             tracing::error!(key = %order.value.key, revision, alarm = "change_not_carried_out", metric.orders_for_a_person = 1, "the broker took a change again and again, and did not carry it out");
         }
@@ -161,6 +175,14 @@ fn row_of_part<'l>(order: &Order, leg: Option<LegRole>, shown: &'l Shown) -> Opt
 fn other_tickets(order: &Order, leg: Option<LegRole>, revision: u64) -> Vec<Ticket> {
     let astray = order.changes_astray().filter(|astray| astray.leg == leg && astray.revision != revision);
     order.ticket_of(leg).into_iter().chain(astray.map(|astray| &astray.ticket)).map(Ticket::without_exits).collect()
+}
+
+/// The ticket of a change as this row can show it. An exit shrinks with the other one's fills, so its quantity tells nothing of
+/// a change.
+fn as_shown(change: &Change, row: &LiveOrder) -> Ticket {
+    let shown = row.total_quantity.filter(|_| change.leg.is_some()).and_then(|quantity| Amount::new(quantity).ok());
+    let size = shown.map_or(change.ticket.size, Size::Quantity);
+    Ticket { size, ..change.ticket.clone() }
 }
 
 fn is_final(status: &BrokerStatus) -> bool {

@@ -2,7 +2,7 @@
 //! person is told.
 
 use broker::LiveOrder;
-use domain::{BrokerStatus, ClientOrderId, OrderStatus, Sight};
+use domain::{BrokerStatus, ClientOrderId, Fact, OrderStatus, Sight};
 use jiff::SignedDuration;
 use store::{Ended, StoreError};
 
@@ -13,6 +13,8 @@ use crate::look::{Looked, Shown, row_named};
 const WATCHED_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// Pause between those looks, in seconds.
 const WATCH_PAUSE_SECONDS: u32 = 300;
+/// A cancel of what works late is looked for after this, in seconds.
+const CANCEL_SEEN_SECONDS: u32 = 5;
 /// Tries to write a late fact when others write the order as well.
 const CONFLICTS_MAX: u32 = 5;
 
@@ -43,7 +45,19 @@ impl Lane<'_> {
             let name = ClientOrderId::of(&self.key(ended.order_id.clone()));
             if let Some(row) = row_named(&name, &shown.live).filter(|row| belies(row, &ended)) {
                 self.note_late(&ended, row).await?;
+                self.cancel_late(&ended).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// An order that came to work after its end, and whose end somebody had asked for, is cancelled.
+    async fn cancel_late(&mut self, ended: &Ended) -> Result<(), StoreError> {
+        let key = self.key(ended.order_id.clone());
+        let Some(mut order) = self.desk.intake.orders.get(&key).await? else { return Ok(()) };
+        if order.value.works_late() && order.value.cancel_is_due(self.now()) {
+            Box::pin(self.cancel_at_broker(&mut order, None)).await?;
+            self.track_in(CANCEL_SEEN_SECONDS);
         }
         Ok(())
     }
@@ -58,7 +72,14 @@ impl Lane<'_> {
         let key = self.key(ended.order_id.clone());
         for _ in 0..CONFLICTS_MAX {
             let Some(mut order) = self.desk.intake.orders.get(&key).await? else { return Ok(()) };
-            if !order.value.note_late(&sight, self.now()) {
+            if !order.value.status().is_final() {
+                // It came back, and is watched.
+                return Ok(());
+            }
+            let was_told = !order.value.note_late(&sight, self.now());
+            // Taken to be refused, or never to have arrived: it is open, and is watched, told and cancelled as any other.
+            let reopened = order.value.apply(Fact::Seen(sight.clone()), self.now()).is_ok();
+            if was_told && !reopened {
                 return Ok(());
             }
             match self.desk.intake.orders.save(&mut order).await {

@@ -29,10 +29,15 @@ impl Lane<'_> {
         fact: Fact,
         check_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        for _ in 0..CONFLICTS_MAX {
+        for conflicts in 0..CONFLICTS_MAX {
             let now = self.now();
             let mut changed = order.clone();
             if let Err(out_of_place) = changed.value.apply(fact.clone(), now) {
+                if conflicts > 0 {
+                    // What another wrote meanwhile came further than this fact.
+                    tracing::info!(key = %order.value.key, %out_of_place, "another took the order further");
+                    return Ok(());
+                }
                 tracing::error!(key = %order.value.key, %out_of_place, "a fact has no place in the order's state");
                 return Ok(());
             }

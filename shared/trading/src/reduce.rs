@@ -7,6 +7,7 @@
 
 use broker::{CallError, Position, Session};
 use domain::{Conid, Contract, LegRole, Order, OrderState, PlaceOrder, Reason, Side, Size, Ticket};
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use store::{IntentGuards, StoreError, Versioned};
 
@@ -14,6 +15,11 @@ use crate::advance::Next;
 use crate::lane::Lane;
 use crate::send::Way;
 use crate::session::NoSession;
+
+/// The broker's list of positions is taken to show a trade this long after it is on record here.
+const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(20);
+/// An order that waits for that is tried again after this.
+const SHOWN_AFTER_SECONDS: u32 = 10;
 
 impl Lane<'_> {
     /// Sends an order that passes only if it reduces a position; `halt` names what says so.
@@ -54,7 +60,34 @@ impl Lane<'_> {
             Err(no_session) => return Ok(Err(no_session)),
         };
         let at_work = self.at_work(request, conid).await?;
-        Ok(fits_into(position, ticket.side, at_work, quantity.get()).map_err(|why| deny(&why)))
+        if let Err(why) = fits_into(position, ticket.side, at_work, quantity.get()) {
+            return Ok(Err(deny(&why)));
+        }
+        // The broker's list of positions may not show yet what traded just now.
+        let traded = self.traded_just_now(request, conid).await?;
+        let with_it = at_work.zip(traded).and_then(|(at_work, traded)| at_work.checked_add(traded));
+        if fits_into(position, ticket.side, with_it, quantity.get()).is_err() {
+            self.track_in(SHOWN_AFTER_SECONDS);
+            return Ok(Err(NoSession::Hold(position_settles())));
+        }
+        Ok(Ok(()))
+    }
+
+    /// How much of the account's contract was traded on this order's side so lately that the position may not show it.
+    async fn traded_just_now(&self, request: &PlaceOrder, conid: Conid) -> Result<Option<Decimal>, StoreError> {
+        let lately = |at: Timestamp| self.now() < at + SHOWN_AFTER;
+        let ended = self.book.ended.iter().filter(|ended| lately(ended.at) && !ended.filled_quantity.is_zero());
+        let mut orders = self.all_open_orders().await?;
+        orders.retain(|order| lately(order.value.updated_at));
+        for order_id in ended.map(|ended| ended.order_id.clone()).collect::<Vec<_>>() {
+            if !orders.iter().any(|order| order.value.key.order_id == order_id) {
+                orders.extend(self.desk.intake.orders.get(&self.key(order_id)).await?);
+            }
+        }
+        let traded = orders.iter().filter(|order| concerns(&order.value, request, conid));
+        Ok(traded
+            .map(|order| filled_on(&order.value, request.ticket.side))
+            .try_fold(Decimal::ZERO, Decimal::checked_add))
     }
 
     /// How much the account holds of the contract. A list that is not whole tells nothing.
@@ -128,15 +161,36 @@ fn fits_into(position: Decimal, side: Side, at_work: Option<Decimal>, quantity: 
 
 /// Whether an order at the broker may take something off the same position: its entry, or one of its exits.
 fn takes_off_too(order: &Order, request: &PlaceOrder, conid: Conid) -> bool {
-    let Some(other) = order.request.as_ref().filter(|other| other.key != request.key) else { return false };
+    let Some(other) = &order.request else { return false };
     let unsent = matches!(order.state(), OrderState::Received | OrderState::Held { .. });
+    let by_entry = other.ticket.side == request.ticket.side && !order.status().is_final();
+    let by_exits = order.exit_side() == Some(request.ticket.side) && !order.is_over();
+    !unsent && concerns(order, request, conid) && (by_entry || by_exits)
+}
+
+/// Whether another order is of the same account and contract. A contract in words may be this one.
+fn concerns(order: &Order, request: &PlaceOrder, conid: Conid) -> bool {
+    let Some(other) = order.request.as_ref().filter(|other| other.key != request.key) else { return false };
     let same_contract = match &other.ticket.contract {
         Contract::Conid { conid: others } => *others == conid,
         Contract::Symbol(_) => true,
     };
-    let by_entry = other.ticket.side == request.ticket.side && !order.status().is_final();
-    let by_exits = order.exit_side() == Some(request.ticket.side) && !order.is_over();
-    !unsent && same_contract && other.account_id == request.account_id && (by_entry || by_exits)
+    same_contract && other.account_id == request.account_id
+}
+
+/// How much an order has filled on this side: its entry, or its exits.
+fn filled_on(order: &Order, side: Side) -> Decimal {
+    let by_entry = order.request.as_ref().is_some_and(|request| request.ticket.side == side);
+    let entry = if by_entry { order.filled_quantity } else { Decimal::ZERO };
+    let exits = order.legs().iter().filter(|leg| leg.ticket.side == side);
+    exits.fold(entry, |sum, leg| sum.saturating_add(leg.filled_quantity))
+}
+
+fn position_settles() -> Reason {
+    Reason::new(
+        "position_settles",
+        "The order waits some seconds: another one traded just now, and the broker's list of positions may not show it yet.",
+    )
 }
 
 /// How much an order may still trade on this side; `None` where no quantity says it, as of an order by cash.
@@ -156,10 +210,8 @@ fn left_of_part(order: &Order, part: Option<LegRole>, filled: Decimal) -> Option
         Size::Quantity(quantity) => Some(quantity.get()),
         Size::CashQuantity(_) => None,
     };
-    let changed = order.changes().filter(|change| change.leg == part).map(|change| &change.ticket);
-    let astray = order.changes_astray().filter(|astray| astray.leg == part).map(|astray| &astray.ticket);
-    let in_force = quantity(order.ticket_of(part)?);
-    let most = changed.chain(astray).fold(in_force, |most, one| Some(most?.max(quantity(one)?)))?;
+    order.ticket_of(part)?;
+    let most = order.tickets_at_the_broker(part).try_fold(Decimal::ZERO, |most, one| Some(most.max(quantity(one)?)))?;
     // What the broker filled beyond it gives no room to others.
     Some(most.checked_sub(filled)?.max(Decimal::ZERO))
 }

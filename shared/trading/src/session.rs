@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use access::{Opened, PENALTY, TokensUnusable, customer_time_accounts, open_brokerage_session};
 use broker::{CallError, Session};
-use domain::{AccountId, Connection, ConnectionStatus, Reason, SessionState};
+use domain::{AccountId, Connection, ConnectionStatus, INIT_PAUSE_COMPETING, Reason, SessionState};
 use jiff::{SignedDuration, Timestamp};
 use store::{SessionAsk, SessionAskReason, StoreError, Versioned};
 
 use crate::lane::{LEAVE_TIME, Lane};
 use crate::send::out_of_time;
 use crate::waits::{
-    competing, no_brokerage_session, no_connection, no_live_session, no_such_account, opened_often, session_refused,
+    OPENED_OFTEN, competing, no_brokerage_session, no_connection, no_live_session, no_such_account, opened_often,
+    session_refused,
 };
 
 /// How long a brokerage session may take to be established inside an invocation.
@@ -34,6 +35,8 @@ pub(crate) struct LaneSession {
     /// Inits are asked for sparingly (IBKR): one in an invocation.
     init_done: bool,
     renewal_asked: bool,
+    /// A cancel waits for a session: it is opened more often than for orders.
+    for_a_cancel: bool,
     /// The accounts that no session was had for in this invocation, and why: it is looked for once.
     waits: BTreeMap<AccountId, Reason>,
 }
@@ -86,6 +89,18 @@ impl Lane<'_> {
             self.session.waits.insert(account_id.clone(), reason.clone());
         }
         Ok(session)
+    }
+
+    /// As [`Lane::session_for`], for a cancel: a day that had many openings keeps it waiting for a minute at most.
+    pub(crate) async fn session_for_a_cancel(
+        &mut self,
+        account_id: &AccountId,
+    ) -> Result<Result<Arc<Session>, NoSession>, StoreError> {
+        self.session.waits.retain(|waiting, why| waiting != account_id || why.code != OPENED_OFTEN);
+        self.session.for_a_cancel = true;
+        let session = self.session_for(account_id).await;
+        self.session.for_a_cancel = false;
+        session
     }
 
     async fn open_session_for(
@@ -178,8 +193,15 @@ impl Lane<'_> {
             return self.ask_for_session(&connection, waits).await.map(Some);
         }
         let now = self.now();
-        if let Some(until) = connection.init_waits_until(now) {
-            return Ok(Some(NoSession::Hold(opened_often(until))));
+        let waits_until = if self.session.for_a_cancel {
+            connection.init_for_cancel_waits_until(now)
+        } else {
+            connection.init_waits_until(now)
+        };
+        if let Some(until) = waits_until {
+            let competes = matches!(connection.session, SessionState::Competing { .. });
+            let waits = if competes && until <= now + INIT_PAUSE_COMPETING { competing() } else { opened_often(until) };
+            return Ok(Some(NoSession::Hold(waits)));
         }
         self.session.init_done = true;
         let Some(open) = &mut self.session.open else { return Ok(Some(NoSession::Hold(no_connection()))) };

@@ -7,6 +7,7 @@ use domain::{AccountId, BrokerStatus, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderS
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
+use crate::advance::TRACK_AFTER_NEWS_SECONDS;
 use crate::lane::Lane;
 use crate::look::{Looked, Shown, sight_of};
 use crate::unwatched::{TriedAgain, not_shown};
@@ -41,7 +42,7 @@ impl Lane<'_> {
             self.tell_how_long_unknown(&order.value);
         }
         if open.is_empty() && !self.watches_for_late_facts() {
-            return Ok(());
+            return self.look_again_where_the_index_lags().await;
         }
         if let Some(seconds) = self.paced_for_seconds() {
             self.track_in(seconds);
@@ -54,6 +55,16 @@ impl Lane<'_> {
         self.look_at_the_next_account(open).await?;
         // What was settled has made way for what waited behind it.
         if self.book.pending.len() < line { self.advance_pending().await } else { Ok(()) }
+    }
+
+    /// The index of open orders may not show yet what was sent just now: the looks go on while the user's count says that there
+    /// is more.
+    async fn look_again_where_the_index_lags(&mut self) -> Result<(), StoreError> {
+        if self.desk.intake.orders.shows_all_open(self.user_id()).await? {
+            return Ok(());
+        }
+        self.track_in(TRACK_AFTER_NEWS_SECONDS);
+        Ok(())
     }
 
     /// An order in review costs a look of its own only when its pause is over; with others it is looked for each time.
@@ -75,7 +86,7 @@ impl Lane<'_> {
             return Ok(());
         }
         let accounts: BTreeSet<AccountId> = open.iter().filter_map(|order| order.value.account_id().cloned()).collect();
-        let accounts = self.urgent(&open).unwrap_or(accounts);
+        let accounts = self.urgent(&open, &accounts).unwrap_or(accounts);
         let after = |last: &AccountId| accounts.iter().find(|account_id| *account_id > last);
         let next = self.book.looks.account_id.as_ref().and_then(after).or_else(|| accounts.first());
         let Some(account_id) = next.cloned() else { return Ok(()) };
@@ -90,15 +101,19 @@ impl Lane<'_> {
         self.look_at_account(&account_id, of_account.collect()).await
     }
 
-    /// The accounts whose turn comes first: those with an order that was lost just now.
-    fn urgent(&self, open: &[Versioned<Order>]) -> Option<BTreeSet<AccountId>> {
+    /// The accounts whose turn comes first: those with an order that was lost just now, every other time. In between the others
+    /// have theirs, so that nobody's fill waits for what another account lost.
+    fn urgent(&self, open: &[Versioned<Order>], all: &BTreeSet<AccountId>) -> Option<BTreeSet<AccountId>> {
         let lost_just_now = |order: &&Versioned<Order>| match order.value.state() {
             OrderState::Unknown { intent, .. } => self.now() < intent.at + URGENT_FOR,
             _ => false,
         };
-        let accounts: BTreeSet<AccountId> =
+        let urgent: BTreeSet<AccountId> =
             open.iter().filter(lost_just_now).filter_map(|order| order.value.account_id().cloned()).collect();
-        (!accounts.is_empty()).then_some(accounts)
+        let others: BTreeSet<AccountId> = all.difference(&urgent).cloned().collect();
+        let last_was_urgent = self.book.looks.account_id.as_ref().is_some_and(|last| urgent.contains(last));
+        let first = if last_was_urgent && !others.is_empty() { others } else { urgent };
+        (!first.is_empty()).then_some(first)
     }
 
     async fn look_at_account(
@@ -285,7 +300,7 @@ impl Lane<'_> {
                 self.still_missing(order, broker_order_id, shown).await?;
             }
         }
-        self.cancel_again(order).await
+        self.cancel_unseen(order).await
     }
 
     /// Only what was missing at each look for long, and not only at the first one after long, is left to a person.

@@ -42,9 +42,12 @@ pub(crate) fn no_such_account(account_id: &AccountId) -> Reason {
     )
 }
 
+/// The code of a wait for the next opening of a session, on a day that had many.
+pub(crate) const OPENED_OFTEN: &str = "session_paused";
+
 pub(crate) fn opened_often(until: Timestamp) -> Reason {
     Reason::new(
-        "session_paused",
+        OPENED_OFTEN,
         format!(
             "The order waits: the broker wants few sessions to be opened, and this user's were opened often today. The next one is opened at {until}."
         ),

@@ -105,6 +105,10 @@ async fn a_change_that_is_taken_and_not_carried_out_goes_out_again_until_it_show
         assert_eq!(order.warning.as_ref().map(|warning| warning.code.as_str()), warned);
         let price = world.tickets("first")[0].price.map(|price| price.normalize().to_string());
         assert_eq!(price.as_deref(), Some(if warned.is_none() { "185.5" } else { "186" }));
+        // What the order says is what the broker has.
+        let said = serde_json::to_value(order.view()).unwrap();
+        assert_eq!(said["ticket"]["limit_price"].as_str(), price.as_deref());
+        assert_eq!(said["change"]["status"], if warned.is_none() { "applied" } else { "refused" });
     }
 }
 

@@ -175,6 +175,36 @@ async fn an_exit_that_stays_too_large_is_made_smaller_and_a_person_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_of_an_exit_that_the_broker_takes_and_does_not_carry_out_goes_out_again() {
+    for (ignored, price, stage) in [(1, "185", "applied"), (1000, "185.5", "refused")] {
+        let world = with_a_filled_bracket().await;
+        let fault = Fault::next("POST", "/iserver/account/*/order/*", FaultKind::NotCarriedOut);
+        world.broker().add_fault(Fault { times: ignored, ..fault });
+        world.modify("first", 2, &json!({"leg": "stop_loss", "stop_price": "185.00"}));
+        world.run_for(Duration::from_mins(5)).await;
+        let order = world.order("first").await;
+        assert_eq!(order.change().unwrap().stage.as_str(), stage, "{:?}", order.change());
+        let in_force = serde_json::to_value(order.leg(LegRole::StopLoss).unwrap()).unwrap();
+        assert_eq!(in_force["ticket"]["stop_price"], price, "what the order says is what the broker has");
+        assert_eq!(exit(&world, "STP").price, Some(decimal(price)));
+        assert_eq!(order.warning.is_some(), stage == "refused");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_whose_entry_and_stop_end_in_one_look_is_told_to_be_unprotected() {
+    let world = world().await;
+    assert_eq!(send(&world, "first", bracket()).await, "working");
+    let entry = world.tickets("first")[0].order_id;
+    world.broker().execute_order(Execution { order_id: entry, quantity: decimal("4"), price: decimal("187") });
+    world.broker().reject_order(entry, paper_broker::OrderStatus::Cancelled);
+    world.run_for(Duration::from_mins(1)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status(), order.is_over()), (OrderStatus::Cancelled, true));
+    assert_eq!(order.warning.as_ref().map(|warning| warning.code.as_str()), Some("unprotected_position"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancel_of_a_filled_bracket_ends_its_exits() {
     let world = with_a_filled_bracket().await;
     world.cancel("first");
@@ -442,4 +472,21 @@ async fn whatever_is_sold_beside_exits_reducing_never_turns_a_position() {
         let held: rust_decimal::Decimal = position(&world).parse().unwrap();
         assert!(!held.is_sign_negative(), "seed {seed}: {held}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_an_exit_hides_no_change_of_the_entry_that_was_not_carried_out() {
+    let world = world().await;
+    assert_eq!(send(&world, "first", bracket()).await, "working");
+    world.run_for(Duration::from_secs(20)).await;
+    world.broker().set_price(AAPL, Some(decimal("188")));
+    let fault = Fault::next("POST", "/iserver/account/*/order/*", FaultKind::NotCarriedOut);
+    world.broker().add_fault(fault);
+    world.modify("first", 2, &json!({"limit_price": "186.50"}));
+    world.run_for(Duration::from_secs(2)).await;
+    world.modify("first", 3, &json!({"leg": "take_profit", "limit_price": "191.00"}));
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.tickets("first")[0].price, Some(decimal("186.5")), "it went out again");
+    assert_eq!(exit(&world, "LMT").price, Some(decimal("191")));
+    assert_eq!(world.order("first").await.next_revision(), 4);
 }
