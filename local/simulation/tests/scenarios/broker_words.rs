@@ -128,3 +128,35 @@ async fn a_failure_told_in_a_200_to_a_cancel_is_asked_for_again() {
     world.run_for(Duration::from_mins(1)).await;
     assert_eq!(world.status("first").await, "cancelled");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_broker_has_after_all_is_open_again_told_and_cancelled() {
+    let body = r#"{"error":"The order was not accepted."}"#.to_owned();
+    let answer = FaultKind::Answer { executed: true, status: 200, content_type: "application/json".into(), body };
+    for ends in ["cancelled", "filled"] {
+        let world = World::with_a_connected_user().await;
+        world.broker().set_questions(QuestionRules::none());
+        world.broker().add_fault(Fault::next("POST", "/iserver/account/*/orders", answer.clone()));
+        world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+        world.settle().await;
+        assert!(world.status("first").await.starts_with("rejected"));
+        // Another order of the user's has the broker looked at.
+        world.place("second", &json!({"type": "limit", "limit_price": "185"}));
+        world.run_for(Duration::from_mins(1)).await;
+        assert_eq!(world.status("first").await, "working");
+        if ends == "cancelled" {
+            let halt = json!({"body": {"halted": true, "reason": "stop", "cancel_working": true}});
+            assert_eq!(world.api("PUT /halt", &halt).await.json["cancels_asked"], 2);
+        } else {
+            world.broker().set_price(265_598, Some("185.50".parse().unwrap()));
+        }
+        world.run_for(Duration::from_mins(2)).await;
+        assert_eq!(world.status("first").await, ends);
+        let order = world.order("first").await;
+        let told = world.tell_changes().await;
+        let of_it = |entry: &serde_json::Value| {
+            entry["Detail"].as_str().is_some_and(|detail| detail.contains(r#""order_id":"first""#))
+        };
+        assert_eq!(told.iter().filter(|entry| of_it(entry)).count() as u64, order.sequence);
+    }
+}

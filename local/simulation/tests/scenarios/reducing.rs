@@ -241,3 +241,35 @@ async fn a_halt_can_cancel_what_works_of_its_user() {
     let again = world.api("PUT /halt", &json!({"body": {"halted": false, "cancel_working": true}})).await;
     assert_eq!(again.status, 400, "{}", again.text);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_order_that_would_reduce_no_more_is_not_sent_again() {
+    let world = world_with_a_position("buy").await;
+    only_reducing(&world).await;
+    world.broker().add_fault(Fault::next("POST", "/iserver/account/*/orders", FaultKind::DropBefore));
+    world.place("lost", &sell("9"));
+    world.run_for(Duration::from_secs(5)).await;
+    // The user sells elsewhere meanwhile.
+    world.broker().hold(simulation::ACCOUNT, AAPL, decimal("-10"));
+    world.run_for(Duration::from_mins(8)).await;
+    assert!(world.tickets("lost").is_empty(), "{}", world.status("lost").await);
+    assert!(world.status("lost").await.starts_with("not_placed"), "{}", world.status("lost").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_that_does_not_show_the_last_trade_yet_lets_nothing_pass() {
+    let world = world_with_a_position("buy").await;
+    only_reducing(&world).await;
+    let sale = json!({"type": "market", "side": "sell", "quantity": "10"});
+    assert_eq!(send(&world, "first-sale", sale.clone()).await, "working");
+    world.run_for(Duration::from_secs(8)).await;
+    assert_eq!(world.status("first-sale").await, "filled");
+    // The list of positions shows the ten of before.
+    let list = format!(r#"[{{"acctId":"{}","conid":{AAPL},"position":10,"currency":"USD"}}]"#, simulation::ACCOUNT);
+    let answer = FaultKind::Answer { executed: true, status: 200, content_type: "application/json".into(), body: list };
+    world.broker().add_fault(Fault { times: 1, ..Fault::next("GET", "/portfolio/*/positions/*", answer) });
+    let held = send(&world, "second-sale", sale).await;
+    assert_eq!(held, "held: position_settles");
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.status("second-sale").await, "denied: only_reducing");
+}

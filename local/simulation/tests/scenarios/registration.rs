@@ -121,3 +121,21 @@ async fn a_change_that_is_on_record_and_not_sent_is_refused_once_its_algorithm_i
     assert_eq!(order.change().unwrap().stage.reason().unwrap().code, "algorithm_unknown");
     assert_eq!(world.tickets("first")[0].price.unwrap().normalize().to_string(), "186");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_algorithm_sees_and_ends_its_own_orders_whatever_became_of_its_grant() {
+    let world = World::with_a_connected_user().await;
+    assert_eq!(place_by_jwt(&world, "first").await.status, 202);
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(
+        world.api("DELETE /grants/{algorithm_id}", &json!({"path": {"algorithm_id": ALGORITHM}})).await.status,
+        204
+    );
+    assert_eq!(world.api_as(&claims(), "GET /orders/{order_id}", &at("first")).await.json["status"], "working");
+    let mut change = at("first");
+    change["body"] = json!({"revision": 2, "limit_price": "185"});
+    assert_eq!(world.api_as(&claims(), "PUT /orders/{order_id}", &change).await.status, 403);
+    assert_eq!(world.api_as(&claims(), "DELETE /orders/{order_id}", &at("first")).await.status, 202);
+    world.run_for(Duration::from_mins(1)).await;
+    assert!(world.status("first").await.starts_with("cancelled"), "{}", world.status("first").await);
+}

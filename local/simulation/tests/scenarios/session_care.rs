@@ -236,3 +236,25 @@ async fn a_renewal_that_is_killed_anywhere_leaves_the_connection_no_worse() {
         assert_eq!(world.status("after").await, "working", "{point:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_orders_while_the_user_is_elsewhere_use_up_no_openings_and_a_cancel_waits_a_minute_at_most() {
+    let world = World::with_a_connected_user().await;
+    world.broker().set_questions(QuestionRules::none());
+    world.place("works", &limit());
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.status("works").await, "working");
+    let before = world.calls(INIT).len();
+    world.broker().log_in_elsewhere(USERNAME);
+    for number in 0..40 {
+        world.place(&format!("order-{number}"), &limit());
+        world.run_for(Duration::from_millis(250)).await;
+    }
+    let inits = world.calls(INIT).len() - before;
+    assert!(inits <= 3, "{inits} sessions were opened in ten seconds");
+    world.run_for(Duration::from_mins(30)).await;
+    world.broker().log_out_elsewhere(USERNAME);
+    world.cancel("works");
+    world.run_for(Duration::from_secs(75)).await;
+    assert!(world.status("works").await.starts_with("cancelled"), "{}", world.status("works").await);
+}

@@ -144,7 +144,7 @@ async fn a_question_that_was_killed_is_asked_anew_even_for_a_market_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_that_shows_after_it_was_called_never_placed_is_a_late_fact_and_tells() {
+async fn an_order_that_shows_after_it_was_called_never_placed_is_a_late_fact_and_its_fill_is_told() {
     let world = without_questions().await;
     world.broker().add_fault(Fault::next("POST", ORDERS, FaultKind::Park { release_after_ms: None }));
     world.place("first", &json!({"type": "market"}));
@@ -153,7 +153,8 @@ async fn an_order_that_shows_after_it_was_called_never_placed_is_a_late_fact_and
     assert_eq!(world.broker().release_parked(), 1);
     world.run_for(Duration::from_mins(10)).await;
     let order = world.order("first").await;
-    assert_eq!((order.status().as_str(), order.late_facts.len()), ("not_placed", 1), "a final state stays final");
+    assert_eq!((order.status().as_str(), order.late_facts.len()), ("filled", 1), "the broker has it after all");
+    assert_eq!(order.filled_quantity, "10".parse().unwrap());
     assert_eq!(order.late_facts[0].filled_quantity, Some("10".parse().unwrap()));
 }
 
