@@ -1,5 +1,7 @@
 //! No time is lost: what the broker fills is told within seconds, once nothing hinders seeing it.
 
+use std::collections::BTreeSet;
+
 use domain::{LegRole, Order, OrderState, OrderStatus};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -135,14 +137,12 @@ pub(crate) fn free_from(hindrances: &[(Timestamp, Timestamp)], at: Timestamp, wi
     }
 }
 
-/// The accounts of the same user on which an order is at work then, as far as is known.
-fn accounts_at_work(evidence: &Evidence, of: &Record, now: Timestamp) -> usize {
-    let mut accounts: Vec<_> = images_then(evidence, of, now)
-        .filter(|image| image.may_be_at_the_broker())
-        .filter_map(Order::account_id)
-        .collect();
-    accounts.sort_unstable();
-    accounts.dedup();
+/// The accounts of the same user on which an order is at work then, or comes to be while a fill of then is to be told.
+fn accounts_at_work(evidence: &Evidence, of: &Record, then: Timestamp) -> usize {
+    let times = [then, then + TOLD_WITHIN];
+    let images = times.into_iter().flat_map(|time| images_then(evidence, of, time));
+    let accounts: BTreeSet<_> =
+        images.filter(|image| image.may_be_at_the_broker()).filter_map(Order::account_id).collect();
     accounts.len()
 }
 
