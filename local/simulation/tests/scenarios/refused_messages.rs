@@ -303,3 +303,24 @@ async fn of_new_orders_together_one_that_no_row_takes_is_refused_alone() {
     let told = refusals(&world, &algorithm(), json!({})).await;
     assert_eq!((codes(&told), &told[0]["order_id"]), (vec!["cannot_be_recorded"], &json!("full")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_halt_that_cancels_what_works_ends_the_others_beside_an_order_whose_row_takes_no_more() {
+    let world = World::with_a_connected_user().await;
+    for order_id in ["first", "full", "last"] {
+        world.place(order_id, &limit());
+    }
+    world.settle().await;
+    world.set_database_faults(|call| match call.operation {
+        "PutItem" if call.body.contains("\"full\"") => Fault::Invalid,
+        _ => Fault::None,
+    });
+    let answered = world.api("PUT /halt", &json!({"body": {"halted": true, "cancel_working": true}})).await;
+    assert_eq!((answered.status, &answered.json["cancels_asked"]), (200, &json!(2)), "{}", answered.text);
+    world.settle().await;
+    let mut shown = Vec::new();
+    for order_id in ["first", "full", "last"] {
+        shown.push(world.status(order_id).await);
+    }
+    assert_eq!(shown, ["cancelled", "working", "cancelled"]);
+}
