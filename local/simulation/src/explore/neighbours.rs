@@ -1,7 +1,7 @@
 //! Worlds in which everything is well but one user's broker: nobody else's orders may wait for it.
 
 use super::dice::Dice;
-use super::lives::{Life, PEOPLE, Person};
+use super::lives::{PEOPLE, Person};
 use super::plan::{Act, Mode, Plan, Stop};
 
 /// Such worlds, of a thousand.
@@ -52,16 +52,23 @@ impl Plan {
         }
     }
 
-    /// Most orders of the others come at the same moment as one of theirs, so that one invocation has both.
+    /// Most orders of the others come at the same moment as one of theirs, so that one invocation has both; what is said about
+    /// them moves along.
     fn put_side_by_side(&mut self, dice: &mut Dice, index: usize) {
-        let of_them = |life: &Life| life.person.user_id == PEOPLE[index].user_id;
-        let placed = |act: &Act| if let Act::Place(life) = act { Some(*life) } else { None };
-        let theirs = self.acts.iter().filter(|(_, act)| placed(act).is_some_and(|life| of_them(&self.lives[life])));
-        let times: Vec<i64> = theirs.map(|(at, _)| *at).collect();
-        for (at, act) in &mut self.acts {
-            let is_anothers = placed(act).is_some_and(|life| !of_them(&self.lives[life]));
-            if is_anothers && !times.is_empty() && dice.per_mille(600) {
-                *at = dice.pick(&times);
+        let is_theirs = |life: usize| self.lives[life].person.user_id == PEOPLE[index].user_id;
+        let placed: Vec<(i64, usize)> = self
+            .acts
+            .iter()
+            .filter_map(|(at, act)| if let Act::Place(life) = act { Some((*at, *life)) } else { None })
+            .collect();
+        let times: Vec<i64> = placed.iter().filter(|(_, life)| is_theirs(*life)).map(|(at, _)| *at).collect();
+        for (before, life) in placed.into_iter().filter(|(_, life)| !is_theirs(*life)) {
+            if times.is_empty() || !dice.per_mille(600) {
+                continue;
+            }
+            let moved = dice.pick(&times) - before;
+            for (at, _) in self.acts.iter_mut().filter(|(_, act)| act.is_about(life)) {
+                *at += moved;
             }
         }
     }

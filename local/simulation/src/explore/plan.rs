@@ -146,6 +146,23 @@ pub(crate) enum Act {
     Misbehaves(Person, Option<Trouble>),
 }
 
+impl Act {
+    /// Whether it is a message about this life.
+    pub(crate) fn is_about(&self, life: usize) -> bool {
+        match self {
+            Self::Place(of)
+            | Self::Again(of)
+            | Self::Other(of)
+            | Self::Cancel(of)
+            | Self::CancelLeg(of, _)
+            | Self::Modify(of, _)
+            | Self::Lower(of, _)
+            | Self::ModifyLeg(of, ..) => *of == life,
+            _ => false,
+        }
+    }
+}
+
 /// What a world is told.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
