@@ -1,13 +1,48 @@
 // Forms: fields with their labels, and what the API found wrong shown at each.
 import { Problem } from "./api.js";
 import { make } from "./elements.js";
+import { contractNames } from "./words.js";
 
 /** What is wrong with a field, found before the API was asked. */
 export function fault(field, message) {
-  return new Problem(422, "Something in the form is not right.", [{ field, message }]);
+  return faulty([{ field, message }]);
+}
+
+/** The same of several fields: each is marked. */
+export function faulty(errors) {
+  return new Problem(422, "Something in the form is not right.", errors);
+}
+
+/** Takes what is found wrong in a form together, so that all of it is told at once. */
+export class Faults {
+  found = [];
+
+  /** What `read` gives; where it throws a fault, that is kept and nothing given. */
+  of(read) {
+    try {
+      return read();
+    } catch (error) {
+      if (!error.errors?.length) throw error;
+      this.found.push(...error.errors);
+      return undefined;
+    }
+  }
+
+  raise() {
+    if (this.found.length) throw faulty(this.found);
+  }
+}
+
+/** An amount as the API takes it, or a fault that says how it is written. */
+export function amountOf(name, text) {
+  if (/^(?!0+(\.0+)?$)\d+(\.\d+)?$/.test(text)) return text;
+  throw fault(name, text === "" ? "Write a number." : `${text} is no positive number. Write it as 1250.50: a point before the fraction, and nothing between thousands.`);
 }
 
 let fields = 0;
+
+/** What is asked by ticking: its fault says in its own words what it is about. */
+const PLAIN = ["real_money", "account_ids"];
 
 /** A field with its label and a hint. `name` is the API's name for it, so that its faults find it. */
 export function field(name, label, input, hint) {
@@ -76,7 +111,7 @@ function show(element, summary, error) {
       place.textContent = message;
       first ??= input;
     } else {
-      elsewhere.push(`${name}: ${message}`);
+      elsewhere.push(inWordsOfThePage(!name || PLAIN.includes(name) ? message : `${name}: ${message}`));
     }
   }
   summary.replaceChildren(make("p", null, error.message), elsewhere.length ? make("ul", null, elsewhere.map((text) => make("li", null, text))) : "");
@@ -107,12 +142,20 @@ export function limitFields(limits, path) {
 export function readLimits(element, path, before) {
   const names = LIMITS.map(([name]) => name);
   const limits = Object.fromEntries(Object.entries(before ?? {}).filter(([name]) => !names.includes(name)));
+  const faults = new Faults();
   for (const [name, , kind] of LIMITS) {
     const text = element.elements.namedItem(path + name).value.trim();
     if (text === "") continue;
-    limits[name] = kind === "amount" ? text : kind === "count" ? whole(path + name, text) : text.split(/[\s,]+/).filter(Boolean).map((one) => whole(path + name, one));
+    limits[name] = faults.of(() => kind === "amount" ? amountOf(path + name, text) : kind === "count" ? whole(path + name, text) : text.split(/[\s,]+/).filter(Boolean).map((one) => whole(path + name, one)));
   }
+  faults.raise();
   return limits;
+}
+
+/** A text of the API in which limits are called as this page calls them. */
+export function inWordsOfThePage(text) {
+  return LIMITS.reduce((told, [name, label]) => told.replaceAll(name, `“${label}”`), text)
+    .replace(/\bcontract (\d+)\b/g, (whole, conid) => (contractNames()[conid] ? `contract ${conid} (${contractNames()[conid]})` : whole));
 }
 
 function whole(name, text) {

@@ -7,9 +7,10 @@ import { orderView } from "./order.js";
 import { ordersView } from "./orders.js";
 import { algorithmsView, limitsView } from "./permissions.js";
 import { placeView } from "./place.js";
+import { refusalsView } from "./refusals.js";
 import { beginSignIn, comesFromIssuer, currentToken, currentUser, finishSignIn, forgetToken, ownAddress, settings, usePastedToken } from "./sign-in.js";
 
-const VIEWS = { orders: ordersView, place: placeView, accounts: accountsView, algorithms: algorithmsView, limits: limitsView };
+const VIEWS = { orders: ordersView, place: placeView, accounts: accountsView, algorithms: algorithmsView, limits: limitsView, refusals: refusalsView };
 const content = document.getElementById("content");
 const navigation = document.getElementById("navigation");
 const who = document.getElementById("who");
@@ -70,7 +71,7 @@ async function showView(byUser) {
   const root = make("div");
   content.replaceChildren(...[news].filter(Boolean), root);
   news = null;
-  mark(VIEWS[name] ? name : "orders");
+  mark(VIEWS[name] && name !== "refusals" ? name : "orders");
   // Which accounts are live must be known before the first order is shown; without it they show as not known. Whoever goes
   // elsewhere meanwhile gets that view once, so that nothing is taken from under their hands.
   await accountsKnown;

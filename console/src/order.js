@@ -3,7 +3,8 @@ import { accountShown } from "./accounts.js";
 import { get, remove, segment } from "./api.js";
 import { announce, confirmed, facts, failureIn, lasted, make, moment, notice, prose, refill, tellFailure } from "./elements.js";
 import { lookNow, poll } from "./poll.js";
-import { byWhom, howOf, isAtBroker, isFinal, meaningOf, STATUSES, statusBadge, whatOf } from "./words.js";
+import { inWordsOfThePage } from "./forms.js";
+import { byWhom, EXITS, howOf, isAtBroker, isFinal, meaningOf, STATUSES, statusBadge, whatOf } from "./words.js";
 
 export function orderView(root, signal, orderId) {
   const failure = make("div");
@@ -27,7 +28,7 @@ function orderContent(order) {
     make("div", { class: "heading" }, make("h1", null, whatOf(order)), statusBadge(order.status)),
     meaning ? make("p", { class: "meaning" }, meaning) : null,
     order.warning ? notice("alarm", make("h2", null, "Warning"), make("p", null, prose(order.warning.message))) : null,
-    order.reason ? notice(toneOf(order), make("p", null, prose(order.reason.message)), codeOf(order.reason)) : null,
+    order.reason ? notice(toneOf(order), make("p", null, prose(inWordsOfThePage(order.reason.message))), codeOf(order.reason)) : null,
     order.change ? changeNotice(order.change) : null,
     order.late_facts ? lateFacts(order.late_facts) : null,
     mayCancel(order) ? make("div", { class: "actions" },
@@ -58,10 +59,11 @@ const STAGES = {
 
 function changeNotice(change) {
   const [tone, words] = STAGES[change.status] ?? ["wait", change.status];
+  const exit = EXITS[change.leg] ?? change.leg;
   return notice(tone,
-    make("p", null, make("strong", null, `Change ${change.revision} ${words}.`)),
-    make("p", null, `It makes the order: ${change.ticket.quantity ?? change.ticket.cash_quantity ?? ""} ${howOf(change.ticket)}. Asked for at `, moment(change.asked_at), "."),
-    change.reason ? make("p", null, prose(change.reason.message)) : null);
+    make("p", null, make("strong", null, `Change ${change.revision}${exit ? ` of the ${exit}` : ""} ${words}.`)),
+    make("p", null, `It makes the ${exit ?? "order"}: ${change.ticket.quantity ?? change.ticket.cash_quantity ?? ""} ${howOf(change.ticket)}. Asked for at `, moment(change.asked_at), "."),
+    change.reason ? make("p", null, prose(inWordsOfThePage(change.reason.message))) : null);
 }
 
 const ROLES = { take_profit: "Takes its profit", stop_loss: "Limits its loss" };
@@ -119,8 +121,10 @@ function timeLine(order) {
     const [, tone] = STATUSES[entry.leg?.status ?? entry.status] ?? [];
     const before = entries[index - 1];
     return make("li", { class: tone },
-      make("p", null, entry.leg ? make("strong", null, `${ROLES[entry.leg.role] ?? entry.leg.role}: `) : null, statusBadge(entry.leg?.status ?? entry.status), " ", moment(entry.at), before ? make("span", { class: "hint" }, ` after ${lasted(before.at, entry.at)}`) : null),
-      entry.reason ? make("p", { class: "reason" }, prose(entry.reason.message)) : null);
+      make("p", null, entry.leg ? make("strong", null, `${ROLES[entry.leg.role] ?? entry.leg.role}: `) : null,
+        entry.revision ? make("strong", null, `Change ${entry.revision} was refused; the order stays: `) : null,
+        statusBadge(entry.leg?.status ?? entry.status), " ", moment(entry.at), before ? make("span", { class: "hint" }, ` after ${lasted(before.at, entry.at)}`) : null),
+      entry.reason ? make("p", { class: "reason" }, prose(inWordsOfThePage(entry.reason.message))) : null);
   });
   return make("ol", { class: "time-line" }, items);
 }
@@ -136,13 +140,14 @@ function mayCancel(order) {
 async function cancel(order, leg) {
   const atBroker = isAtBroker(leg?.status ?? order.status) || isFinal(order.status);
   const ofBracket = leg || (isFinal(order.status) && order.legs?.length);
+  const exit = leg && (EXITS[leg.role] ?? leg.role);
   const sure = await confirmed({
-    title: leg ? `Cancel an exit of: ${whatOf(order)}?` : `Cancel: ${whatOf(order)}?`,
+    title: leg ? `Cancel the ${exit} of: ${whatOf(order)}?` : `Cancel: ${whatOf(order)}?`,
     text: make("p", null, atBroker
       ? "The broker is asked to cancel. What trades before it confirms stays traded."
       : "It was not sent yet, and will not be.",
       ofBracket ? " A position that was bought stays, without what is cancelled here." : ""),
-    yes: leg ? "Cancel this exit" : "Cancel the order",
+    yes: leg ? `Cancel the ${exit}` : "Cancel the order",
     no: "Keep it",
   });
   if (!sure) return;

@@ -2,6 +2,7 @@
 import { accountShown, consentNotice, loadConnections } from "./accounts.js";
 import { get, segment } from "./api.js";
 import { announce, failureIn, KeyedList, make, moment, notice, prose } from "./elements.js";
+import { inWordsOfThePage } from "./forms.js";
 import { poll } from "./poll.js";
 import { byWhom, howOf, STATUSES, statusBadge, whatOf } from "./words.js";
 
@@ -18,6 +19,7 @@ export function ordersView(root, signal) {
   root.append(
     make("div", { class: "heading" }, make("h1", null, "Orders"), make("label", { class: "tick" }, onlyOpen, " Only open ones")),
     failure, consent, nothing, list.element, make("div", { class: "actions" }, more), tally,
+    make("p", null, make("a", { href: "#refusals" }, "Messages that became no order")),
   );
 
   let pages = 1;
@@ -92,7 +94,7 @@ function orderCard(order) {
       statusBadge(order.status)),
     make("p", null, howOf(order.ticket), filled ? make("span", { class: "filled" }, ` — ${filled}`) : null),
     order.warning ? notice("alarm", make("p", null, prose(order.warning.message))) : null,
-    order.reason ? make("p", { class: "reason" }, prose(order.reason.message)) : null,
+    order.reason ? make("p", { class: "reason" }, prose(inWordsOfThePage(order.reason.message))) : null,
     make("p", { class: "hint" }, accountShown(order.account_id), ` · ${byWhom(order.algorithm_id)} · `, moment(order.updated_at)),
   ];
 }

@@ -2,7 +2,7 @@
 import { accountShown, connectedAccounts, environmentOf, loadConnections } from "./accounts.js";
 import { get, put, remove, segment } from "./api.js";
 import { announce, confirmed, facts, make, notice, refill, tellFailure } from "./elements.js";
-import { fault, field, form, limitFacts, limitFields, readLimits, tick } from "./forms.js";
+import { fault, Faults, field, form, limitFacts, limitFields, readLimits, tick } from "./forms.js";
 
 export async function algorithmsView(root, signal) {
   root.append(make("h1", null, "Algorithms"),
@@ -50,9 +50,11 @@ function grantCard(grant, renew) {
     }
   };
   const limits = limitFacts(grant.limits);
+  const unknown = grant.registered === false;
   return [
     make("div", { class: "card-head" }, make("h2", null, grant.algorithm_id),
-      make("span", { class: `badge ${tone}` }, words)),
+      make("span", { class: `badge ${unknown ? "wait" : tone}` }, unknown ? "Not registered" : words)),
+    unknown ? notice("wait", make("p", null, "No algorithm of this name is registered here, so nothing of it is sent. Compare the name letter by letter; else ask your operator to register it.")) : null,
     make("p", null, grant.account_ids.map((account) => [accountShown(account), " "])),
     limits.length ? facts(...limits) : make("p", { class: "hint" }, "No limits of its own."),
     form({ class: "actions" }, () => turnTo(active ? "halted" : "active"),
@@ -75,8 +77,15 @@ function grantForm(grant, renew) {
   const work = async (element) => {
     const algorithmId = grant?.algorithm_id ?? element.elements.namedItem("algorithm_id").value.trim();
     const chosen = chosenIn(element);
-    if (realMoney(chosen).length && !element.elements.namedItem("real_money")?.checked) throw fault("real_money", "say that you mean it: the algorithm would trade real money.");
-    const limits = readLimits(element, path, grant?.limits);
+    const faults = new Faults();
+    faults.of(() => {
+      if (realMoney(chosen).length && !element.elements.namedItem("real_money")?.checked) throw fault("real_money", "say that you mean it: the algorithm would trade real money.");
+    });
+    faults.of(() => {
+      if (chosen.length === 0) throw fault("account_ids", "choose at least one account.");
+    });
+    const limits = faults.of(() => readLimits(element, path, grant?.limits));
+    faults.raise();
     await put(`grants/${segment(algorithmId || " ")}`, bodyOf({ ...grant, account_ids: chosen, limits, status: grant?.status ?? "active" }));
     announce(`Saved: what ${algorithmId} may do.`);
     await renew();

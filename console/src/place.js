@@ -3,7 +3,7 @@ import { accountShown, connectedAccounts, consentNotice, environmentOf, loadConn
 import { get, segment } from "./api.js";
 import { doubtView, orderInDoubt, sendOrder } from "./doubt.js";
 import { announce, make, notice, refill } from "./elements.js";
-import { amount, choice, fault, field, form, tick } from "./forms.js";
+import { amount, amountOf, choice, fault, Faults, field, form, tick } from "./forms.js";
 import { rememberContract, TIMES_IN_FORCE } from "./words.js";
 
 /** Which prices each type needs. */
@@ -32,7 +32,7 @@ async function showForm(root, signal) {
   const fields = orderFields(accounts);
   const search = contractSearch();
   const place = async (element) => {
-    const order = read(element, search.chosen(), orderId);
+    const order = read(element, search.chosen, orderId);
     if (await sendOrder(order)) {
       announce("The order is on record.");
       location.hash = `#orders/${segment(orderId)}`;
@@ -149,15 +149,21 @@ function contractsShown(contracts) {
 }
 
 /** The order as the form says it. */
-function read(element, contract, orderId) {
+function read(element, chosen, orderId) {
   const value = (name) => element.elements.namedItem(name)?.value.trim() ?? "";
+  const faults = new Faults();
+  const amountIn = (name) => faults.of(() => amountOf(name, value(name)));
   const sure = element.elements.namedItem("real_money");
-  if (sure && !sure.checked) throw fault("real_money", "say that you mean it: this account trades real money.");
+  faults.of(() => {
+    if (sure && !sure.checked) throw fault("real_money", "say that you mean it: this account trades real money.");
+  });
+  const contract = faults.of(chosen);
   const order = {
-    order_id: orderId, account_id: value("account_id"), contract: { conid: contract.conid }, side: value("side"),
-    quantity: value("quantity"), type: value("type"), time_in_force: value("time_in_force"),
+    order_id: orderId, account_id: value("account_id"), contract: { conid: contract?.conid }, side: value("side"),
+    quantity: amountIn("quantity"), type: value("type"), time_in_force: value("time_in_force"),
   };
-  for (const price of PRICES[order.type]) order[price] = value(price);
+  for (const price of PRICES[order.type]) order[price] = amountIn(price);
+  faults.raise();
   rememberContract(contract.conid, contract.symbol);
   return order;
 }

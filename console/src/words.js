@@ -4,7 +4,7 @@ import { make } from "./elements.js";
 /** Each status of an order: what it is called, how it is coloured, a sign beside the colour, and what it means. */
 export const STATUSES = {
   received: ["Received", "wait", "○", "On record. Nothing was sent yet."],
-  held: ["Waiting", "wait", "◔", "Not sent yet. The reason says what it waits for; it goes on by itself."],
+  held: ["Waiting", "wait", "◔", "Not sent yet. The reason says what it waits for; once that has come, it goes on by itself."],
   sending: ["Being sent", "active", "➤", "It is on its way to the broker."],
   unknown: ["Outcome unknown", "alarm", "?", "It was sent, and the answer was not read. The broker is being asked; it is not sent twice."],
   working: ["Working", "active", "●", "The broker has it, and it waits for its price or its time."],
@@ -54,6 +54,9 @@ export function environmentBadge(environment) {
   return make("span", { class: "environment unclear" }, "not known");
 }
 
+/** What the exits of a bracket are called within a sentence. */
+export const EXITS = { take_profit: "take profit", stop_loss: "stop loss" };
+
 const TYPES = {
   market: "at the market's price",
   limit: "limit",
@@ -64,12 +67,12 @@ const TYPES = {
   midprice: "at the midprice",
 };
 
-export const TIMES_IN_FORCE = { day: "today only", gtc: "until cancelled", ioc: "at once or not at all", opg: "at the opening" };
+export const TIMES_IN_FORCE = { day: "today only", gtc: "until cancelled", ioc: "at once, and what does not trade is cancelled", opg: "at the opening" };
 
 const NAMES_KEY = "courier.contract_names";
 
 /** What contracts are called that were looked up here. Orders name a contract by the broker's number alone. */
-function contractNames() {
+export function contractNames() {
   try {
     return JSON.parse(localStorage.getItem(NAMES_KEY) ?? "{}");
   } catch {
@@ -123,6 +126,9 @@ export function standing(connection) {
         return ["bad", "This username is another user's here.", session.remedy ?? "Connect with a username of your own."];
       }
       return ["done", "Ended.", "Connect again whenever you like."];
+  }
+  if (session.condition === "no_account") {
+    return ["bad", "Connected, and the broker names no account that can be traded here.", session.remedy];
   }
   switch (session.state) {
     case "established":

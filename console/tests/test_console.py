@@ -467,7 +467,7 @@ def test_limits_are_set_and_an_order_beyond_one_says_which(ada, stack):
         "duplicate_window_seconds": 2}
     place(ada, "DU0000002", Quantity="6", Limit_price="147.00")
     expect(status(page)).to_contain_text("Not sent: not allowed")
-    expect(page.locator("main .notice").get_by_text("max_order_quantity")).to_be_visible()
+    expect(page.locator("main .notice").get_by_text("“Largest order, in shares”")).to_be_visible()
 
 
 def test_what_the_form_has_no_field_for_stays_as_it_was(ada, stack):

@@ -12,7 +12,7 @@ const PAGE: &str = include_str!("../../../console/page.html");
 const STYLE: &str = include_str!("../../../console/style.css");
 
 /// The ES modules of the page, each after those that it imports. In the page they are one module: one request, one hash.
-const MODULES: [&str; 15] = [
+const MODULES: [&str; 16] = [
     include_str!("../../../console/vendor/oauth4webapi.js"),
     include_str!("../../../console/src/elements.js"),
     include_str!("../../../console/src/words.js"),
@@ -26,6 +26,7 @@ const MODULES: [&str; 15] = [
     include_str!("../../../console/src/doubt.js"),
     include_str!("../../../console/src/place.js"),
     include_str!("../../../console/src/permissions.js"),
+    include_str!("../../../console/src/refusals.js"),
     include_str!("../../../console/src/halt.js"),
     include_str!("../../../console/src/main.js"),
 ];
