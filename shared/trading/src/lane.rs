@@ -271,14 +271,10 @@ impl Lane<'_> {
             }
             let key = self.key(pending.order_id);
             match self.desk.intake.orders.get(&key).await? {
-                Some(mut order) => match self.advance(&mut order).await {
-                    // Its row takes no more, however often it is tried: that is no other order's concern.
-                    Err(error) if error.is_beyond_cure() => tracing::error!(
-                        %error, source = std::error::Error::source(&error), %key, metric.orders_for_a_person = 1,
-                        "what became of an order can never be written so; a person looks"
-                    ),
-                    advanced => advanced?,
-                },
+                Some(mut order) => {
+                    let advanced = self.advance(&mut order).await;
+                    passed_over(&key, advanced)?;
+                }
                 None => self.book.pending.retain(|other| other.order_id != key.order_id),
             }
         }
@@ -344,6 +340,20 @@ impl Lane<'_> {
 
     pub(crate) fn key(&self, order_id: OrderId) -> OrderKey {
         OrderKey { user_id: self.user_id().clone(), order_id }
+    }
+}
+
+/// An order whose row takes no more, however often it is tried, is no other order's concern.
+pub(crate) fn passed_over(key: &OrderKey, done: Result<(), StoreError>) -> Result<(), StoreError> {
+    match done {
+        Err(error) if error.is_beyond_cure() => {
+            tracing::error!(
+                %error, source = std::error::Error::source(&error), %key, metric.orders_for_a_person = 1,
+                "what became of an order can never be written so; a person looks"
+            );
+            Ok(())
+        }
+        done => done,
     }
 }
 

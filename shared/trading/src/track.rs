@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
 use crate::advance::TRACK_AFTER_NEWS_SECONDS;
-use crate::lane::Lane;
+use crate::lane::{Lane, passed_over};
 use crate::look::{Looked, Shown, sight_of};
 use crate::unwatched::{TriedAgain, not_shown};
 
@@ -32,7 +32,8 @@ impl Lane<'_> {
         for order in &mut open {
             // Orders that never reached the lane (the API recorded them, and its wake was lost), vanished senders', and
             // those on which a look some time ago allows another step.
-            self.advance(order).await?;
+            let advanced = self.advance(order).await;
+            passed_over(&order.value.key, advanced)?;
         }
         open.retain(|order| order.value.may_be_at_the_broker());
         if !open.iter().any(|order| self.wants_a_look(&order.value)) {
@@ -138,7 +139,8 @@ impl Lane<'_> {
                 self.keep_warm().await;
                 self.note_late_facts(&shown).await?;
                 for order in &mut open {
-                    self.take_in(&session, order, &shown).await?;
+                    let taken = self.take_in(&session, order, &shown).await;
+                    passed_over(&order.value.key, taken)?;
                 }
             }
             // The broker is gathering; the lane is free for orders meanwhile.
