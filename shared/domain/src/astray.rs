@@ -114,15 +114,18 @@ impl Order {
     }
 
     fn remember_astray(&mut self) {
-        let Some(Change { revision, leg, ticket, stage: ChangeStage::Unread { at, .. }, .. }) = self.change.clone()
-        else {
-            return;
-        };
+        if let Some(change @ Change { stage: ChangeStage::Unread { at, .. }, .. }) = self.change.clone() {
+            self.go_astray(&change, at);
+        }
+    }
+
+    pub(crate) fn go_astray(&mut self, change: &Change, sent_at: Timestamp) {
+        let (revision, leg, ticket) = (change.revision, change.leg, change.ticket.clone());
         self.astray.retain(|astray| astray.revision != revision);
         if self.astray.len() >= ASTRAY_MAX {
             self.astray.remove(0);
         }
-        self.astray.push(AstrayChange { revision, leg, ticket, sent_at: at });
+        self.astray.push(AstrayChange { revision, leg, ticket, sent_at });
     }
 
     fn adopt(&mut self, late: AstrayChange) {

@@ -214,6 +214,8 @@ impl Order {
         let Some(place) = self.taken.iter().position(|taken| taken.change.leg == leg) else { return };
         let TakenChange { change, replaced_revision, replaced } = self.taken.remove(place);
         self.put_in_force(leg, replaced_revision, replaced);
+        // The list may have been older than the change: what shows later is adopted.
+        self.go_astray(&change, now);
         self.updated_at = now;
         if self.changes().any(|later| later.leg == leg && later.stage.is_open()) {
             // It brings the whole ticket.

@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 
 use broker::LiveOrder;
 use domain::{
-    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, Change, ChangeStage, LegRole, Order, Reason, Size,
-    Ticket,
+    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole, Order, Reason, Size, Ticket,
 };
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
@@ -59,7 +58,8 @@ impl Lane<'_> {
         let Some(change) = order.value.change_in_hand().cloned() else { return Ok(()) };
         let ChangeStage::Unread { at, reason, refused } = change.stage.clone() else { return Ok(()) };
         let others = other_tickets(&order.value, change.leg, change.revision);
-        let in_force = shows(row, &change.ticket.without_exits(), others.iter());
+        let others: Vec<Ticket> = others.into_iter().map(|other| as_shown(&other, change.leg, row)).collect();
+        let in_force = shows(row, &as_shown(&change.ticket.without_exits(), change.leg, row), others.iter());
         let ended = is_final(&row.status);
         if !ended && self.now() < at + JUDGED_AFTER {
             self.track_in(JUDGED_AFTER_SECONDS);
@@ -93,7 +93,7 @@ impl Lane<'_> {
         let taken = order.value.changes_taken().iter().find(|taken| taken.change.leg == leg);
         let Some(change) = taken.map(|taken| taken.change.clone()) else { return Ok(()) };
         let ended = is_final(&row.status);
-        if shows(row, &as_shown(&change, row), std::iter::empty()) != Some(false) {
+        if shows(row, &as_shown(&change.ticket, leg, row), std::iter::empty()) != Some(false) {
             return self.record_change(order, |order, _| order.change_shown(leg)).await;
         }
         // The list may still show what was in force before.
@@ -132,7 +132,8 @@ impl Lane<'_> {
         }
         for astray in astray {
             let others = other_tickets(&order.value, leg, astray.revision);
-            match shows(row, &astray.ticket.without_exits(), others.iter()) {
+            let others: Vec<Ticket> = others.into_iter().map(|other| as_shown(&other, leg, row)).collect();
+            match shows(row, &as_shown(&astray.ticket.without_exits(), leg, row), others.iter()) {
                 Some(true) => return self.came_late(order, &astray, ended).await,
                 Some(false) if ended => {
                     self.record_change(order, |order, _| order.did_not_come(astray.revision)).await?;
@@ -177,12 +178,10 @@ fn other_tickets(order: &Order, leg: Option<LegRole>, revision: u64) -> Vec<Tick
     order.ticket_of(leg).into_iter().chain(astray.map(|astray| &astray.ticket)).map(Ticket::without_exits).collect()
 }
 
-/// The ticket of a change as this row can show it. An exit shrinks with the other one's fills, so its quantity tells nothing of
-/// a change.
-fn as_shown(change: &Change, row: &LiveOrder) -> Ticket {
-    let shown = row.total_quantity.filter(|_| change.leg.is_some()).and_then(|quantity| Amount::new(quantity).ok());
-    let size = shown.map_or(change.ticket.size, Size::Quantity);
-    Ticket { size, ..change.ticket.clone() }
+/// A ticket as this row can show it. An exit shrinks with the other one's fills, so its quantity tells nothing of a change.
+fn as_shown(ticket: &Ticket, leg: Option<LegRole>, row: &LiveOrder) -> Ticket {
+    let shown = row.total_quantity.filter(|_| leg.is_some()).and_then(|quantity| Amount::new(quantity).ok());
+    Ticket { size: shown.map_or(ticket.size, Size::Quantity), ..ticket.clone() }
 }
 
 fn is_final(status: &BrokerStatus) -> bool {

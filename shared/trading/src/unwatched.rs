@@ -16,10 +16,14 @@ pub(crate) enum TriedAgain {
 }
 
 impl TriedAgain {
-    /// The pause after so long a time in which nobody could look.
-    fn pause(self, unwatched_for: SignedDuration) -> SignedDuration {
+    /// The pause after so long a time in which nobody could look. What its user does not have to mend ends by itself, and
+    /// nobody tells when.
+    fn pause(self, unwatched_for: SignedDuration, why: &Reason) -> SignedDuration {
+        let for_the_user = ["no_connection", "account_not_connected", "competing", "session_paused"];
+        let most =
+            if for_the_user.contains(&why.code.as_str()) { SignedDuration::from_mins(15) } else { SCHEDULE_PAUSE };
         match self {
-            Self::WithoutSession => unwatched_for.clamp(SignedDuration::from_secs(10), SignedDuration::from_mins(15)),
+            Self::WithoutSession => unwatched_for.clamp(SignedDuration::from_secs(10), most),
             Self::AfterFailure => (unwatched_for / 20).clamp(SignedDuration::from_secs(5), SCHEDULE_PAUSE),
         }
     }
@@ -41,7 +45,7 @@ impl Lane<'_> {
     ) -> Result<(), StoreError> {
         let now = self.now();
         let since = open.iter().filter_map(|order| Some(order.value.unwatched.as_ref()?.since)).min().unwrap_or(now);
-        let pause = tried_again.pause(now.duration_since(since));
+        let pause = tried_again.pause(now.duration_since(since), why);
         for order in open.iter_mut() {
             if order.value.next_check_at.is_none_or(|at| at > now) {
                 continue;

@@ -27,7 +27,12 @@ fn trouble(evidence: &Evidence, sent: &Sent) -> Option<String> {
     let dead = evidence.dead.iter().any(|message| message.id == *message_id);
     let found = match act {
         Act::Place(index) | Act::Again(index) => life(*index).is_some() || refusal.is_some(),
-        Act::Other(_) => refusal.is_some(),
+        // One that cannot be read, and comes first, is the order under this id: denied.
+        Act::Other(index) => {
+            let is_it =
+                |record: &Record| record.order.request.is_none() && record.order.status() == OrderStatus::Denied;
+            refusal.is_some() || life(*index).is_some_and(is_it)
+        }
         Act::Cancel(index) => {
             let asked = |record: &Record| record.order.cancel_asked_at.is_some() || record.order.status().is_final();
             life(*index).is_some_and(asked) || refusal.is_some()

@@ -139,10 +139,15 @@ pub(crate) fn free_from(hindrances: &[(Timestamp, Timestamp)], at: Timestamp, wi
 
 /// The accounts of the same user on which an order is at work then, or comes to be while a fill of then is to be told.
 fn accounts_at_work(evidence: &Evidence, of: &Record, then: Timestamp) -> usize {
-    let times = [then, then + TOLD_WITHIN];
-    let images = times.into_iter().flat_map(|time| images_then(evidence, of, time));
-    let accounts: BTreeSet<_> =
-        images.filter(|image| image.may_be_at_the_broker()).filter_map(Order::account_id).collect();
+    let of_user = evidence.records.iter().filter(|record| record.order.key.user_id == of.order.key.user_id);
+    let meanwhile = |record: &&Record| {
+        let images = record.images.iter().enumerate();
+        images.filter(|(_, image)| image.may_be_at_the_broker()).any(|(index, image)| {
+            let until = record.images.get(index + 1).map_or(evidence.ended_at, |next| next.updated_at);
+            image.updated_at <= then + TOLD_WITHIN && until >= then
+        })
+    };
+    let accounts: BTreeSet<_> = of_user.filter(meanwhile).filter_map(|record| record.order.account_id()).collect();
     accounts.len()
 }
 
