@@ -178,10 +178,14 @@ fn other_tickets(order: &Order, leg: Option<LegRole>, revision: u64) -> Vec<Tick
     order.ticket_of(leg).into_iter().chain(astray.map(|astray| &astray.ticket)).map(Ticket::without_exits).collect()
 }
 
-/// A ticket as this row can show it. An exit shrinks with the other one's fills, so its quantity tells nothing of a change.
+/// A ticket as this row can show it. An exit shrinks with the other one's fills, so that it shows less tells nothing of a change.
 fn as_shown(ticket: &Ticket, leg: Option<LegRole>, row: &LiveOrder) -> Ticket {
     let shown = row.total_quantity.filter(|_| leg.is_some()).and_then(|quantity| Amount::new(quantity).ok());
-    Ticket { size: shown.map_or(ticket.size, Size::Quantity), ..ticket.clone() }
+    let size = match (ticket.size, shown) {
+        (Size::Quantity(asked), Some(shown)) => Size::Quantity(asked.min(shown)),
+        (size, _) => size,
+    };
+    Ticket { size, ..ticket.clone() }
 }
 
 fn is_final(status: &BrokerStatus) -> bool {

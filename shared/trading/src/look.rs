@@ -177,18 +177,14 @@ pub(crate) fn shows<'t>(
     if [quantity, price].iter().flatten().any(|(wanted, shown)| wanted != shown) {
         return Some(false);
     }
-    let is_told = |other: &Ticket| {
-        let mut as_told = other.clone();
-        if quantity.is_some() {
-            as_told.size = ticket.size;
-        }
-        if price.is_some() {
-            set_told_price(&mut as_told, ticket);
-        }
-        as_told == *ticket
+    // What differs in something that the row tells is not what it shows.
+    let is_told_apart = |other: &Ticket| {
+        other == ticket
+            || (quantity.is_some() && told_quantity(other) != told_quantity(ticket))
+            || (price.is_some() && told_price(other) != told_price(ticket))
     };
     let tells_something = quantity.is_some() || price.is_some();
-    (tells_something && others.all(is_told)).then_some(true)
+    (tells_something && others.all(is_told_apart)).then_some(true)
 }
 
 fn told_quantity(ticket: &Ticket) -> Option<Decimal> {
@@ -204,17 +200,6 @@ fn told_price(ticket: &Ticket) -> Option<Decimal> {
         OrderType::Limit { limit_price } | OrderType::StopLimit { limit_price, .. } => Some(limit_price.get()),
         OrderType::Stop { stop_price } => Some(stop_price.get()),
         _ => None,
-    }
-}
-
-fn set_told_price(of: &mut Ticket, like: &Ticket) {
-    match (&mut of.order_type, &like.order_type) {
-        (OrderType::Limit { limit_price }, OrderType::Limit { limit_price: wanted })
-        | (OrderType::StopLimit { limit_price, .. }, OrderType::StopLimit { limit_price: wanted, .. }) => {
-            *limit_price = *wanted;
-        }
-        (OrderType::Stop { stop_price }, OrderType::Stop { stop_price: wanted }) => *stop_price = *wanted,
-        _ => {}
     }
 }
 

@@ -87,7 +87,7 @@ impl Lane<'_> {
             return Ok(());
         }
         let accounts: BTreeSet<AccountId> = open.iter().filter_map(|order| order.value.account_id().cloned()).collect();
-        let accounts = self.urgent(&open, &accounts).unwrap_or(accounts);
+        let accounts = self.urgent(&open).unwrap_or(accounts);
         let after = |last: &AccountId| accounts.iter().find(|account_id| *account_id > last);
         let next = self.book.looks.account_id.as_ref().and_then(after).or_else(|| accounts.first());
         let Some(account_id) = next.cloned() else { return Ok(()) };
@@ -102,19 +102,15 @@ impl Lane<'_> {
         self.look_at_account(&account_id, of_account.collect()).await
     }
 
-    /// The accounts whose turn comes first: those with an order that was lost just now, every other time. In between the others
-    /// have theirs, so that nobody's fill waits for what another account lost.
-    fn urgent(&self, open: &[Versioned<Order>], all: &BTreeSet<AccountId>) -> Option<BTreeSet<AccountId>> {
+    /// The accounts whose turn comes first: those with an order that was lost just now.
+    fn urgent(&self, open: &[Versioned<Order>]) -> Option<BTreeSet<AccountId>> {
         let lost_just_now = |order: &&Versioned<Order>| match order.value.state() {
             OrderState::Unknown { intent, .. } => self.now() < intent.at + URGENT_FOR,
             _ => false,
         };
-        let urgent: BTreeSet<AccountId> =
+        let accounts: BTreeSet<AccountId> =
             open.iter().filter(lost_just_now).filter_map(|order| order.value.account_id().cloned()).collect();
-        let others: BTreeSet<AccountId> = all.difference(&urgent).cloned().collect();
-        let last_was_urgent = self.book.looks.account_id.as_ref().is_some_and(|last| urgent.contains(last));
-        let first = if last_was_urgent && !others.is_empty() { others } else { urgent };
-        (!first.is_empty()).then_some(first)
+        (!accounts.is_empty()).then_some(accounts)
     }
 
     async fn look_at_account(

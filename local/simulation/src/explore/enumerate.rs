@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::in_parallel;
+use super::invariants::TOLD_LATE;
 use super::one_world::{Keep, Outcome, live};
 use super::plan::Plan;
 use super::script::Script;
@@ -121,6 +122,9 @@ fn changes_something((door, place): &(Door, String)) -> bool {
     !reads
 }
 
+/// What does not hold. When a fill is told is not asked here: whoever dies takes the looks along that were to follow, and the
+/// schedule's comes after a minute.
 fn told(place: &str, outcome: &Outcome) -> Vec<String> {
-    outcome.violations.iter().map(|violation| format!("{place}: {}: {}", violation.rule, violation.evidence)).collect()
+    let broken = outcome.violations.iter().filter(|violation| violation.rule != TOLD_LATE);
+    broken.map(|violation| format!("{place}: {}: {}", violation.rule, violation.evidence)).collect()
 }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::coverage::{Counts, Coverage};
 use super::evidence::short;
-use super::invariants::Violation;
+use super::invariants::{TOLD_LATE, Violation};
 use super::one_world::Outcome;
 use super::settling::{Cause, Settled};
 
@@ -20,6 +20,9 @@ const SOON: (i64, u64) = (15, 950);
 /// As [`SOON`], at the latest.
 const LATEST: (i64, u64) = (60, 999);
 
+/// Of a thousand fills so many may be told later than within the bar of each.
+const TOLD_LATE_MAX: u64 = 5;
+
 /// What came of a run.
 #[derive(Debug)]
 pub struct Report {
@@ -33,6 +36,8 @@ pub struct Report {
     pub digest: String,
     /// What must never be, with the seed that shows it.
     pub violations: Vec<(u64, Violation)>,
+    /// Fills that were told later than they should be, likewise.
+    pub told_late: Vec<(u64, Violation)>,
     coverage: Coverage,
     settled: Vec<Settled>,
 }
@@ -45,6 +50,7 @@ impl Report {
             lives: outcomes.iter().map(|outcome| outcome.lives).sum(),
             digest: String::new(),
             violations: Vec::new(),
+            told_late: Vec::new(),
             coverage: Coverage::default(),
             settled: Vec::new(),
         };
@@ -52,7 +58,11 @@ impl Report {
         for outcome in outcomes {
             let seed = outcome.seed;
             digest.update(outcome.digest);
-            report.violations.extend(outcome.violations.into_iter().map(|violation| (seed, violation)));
+            let violations = outcome.violations.into_iter().map(|violation| (seed, violation));
+            let (late, violations): (Vec<_>, Vec<_>) =
+                violations.partition(|(_, violation)| violation.rule == TOLD_LATE);
+            report.told_late.extend(late);
+            report.violations.extend(violations);
             report.coverage.take_in(&outcome.coverage);
             report.settled.extend(outcome.settled);
         }
@@ -72,6 +82,10 @@ impl Report {
         }
         if self.lives >= COMPLETE_FROM_LIVES {
             failures.extend(self.coverage.missing().into_iter().map(|missing| format!("never seen: {missing}")));
+            let (late, fills) = (self.told_late.len() as u64, self.fills());
+            if late * 1000 > TOLD_LATE_MAX * fills {
+                failures.push(format!("of {fills} fills {late} were told too late"));
+            }
             for (seconds, least) in [SOON, LATEST] {
                 let (within, all) = self.within(Cause::AnswerLost, seconds);
                 if within * 1000 < least * all {
@@ -80,6 +94,12 @@ impl Report {
             }
         }
         failures
+    }
+
+    /// How many fills were judged.
+    fn fills(&self) -> u64 {
+        let judged = |name: &str| self.coverage.judged.get(name).copied().unwrap_or(0);
+        judged("fill_told") + judged("fill_of_an_exit_told")
     }
 
     fn reviews(&self) -> u64 {
@@ -121,6 +141,9 @@ impl Report {
                          "request_lost": settling(Cause::RequestLost)},
             "states": self.coverage.states, "ends": self.coverage.ends, "kinds": self.coverage.kinds,
             "faults": self.coverage.faults, "reasons": self.coverage.reasons, "judged": self.coverage.judged,
+            "told_late": self.told_late.iter().map(|(seed, late)| {
+                json!({"seed": seed.to_string(), "evidence": late.evidence})
+            }).collect::<Vec<_>>(),
             "worlds_not_quiet": self.coverage.not_quiet, "dead_letters": self.coverage.dead_letters,
         })
     }
@@ -168,6 +191,11 @@ impl Report {
                 "VIOLATION {}: {}\n  replay with: cargo run --release -p simulation -- --replay {seed}",
                 violation.rule, violation.evidence
             ));
+        }
+        let (late, fills) = (self.told_late.len(), self.fills());
+        lines.push(format!("fills told too late: {late} of {fills}"));
+        for (seed, late) in self.told_late.iter().take(TOLD_MAX) {
+            lines.push(format!("LATE {} (world {seed})", late.evidence));
         }
         lines.extend(self.failures().into_iter().map(|failure| format!("FAILED: {failure}")));
         lines.join("\n")

@@ -18,7 +18,7 @@ pub(crate) const AT_LEAST: [(&str, u64); 12] = [
     ("change_while_only_reducing", 5),
     ("exit_cancelled", 100),
     ("exit_changed", 80),
-    ("change_ignored", 6),
+    ("change_ignored", 3),
 ];
 
 pub(crate) fn judged(evidence: &Evidence) -> Counts {

@@ -20,6 +20,7 @@ mod tests;
 use super::evidence::Evidence;
 
 pub(crate) use judged::{AT_LEAST, judged};
+pub(crate) use told::TOLD_LATE;
 
 /// Something that must never be, with what shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,8 @@ use super::{Violation, violation};
 use crate::explore::evidence::{Evidence, Record, exit_of};
 use crate::explore::lives::PEOPLE;
 
+/// The rule of a fill that was told late. How often that may be is the report's to say.
+pub(crate) const TOLD_LATE: &str = "a fill was told late";
 /// A fill is told within this, once nothing hinders it.
 const TOLD_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 /// And this much later for each further account of the user with orders at work: a look shows one account, the first one after
@@ -44,7 +46,7 @@ pub(crate) fn what_is_filled_is_told_within_seconds(evidence: &Evidence) -> Vec<
     });
     late.map(|fill| {
         violation(
-            "a fill was told late",
+            TOLD_LATE,
             format!(
                 "{} ({:?}), filled at {}, nothing hindered it from {}, told at {:?}: allowed are {:#}",
                 fill.record.order.key, fill.leg, fill.filled_at, fill.free_from, fill.seen_at, fill.within
