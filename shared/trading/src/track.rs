@@ -16,7 +16,7 @@ use crate::unwatched::{TriedAgain, not_shown};
 const LOOK_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const LOOK_PAUSE_SECONDS: u32 = 5;
 /// An account with an order that was lost this lately is looked at before others. Longer, and those would starve.
-const URGENT_FOR: SignedDuration = SignedDuration::from_secs(40);
+const URGENT_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// What must be left of an invocation for a look.
 pub(crate) const LOOK_TIME: SignedDuration = SignedDuration::from_secs(17);
 /// An order whose status leaves open where it stands is asked for by its number this long after it was first seen so.

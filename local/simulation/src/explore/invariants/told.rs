@@ -23,7 +23,7 @@ const FOLLOWED_CLOSELY_FOR: SignedDuration = SignedDuration::from_mins(2);
 /// How often the schedule looks, at least.
 const SCHEDULE: SignedDuration = SignedDuration::from_mins(1);
 /// So long after an order was sent whose answer was lost, its account is looked at before the user's others.
-const URGENT_FOR: SignedDuration = SignedDuration::from_secs(40);
+const URGENT_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// Why nobody can look: there is no session, and none can be had.
 const NO_SESSION: [&str; 3] = ["session_paused", "competing", "no_connection"];
 
