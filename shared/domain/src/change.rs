@@ -336,10 +336,25 @@ impl Order {
             })
             .collect();
         for (role, ticket) in fitted {
-            let fingerprint = fingerprint.clone();
-            let change = Change { fingerprint, ..Change::asked(revision, Some(role), ticket, self.updated_at) };
-            self.line_up(change);
+            if !self.fit_waiting_change(role, ticket.size) {
+                let fingerprint = fingerprint.clone();
+                let change = Change { fingerprint, ..Change::asked(revision, Some(role), ticket, self.updated_at) };
+                self.line_up(change);
+            }
         }
+    }
+
+    /// A change of this exit that somebody asked for, and that waits, brings the quantity along. Whether there is one.
+    fn fit_waiting_change(&mut self, role: LegRole, size: Size) -> bool {
+        let mut rest = self.change.as_mut();
+        while let Some(change) = rest {
+            if change.leg == Some(role) && change.stage == ChangeStage::Asked {
+                change.ticket.size = size;
+                return true;
+            }
+            rest = change.next.as_deref_mut();
+        }
+        false
     }
 
     /// The change in hand is not in force and will not be; the order is as it was. It is told as a change of the order's

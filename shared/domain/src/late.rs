@@ -42,7 +42,10 @@ impl Order {
     /// Whether the broker shows it at work after its end, so that it may be cancelled there.
     #[must_use]
     pub fn works_late(&self) -> bool {
-        self.late_facts.last().is_some_and(|late| !late.status.is_end() && !late.status.is_doubtful_end())
+        // One that came back has a history of its own since.
+        let since = self.history.last().map_or(self.created_at, |entry| entry.at);
+        let works = |late: &LateFact| late.at >= since && !late.status.is_end() && !late.status.is_doubtful_end();
+        self.status().is_final() && self.late_facts.last().is_some_and(works)
     }
 
     /// Takes in that the broker shows a final order otherwise than it is on record. The same once more is nothing new.

@@ -228,6 +228,20 @@ fn one_change_of_each_part_waits_at_most_and_none_of_another_part_is_lost_to_it(
 }
 
 #[test]
+fn a_change_of_an_exit_that_waits_is_not_lost_to_the_quantity_of_its_entry() {
+    let mut order = placed();
+    assert_eq!(order.ask_change(&modify(2, &json!({"quantity": "14"})), now()), ChangeTaken::New);
+    order.change_sending(1, now());
+    let price = modify(3, &json!({"leg": "take_profit", "limit_price": "191"}));
+    assert_eq!(order.ask_change(&price, now()), ChangeTaken::New);
+    order.change_taken(2, now());
+    let waiting: Vec<_> = order.changes().map(|change| (change.revision, change.leg)).collect();
+    assert_eq!(waiting, [(3, Some(TAKE)), (2, Some(STOP))]);
+    let change = serde_json::to_value(order.change_in_hand().unwrap()).unwrap();
+    assert_eq!((&change["ticket"]["limit_price"], &change["ticket"]["quantity"]), (&json!("191"), &json!("14")));
+}
+
+#[test]
 fn changes_of_the_entry_and_of_exits_share_their_numbers_and_wait_for_each_other() {
     let mut order = placed();
     assert_eq!(order.ask_change(&modify(2, &json!({"limit_price": "186"})), now()), ChangeTaken::New);
