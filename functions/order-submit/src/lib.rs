@@ -7,9 +7,14 @@
 //! A message is done with once its order, or its refusal, is on record: from there the row carries it. Only a message
 //! that could not be put on record goes back to the queue, with those behind it in its group. The new orders of a group are
 //! put on record together, and what bears on them is read once.
+//!
+//! The queue shows nothing of a user while it thinks that a message of theirs is in work, which is until the batch's slowest
+//! user is done. So whose work ends earlier has their messages deleted, or shown again, at once.
 
-mod on_record;
+mod together;
 mod work;
+
+use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use futures_util::future::join_all;
@@ -18,8 +23,14 @@ use serde_json::{Value, json};
 use store::OrderQueue;
 use trading::{Desk, QueueMessage};
 
-use crate::on_record::{AllOnRecord, Turn};
+use crate::together::{Together, Turn};
 use crate::work::{Work, tell_back};
+
+/// How long one user's orders wait for the others' messages to be on record. Nobody's go to the broker before everybody's are:
+/// an invocation that dies then has lost nothing. Longer, and the database is in trouble: then each goes on by themselves.
+const WAITS_FOR_RECORD_MAX: Duration = Duration::from_secs(2);
+/// How long messages that are done with wait for the batch's end, with which Lambda deletes them for nothing.
+const WAITS_FOR_END_MAX: Duration = Duration::from_secs(1);
 
 /// The function, with what it needs.
 #[derive(Debug)]
@@ -44,17 +55,17 @@ impl OrderSubmit {
     /// Takes one batch; answers which messages go back to the queue, and has them shown again soon.
     pub async fn handle(&self, batch: SqsEvent, holder: &str, deadline: Timestamp) -> Value {
         let groups = groups(batch);
-        let on_record = AllOnRecord::of(groups.len());
-        let work = groups.iter().map(|group| {
+        let (on_record, at_work) = (Together::of(groups.len()), Together::of(groups.len()));
+        let work = groups.iter().map(|group| async {
+            let turn = at_work.turn();
             // Boxed: the whole path of an order is in this future.
-            platform::caught(Box::pin(self.take_group(group, on_record.turn(), holder, deadline)))
+            let work = Box::pin(self.take_group(group, on_record.turn(), holder, deadline));
+            let done = done_with(group, platform::caught(work).await);
+            self.let_go(group, done, turn, deadline).await;
+            &group.messages[done..]
         });
-        let ended = join_all(work).await;
-        let failed: Vec<&[SqsMessage]> =
-            groups.iter().zip(ended).map(|(group, done)| &group.messages[done_with(group, done)..]).collect();
-        self.give_back(&failed, deadline).await;
-        let failed = failed.iter().flat_map(|messages| messages.iter());
-        let failed: Vec<Value> = failed.map(|message| json!({ "itemIdentifier": message.message_id })).collect();
+        let failed = join_all(work).await.concat();
+        let failed: Vec<Value> = failed.iter().map(|message| json!({ "itemIdentifier": message.message_id })).collect();
         json!({ "batchItemFailures": failed })
     }
 
@@ -64,7 +75,9 @@ impl OrderSubmit {
         let mut done = 0;
         let mut tasks = work.read_all(group).await;
         let recorded = work.record_all(&mut tasks).await;
-        turn.wait_for_the_others().await;
+        if !turn.wait_for_the_others(WAITS_FOR_RECORD_MAX).await {
+            tracing::warn!("another user's messages are not on record yet; this one's are worked on");
+        }
         let failed = match recorded {
             Ok(()) => Box::pin(work.carry_out(tasks, &mut done)).await,
             Err(error) => Err(error),
@@ -76,17 +89,17 @@ impl OrderSubmit {
         done
     }
 
-    /// Has what goes back to the queue shown again within seconds, each user's messages together: a group shows none of its
-    /// messages while it hides one.
-    async fn give_back(&self, failed: &[&[SqsMessage]], deadline: Timestamp) {
-        let (dead, alive): (Vec<&[SqsMessage]>, Vec<_>) = failed
-            .iter()
-            .copied()
-            .filter(|messages| !messages.is_empty())
-            .partition(|messages| self.is_dead_letter(&messages[0]));
-        for (queue, groups) in [(&self.order_queue, alive), (&self.dead_letter_queue, dead)] {
-            let given_back: Vec<_> = groups.into_iter().flat_map(platform::given_back).collect();
-            platform::show_again(queue.show_again(&given_back), self.desk.intake.clock.now(), deadline).await;
+    /// Has what goes back to the queue shown again within seconds; what is done with is deleted if the batch goes on for others.
+    async fn let_go(&self, group: &Group, done: usize, at_work: Turn<'_>, deadline: Timestamp) {
+        let (done, failed) = group.messages.split_at(done);
+        let Some(first) = group.messages.first() else { return };
+        let queue = if self.is_dead_letter(first) { &self.dead_letter_queue } else { &self.order_queue };
+        let now = || self.desk.intake.clock.now();
+        if !failed.is_empty() {
+            platform::show_again(queue.show_again(&platform::given_back(failed)), now(), deadline).await;
+        }
+        if !at_work.wait_for_the_others(WAITS_FOR_END_MAX).await {
+            platform::delete(queue.delete(&platform::receipts(done)), now(), deadline).await;
         }
     }
 

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::crash::Invocation;
-use crate::effects::{BatchInWork, Fate};
+use crate::effects::Fate;
 use crate::functions::DEAD_LETTERS_ARN;
 use crate::message::{Message, QueueName};
 use crate::world::{ACCOUNT, ALGORITHM, SENDER, USER, World};
@@ -181,10 +181,7 @@ impl World {
     pub(crate) async fn hand_over(&self, batch: &[Message], function: Function, deletes: Deletes) {
         let records: Vec<Value> = batch.iter().map(Message::record).collect();
         let deadline = self.clock.now() + SignedDuration::try_from(INVOCATION).unwrap();
-        let from = self.right_time();
         let (answer, invocation) = self.invoke_watched(function, json!({"Records": records})).await;
-        let groups = batch.iter().filter_map(|message| message.group.clone()).collect();
-        self.effects.note_batch(BatchInWork { groups, from, to: self.right_time() });
         let queue_failed = invocation.queue_failed.load(Ordering::SeqCst);
         let fate = match &answer {
             _ if invocation.killed.load(Ordering::SeqCst) => Fate::Killed,

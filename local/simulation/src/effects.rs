@@ -91,7 +91,6 @@ struct Inner {
     hindrances: Vec<Hindrance>,
     fates: Vec<(String, Fate)>,
     timed_out: Vec<TimedOut>,
-    batches: Vec<BatchInWork>,
 }
 
 /// Something that keeps the functions from seeing what the broker does, or from doing anything about it.
@@ -122,14 +121,6 @@ pub(crate) enum Fate {
     Killed,
     /// It ended, and a call to a queue was lost: the message's delete, or that it is to be shown again.
     CutOff,
-}
-
-/// A batch that was in work: the groups in it are shown to no other worker meanwhile (SQS FIFO).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BatchInWork {
-    pub(crate) groups: Vec<String>,
-    pub(crate) from: Timestamp,
-    pub(crate) to: Timestamp,
 }
 
 /// A message that came again since nothing but its visibility time-out brought it back.
@@ -234,15 +225,6 @@ impl Effects {
     /// Remembers what became of the worker that had these deliveries.
     pub(crate) fn note_fate(&self, receipts: impl IntoIterator<Item = String>, fate: Fate) {
         self.inner.lock().unwrap().fates.extend(receipts.into_iter().map(|receipt| (receipt, fate)));
-    }
-
-    /// A batch of the order queue was in work from then until now.
-    pub(crate) fn note_batch(&self, batch: BatchInWork) {
-        self.inner.lock().unwrap().batches.push(batch);
-    }
-
-    pub(crate) fn batches(&self) -> Vec<BatchInWork> {
-        self.inner.lock().unwrap().batches.clone()
     }
 
     pub(crate) fn note_timed_out(&self, timed_out: TimedOut) {

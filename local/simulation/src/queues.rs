@@ -267,6 +267,7 @@ impl Queues {
             "SendMessage" => {}
             "SendMessageBatch" => return self.answer_batch(queue, body),
             "ChangeMessageVisibilityBatch" => return self.show_again(queue, body),
+            "DeleteMessageBatch" => return self.delete_batch(queue, body),
             "GetQueueAttributes" => {
                 let waiting = self.waiting(queue).to_string();
                 return Ok(json!({"Attributes": {"ApproximateNumberOfMessages": waiting}}));
@@ -326,6 +327,29 @@ impl Queues {
             }
         }
         Ok(json!({"Successful": changed, "Failed": failed}))
+    }
+
+    /// Deletes up to ten messages by their receipts: that of an earlier delivery deletes nothing, and one that is gone is no
+    /// fault (SQS, `DeleteMessage`). Behind one that is deleted its group is shown, whoever else the batch still works for.
+    fn delete_batch(&self, queue: QueueName, body: &Value) -> Result<Value, &'static str> {
+        let entries = body["Entries"].as_array().filter(|entries| (1..=10).contains(&entries.len()));
+        let entries = entries.ok_or("com.amazonaws.sqs#TooManyEntriesInBatchRequest")?;
+        let now = self.clock.now();
+        let mut state = self.state.lock().unwrap();
+        let (mut deleted, mut failed) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let receipt = entry["ReceiptHandle"].as_str().unwrap_or_default();
+            let id = receipt.split('/').next().unwrap_or_default();
+            let is_it = |message: &Message| message.queue == queue && message.id == id;
+            let is_expired = |message: &Message| message.receipt() != receipt || message.visible_at <= now;
+            if state.messages.iter().any(|message| is_it(message) && is_expired(message)) {
+                failed.push(json!({"Id": entry["Id"], "SenderFault": true, "Code": "ReceiptHandleIsInvalid"}));
+                continue;
+            }
+            state.messages.retain(|message| !is_it(message));
+            deleted.push(json!({"Id": entry["Id"]}));
+        }
+        Ok(json!({"Successful": deleted, "Failed": failed}))
     }
 
     /// Messages that somebody could take now.

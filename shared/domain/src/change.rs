@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::amount::Amount;
 use crate::change_stage::ChangeStage;
+use crate::exit_sides::on_the_wrong_side;
 use crate::fields::FieldFault;
 use crate::intent::Reason;
 use crate::leg::{Leg, LegRole};
@@ -438,7 +439,32 @@ impl Order {
             return Err(ended(self));
         }
         let ticket = self.latest_ticket(modify.leg).ok_or_else(|| ended(self))?;
-        ticket.changed(modify).map_err(|fault| not_changeable(&fault))
+        let ticket = ticket.changed(modify).map_err(|fault| not_changeable(&fault))?;
+        match self.exit_on_the_wrong_side(modify.leg, &ticket) {
+            Some((role, fault)) => Err(exit_on_the_wrong_side(role, &fault)),
+            None => Ok(ticket),
+        }
+    }
+
+    /// The exit that a change puts on the wrong side of the entry. Once the entry has traded, its price binds its exits no more.
+    fn exit_on_the_wrong_side(&self, changed: Option<LegRole>, to: &Ticket) -> Option<(LegRole, String)> {
+        if !self.filled_quantity.is_zero() {
+            return None;
+        }
+        let before = self.exits_on_the_wrong_side(|part| self.latest_ticket(part));
+        let after = self
+            .exits_on_the_wrong_side(|part| if part == changed { Some(to.clone()) } else { self.latest_ticket(part) });
+        after.into_iter().find(|(role, _)| !before.iter().any(|(wrong, _)| wrong == role))
+    }
+
+    fn exits_on_the_wrong_side(&self, ticket_of: impl Fn(Option<LegRole>) -> Option<Ticket>) -> Vec<(LegRole, String)> {
+        let Some(mut entry) = ticket_of(None) else { return Vec::new() };
+        for leg in self.legs() {
+            let exit = ticket_of(Some(leg.role)).filter(|_| !leg.status.is_final());
+            entry.attach(leg.role, exit.map(|ticket| ticket.order_type).as_ref());
+        }
+        let Some(attached) = &entry.attached else { return Vec::new() };
+        on_the_wrong_side(entry.side, &entry.order_type, attached)
     }
 
     /// The ticket on top of which the next change comes: that of the last change which was not refused.
@@ -508,6 +534,15 @@ fn not_of_a_leg(role: LegRole) -> Reason {
         "change_has_no_place",
         format!(
             "The {role} was not changed: of an exit the prices may be changed, and the quantity once it is at the broker."
+        ),
+    )
+}
+
+fn exit_on_the_wrong_side(role: LegRole, fault: &str) -> Reason {
+    Reason::new(
+        "exit_on_wrong_side",
+        format!(
+            "The order was not changed: with this change its {role} {fault}. Change the {role} first, or another way."
         ),
     )
 }

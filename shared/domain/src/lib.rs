@@ -13,6 +13,7 @@ mod change_stage;
 mod clock;
 mod condition;
 mod connection;
+mod exit_sides;
 mod fields;
 mod ids;
 mod intent;

@@ -1,6 +1,5 @@
 //! The message: what a sender may ask for (contract: Orders). Parsed once, here, naming every fault.
 
-mod exits;
 mod ticket;
 
 use jiff::Timestamp;

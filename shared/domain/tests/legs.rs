@@ -303,3 +303,28 @@ fn a_row_of_a_release_that_knew_no_legs_has_them_all_the_same() {
     row.as_object_mut().unwrap().remove("legs");
     assert!(serde_json::from_value::<Order>(row).unwrap().with_its_legs().is_over());
 }
+
+#[test]
+fn a_change_puts_no_exit_on_the_wrong_side_of_an_entry_that_has_not_traded() {
+    let asked =
+        |order: &mut Order, revision: u64, fields: &Value| match order.ask_change(&modify(revision, fields), now()) {
+            ChangeTaken::Refused(reason) => reason.code,
+            _ => "taken".into(),
+        };
+    for mut order in [bracket(), placed()] {
+        for wrong in [
+            json!({"limit_price": "190"}),
+            json!({"limit_price": "184"}),
+            json!({"leg": "take_profit", "limit_price": "187.5"}),
+            json!({"leg": "stop_loss", "stop_price": "188"}),
+        ] {
+            assert_eq!(asked(&mut order, 2, &wrong), "exit_on_wrong_side", "{wrong}");
+        }
+        // What was asked for before counts, whether it is in force yet or not.
+        assert_eq!(asked(&mut order, 2, &json!({"leg": "take_profit", "limit_price": "195"})), "taken");
+        assert_eq!(asked(&mut order, 3, &json!({"limit_price": "190"})), "taken");
+        assert_eq!(asked(&mut order, 4, &json!({"leg": "take_profit", "limit_price": "189"})), "exit_on_wrong_side");
+    }
+    let mut traded = filled();
+    assert_eq!(asked(&mut traded, 2, &json!({"leg": "stop_loss", "stop_price": "188"})), "taken");
+}

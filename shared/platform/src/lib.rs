@@ -19,6 +19,6 @@ pub use deadline::deadline;
 pub use http_event::{Caller, HttpRequest, HttpResponse};
 pub use keyring::{Keyring, SEALING_KEYS_KNOWN_AFTER, SealingKeyNotRead};
 pub use parts::{CannotStart, Parts};
-pub use poll::{caught, given_back, show_again};
+pub use poll::{caught, delete, given_back, receipts, show_again};
 pub use problem::Problem;
 pub use system::{SystemClock, SystemEntropy};

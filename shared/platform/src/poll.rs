@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use store::{Returned, StoreError};
 
-/// How long it may take to have messages shown again; and what must be left of the invocation for its answer.
-const SHOWN_WITHIN: Duration = Duration::from_secs(2);
+/// How long a call to the queue may take; and what must be left of the invocation for its answer.
+const CALLED_WITHIN: Duration = Duration::from_secs(2);
 const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Does work to its end; `None`: it panicked. What it changed outside itself must be sound at each of its awaits, as after a
@@ -23,20 +23,43 @@ pub async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
 pub fn given_back(messages: &[SqsMessage]) -> Vec<Returned> {
     let Some(first) = messages.first() else { return Vec::new() };
     let deliveries = first.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
-    let receipts = messages.iter().filter_map(|message| message.receipt_handle.clone());
-    receipts.map(|receipt| Returned { receipt, deliveries }).collect()
+    receipts(messages).into_iter().map(|receipt| Returned { receipt, deliveries }).collect()
+}
+
+/// By which the queue knows these deliveries.
+#[must_use]
+pub fn receipts(messages: &[SqsMessage]) -> Vec<String> {
+    messages.iter().filter_map(|message| message.receipt_handle.clone()).collect()
 }
 
 /// Has messages shown again as `showing` asks, as far as the invocation's time goes. Where that fails they come again after the
 /// queue's visibility time-out.
 pub async fn show_again(showing: impl Future<Output = Result<(), StoreError>>, now: Timestamp, deadline: Timestamp) {
-    let left = Duration::try_from(deadline.duration_since(now)).unwrap_or_default();
-    let within = left.saturating_sub(ANSWERED_WITHIN).min(SHOWN_WITHIN);
-    match tokio::time::timeout(within, showing).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "messages that go back come again after the visibility time-out only"),
-        Err(_) => tracing::warn!("no time was left to have messages shown again soon"),
+    match while_time_lasts(showing, now, deadline).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            tracing::warn!(%error, "messages that go back come again after the visibility time-out only")
+        }
+        None => tracing::warn!("no time was left to have messages shown again soon"),
     }
+}
+
+/// Deletes messages as `deleting` asks, as far as the invocation's time goes. Where that fails Lambda does it when the invocation
+/// ends, and what their senders sent since waits until then.
+pub async fn delete(deleting: impl Future<Output = Result<(), StoreError>>, now: Timestamp, deadline: Timestamp) {
+    match while_time_lasts(deleting, now, deadline).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            tracing::warn!(%error, "messages that are done with stay in the queue until the batch ends")
+        }
+        None => tracing::warn!("no time was left to delete messages that are done with"),
+    }
+}
+
+async fn while_time_lasts<T>(call: impl Future<Output = T>, now: Timestamp, deadline: Timestamp) -> Option<T> {
+    let left = Duration::try_from(deadline.duration_since(now)).unwrap_or_default();
+    let within = left.saturating_sub(ANSWERED_WITHIN).min(CALLED_WITHIN);
+    tokio::time::timeout(within, call).await.ok()
 }
 
 #[cfg(test)]

@@ -52,10 +52,11 @@ impl Orders {
         if held(&open) >= counted { Ok(open) } else { self.table.open_by_the_table(user_id.as_str()).await }
     }
 
-    /// Whether the index shows every order that the broker may have.
-    pub async fn shows_all_open(&self, user_id: &UserId) -> Result<bool, StoreError> {
-        let counted = self.usage(user_id, None).await?.open_orders;
-        Ok(counted == 0 || held(&self.indexed(user_id).await?) >= counted)
+    /// As [`Orders::open_now`]; and whether the index shows every order that the broker may have.
+    pub async fn open_and_whether_all(&self, user_id: &UserId) -> Result<(Vec<Versioned<Order>>, bool), StoreError> {
+        let (usage, open) = tokio::try_join!(self.usage(user_id, None), self.indexed(user_id))?;
+        let are_all = held(&open) >= usage.open_orders;
+        Ok((open.into_iter().filter(|order| !order.value.is_over()).collect(), are_all))
     }
 
     async fn indexed(&self, user_id: &UserId) -> Result<Vec<Versioned<Order>>, StoreError> {

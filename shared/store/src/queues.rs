@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
-use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, QueueAttributeName, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, QueueAttributeName,
+    SendMessageBatchRequestEntry,
+};
 use domain::{ConnectionId, Entropy, OrderId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,7 +25,7 @@ pub const TRACK_CHAIN_LINKS_MAX: u32 = 500;
 /// Random bytes of the id by which the queue tells messages apart.
 const DEDUPLICATION_BYTES: usize = 16;
 
-/// Messages of one call at most (SQS, `SendMessageBatch`, `ChangeMessageVisibilityBatch`).
+/// Messages of one call at most (SQS, `SendMessageBatch`, `ChangeMessageVisibilityBatch`, `DeleteMessageBatch`).
 const BATCH_MAX: usize = 10;
 
 /// After how many seconds a message that goes back for the first time is shown again. It doubles with each further time, so
@@ -187,6 +190,11 @@ impl OrderQueue {
     pub async fn show_again(&self, messages: &[Returned]) -> Result<(), StoreError> {
         self.queue.show_again(messages).await
     }
+
+    /// Deletes deliveries that are done with, by their receipts. One that came again meanwhile stays: it has another receipt.
+    pub async fn delete(&self, receipts: &[String]) -> Result<(), StoreError> {
+        self.queue.delete(receipts).await
+    }
 }
 
 /// The queue of connections to look after.
@@ -304,6 +312,23 @@ impl Queue {
                 batch.send().await.map_err(|error| StoreError::of_call(&self.url, "show messages again", error))?;
             if !answer.failed().is_empty() {
                 return Err(StoreError::throttled(&self.url, "show messages again", "some of a batch were left out"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, receipts: &[String]) -> Result<(), StoreError> {
+        for part in receipts.chunks(BATCH_MAX) {
+            let mut batch = self.client.delete_message_batch().queue_url(&self.url);
+            for (number, receipt) in part.iter().enumerate() {
+                let entry =
+                    DeleteMessageBatchRequestEntry::builder().id(number.to_string()).receipt_handle(receipt).build();
+                batch = batch.entries(entry.map_err(|error| StoreError::refused(&self.url, "build a batch", error))?);
+            }
+            let answer =
+                batch.send().await.map_err(|error| StoreError::of_call(&self.url, "delete messages", error))?;
+            if !answer.failed().is_empty() {
+                return Err(StoreError::throttled(&self.url, "delete messages", "some of a batch were left out"));
             }
         }
         Ok(())

@@ -58,8 +58,9 @@ impl Lane<'_> {
         let Some(change) = order.value.change_in_hand().cloned() else { return Ok(()) };
         let ChangeStage::Unread { at, reason, refused } = change.stage.clone() else { return Ok(()) };
         let others = other_tickets(&order.value, change.leg, change.revision);
-        let others: Vec<Ticket> = others.into_iter().map(|other| as_shown(&other, change.leg, row)).collect();
-        let in_force = shows(row, &as_shown(&change.ticket.without_exits(), change.leg, row), others.iter());
+        let as_shown = |ticket: Ticket| as_shown(&order.value, ticket, change.leg, row);
+        let others: Vec<Ticket> = others.into_iter().map(as_shown).collect();
+        let in_force = shows(row, &as_shown(change.ticket.without_exits()), others.iter());
         let ended = is_final(&row.status);
         if !ended && self.now() < at + JUDGED_AFTER {
             self.track_in(JUDGED_AFTER_SECONDS);
@@ -93,7 +94,8 @@ impl Lane<'_> {
         let taken = order.value.changes_taken().iter().find(|taken| taken.change.leg == leg);
         let Some(change) = taken.map(|taken| taken.change.clone()) else { return Ok(()) };
         let ended = is_final(&row.status);
-        if shows(row, &as_shown(&change.ticket, leg, row), std::iter::empty()) != Some(false) {
+        let asked = as_shown(&order.value, change.ticket.clone(), leg, row);
+        if shows(row, &asked, std::iter::empty()) != Some(false) {
             return self.record_change(order, |order, _| order.change_shown(leg)).await;
         }
         // The list may still show what was in force before.
@@ -132,8 +134,9 @@ impl Lane<'_> {
         }
         for astray in astray {
             let others = other_tickets(&order.value, leg, astray.revision);
-            let others: Vec<Ticket> = others.into_iter().map(|other| as_shown(&other, leg, row)).collect();
-            match shows(row, &as_shown(&astray.ticket.without_exits(), leg, row), others.iter()) {
+            let as_shown = |ticket: Ticket| as_shown(&order.value, ticket, leg, row);
+            let others: Vec<Ticket> = others.into_iter().map(as_shown).collect();
+            match shows(row, &as_shown(astray.ticket.without_exits()), others.iter()) {
                 Some(true) => return self.came_late(order, &astray, ended).await,
                 Some(false) if ended => {
                     self.record_change(order, |order, _| order.did_not_come(astray.revision)).await?;
@@ -178,14 +181,15 @@ fn other_tickets(order: &Order, leg: Option<LegRole>, revision: u64) -> Vec<Tick
     order.ticket_of(leg).into_iter().chain(astray.map(|astray| &astray.ticket)).map(Ticket::without_exits).collect()
 }
 
-/// A ticket as this row can show it. An exit shrinks with the other one's fills, so that it shows less tells nothing of a change.
-fn as_shown(ticket: &Ticket, leg: Option<LegRole>, row: &LiveOrder) -> Ticket {
-    let shown = row.total_quantity.filter(|_| leg.is_some()).and_then(|quantity| Amount::new(quantity).ok());
-    let size = match (ticket.size, shown) {
-        (Size::Quantity(asked), Some(shown)) => Size::Quantity(asked.min(shown)),
-        (size, _) => size,
-    };
-    Ticket { size, ..ticket.clone() }
+/// A ticket as this row can show it. An exit shrinks with the other one's fills: where there are any, that it shows less tells
+/// nothing of a change.
+fn as_shown(order: &Order, ticket: Ticket, leg: Option<LegRole>, row: &LiveOrder) -> Ticket {
+    let others_fill = |role| order.legs().iter().any(|leg| leg.role != role && !leg.filled_quantity.is_zero());
+    let shown = row.total_quantity.filter(|_| leg.is_some_and(others_fill));
+    match (ticket.size, shown.and_then(|quantity| Amount::new(quantity).ok())) {
+        (Size::Quantity(asked), Some(shown)) => Ticket { size: Size::Quantity(asked.min(shown)), ..ticket },
+        _ => ticket,
+    }
 }
 
 fn is_final(status: &BrokerStatus) -> bool {

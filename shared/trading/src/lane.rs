@@ -173,12 +173,16 @@ impl Lane<'_> {
         Ok(in_order_of_arrival(orders, |order| &order.value))
     }
 
-    /// As [`Lane::open_orders`], but for those that are known to wait in vain.
-    pub(crate) async fn open_orders_to_look_at(&self) -> Result<Vec<Versioned<Order>>, StoreError> {
-        let mut orders = self.open_orders().await?;
+    /// As [`Lane::open_orders`], but for those that are known to wait in vain. Where the index does not show yet what was sent just
+    /// now, the looks go on.
+    pub(crate) async fn open_orders_to_look_at(&mut self) -> Result<Vec<Versioned<Order>>, StoreError> {
+        let (mut orders, are_all) = self.desk.intake.orders.open_and_whether_all(self.user_id()).await?;
         let in_vain: Vec<_> = self.book.pending.iter().filter(|pending| self.waits_in_vain(pending)).collect();
         orders.retain(|order| !in_vain.iter().any(|pending| pending.order_id == order.value.key.order_id));
-        Ok(orders)
+        if !are_all {
+            self.track_in(TRACK_AFTER_NEWS_SECONDS);
+        }
+        Ok(in_order_of_arrival(orders, |order| &order.value))
     }
 
     /// The same as [`Lane::open_orders`], and every order that the broker may have is among them: nobody else writes intents of
@@ -214,20 +218,18 @@ impl Lane<'_> {
             // What arrived began a chain of its own. The look that the book says is on its way must be, too.
             self.desk.track_queue.ask(&TrackAsk::first(user_id.clone()), 0).await?;
         }
-        let ask = match given_back {
-            GivenBack::Clean | GivenBack::WithArrivals => {
-                wanted.zip(next_link).map(|((delay_seconds, _), next_link)| (delay_seconds, next_link))
-            }
+        if given_back == GivenBack::Lost {
             // Whoever outlived their lease knows orders that the present holder may not: they stand in its line then.
-            GivenBack::Lost => {
-                for pending in &self.book.pending {
-                    self.desk.lanes.announce(&user_id, pending).await?;
-                }
-                next_link.map(|next_link| (1, next_link))
+            for pending in &self.book.pending {
+                self.desk.lanes.announce(&user_id, pending).await?;
             }
-        };
-        if let Some((delay_seconds, ask)) = ask {
-            self.desk.track_queue.ask(&ask, delay_seconds).await?;
+            if let Some(next_link) = &next_link {
+                self.desk.track_queue.ask(next_link, 1).await?;
+            }
+        }
+        // Where it was lost, too: the book may have been written all the same, and says that this look is on its way.
+        if let Some(((delay_seconds, _), next_link)) = wanted.zip(next_link) {
+            self.desk.track_queue.ask(&next_link, delay_seconds).await?;
         }
         outcome.map(drop)
     }

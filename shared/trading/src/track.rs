@@ -7,7 +7,6 @@ use domain::{AccountId, BrokerStatus, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderS
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
-use crate::advance::TRACK_AFTER_NEWS_SECONDS;
 use crate::lane::{Lane, passed_over};
 use crate::look::{Looked, Shown, sight_of};
 use crate::unwatched::{TriedAgain, not_shown};
@@ -43,7 +42,7 @@ impl Lane<'_> {
             self.tell_how_long_unknown(&order.value);
         }
         if open.is_empty() && !self.watches_for_late_facts() {
-            return self.look_again_where_the_index_lags().await;
+            return Ok(());
         }
         if let Some(seconds) = self.paced_for_seconds() {
             self.track_in(seconds);
@@ -56,16 +55,6 @@ impl Lane<'_> {
         self.look_at_the_next_account(open).await?;
         // What was settled has made way for what waited behind it.
         if self.book.pending.len() < line { self.advance_pending().await } else { Ok(()) }
-    }
-
-    /// The index of open orders may not show yet what was sent just now: the looks go on while the user's count says that there
-    /// is more.
-    async fn look_again_where_the_index_lags(&mut self) -> Result<(), StoreError> {
-        if self.desk.intake.orders.shows_all_open(self.user_id()).await? {
-            return Ok(());
-        }
-        self.track_in(TRACK_AFTER_NEWS_SECONDS);
-        Ok(())
     }
 
     /// An order in review costs a look of its own only when its pause is over; with others it is looked for each time.

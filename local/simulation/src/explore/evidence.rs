@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::lives::PEOPLE;
 use super::plan::Plan;
 use super::stage::{Halted, Sent, Stage};
-use crate::effects::{BatchInWork, Fate, Hindrance, LateWrite, ReturnedMessage, TimedOut};
+use crate::effects::{Fate, Hindrance, LateWrite, ReturnedMessage, TimedOut};
 use crate::message::Message;
 use crate::world::World;
 
@@ -49,8 +49,6 @@ pub(crate) struct Evidence {
     pub(crate) hindrances: Vec<Hindrance>,
     /// What came again by its visibility time-out, and what became of its workers before.
     pub(crate) timed_out: Vec<(TimedOut, Vec<Fate>)>,
-    /// The batches that were in work, by their beginnings.
-    pub(crate) batches: Vec<BatchInWork>,
     pub(crate) sent: Vec<Sent>,
     pub(crate) halted: Vec<Halted>,
     pub(crate) held_up: BTreeSet<String>,
@@ -90,7 +88,6 @@ impl Evidence {
             histories: world.broker().histories().into_iter().map(|history| (history.order_id, history)).collect(),
             hindrances: world.effects.hindrances(),
             timed_out: world.effects.timed_out(),
-            batches: world.effects.batches(),
             sent: stage.sent.clone(),
             halted: stage.halted.clone(),
             held_up: world.effects.held_up(),

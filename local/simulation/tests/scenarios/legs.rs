@@ -155,6 +155,24 @@ async fn the_exits_follow_the_quantity_of_their_entry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_exit_that_did_not_grow_with_its_entry_is_changed_again() {
+    for lost in
+        [FaultKind::NotCarriedOut, FaultKind::DropBefore, FaultKind::Unavailable { executed: false, delay_ms: 0 }]
+    {
+        let world = world().await;
+        assert_eq!(send(&world, "first", bracket()).await, "working");
+        world.run_for(Duration::from_secs(20)).await;
+        let change_of_the_stop = format!("/iserver/account/*/order/{}", exit(&world, "STP").order_id);
+        world.broker().add_fault(Fault::next("POST", &change_of_the_stop, lost.clone()));
+        world.modify("first", 2, &json!({"quantity": "14"}));
+        world.run_for(Duration::from_mins(2)).await;
+        assert_eq!(exit(&world, "STP").quantity, decimal("14"), "{lost:?}");
+        let order = world.order("first").await;
+        assert_eq!(order.leg(LegRole::StopLoss).unwrap().quantity(), decimal("14"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_exit_that_stays_too_large_is_made_smaller_and_a_person_is_told() {
     let world = with_a_filled_bracket().await;
     world.run_for(Duration::from_mins(20)).await;

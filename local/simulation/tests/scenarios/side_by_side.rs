@@ -69,6 +69,16 @@ fn slow(number: u32, path: &str, milliseconds: u64) -> Fault {
     Fault { times: u32::MAX, username: Some(username(number)), ..Fault::next("POST", path, delay) }
 }
 
+/// So many of the next reads about a user fail: what they send cannot be put on record meanwhile.
+fn fail_reads_about(world: &World, user_id: String, times: u32) {
+    let mut left = times;
+    world.set_database_faults(move |call| {
+        let fails = call.operation == "BatchGetItem" && call.body.contains(&user_id) && left > 0;
+        left -= u32::from(fails);
+        if fails { embedded_dynamodb::Fault::InternalError } else { embedded_dynamodb::Fault::None }
+    });
+}
+
 #[tokio::test(start_paused = true)]
 async fn ten_orders_of_five_users_take_as_long_as_the_two_of_one() {
     let world = world_of(5).await;
@@ -110,6 +120,49 @@ async fn a_broker_that_is_slow_for_one_user_holds_up_nobody_else() {
         assert!(after < SignedDuration::from_mins(2), "{order_id}: {after:#}");
     }
     assert!(world.queues.messages().iter().all(|message| message.queue != QueueName::Orders));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_a_batch_goes_on_for_another_user_waits_for_nobody() {
+    let world = world_of(3).await;
+    world.broker().add_fault(slow(1, "/**", 14_500));
+    for number in 1..=3 {
+        place(&world, number, "first");
+    }
+    let first_batch = world.deliver_all();
+    let while_it_is_in_work = async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert!(!is_taken(&order(&world, 1, "first").await), "the batch is over already");
+        for number in 2..=3 {
+            place(&world, number, "second");
+        }
+        world.deliver_all().await;
+    };
+    let sent_at = domain::Clock::now(&world.clock) + SignedDuration::from_secs(4);
+    tokio::join!(first_batch, while_it_is_in_work);
+    for number in 2..=3 {
+        let placed_at = order(&world, number, "second").await.created_at;
+        assert!(placed_at.duration_since(sent_at) < SignedDuration::from_secs(1), "{number}: {placed_at}, {sent_at}");
+        let after = taken_after(&world, number, "second").await;
+        assert!(after < SignedDuration::from_secs(1), "{number}: {after:#}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_goes_back_waits_for_no_other_user_of_its_batch() {
+    let world = world_of(2).await;
+    world.broker().add_fault(slow(1, "/**", 14_500));
+    place(&world, 1, "first");
+    place(&world, 2, "first");
+    fail_reads_about(&world, user(2), 3);
+    let first_batch = world.deliver_all();
+    let while_it_is_in_work = async {
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        world.deliver_all().await;
+        assert!(!is_taken(&order(&world, 1, "first").await), "the batch is over already");
+        assert!(is_taken(&order(&world, 2, "first").await));
+    };
+    tokio::join!(first_batch, while_it_is_in_work);
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,18 +212,7 @@ async fn an_opening_that_takes_long_ends_with_its_invocation_and_goes_on_in_the_
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_put_on_record_comes_again_within_seconds() {
     let world = world_of(2).await;
-    let failing = user(1);
-    let fails = std::sync::atomic::AtomicU32::new(6);
-    world.set_database_faults(move |call| {
-        let ours = call.operation == "BatchGetItem" && call.body.contains(&failing);
-        let fails = ours
-            && fails
-                .fetch_update(std::sync::atomic::Ordering::SeqCst, std::sync::atomic::Ordering::SeqCst, |left| {
-                    left.checked_sub(1)
-                })
-                .is_ok();
-        if fails { embedded_dynamodb::Fault::InternalError } else { embedded_dynamodb::Fault::None }
-    });
+    fail_reads_about(&world, user(1), 6);
     for number in 1..=2 {
         place(&world, number, "first");
         place(&world, number, "second");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{Clock, OrderKey};
+use embedded_dynamodb::Fault;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use simulation::{USER, World};
@@ -163,4 +164,35 @@ async fn what_a_person_must_know_of_an_order_stays_though_nobody_watches_it() {
     world.run_for(Duration::from_mins(5)).await;
     assert!(world.order("mine").await.unwatched.is_some());
     assert_eq!(warning(&world, "mine").await["code"], "unprotected");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fill_is_seen_though_the_index_shows_its_order_late_and_others_at_once() {
+    let world = world().await;
+    assert_eq!(send(&world, "long-quiet", resting()).await, "working");
+    world.run_for(Duration::from_mins(4)).await;
+    world.set_index_lag(Duration::from_secs(3));
+    world.place("fresh", &resting());
+    world.run_for(Duration::from_secs(5)).await;
+    fill(&world).await;
+    assert!(seconds_until_filled(&world, "fresh").await <= 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_was_given_back_without_an_answer_has_its_next_look_all_the_same() {
+    for lost in 1..=4 {
+        let world = world().await;
+        world.place("mine", &resting());
+        world.run_for(Duration::from_secs(6)).await;
+        let mut given_back = 0;
+        world.set_database_faults(move |call| {
+            given_back += u32::from(call.operation == "UpdateItem" && call.body.contains("look_due_at = "));
+            let is_it = given_back == lost && call.body.contains("look_due_at = ");
+            if is_it { Fault::AnswerLost } else { Fault::None }
+        });
+        world.run_for(Duration::from_secs(12)).await;
+        fill(&world).await;
+        let after = seconds_until_filled(&world, "mine").await;
+        assert!(after <= 10, "the {lost}. time: {after} s");
+    }
 }

@@ -1,9 +1,10 @@
 //! The ticket's fields of a message.
 
-use super::exits;
 use crate::amount::Amount;
+use crate::exit_sides::on_the_wrong_side;
 use crate::fields::{Fields, shortened};
 use crate::ids::Conid;
+use crate::leg::LegRole;
 use crate::ticket::{
     Attached, Contract, OrderType, Side, Size, StopLoss, SymbolContract, TakeProfit, Ticket, TimeInForce, Trail,
 };
@@ -24,7 +25,13 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Option<Ticket> {
     let outside_regular_hours = fields.boolean("outside_regular_hours");
     let attached = fields.object("attached", |exits| Some(read_attached(exits)));
     if let (Some(side), Some(entry), Some(attached)) = (side, &order_type, &attached) {
-        exits::check(fields, side, entry, attached);
+        for (role, fault) in on_the_wrong_side(side, entry, attached) {
+            let field = match role {
+                LegRole::TakeProfit => "attached.take_profit.limit_price",
+                LegRole::StopLoss => "attached.stop_loss.stop_price",
+            };
+            fields.fault(field, fault);
+        }
     }
     Some(Ticket {
         contract: contract?,

@@ -169,6 +169,9 @@ fn an_order_that_was_sent_during_a_halt_is_noticed() {
             });
             let images: Vec<_> = evidence.records[0].images.iter().map(|image| format!("{image:?}")).collect();
             evidence.late_writes.push(LateWrite { body: images.concat(), at });
+            // What was written still later, about the outcome, says nothing of when it was sent.
+            let outcome = images.last().unwrap().clone();
+            evidence.late_writes.insert(0, LateWrite { body: outcome, at: lifted - SignedDuration::from_secs(1) });
         });
         assert_eq!(rules.len(), broken, "{rules:?}");
     }

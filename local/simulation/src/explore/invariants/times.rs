@@ -4,7 +4,7 @@ use domain::{Act as Wire, Intent, Order, OrderState};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Violation, violation};
-use crate::effects::ReturnedMessage;
+use crate::effects::{LateWrite, ReturnedMessage};
 use crate::explore::evidence::{Evidence, Record};
 use crate::explore::lives::PEOPLE;
 use crate::explore::plan::{Mode, Stop};
@@ -93,8 +93,10 @@ pub(crate) fn intents(record: &Record) -> Vec<Intent> {
 /// machine stood still in between.
 pub(crate) fn written_at(evidence: &Evidence, order: &Order, made_at: Timestamp) -> Timestamp {
     let (name, text) = (order.client_order_id.as_str(), made_at.to_string());
-    let mut late = evidence.late_writes.iter().filter(|late| late.body.contains(name) && late.body.contains(&text));
-    late.next().map_or(made_at, |late| late.at)
+    // What was written later about the same order names that time as well, in its history.
+    let is_of_then = |rest: &str| rest.trim_start_matches(|letter: char| !letter.is_ascii_digit()).starts_with(&text);
+    let is_it = |late: &&LateWrite| late.body.contains(name) && late.body.split("updated_at").skip(1).any(is_of_then);
+    evidence.late_writes.iter().find(is_it).map_or(made_at, |late| late.at)
 }
 
 pub(crate) fn is_within(halted: &Halted, at: Timestamp) -> bool {

@@ -53,22 +53,12 @@ pub(crate) fn waits(evidence: &Evidence) -> Vec<Wait<'_>> {
         let record = evidence.record(life.person.user_id, &life.order_id)?;
         let accepted = accepted_at(evidence, index, record)?;
         let ahead = evidence.records.iter().filter(|other| stands_ahead(other, record)).filter_map(settled_at);
-        let shown = shown_from(evidence, life.person.user_id, accepted);
-        let begun = shown.max(ahead.max().unwrap_or(accepted));
+        let begun = accepted.max(ahead.max().unwrap_or(accepted));
         let hindrances = of_username(evidence, username_of(&record.order));
         let from = free_from(&hindrances, begun, TAKEN_UP_WITHIN);
         Some(Wait { record, from, to: taken_up_at(record) })
     });
     found.collect()
-}
-
-/// From when on a worker may see a message of this user. A FIFO queue shows none of a group while a batch that has one of it is in
-/// work, and a batch ends with the slowest of its users: what comes meanwhile waits for it.
-fn shown_from(evidence: &Evidence, user_id: &str, accepted: Timestamp) -> Timestamp {
-    let mut batches: Vec<_> =
-        evidence.batches.iter().filter(|batch| batch.groups.iter().any(|group| group == user_id)).collect();
-    batches.sort_by_key(|batch| batch.from);
-    batches.into_iter().fold(accepted, |shown, batch| if batch.from < shown { shown.max(batch.to) } else { shown })
 }
 
 /// When its message was put into the queue; by the API, when it was put on record.

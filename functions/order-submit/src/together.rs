@@ -1,24 +1,20 @@
-//! Nobody's orders go to the broker before everybody's are on record: an invocation that dies then has lost nothing.
+//! The users of a batch wait for each other, and never for long.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How long one user waits for the others' messages to be on record. Longer, and the database is in trouble: then each goes on
-/// by themselves.
-const WAIT_MAX: Duration = Duration::from_secs(2);
-
-/// The users of a batch whose messages are not on record yet.
-pub(crate) struct AllOnRecord {
+/// The users of a batch who are not that far yet.
+pub(crate) struct Together {
     left: watch::Sender<usize>,
 }
 
 /// One user's place among them. It is given up with its drop: whose work panics holds up nobody.
 pub(crate) struct Turn<'a> {
-    all: &'a AllOnRecord,
+    all: &'a Together,
 }
 
-impl AllOnRecord {
+impl Together {
     pub(crate) fn of(users: usize) -> Self {
         Self { left: watch::Sender::new(users) }
     }
@@ -29,13 +25,11 @@ impl AllOnRecord {
 }
 
 impl Turn<'_> {
-    /// Says that this user's messages are on record, or cannot be now, and waits for the others'.
-    pub(crate) async fn wait_for_the_others(self) {
+    /// Says that this user is that far, and waits for the others; false: somebody is not, after so long.
+    pub(crate) async fn wait_for_the_others(self, longest: Duration) -> bool {
         let mut left = self.all.left.subscribe();
         drop(self);
-        if tokio::time::timeout(WAIT_MAX, left.wait_for(|left| *left == 0)).await.is_err() {
-            tracing::warn!("another user's messages are not on record yet; this one's are worked on");
-        }
+        tokio::time::timeout(longest, left.wait_for(|left| *left == 0)).await.is_ok()
     }
 }
 
@@ -47,26 +41,31 @@ impl Drop for Turn<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::time::Instant;
 
-    use super::{AllOnRecord, WAIT_MAX};
+    use super::Together;
+
+    const LONGEST: Duration = Duration::from_secs(2);
 
     #[tokio::test(start_paused = true)]
     async fn each_waits_for_all_and_nobody_for_one_that_is_gone() {
-        let all = AllOnRecord::of(3);
+        let all = Together::of(3);
         let (first, second, gone) = (all.turn(), all.turn(), all.turn());
         drop(gone);
         let begun = Instant::now();
-        tokio::join!(first.wait_for_the_others(), second.wait_for_the_others());
+        let met = tokio::join!(first.wait_for_the_others(LONGEST), second.wait_for_the_others(LONGEST));
+        assert_eq!(met, (true, true));
         assert!(begun.elapsed().is_zero());
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_long() {
-        let all = AllOnRecord::of(2);
+        let all = Together::of(2);
         let (first, _slow) = (all.turn(), all.turn());
         let begun = Instant::now();
-        first.wait_for_the_others().await;
-        assert_eq!(begun.elapsed(), WAIT_MAX);
+        assert!(!first.wait_for_the_others(LONGEST).await);
+        assert_eq!(begun.elapsed(), LONGEST);
     }
 }
