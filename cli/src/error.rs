@@ -133,7 +133,7 @@ pub(crate) enum CourierError {
     #[error("the consent flow stopped: {0}")]
     Consent(String),
     /// The algorithm's id is reserved.
-    #[error("`self` is the user's own hand and cannot be registered. Choose another id.")]
+    #[error("`self` stands for the orders that users place in person, and cannot be registered. Choose another id.")]
     OwnHand,
     /// A token was not sealed anew.
     #[error("a connection was not sealed anew; the old key stays, and the next run goes on")]

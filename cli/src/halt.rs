@@ -15,7 +15,7 @@ use trading::Intake;
 
 use crate::arguments::{HaltArguments, HaltScopeArguments, ResumeArguments, ResumeScopeArguments, StackArguments};
 use crate::error::CourierError;
-use crate::output::{print, print_json, table, tell};
+use crate::output::{moment, print, print_json, table, tell};
 use crate::resources::Resources;
 use cancelling::Cancelling;
 
@@ -183,7 +183,7 @@ fn show(halts: &[ShownHalt], json: bool) {
             (_, true, HaltMode::All) => "HALTED",
             (_, true, HaltMode::Reducing) => "HALTED but for what reduces",
         };
-        let since = halt.since.map(|since| since.to_string()).unwrap_or_default();
+        let since = halt.since.map(moment).unwrap_or_default();
         let reason = halt.reason.clone().unwrap_or_default();
         [shown.scope.clone(), state.to_owned(), set_by(shown), since, reason]
     };

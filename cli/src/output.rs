@@ -27,6 +27,18 @@ pub(crate) fn moment(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 
+/// Characters of a text that a row shows: a longer one makes a row of many lines.
+const BRIEF_CHARACTERS: usize = 80;
+
+/// A text for a row of a table; what is cut off stands in full where one thing is shown.
+pub(crate) fn brief(text: &str) -> String {
+    let mut brief: String = text.chars().take(BRIEF_CHARACTERS).collect();
+    if brief.len() < text.len() {
+        brief.push_str("...");
+    }
+    brief
+}
+
 /// Width of a table that goes to no terminal.
 const WIDTH_CHARACTERS: u16 = 140;
 
@@ -52,5 +64,12 @@ mod tests {
     fn a_time_for_people_ends_with_its_seconds() {
         let at: Timestamp = "2026-11-25T06:55:05.924488269Z".parse().unwrap();
         assert_eq!(moment(at), "2026-11-25T06:55:05Z");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_says_so() {
+        assert_eq!(brief("It was filled."), "It was filled.");
+        assert_eq!(brief(&"é".repeat(80)), "é".repeat(80));
+        assert_eq!(brief(&"é".repeat(81)), format!("{}...", "é".repeat(80)));
     }
 }

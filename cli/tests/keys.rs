@@ -50,7 +50,9 @@ fn the_keys_pair_up_and_no_private_one_is_printed_or_readable_by_others() {
         .args(["--public-encryption", &file("public_encryption.pem"), "--dhparam", &file("dhparam.pem")])
         .output()
         .unwrap();
-    assert_eq!(doctor.status.code(), Some(0), "{}", String::from_utf8_lossy(&doctor.stdout));
+    let told = String::from_utf8_lossy(&doctor.stdout);
+    assert_eq!(doctor.status.code(), Some(0), "{told}");
+    assert!(told.contains("the broker was not asked"), "{told}");
 
     let again = generate(&out, &["--dhparam", dhparam.to_str().unwrap()]);
     assert_eq!(again.status.code(), Some(1), "nothing is written over");
@@ -92,6 +94,9 @@ fn what_ibkr_is_sent_is_loaded_by_openssl_whatever_was_typed() {
     let out = folder.path().join("keys");
     let output = generate(&out, &["--dhparam", dhparam.to_str().unwrap()]);
     assert!(output.status.success(), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("courier doctor --secret-file") && told.contains("put-secret-value"), "{told}");
+    assert!(!told.contains("keys consumer"), "that writes into the stack's secret, which has not these keys: {told}");
     assert_eq!(read(&out, "dhparam.pem"), DHPARAM);
     let loads: [&[&str]; 3] = [
         &["pkey", "-pubin", "-noout", "-in", "public_signature.pem"],

@@ -27,6 +27,7 @@ function orderContent(order) {
   return [
     make("div", { class: "heading" }, make("h1", null, whatOf(order)), statusBadge(order.status)),
     meaning ? make("p", { class: "meaning" }, meaning) : null,
+    order.cancel_asked ? notice("wait", make("p", null, make("strong", null, "Its end is asked for."), " It may still trade until the broker confirms.")) : null,
     order.warning ? notice("alarm", make("h2", null, "Warning"), make("p", null, prose(order.warning.message))) : null,
     order.reason ? notice(toneOf(order), make("p", null, prose(inWordsOfThePage(order.reason.message))), codeOf(order.reason)) : null,
     order.change ? changeNotice(order.change) : null,

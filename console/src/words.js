@@ -12,7 +12,7 @@ export const STATUSES = {
   cancelling: ["Cancelling", "wait", "◌", "The broker was asked to cancel. It may still trade until the broker confirms."],
   filled: ["Filled", "good", "✓", "Traded in full."],
   cancelled: ["Cancelled", "done", "–", "It ended before it was filled in full."],
-  rejected: ["Refused by the broker", "bad", "✕", "The broker did not take it. Nothing works there."],
+  rejected: ["Refused", "bad", "✕", "It did not come to work at the broker. The reason says whether the broker refused it, or its question was answered with no here."],
   denied: ["Not sent: not allowed", "bad", "✕", "A rule here said no: a limit, a stop, or a missing permission. The broker never had it."],
   expired: ["Not sent: too late", "bad", "✕", "Its time ran out before it could be sent. The broker never had it."],
   not_placed: ["Never arrived", "bad", "✕", "It was sent, and proved never to have reached the broker."],

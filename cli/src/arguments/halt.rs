@@ -40,6 +40,8 @@ Examples:
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum HaltScopeArguments {
     /// Everything, of every user.
+    // There is no name that somebody could mistype.
+    #[command(mut_arg("yes", |yes| yes.hide(true)))]
     All(HaltArguments),
     /// One user's orders, of any algorithm.
     User {
@@ -81,7 +83,7 @@ pub(crate) struct HaltArguments {
     /// Ask for the end of what is open as well, at the broker too.
     #[arg(long)]
     pub(crate) cancel_working: bool,
-    /// Halt this name though nobody here has it.
+    /// Halt this user or algorithm though nobody here has the name.
     #[arg(long, visible_alias = "force")]
     pub(crate) yes: bool,
     #[command(flatten)]

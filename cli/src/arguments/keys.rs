@@ -39,7 +39,8 @@ pub(crate) struct KeysGenerateArguments {
     /// Where public_signature.pem, public_encryption.pem and dhparam.pem go.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub(crate) public_files: PathBuf,
-    /// The consumer key, if IBKR has given it already. Else: `courier keys consumer KEY` later.
+    /// The consumer key, if IBKR has given it already. Else: `courier keys consumer KEY` later; with --out
+    /// put it into `consumer.json`.
     #[arg(long, value_name = "KEY")]
     pub(crate) consumer_key: Option<String>,
     /// Take this dhparam.pem instead of making one.

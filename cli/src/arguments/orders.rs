@@ -18,7 +18,8 @@ Without a decision it shows the evidence. Without --yes it shows what the decisi
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrdersCommand {
-    /// List the orders that are not final; with --user all of a user's, with --status those of a status.
+    /// List the orders that are not final; with --user all of a user's, newest first; with --status those of a status. A
+    /// long reason is cut: `courier orders show` has all of it.
     #[command(after_help = WHICH_STACK)]
     List(OrdersListArguments),
     /// Show one order with its history.
@@ -126,5 +127,22 @@ impl Stands {
 }
 
 fn status(word: &str) -> Result<OrderStatus, String> {
-    serde_json::from_value(serde_json::Value::from(word)).map_err(|error| error.to_string())
+    serde_json::from_value(serde_json::Value::from(word)).map_err(|error| {
+        // Serde names all that there are.
+        let told = error.to_string();
+        let (_, names) = told.rsplit_once(", expected one of ").unwrap_or_default();
+        format!("must be one of {}", names.replace('`', ""))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_is_none_is_told_with_those_that_there_are() {
+        assert_eq!(status("needs_review"), Ok(OrderStatus::NeedsReview));
+        let told = status("opened").unwrap_err();
+        assert!(told.starts_with("must be one of received, held, ") && told.ends_with(", needs_review"), "{told}");
+    }
 }

@@ -51,12 +51,12 @@ pub(crate) async fn run_generate(arguments: &KeysGenerateArguments) -> Result<()
         files::write_private(folder, &private_files(&secret))?;
         files::write(folder, &public_files)?;
         tell(&format!("The private files are in {}: keep them, and show them to nobody.", folder.display()));
-        return report(&secret, folder, arguments.stack.json);
+        return report(&secret, folder, arguments.stack.json, &next_with_files(&secret, folder));
     }
     let arn = resources.put_consumer_secret(&secret).await?;
     tell(&format!("The private keys are in {arn}, and nowhere else."));
     files::write(&arguments.public_files, &public_files)?;
-    report(&secret, &arguments.public_files, arguments.stack.json)
+    report(&secret, &arguments.public_files, arguments.stack.json, WHAT_IBKR_NEEDS)
 }
 
 /// Writes down which consumer key IBKR gave.
@@ -101,7 +101,7 @@ pub(crate) async fn run_export(arguments: &KeysExportArguments) -> Result<(), Co
     let secret = Resources::of_stack(&arguments.stack.stack).await.consumer_secret().await?;
     let secret = usable(secret)?;
     files::write(&arguments.folder, &Keys::of(&secret)?.public_files()?)?;
-    report(&secret, &arguments.folder, arguments.stack.json)
+    report(&secret, &arguments.folder, arguments.stack.json, WHAT_IBKR_NEEDS)
 }
 
 async fn refuse_to_replace(resources: &Resources, replace: bool) -> Result<(), CourierError> {
@@ -156,14 +156,30 @@ fn usable(secret: ConsumerSecret) -> Result<ConsumerSecret, CourierError> {
     }
 }
 
-fn report(secret: &ConsumerSecret, folder: &Path, json: bool) -> Result<(), CourierError> {
+/// What to do with keys that are in this folder and in no stack yet.
+fn next_with_files(secret: &ConsumerSecret, folder: &Path) -> String {
+    let file = folder.join("consumer.json").display().to_string();
+    let named = if secret.consumer_key.is_empty() {
+        format!("Once IBKR gives you the consumer key, write it into `consumer_key` of {file}.\n")
+    } else {
+        String::new()
+    };
+    format!(
+        "Send IBKR the three public files and your callback address ({{ApiUrl}}/oauth/callback). No stack has these keys yet.\n{named}\
+         After a night check them: `courier doctor --secret-file {file}`.\n\
+         Then put them into the stack's secret, its output ConsumerSecretArn (docs/operations.md, Rotation):\n\
+         aws secretsmanager put-secret-value --secret-id ARN --secret-string file://{file}"
+    )
+}
+
+fn report(secret: &ConsumerSecret, folder: &Path, json: bool, next: &str) -> Result<(), CourierError> {
     let paths: Vec<String> = files::PUBLIC.iter().map(|name| folder.join(name).display().to_string()).collect();
     if json {
         print_json(&json!({"public_files": paths, "keys": Keys::of(secret)?.shown(secret)}));
         return Ok(());
     }
     print(&paths.join("\n"));
-    tell(WHAT_IBKR_NEEDS);
+    tell(next);
     Ok(())
 }
 

@@ -6,11 +6,11 @@ mod words;
 
 use domain::{Order, OrderKey, OrderStatus, UserId};
 use serde_json::json;
-use store::{Orders, PAGE_ROWS_MAX, Page, StoreError, Versioned};
+use store::{OrderFilter, Orders, PAGE_ROWS_MAX, Page, StoreError, Versioned};
 
 use crate::arguments::{OrderArguments, OrdersListArguments};
 use crate::error::CourierError;
-use crate::output::{moment, print, print_json, table, tell};
+use crate::output::{brief, moment, print, print_json, table, tell};
 use crate::resources::Resources;
 
 pub(crate) use review::run as run_review;
@@ -22,7 +22,7 @@ pub(crate) enum Wanted<'a> {
     Open,
     /// Those of this status, of everybody.
     Status(OrderStatus),
-    /// A user's, ids from the last to the first; of one status, or all.
+    /// A user's, the newest first; of one status, or all.
     OfUser(&'a UserId, Option<OrderStatus>),
 }
 
@@ -49,7 +49,7 @@ pub(crate) async fn run_list(arguments: &OrdersListArguments) -> Result<(), Cour
         let views: Vec<_> = listed.orders.iter().map(Order::view).collect();
         print_json(&json!({"orders": views, "more": listed.cursor.is_some(), "cursor": listed.cursor}));
     } else if listed.orders.is_empty() {
-        print("There is no such order.");
+        print(&none_of(wanted));
     } else {
         let header = ["user", "order", "algorithm", "account", "what", "status", "filled", "updated at", "reason"];
         print(&table(header, listed.orders.iter().map(row).collect()));
@@ -113,10 +113,19 @@ async fn page(
         Wanted::Open => orders.open_page(None, cursor, limit).await,
         Wanted::Status(status) => orders.status_page(status, cursor, limit).await,
         Wanted::OfUser(user, status) => {
-            let mut page = orders.list(user, cursor, limit).await?;
-            page.items.retain(|order| status.is_none_or(|status| order.value.status() == status));
-            Ok(page)
+            let filter = OrderFilter { statuses: status.into_iter().collect(), ..OrderFilter::default() };
+            orders.newest(user, &filter, cursor, limit).await
         }
+    }
+}
+
+/// What is said where there is nothing to list.
+fn none_of(wanted: Wanted<'_>) -> String {
+    match wanted {
+        Wanted::Open => "No order is open; --user shows a user's ended ones.".to_owned(),
+        Wanted::Status(status) => format!("No order is {}.", status.as_str()),
+        Wanted::OfUser(user, None) => format!("The user {user} has no order."),
+        Wanted::OfUser(user, Some(status)) => format!("The user {user} has no order that is {}.", status.as_str()),
     }
 }
 
@@ -129,17 +138,17 @@ fn row(order: &Order) -> [String; 9] {
         view.algorithm_id.to_string(),
         view.account_id.map(ToString::to_string).unwrap_or_default(),
         words::what(order),
-        [view.status.as_str().to_owned(), words::change(order)].join("\n").trim_end().to_owned(),
+        [view.status.as_str().to_owned(), brief(&words::change(order))].join("\n").trim_end().to_owned(),
         format!("{} of {asked}", view.filled_quantity),
         moment(view.updated_at),
-        view.reason.map(|reason| reason.message.clone()).unwrap_or_default(),
+        view.reason.map(|reason| brief(&reason.message)).unwrap_or_default(),
     ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{World, needs_review, order};
+    use crate::testing::{World, at, needs_review, order};
 
     #[tokio::test]
     async fn orders_are_listed_by_user_by_status_and_by_being_open() {
@@ -161,6 +170,28 @@ mod tests {
         assert_eq!(listed(Wanted::OfUser(&user, Some(OrderStatus::NeedsReview))).await, ["d"]);
         assert_eq!(listed(Wanted::Status(OrderStatus::NeedsReview)).await, ["d"]);
         assert!(matches!(get(&store.orders, &user, &"x".parse().unwrap()).await, Err(CourierError::NoOrder(_))));
+    }
+
+    #[tokio::test]
+    async fn a_users_orders_are_listed_newest_first_whatever_their_ids() {
+        let World { store, .. } = World::new().await;
+        for (id, seconds) in [("b", 1), ("a", 3), ("c", 2)] {
+            let mut order = order("u-1", id);
+            order.created_at = at(seconds);
+            store.orders.insert(&order).await.unwrap();
+        }
+        let user = "u-1".parse().unwrap();
+        let listed = list(&store.orders, Wanted::OfUser(&user, None), None, 10).await.unwrap();
+        let ids: Vec<&str> = listed.orders.iter().map(|order| order.key.order_id.as_str()).collect();
+        assert_eq!(ids, ["a", "c", "b"]);
+    }
+
+    #[test]
+    fn an_empty_list_says_what_is_not_there() {
+        let user = "u-1".parse().unwrap();
+        assert!(none_of(Wanted::Open).contains("--user"));
+        assert_eq!(none_of(Wanted::OfUser(&user, None)), "The user u-1 has no order.");
+        assert_eq!(none_of(Wanted::Status(OrderStatus::NeedsReview)), "No order is needs_review.");
     }
 
     #[tokio::test]

@@ -18,7 +18,10 @@ pub(super) fn text(order: &Order) -> String {
         ("how", words::how(order)),
         ("change", words::change(order)),
         ("next revision", view.next_revision.to_string()),
-        ("status", view.status.as_str().to_owned()),
+        (
+            "status",
+            format!("{}{}", view.status.as_str(), if view.cancel_asked { ", its end is asked for" } else { "" }),
+        ),
         ("reason", view.reason.map(|reason| reason.message.clone()).unwrap_or_default()),
         ("algorithm", view.algorithm_id.to_string()),
         ("account", view.account_id.map(ToString::to_string).unwrap_or_default()),

@@ -7,14 +7,18 @@ Run it every weekday, as often as you like, between the opening and 20:00 UTC:
 The cash must be enough for one share: the paper broker's SPY stands at 600. With --any-day it buys at once, whatever
 day and hour it is: for a try on the paper broker.
 
-It keeps no file of what it has bought. The order's id is the month, and an order id is one order's for ever: however
-often this runs, and wherever it crashes, a month has one order that trades. Where it was refused, or its time ran out
-before it was sent, nothing was bought: the next run takes the month's next id, `monthly-2026-12-2`, up to TRIES_MAX.
+It keeps no file of what it has bought. The order's id says what it is for: the month, and which purchase it is (of
+which algorithm, account and symbol). An order id is one order's for ever: however often this runs, and wherever it
+crashes, a month has one order of a purchase that trades. Where it was refused, or its time ran out before it was sent,
+nothing was bought: the next run takes the month's next id, which ends with `-2`, up to TRIES_MAX.
 """
 
 import argparse
+import hashlib
+import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from courier_client import Client, CourierError, OrderView, PlaceOrder, Problem, Symbol
 
@@ -24,38 +28,51 @@ SATURDAY = 5
 NOT_FOUND = 404
 # What a month has at most: a fault that three orders did not get past is for a person.
 TRIES_MAX = 3
+# What of the symbol and of the digest has room in an id of 36 characters.
+SYMBOL_CHARACTERS_MAX = 8
+DIGEST_CHARACTERS = 8
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """What is bought each month."""
+
+    algorithm_id: str
+    account_id: str
+    symbol: str
+    cash: Decimal
 
 
 def main() -> None:
     arguments = read_arguments()
+    purchase = Purchase(arguments.algorithm, arguments.account, arguments.symbol, arguments.cash)
     client = Client.from_environment(user_id=arguments.user, algorithm_id=arguments.algorithm)
     try:
-        print(run(client, arguments, datetime.now(UTC)))
+        print(run(client, purchase, arguments, datetime.now(UTC)))
     except CourierError as error:
         raise SystemExit(f"Not bought: {error}") from error
 
 
-def run(client: Client, arguments: argparse.Namespace, now: datetime) -> str:
+def run(client: Client, purchase: Purchase, arguments: argparse.Namespace, now: datetime) -> str:
     """Buy if it is the time, or wait for what was placed before; returns what to tell."""
-    order_id, placed = of_month(client, now.date())
+    order_id, placed = of_month(client, purchase, now.date())
     if placed is not None:
+        check_same(placed, purchase)
         bought = client.wait(placed.order_id, until="filled", timeout_seconds=arguments.timeout_seconds)
     else:
         why = None if arguments.any_day else why_not_now(now)
         if why is not None:
             return f"Nothing to do: {why}. --any-day buys all the same."
-        contract = Symbol(arguments.symbol, currency="USD")
-        limited = not arguments.any_day
-        order = order_of(now.date(), order_id, arguments.account, contract, arguments.cash, limited=limited)
+        order = order_of(purchase, now.date(), order_id, limited=not arguments.any_day)
         bought = buy(client, order, timeout_seconds=arguments.timeout_seconds)
-    return f"{bought.order_id}: {bought.filled_quantity} {arguments.symbol} at {bought.average_price}"
+    return f"{bought.order_id}: {bought.filled_quantity} {purchase.symbol} at {bought.average_price}"
 
 
-def of_month(client: Client, day: date) -> tuple[str, OrderView | None]:
-    """The month's order, if it was placed before, on whatever day; or the id under which it is to be placed."""
+def of_month(client: Client, purchase: Purchase, day: date) -> tuple[str, OrderView | None]:
+    """The month's order of this purchase, if it was placed before; or the id under which it is to be placed."""
     placed = None
     for number in range(1, TRIES_MAX + 1):
-        order_id = order_id_of(day, number)
+        order_id = order_id_of(purchase, day, number)
         try:
             placed = client.order(order_id)
         except Problem as problem:
@@ -72,6 +89,23 @@ def bought_nothing(order: OrderView) -> bool:
     return order.status in ("denied", "expired", "rejected") and not order.filled_quantity
 
 
+def check_same(placed: OrderView, purchase: Purchase) -> None:
+    """End if the order on record is not what is to be bought: its success is not this purchase's."""
+    if bought_nothing(placed):
+        return
+    for field, shown, wanted in (
+        ("account_id", placed.account_id, purchase.account_id),
+        ("symbol", placed.symbol, purchase.symbol),
+        ("side", (placed.ticket or {}).get("side"), "buy"),
+        ("cash_quantity", placed.cash_quantity, purchase.cash),
+    ):
+        if shown != wanted:
+            raise SystemExit(
+                f"Not bought: the order {placed.order_id} is on record with {field} {shown}, not {wanted}. "
+                f"It is {placed.status} and stays as it is; a month has one order of a purchase"
+            )
+
+
 def why_not_now(now: datetime) -> str | None:
     """Why nothing is bought at this moment; None: it is the time."""
     day, first = now.date(), first_trading_day(now.date())
@@ -82,22 +116,29 @@ def why_not_now(now: datetime) -> str | None:
     return f"New York closes at {LAST_HOUR_UTC}:00 UTC; run it again tomorrow" if now.hour >= LAST_HOUR_UTC else None
 
 
-def order_id_of(day: date, number: int = 1) -> str:
-    """The month's name, and so its order's; of a further try with its number."""
-    return f"monthly-{day:%Y-%m}" if number == 1 else f"monthly-{day:%Y-%m}-{number}"
+def order_id_of(purchase: Purchase, day: date, number: int = 1) -> str:
+    """The name of the month's order of this purchase, such as monthly-2026-12-SPY-be509d58.
+
+    The digest tells accounts, symbols and algorithms apart that the id has no room or no letters for. A further try has
+    its number at the end.
+    """
+    symbol = purchase.symbol.upper()
+    named = re.sub("[^A-Z0-9]", "", symbol)[:SYMBOL_CHARACTERS_MAX]
+    what = "\n".join((purchase.algorithm_id, purchase.account_id, symbol))
+    digest = hashlib.sha256(what.encode()).hexdigest()[:DIGEST_CHARACTERS]
+    order_id = f"monthly-{day:%Y-%m}-{named}-{digest}"
+    return order_id if number == 1 else f"{order_id}-{number}"
 
 
-def order_of(
-    day: date, order_id: str, account_id: str, contract: Symbol, cash: Decimal, *, limited: bool = True
-) -> PlaceOrder:
+def order_of(purchase: Purchase, day: date, order_id: str, *, limited: bool = True) -> PlaceOrder:
     """The month's order, the same each time on one day. Not `limited`: it may be sent at any hour."""
     return PlaceOrder(
         order_id=order_id,
-        account_id=account_id,
-        contract=contract,
+        account_id=purchase.account_id,
+        contract=Symbol(purchase.symbol, currency="USD"),
         side="buy",
         type="market",
-        cash_quantity=cash,
+        cash_quantity=purchase.cash,
         time_in_force="day",
         good_until=datetime(day.year, day.month, day.day, LAST_HOUR_UTC, tzinfo=UTC) if limited else None,
     )
@@ -141,10 +182,24 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--algorithm", required=True)
     parser.add_argument("--account", required=True)
     parser.add_argument("--symbol", required=True)
-    parser.add_argument("--cash", required=True, type=Decimal, help="in the contract's currency, such as 1250.00")
+    parser.add_argument("--cash", required=True, help="in the contract's currency, such as 1250.00")
     parser.add_argument("--any-day", action="store_true", help="buy now, whatever day and hour it is")
     parser.add_argument("--timeout-seconds", type=float, default=300)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    cash = amount(arguments.cash)
+    if cash is None:
+        parser.exit(2, f"{parser.prog}: --cash must be an amount such as 1250.00, not {arguments.cash!r}\n")
+    arguments.cash = cash
+    return arguments
+
+
+def amount(text: str) -> Decimal | None:
+    """The amount that was written; None: it is none."""
+    try:
+        written = Decimal(text)
+    except InvalidOperation:
+        return None
+    return written if written.is_finite() and written > 0 else None
 
 
 if __name__ == "__main__":

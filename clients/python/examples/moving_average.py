@@ -14,7 +14,7 @@ import argparse
 import json
 import urllib.request
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from courier_client import Client, Conid, OrderView, PlaceOrder
@@ -89,11 +89,19 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--algorithm", required=True)
     parser.add_argument("--account", required=True)
     parser.add_argument("--conid", required=True, type=int)
-    parser.add_argument("--quantity", required=True, type=Decimal)
+    parser.add_argument("--quantity", required=True, type=amount)
     parser.add_argument("--run", required=True, help="names the orders, such as the day: 2026-11-25")
-    parser.add_argument("--prices", required=True, type=Decimal, nargs="+")
+    parser.add_argument("--prices", required=True, type=amount, nargs="+")
     parser.add_argument("--paper-broker", help="the paper broker's address")
     return parser.parse_args()
+
+
+def amount(text: str) -> Decimal:
+    """The amount that was written."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"must be an amount such as 187.50, not {text!r}") from None
 
 
 if __name__ == "__main__":

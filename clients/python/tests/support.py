@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import deque
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -121,3 +122,61 @@ class FakeApi:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+NOT_THERE = {"status": 404, "title": "Not Found", "code": "not_found", "detail": "Not yet."}
+TICKET = {
+    "contract": {"conid": 265598},
+    "side": "buy",
+    "quantity": "10",
+    "type": "limit",
+    "limit_price": "187.5",
+    "time_in_force": "day",
+}
+
+
+class Queue:
+    """A queue that takes everything and numbers it."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def send_message(self, **_: Any) -> Mapping[str, Any]:
+        self.sent += 1
+        return {"MessageId": f"m-{self.sent}"}
+
+    def receive_message(self, **_: Any) -> Mapping[str, Any]:
+        return {}
+
+    def delete_message(self, **_: Any) -> object:
+        return None
+
+
+def refusal(message_id: str, code: str, order_id: str | None = "mr7-20261124-0001") -> dict[str, Any]:
+    return {
+        "at": "2026-11-25T06:55:05.524488269Z",
+        "message_id": message_id,
+        "order_id": order_id,
+        "user_id": "u-7",
+        "algorithm_id": "mean-reversion-7",
+        "reason": {"code": code, "message": "It was refused."},
+    }
+
+
+def shown(status: str = "working", **changes: Any) -> dict[str, Any]:
+    return shown_order(status, **{"order_id": "mr7-20261124-0001", "ticket": TICKET, "revision": 1, **changes})
+
+
+def change(status: str, revision: int = 2) -> dict[str, Any]:
+    reason = {"code": "price_between_steps", "message": "The price lies between two steps."}
+    return {
+        "revision": revision,
+        "status": status,
+        "ticket": TICKET,
+        "reason": reason if status == "refused" else None,
+        "asked_at": "2026-11-25T06:55:05Z",
+    }
+
+
+def will_list(api: FakeApi, *refusals: dict[str, Any]) -> None:
+    api.will_answer(200, {"refusals": list(refusals)})

@@ -9,6 +9,7 @@ import pytest
 from courier_client import (
     Api,
     Client,
+    CourierError,
     InvalidMessage,
     ModifyOrder,
     OrderEnded,
@@ -123,7 +124,7 @@ def test_filters_stand_on_every_page_s_request(api: FakeApi) -> None:
     assert list(client.orders(status=["held", "working"], only_open=True, since=since)) == []
     asked = "/orders?user_id=u-7&status=held%2Cworking&open=true&since=2026-11-24T00%3A00%3A00Z"
     assert [request["path"] for request in api.requests] == [asked, f"{asked}&cursor=next"]
-    with pytest.raises(ValueError, match="'open'"):
+    with pytest.raises(CourierError, match=r"status must be received, held, .* or needs_review, not 'open'"):
         list(client.orders(status="open"))
     with pytest.raises(InvalidMessage, match="until has no time zone"):
         list(client.orders(until=datetime(2026, 11, 24)))  # noqa: DTZ001
@@ -255,9 +256,10 @@ def test_a_token_that_is_refused_is_not_waited_out(api: FakeApi) -> None:
 
 
 def test_a_status_that_does_not_exist_is_not_waited_for(api: FakeApi) -> None:
-    with pytest.raises(ValueError, match="done"):
-        by_http(api).wait("o-1", until="done")
-    with pytest.raises(ValueError, match="at least one"):
+    for until in ("done", {"filled", "done"}):
+        with pytest.raises(CourierError, match=r"until must be received, held, .* or needs_review, not 'done'"):
+            by_http(api).wait("o-1", until=until)
+    with pytest.raises(CourierError, match="at least one"):
         by_http(api).wait("o-1", until=())
     assert api.requests == []
 

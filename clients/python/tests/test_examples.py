@@ -1,4 +1,6 @@
 import argparse
+import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -6,9 +8,23 @@ import pytest
 
 import event_consumer
 import moving_average
-from courier_client import Api, Client, EventReader, OrderEnded, Symbol
-from monthly_buyer import TRIES_MAX, first_trading_day, of_month, order_id_of, order_of, run, why_not_now
-from support import FakeApi, shown_order, validator
+from courier_client import Api, Client, EventReader, OrderEnded
+from monthly_buyer import (
+    TRIES_MAX,
+    Purchase,
+    first_trading_day,
+    of_month,
+    order_id_of,
+    order_of,
+    read_arguments,
+    run,
+    why_not_now,
+)
+from support import NOT_THERE, FakeApi, shown_order, validator
+
+SPY = Purchase("monthly", "DU0000001", "SPY", Decimal("250.00"))
+DAY = date(2026, 12, 1)
+IDS = [order_id_of(SPY, DAY, number) for number in range(1, TRIES_MAX + 1)]
 
 
 @pytest.mark.parametrize(
@@ -31,12 +47,66 @@ def test_the_first_trading_day_is_no_week_end_and_no_holiday(day: date, first: d
 
 
 def test_a_month_s_order_is_the_same_however_often_it_is_made() -> None:
-    day = date(2026, 12, 1)
-    first = order_of(day, order_id_of(day), "DU0000001", Symbol("SPY"), Decimal("250.00"))
-    assert first == order_of(day, order_id_of(day), "DU0000001", Symbol("SPY"), Decimal(250))
-    assert first.order_id == "monthly-2026-12"
+    first = order_of(SPY, DAY, IDS[0])
+    again = replace(SPY, cash=Decimal(250))
+    assert first == order_of(again, DAY, order_id_of(again, DAY))
+    assert first.order_id == "monthly-2026-12-SPY-be509d58"
     assert first.good_until == datetime(2026, 12, 1, 20, tzinfo=UTC)
     validator("order-message").validate(first.message("u-7", "monthly"))
+
+
+def test_each_purchase_of_a_month_has_its_own_id() -> None:
+    algorithms, accounts = ("another", "m" * 64), ("DU0000002", "U" * 24)
+    symbols = ("QQQ", "BRK B", "BRK.B", "A LONG NAME / OF 32 CHARACTERS.X")
+    purchases = [
+        SPY,
+        *(replace(SPY, algorithm_id=algorithm_id) for algorithm_id in algorithms),
+        *(replace(SPY, account_id=account_id) for account_id in accounts),
+        *(replace(SPY, symbol=symbol) for symbol in symbols),
+    ]
+    order_ids = [order_id_of(one, DAY, number) for one in purchases for number in (1, TRIES_MAX)]
+    assert len(set(order_ids)) == len(order_ids)
+    for purchase, order_id in zip(purchases, order_ids[::2], strict=True):
+        assert order_of(purchase, DAY, order_id).order_id.startswith("monthly-2026-12-")
+    # What it costs, and how the symbol is written, makes no second purchase.
+    assert order_id_of(replace(SPY, cash=Decimal(9), symbol="spy"), DAY) == IDS[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"account_id": "DU0000002"}, "account_id DU0000002, not DU0000001"),
+        ({"symbol": "QQQ"}, "symbol QQQ, not SPY"),
+        ({"cash_quantity": "300"}, "cash_quantity 300, not 250.00"),
+        ({"cash_quantity": None, "quantity": "1"}, "cash_quantity None, not 250.00"),
+        ({"ticket": {"side": "sell"}}, "side sell, not buy"),
+    ],
+)
+def test_another_purchase_on_record_is_not_reported_as_this_one(
+    api: FakeApi, changes: dict[str, object], told: str
+) -> None:
+    of_spy = {"symbol": "SPY", "quantity": None, "cash_quantity": "250", "ticket": {"side": "buy"}}
+    arguments = argparse.Namespace(timeout_seconds=1, any_day=True)
+    noon = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    filled = {"order_id": IDS[0], "filled_quantity": "2", "average_price": "125"}
+    for _ in range(2):
+        api.will_answer(200, shown_order("filled", **filled, **of_spy))
+    assert run(reader(api), SPY, arguments, noon) == f"{IDS[0]}: 2 SPY at 125"
+    api.will_answer(200, shown_order("filled", **filled, **of_spy | changes))
+    with pytest.raises(SystemExit, match=f"{IDS[0]} is on record with {told}"):
+        run(reader(api), SPY, arguments, noon)
+
+
+@pytest.mark.parametrize("cash", ["12.5x", "", "nan", "-1", "0"])
+def test_cash_that_is_no_amount_is_told_in_a_line(
+    cash: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--user=u", "--algorithm=a", "--account=DU1", "--symbol=SPY", f"--cash={cash}"]
+    monkeypatch.setattr(sys, "argv", ["monthly_buyer.py", *given])
+    with pytest.raises(SystemExit) as ended:
+        read_arguments()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"monthly_buyer.py: --cash must be an amount such as 1250.00, not {cash!r}\n"
 
 
 @pytest.mark.parametrize(
@@ -55,10 +125,7 @@ def test_a_month_is_bought_on_its_first_trading_day_or_the_next_that_this_runs(n
 
 
 def test_a_try_is_good_at_any_hour() -> None:
-    assert order_of(date(2026, 12, 6), "m", "DU0000001", Symbol("SPY"), Decimal(250), limited=False).good_until is None
-
-
-NOT_THERE = {"status": 404, "title": "Not Found", "code": "not_found", "detail": "Not yet."}
+    assert order_of(SPY, date(2026, 12, 6), "m", limited=False).good_until is None
 
 
 def reader(api: FakeApi) -> Client:
@@ -72,28 +139,25 @@ def reader(api: FakeApi) -> Client:
 
 
 def test_a_month_in_which_nothing_was_bought_takes_its_next_id(api: FakeApi) -> None:
-    day = date(2026, 12, 1)
     api.will_answer(404, NOT_THERE)
-    assert of_month(reader(api), day) == ("monthly-2026-12", None)
+    assert of_month(reader(api), SPY, DAY) == (IDS[0], None)
     for status in ("rejected", "denied", "expired"):
-        api.will_answer(200, shown_order(status, order_id="monthly-2026-12"))
+        api.will_answer(200, shown_order(status, order_id=IDS[0]))
         api.will_answer(404, NOT_THERE)
-        assert of_month(reader(api), day) == ("monthly-2026-12-2", None)
+        assert of_month(reader(api), SPY, DAY) == (f"{IDS[0]}-2", None)
     for status, filled in (("working", "0"), ("filled", "2"), ("cancelled", "0"), ("needs_review", "0")):
-        api.will_answer(200, shown_order(status, order_id="monthly-2026-12", filled_quantity=filled))
-        order_id, placed = of_month(reader(api), day)
+        api.will_answer(200, shown_order(status, order_id=IDS[0], filled_quantity=filled))
+        order_id, placed = of_month(reader(api), SPY, DAY)
         assert placed is not None, status
-        assert placed.order_id == order_id == "monthly-2026-12"
+        assert placed.order_id == order_id == IDS[0]
 
 
 def test_a_month_has_no_more_tries_than_some(api: FakeApi) -> None:
-    last = f"monthly-2026-12-{TRIES_MAX}"
-    for number in range(1, TRIES_MAX + 1):
-        api.will_answer(200, shown_order("rejected", order_id=order_id_of(date(2026, 12, 1), number)))
-    api.will_answer(200, shown_order("rejected", order_id=last))
-    arguments = argparse.Namespace(timeout_seconds=1, any_day=True, symbol="SPY")
-    with pytest.raises(OrderEnded, match=last):
-        run(reader(api), arguments, datetime(2026, 12, 1, 15, tzinfo=UTC))
+    for order_id in [*IDS, IDS[-1]]:
+        api.will_answer(200, shown_order("rejected", order_id=order_id))
+    arguments = argparse.Namespace(timeout_seconds=1, any_day=True)
+    with pytest.raises(OrderEnded, match=IDS[-1]):
+        run(reader(api), SPY, arguments, datetime(2026, 12, 1, 15, tzinfo=UTC))
 
 
 def test_a_change_of_an_exit_is_told_as_the_exit_s() -> None:
@@ -117,6 +181,17 @@ def test_a_change_of_an_exit_is_told_as_the_exit_s() -> None:
         event_consumer.told(changes[0])
         == "06:55:05 u-7/o-1 no contract 2: revision 3 was refused, it stays working (No.)"
     )
+
+
+def test_a_quantity_that_is_no_amount_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--user=u", "--algorithm=a", "--account=DU1", "--conid=1", "--run=r", "--prices", "187", "--quantity=1x"]
+    monkeypatch.setattr(sys, "argv", ["moving_average.py", *given])
+    with pytest.raises(SystemExit) as ended:
+        moving_average.read_arguments()
+    assert ended.value.code == 2
+    assert "argument --quantity: must be an amount such as 187.50, not '1x'" in capsys.readouterr().err
 
 
 PRICES = [Decimal(price) for price in (187, 186, 185, 184, 187, 190, 194, 193, 188, 182, 181)]

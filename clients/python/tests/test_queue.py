@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -94,3 +95,18 @@ def test_a_message_that_the_queue_did_not_confirm_says_that_it_may_be_sent_again
         NotEnqueued, match=r"place of mr7-20261124-0001 .*AccessDenied.* the same message again is safe"
     ):
         by_queue(sqs).place(order())
+
+
+def test_without_credentials_nothing_was_sent_and_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    queue = OrderQueue(QUEUE_URL, boto3.session.Session(region_name="eu-central-1").client("sqs"))
+    client = Client(user_id="u-7", algorithm_id="mean-reversion-7", order_queue=queue, api=None)
+    with pytest.raises(
+        NotEnqueued, match=r"place of mr7-20261124-0001 was not sent: .* credentials.*`source …`"
+    ) as told:
+        client.place(order())
+    assert "may have arrived" not in str(told.value)

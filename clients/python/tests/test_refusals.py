@@ -1,82 +1,21 @@
 """What was refused is raised, and another order's fill is never taken for one's own."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from courier_client import (
-    Api,
     ChangeRefused,
     Client,
     IdAlreadyUsed,
     ModifyOrder,
     OrderEnded,
-    OrderQueue,
     OrderRefused,
     OrderStatus,
     WaitTimeout,
 )
-from support import FakeApi, order, shown_order
-
-NOT_THERE = {"status": 404, "title": "Not Found", "code": "not_found", "detail": "Not yet."}
-TICKET = {
-    "contract": {"conid": 265598},
-    "side": "buy",
-    "quantity": "10",
-    "type": "limit",
-    "limit_price": "187.5",
-    "time_in_force": "day",
-}
-
-
-class Queue:
-    """A queue that takes everything and numbers it."""
-
-    def __init__(self) -> None:
-        self.sent = 0
-
-    def send_message(self, **_: Any) -> Mapping[str, Any]:
-        self.sent += 1
-        return {"MessageId": f"m-{self.sent}"}
-
-    def receive_message(self, **_: Any) -> Mapping[str, Any]:
-        return {}
-
-    def delete_message(self, **_: Any) -> object:
-        return None
-
-
-def refusal(message_id: str, code: str, order_id: str | None = "mr7-20261124-0001") -> dict[str, Any]:
-    return {
-        "at": "2026-11-25T06:55:05.524488269Z",
-        "message_id": message_id,
-        "order_id": order_id,
-        "user_id": "u-7",
-        "algorithm_id": "mean-reversion-7",
-        "reason": {"code": code, "message": "It was refused."},
-    }
-
-
-def shown(status: str = "working", **changes: Any) -> dict[str, Any]:
-    return shown_order(status, **{"order_id": "mr7-20261124-0001", "ticket": TICKET, "revision": 1, **changes})
-
-
-@pytest.fixture
-def client(api: FakeApi) -> Client:
-    return Client(
-        user_id="u-7",
-        algorithm_id="mean-reversion-7",
-        order_queue=OrderQueue("https://sqs.test/orders.fifo", Queue()),
-        api=Api(api.url, "a-token"),
-        clock=iter(range(10_000)).__next__,
-        sleep=lambda _: None,
-    )
-
-
-def will_list(api: FakeApi, *refusals: dict[str, Any]) -> None:
-    api.will_answer(200, {"refusals": list(refusals)})
+from support import NOT_THERE, TICKET, FakeApi, change, order, refusal, shown, will_list
 
 
 def test_an_order_that_was_refused_is_raised_with_its_reason(api: FakeApi, client: Client) -> None:
@@ -122,6 +61,25 @@ def test_a_used_id_is_told_by_its_refusal_too(api: FakeApi, client: Client) -> N
         client.wait("mr7-20261124-0001", until="filled")
 
 
+def test_a_used_id_is_raised_once_and_what_is_sent_later_is_waited_for(api: FakeApi, client: Client) -> None:
+    client.place(order(quantity=Decimal(2)))
+    api.will_answer(200, shown())
+    will_list(api, refusal("m-1", "order_differs"))
+    with pytest.raises(IdAlreadyUsed, match="order_differs"):
+        client.wait("mr7-20261124-0001", until="filled")
+    client.modify(ModifyOrder(order_id="mr7-20261124-0001", revision=2, limit_price=Decimal("187.50")))
+    api.will_answer(200, shown(change=change("asked")))
+    will_list(api, refusal("m-1", "order_differs"))
+    api.will_answer(200, shown(revision=2, change=change("applied")))
+    assert client.wait_change("mr7-20261124-0001", 2).revision == 2
+    # The next one under the id is held against the record again.
+    client.place(order(quantity=Decimal(3)))
+    api.will_answer(200, shown("filled"))
+    will_list(api)
+    with pytest.raises(IdAlreadyUsed):
+        client.wait("mr7-20261124-0001", until="filled")
+
+
 def test_the_same_order_again_is_the_first_one_and_is_asked_about_once(api: FakeApi, client: Client) -> None:
     client.place(order())
     api.will_answer(200, shown("working"))
@@ -152,17 +110,6 @@ def test_a_server_that_lists_no_refusals_is_waited_for_all_the_same(api: FakeApi
     api.will_answer(200, shown("filled"))
     api.will_answer(404, NOT_THERE)
     assert client.wait("mr7-20261124-0001", until="filled").status is OrderStatus.FILLED
-
-
-def change(status: str, revision: int = 2) -> dict[str, Any]:
-    reason = {"code": "price_between_steps", "message": "The price lies between two steps."}
-    return {
-        "revision": revision,
-        "status": status,
-        "ticket": TICKET,
-        "reason": reason if status == "refused" else None,
-        "asked_at": "2026-11-25T06:55:05Z",
-    }
 
 
 def test_an_order_shows_its_revision_and_its_change(api: FakeApi, client: Client) -> None:

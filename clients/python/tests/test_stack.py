@@ -37,7 +37,6 @@ from courier_client import (
     OrderStatus,
     PlaceOrder,
     Problem,
-    Symbol,
 )
 from support import validator
 
@@ -47,7 +46,6 @@ USER = "demo-user"
 ALGORITHM = "demo-algorithm"
 ACCOUNT = "DU0000001"
 AAPL = Conid(265598)
-SPY = Symbol("SPY", currency="USD")
 PYTHON_FOLDER = Path(__file__).resolve().parents[1]
 SEEN_WITHIN_SECONDS = 30
 
@@ -281,7 +279,8 @@ def test_stack_every_event_is_as_its_schema_says_and_read_once_and_in_order(clie
 def test_stack_the_monthly_buyer_buys_once(client: Client) -> None:
     # A month that is far off and by chance: each run has its own, and none of them is over.
     day = monthly_buyer.first_trading_day(datetime(2100 + uuid.uuid4().int % 7000, 6, 1, tzinfo=UTC).date())
-    month = monthly_buyer.order_of(day, monthly_buyer.order_id_of(day), ACCOUNT, SPY, Decimal("1250.00"))
+    spy = monthly_buyer.Purchase(ALGORITHM, ACCOUNT, "SPY", Decimal("1250.00"))
+    month = monthly_buyer.order_of(spy, day, monthly_buyer.order_id_of(spy, day))
     first = monthly_buyer.buy(client, month, timeout_seconds=60)
     again = monthly_buyer.buy(client, month, timeout_seconds=60)
     assert first == again
@@ -299,7 +298,7 @@ def test_stack_the_monthly_buyer_can_be_tried_on_any_day() -> None:
     environment = os.environ | {"PYTHONPATH": "src", "COURIER_TOKEN": token(USER)}
     for _ in range(2):
         tried = subprocess.run(command, cwd=PYTHON_FOLDER, env=environment, capture_output=True, text=True, check=False)
-        assert re.fullmatch(r"monthly-\d{4}-\d\d: 2 SPY at 600\n", tried.stdout), tried.stderr
+        assert re.fullmatch(r"monthly-\d{4}-\d\d-SPY-[0-9a-f]{8}: 2 SPY at 600\n", tried.stdout), tried.stderr
 
 
 def test_stack_the_moving_average_buys_and_sells(client: Client) -> None:

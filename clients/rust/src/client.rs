@@ -11,9 +11,9 @@ use crate::api::{Api, Token};
 use crate::error::{ChangeRefused, Error, IdAlreadyUsed, OrderEnded, OrderRefused, WaitTimeout};
 use crate::messages::{Identity, Message, ModifyOrder, PlaceOrder};
 use crate::order_queue::{OrderQueue, sqs_of_environment};
-use crate::sent::SentMessages;
+use crate::sent::{Sent, SentMessages};
 use crate::ticket::LegRole;
-use crate::views::{LegView, OrderStatus, OrderView, Refusal};
+use crate::views::{ChangeView, LegView, OrderStatus, OrderView, Refusal};
 
 /// Between two looks at an order: at first often, then less and less.
 const FIRST_LOOK_AFTER: Duration = Duration::from_millis(200);
@@ -101,7 +101,7 @@ impl Client {
     /// Puts a new order on the queue. Whether it may trade shows in its status: see [`Client::wait`].
     ///
     /// The same order again is the first one. Another order under a used id is refused, and the first stays as it is:
-    /// [`Client::wait`] then gives [`Error::IdAlreadyUsed`].
+    /// the next [`Client::wait`] gives [`Error::IdAlreadyUsed`], once.
     pub async fn place(&self, order: &PlaceOrder) -> Result<(), Error> {
         self.send(self.identity.place(order)?).await
     }
@@ -116,7 +116,7 @@ impl Client {
         self.send(self.identity.cancel(order_id, None)?).await
     }
 
-    /// Asks for the end of one exit of a bracket; the rest of the order goes on.
+    /// Asks for the end of one exit of a bracket; the rest of the order goes on. What became of it: [`Client::wait_leg`].
     pub async fn cancel_leg(&self, order_id: &str, leg: LegRole) -> Result<(), Error> {
         self.send(self.identity.cancel(order_id, Some(leg))?).await
     }
@@ -191,10 +191,12 @@ impl Client {
     /// not there yet, an API that is away and a request too many are waited out; waiting changes nothing.
     ///
     /// Of what this client put on the queue it also tells what was refused: [`Error::OrderRefused`] (once for a cancel),
-    /// [`Error::IdAlreadyUsed`] where the order on record is another one, and once for each of its changes
+    /// [`Error::IdAlreadyUsed`] once where the order on record is another one, and once for each of its changes
     /// [`Error::ChangeRefused`].
+    ///
+    /// A bracket's status is its entry's: for its exits see [`Client::wait_leg`].
     pub async fn wait(&self, order_id: &str, until: &[OrderStatus], timeout: Duration) -> Result<OrderView, Error> {
-        self.look_until(order_id, until, timeout, async |order| {
+        self.look_until(order_id, until, None, timeout, async |order| {
             if until.iter().any(|status| order.has_been(*status)) {
                 return Ok(true);
             }
@@ -204,7 +206,7 @@ impl Client {
             for revision in self.sent.changes(order_id) {
                 self.change_in_force(order, revision).await?;
             }
-            self.refused_cancel(order).await?;
+            self.refused_cancel(order, None).await?;
             Ok(false)
         })
         .await
@@ -212,12 +214,12 @@ impl Client {
 
     /// Waits until this revision of the order, or a later one, is in force. [`OrderView::next_revision`] is the next one.
     ///
-    /// [`Error::ChangeRefused`] where it will not be, [`Error::OrderEnded`] where the order ended before,
-    /// [`Error::WaitTimeout`] when time runs out.
+    /// [`Error::ChangeRefused`] where it will not be, [`Error::OrderEnded`] where the order was over before,
+    /// [`Error::WaitTimeout`] when time runs out. A bracket is over when its exits have ended, too.
     pub async fn wait_change(&self, order_id: &str, revision: u64, timeout: Duration) -> Result<OrderView, Error> {
-        self.look_until(order_id, &[], timeout, async |order| {
+        self.look_until(order_id, &[], None, timeout, async |order| {
             let is_in_force = self.change_in_force(order, revision).await?;
-            if !is_in_force && order.status.is_final() {
+            if !is_in_force && order.is_over() {
                 return Err(Box::new(OrderEnded { order: order.clone(), awaited: Vec::new() }).into());
             }
             Ok(is_in_force)
@@ -225,10 +227,29 @@ impl Client {
         .await
     }
 
+    /// Waits until this exit of a bracket has ended, in whatever final status; gives the exit.
+    ///
+    /// [`Error::OrderRefused`], once, where this client asked for its end, or for its order's, and was refused;
+    /// [`Error::NoSuchLeg`] where the order has no such exit; [`Error::WaitTimeout`] when time runs out.
+    pub async fn wait_leg(&self, order_id: &str, leg: LegRole, timeout: Duration) -> Result<LegView, Error> {
+        let no_such_leg = || Error::NoSuchLeg { order_id: order_id.to_owned(), leg };
+        let order = self
+            .look_until(order_id, &[], Some(leg), timeout, async |order| {
+                if order.leg(leg).is_some_and(|exit| exit.status.is_final()) {
+                    return Ok(true);
+                }
+                self.refused_cancel(order, Some(leg)).await?;
+                order.leg(leg).map(|_| false).ok_or_else(no_such_leg)
+            })
+            .await?;
+        order.leg(leg).cloned().ok_or_else(no_such_leg)
+    }
+
     async fn look_until(
         &self,
         order_id: &str,
         awaited: &[OrderStatus],
+        leg: Option<LegRole>,
         timeout: Duration,
         arrived: impl AsyncFn(&OrderView) -> Result<bool, Error>,
     ) -> Result<OrderView, Error> {
@@ -253,7 +274,7 @@ impl Client {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let (order_id, awaited) = (order_id.to_owned(), awaited.to_vec());
-                return Err(Box::new(WaitTimeout { order_id, order: seen, awaited, last_failure }).into());
+                return Err(Box::new(WaitTimeout { order_id, order: seen, awaited, leg, last_failure }).into());
             }
             sleep(pause.min(left)).await;
             pause = (pause * 3 / 2).min(LOOK_EVERY_MAX);
@@ -266,11 +287,12 @@ impl Client {
         let Some(placed) = self.sent.unconfirmed(order_id) else { return Ok(()) };
         let refusal = self.refusal_of(order_id, std::slice::from_ref(&placed.message_id)).await;
         if refusal.is_some() || placed.is_other(order) {
+            self.sent.told_of_placing(order_id);
             return Err(Box::new(IdAlreadyUsed { order: order.clone(), refusal }).into());
         }
         // What a change made different since is not compared, so only the refusal tells.
         if order.revision == 1 {
-            self.sent.confirm(order_id);
+            self.sent.told_of_placing(order_id);
         }
         Ok(())
     }
@@ -284,15 +306,14 @@ impl Client {
         }
     }
 
-    /// An error if the end of the order, or of its exit, was asked for and refused; once.
-    async fn refused_cancel(&self, order: &OrderView) -> Result<(), Error> {
-        let Some(cancel) = self.sent.cancel(&order.order_id) else { return Ok(()) };
-        let is_of_leg = |leg: &LegView| Some(leg.role.as_str()) == cancel.leg() && leg.cancel_asked;
-        if order.status == OrderStatus::Cancelling || order.legs.iter().any(is_of_leg) {
-            self.sent.told_of_cancel(&order.order_id);
-            return Ok(());
-        }
-        match self.refusal_of(&order.order_id, std::slice::from_ref(&cancel.message_id)).await {
+    /// An error, once, if the end of the order or of an exit was asked for and refused. With `only`: if it would have ended this
+    /// exit.
+    async fn refused_cancel(&self, order: &OrderView, only: Option<LegRole>) -> Result<(), Error> {
+        let only = only.map(LegRole::as_str);
+        let concerns = |cancel: &Sent| only.is_none() || cancel.leg().is_none() || cancel.leg() == only;
+        let cancels = self.sent.cancels(order).into_iter().filter(concerns);
+        let message_ids: Vec<String> = cancels.map(|cancel| cancel.message_id).collect();
+        match self.refusal_of(&order.order_id, &message_ids).await {
             Some(refusal) => Err(self.told_refused(&order.order_id, refusal)),
             None => Ok(()),
         }
@@ -306,10 +327,10 @@ impl Client {
     /// Whether this change, or a later one, is in force; an error if it was refused, once where this client sent it.
     async fn change_in_force(&self, order: &OrderView, revision: u64) -> Result<bool, Error> {
         let own = self.sent.change(&order.order_id, revision);
-        let of_record = order.change.as_ref().filter(|change| change.revision == revision);
         // Another one may be on record under this number: then the message was refused, or is not read yet.
-        let is_other = of_record.zip(own.as_ref()).is_some_and(|(of_record, own)| own.is_other(of_record));
-        let reason = match (of_record.filter(|change| change.status == "refused" && !is_other), own) {
+        let is_other = own.as_ref().is_some_and(|own| own.is_other(order));
+        let refused = refused_change(order, revision, own.as_ref().and_then(Sent::leg)).filter(|_| !is_other);
+        let reason = match (refused, own) {
             (Some(change), _) => change.reason.clone(),
             (None, _) if order.revision >= revision && !is_other => {
                 self.sent.told(&order.order_id, revision);
@@ -372,6 +393,13 @@ impl OrdersWanted {
         ];
         parts.into_iter().flatten()
     }
+}
+
+/// The change of this number and of this part of the order, if it was refused.
+fn refused_change<'o>(order: &'o OrderView, revision: u64, leg: Option<&str>) -> Option<&'o ChangeView> {
+    let refused = order.change.as_ref().filter(|change| change.revision == revision && change.status == "refused");
+    // Under a number that is in force, what was refused to another part is an exit's following of the entry's quantity.
+    refused.filter(|change| change.leg.map(LegRole::as_str) == leg || order.revision < revision)
 }
 
 /// Whether the order is not on record yet.

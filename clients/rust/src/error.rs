@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::ticket::LegRole;
 use crate::views::{OrderStatus, OrderView, Reason, Refusal};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -37,7 +38,7 @@ pub enum Error {
     /// An answer or an event is not what the contract says. A newer client may understand it.
     #[error("{0}")]
     UnexpectedAnswer(String),
-    /// The order reached a final status that was not waited for.
+    /// The order ended otherwise than it was waited for.
     #[error(transparent)]
     OrderEnded(#[from] Box<OrderEnded>),
     /// A message of this client became no order. Mend what its reason says, and send it anew.
@@ -49,6 +50,14 @@ pub enum Error {
     /// A change is not in force and will not be; the order goes on as it was.
     #[error(transparent)]
     ChangeRefused(#[from] Box<ChangeRefused>),
+    /// The order has no such exit: its legs are those that it has.
+    #[error("the order {order_id} has no {}", .leg.as_str())]
+    NoSuchLeg {
+        /// The order's id.
+        order_id: String,
+        /// The exit that was named.
+        leg: LegRole,
+    },
     /// The time to wait ran out; nothing was changed by that.
     #[error(transparent)]
     WaitTimeout(#[from] Box<WaitTimeout>),
@@ -158,7 +167,7 @@ pub struct ChangeRefused {
 
 /// An order that was awaited for as long as was said.
 #[derive(Debug, thiserror::Error)]
-#[error("the order {order_id} is not {} yet: {}", words(.awaited), seen(.order.as_ref()))]
+#[error("{} yet: {}", wanted(.order_id, .awaited, .leg.as_ref()), seen(.order.as_ref(), .leg.as_ref()))]
 pub struct WaitTimeout {
     /// The order's id.
     pub order_id: String,
@@ -166,6 +175,8 @@ pub struct WaitTimeout {
     pub order: Option<OrderView>,
     /// The statuses that were awaited.
     pub awaited: Vec<OrderStatus>,
+    /// The exit whose end was awaited.
+    pub leg: Option<LegRole>,
     /// Why the last look failed, where it did.
     #[source]
     pub last_failure: Option<Box<Error>>,
@@ -190,9 +201,20 @@ fn told(reason: Option<&Reason>) -> String {
     reason.map(|reason| format!(": {} ({})", reason.message, reason.code)).unwrap_or_default()
 }
 
-fn seen(order: Option<&OrderView>) -> String {
+fn wanted(order_id: &str, statuses: &[OrderStatus], leg: Option<&LegRole>) -> String {
+    match leg {
+        Some(leg) => format!("the {} of the order {order_id} has not ended", leg.as_str()),
+        None => format!("the order {order_id} is not {}", words(statuses)),
+    }
+}
+
+fn seen(order: Option<&OrderView>, leg: Option<&LegRole>) -> String {
+    let exit = order.zip(leg).and_then(|(order, leg)| order.leg(*leg));
     match order {
-        Some(order) => format!("it is {}{}", order.status, why(order)),
+        Some(order) => match exit {
+            Some(exit) => format!("it is {}{}", exit.status, told(exit.reason.as_ref())),
+            None => format!("it is {}{}", order.status, why(order)),
+        },
         None => "it was not seen. It may wait in the queue, or its message was refused \
                  (`Client::refusals`, and for the operator `courier refusals list`, tell why)"
             .to_owned(),

@@ -14,7 +14,7 @@ const SCHEMA: &str = "courier.order/1";
 const CONID_MAX: u32 = i32::MAX.unsigned_abs();
 
 /// A new order. `order_id` is its name for ever: placing the same order twice is placing it once. Derive it from what the
-/// order is for (`monthly-2026-12`), not from the time or from chance: a program that starts again cannot buy twice.
+/// order is for (`monthly-2026-12-SPY`), not from the time or from chance: a program that starts again cannot buy twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "each is the field of the contract of the same name")]

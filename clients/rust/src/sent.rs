@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::messages::Message;
 use crate::ticket::LegRole;
-use crate::views::{ChangeView, OrderView};
+use crate::views::{LegView, OrderStatus, OrderView};
 
 /// Orders that a client remembers at most; beyond it, what was sent longest ago is forgotten.
 const ORDERS_MAX: usize = 10_000;
@@ -35,8 +35,8 @@ struct OfOrder {
     placed: Option<Placed>,
     /// The changes of which nothing was told yet, by revision.
     changes: BTreeMap<u64, Sent>,
-    /// The latest cancel, while nothing was told of it.
-    cancel: Option<Sent>,
+    /// The latest cancel of the order and of each exit, while nothing was told of it.
+    cancels: Vec<Sent>,
 }
 
 #[derive(Debug, Default)]
@@ -70,7 +70,11 @@ impl SentMessages {
                 let revision = message.0.get("revision").and_then(Value::as_u64).unwrap_or_default();
                 of_order.changes.insert(revision, Sent { message, message_id });
             }
-            _ => of_order.cancel = Some(Sent { message, message_id }),
+            _ => {
+                let sent = Sent { message, message_id };
+                of_order.cancels.retain(|earlier| earlier.leg() != sent.leg());
+                of_order.cancels.push(sent);
+            }
         }
     }
 
@@ -79,8 +83,8 @@ impl SentMessages {
         self.lock().orders.get(order_id).and_then(|of_order| of_order.placed.clone())
     }
 
-    /// The order on record is the one that was placed.
-    pub(crate) fn confirm(&self, order_id: &str) {
+    /// Whether the order on record is the one that was placed is known, or was told.
+    pub(crate) fn told_of_placing(&self, order_id: &str) {
         if let Some(of_order) = self.lock().orders.get_mut(order_id) {
             of_order.placed = None;
         }
@@ -103,16 +107,12 @@ impl SentMessages {
         }
     }
 
-    /// The latest cancel of this order, while nothing was told of it.
-    pub(crate) fn cancel(&self, order_id: &str) -> Option<Sent> {
-        self.lock().orders.get(order_id).and_then(|of_order| of_order.cancel.clone())
-    }
-
-    /// What became of the cancel was told.
-    pub(crate) fn told_of_cancel(&self, order_id: &str) {
-        if let Some(of_order) = self.lock().orders.get_mut(order_id) {
-            of_order.cancel = None;
-        }
+    /// The latest cancel of this order and of each exit of which nothing was told yet, and that the order does not show as taken.
+    pub(crate) fn cancels(&self, order: &OrderView) -> Vec<Sent> {
+        let mut memory = self.lock();
+        let Some(of_order) = memory.orders.get_mut(&order.order_id) else { return Vec::new() };
+        of_order.cancels.retain(|cancel| !cancel.is_taken(order));
+        of_order.cancels.clone()
     }
 
     /// The messages whose refusal tells why this order is not on record: the one that placed it, else those that meant it to be there.
@@ -123,14 +123,14 @@ impl SentMessages {
             return vec![placed.message_id.clone()];
         }
         // Messages of one user keep their order: without its order's refusal no later message can be refused.
-        of_order.changes.values().chain(&of_order.cancel).map(|sent| sent.message_id.clone()).collect()
+        of_order.changes.values().chain(&of_order.cancels).map(|sent| sent.message_id.clone()).collect()
     }
 
     /// That this message was refused was told.
     pub(crate) fn told_of(&self, order_id: &str, message_id: &str) {
         if let Some(of_order) = self.lock().orders.get_mut(order_id) {
             of_order.changes.retain(|_, sent| sent.message_id != message_id);
-            of_order.cancel = of_order.cancel.take().filter(|sent| sent.message_id != message_id);
+            of_order.cancels.retain(|sent| sent.message_id != message_id);
         }
     }
 
@@ -146,14 +146,38 @@ impl Sent {
     }
 
     /// Whether the change on record is certainly another one than this message asked for, under the same number.
-    pub(crate) fn is_other(&self, shown: &ChangeView) -> bool {
-        let leg = shown.leg.map(LegRole::as_str);
-        // What an exit is for shrinks with the other one's fills.
-        let is_compared = |field: &&&str| !(**field == "quantity" && leg.is_some());
-        let differs = |field: &&str| {
-            self.message.0.get(*field).is_some_and(|asked| differs(Some(asked), shown.ticket.get(*field)))
+    pub(crate) fn is_other(&self, order: &OrderView) -> bool {
+        let revision = self.message.0.get("revision").and_then(Value::as_u64);
+        let Some(shown) = order.change.as_ref().filter(|change| Some(change.revision) == revision) else {
+            return false;
         };
-        self.leg() != leg || CHANGEABLE.iter().filter(is_compared).any(differs)
+        if shown.leg.map(LegRole::as_str) == self.leg() {
+            return self.asks_otherwise(&shown.ticket);
+        }
+        // Exits follow the entry's quantity under the number that is in force: then what was asked for is in force, too.
+        order.revision < shown.revision || self.ticket_in_force(order).is_some_and(|ticket| self.asks_otherwise(ticket))
+    }
+
+    fn asks_otherwise(&self, ticket: &Value) -> bool {
+        // What an exit is for shrinks with the other one's fills.
+        let is_compared = |field: &&&str| !(**field == "quantity" && self.leg().is_some());
+        let differs =
+            |field: &&str| self.message.0.get(*field).is_some_and(|asked| differs(Some(asked), ticket.get(*field)));
+        CHANGEABLE.iter().filter(is_compared).any(differs)
+    }
+
+    fn ticket_in_force<'o>(&self, order: &'o OrderView) -> Option<&'o Value> {
+        match self.leg() {
+            None => order.ticket.as_ref(),
+            Some(role) => order.legs.iter().find(|leg| leg.role.as_str() == role)?.ticket.as_ref(),
+        }
+    }
+
+    /// Whether the order shows that this end, of it or of its exit, is asked for.
+    fn is_taken(&self, order: &OrderView) -> bool {
+        let is_of_it = |leg: &&LegView| self.leg().is_none_or(|role| role == leg.role.as_str());
+        let mut legs = order.legs.iter().filter(is_of_it).peekable();
+        order.status == OrderStatus::Cancelling || (legs.peek().is_some() && legs.all(|leg| leg.cancel_asked))
     }
 }
 

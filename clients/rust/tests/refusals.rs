@@ -229,6 +229,119 @@ async fn a_change_is_waited_for_until_it_is_in_force_refused_or_too_late() {
     assert!(matches!(client.wait_change("o-1", 2, SOON).await, Err(Error::OrderEnded(_))));
 }
 
+/// The exits of a bracket; `stop` changes what its stop loss shows.
+fn exits(stop: &Value) -> Value {
+    let exit = |role: &str, prices: &Value| {
+        let mut exit = json!({"role": role, "broker_order_id": "7", "status": "working", "quantity": "10", "filled_quantity": "0",
+            "average_price": null, "executions": [], "ticket": ticket(), "cancel_asked": false, "reason": null});
+        for (name, value) in prices.as_object().unwrap() {
+            exit[name] = value.clone();
+        }
+        exit
+    };
+    json!([exit("take_profit", &json!({})), exit("stop_loss", stop)])
+}
+
+fn asked(leg: Option<LegRole>) -> ModifyOrder {
+    let amount = |text: &str| Some(text.parse().unwrap());
+    let change = ModifyOrder { order_id: "o-1".to_owned(), revision: 2, leg, ..ModifyOrder::default() };
+    match leg {
+        None => ModifyOrder { quantity: amount("15"), ..change },
+        Some(_) => ModifyOrder { stop_price: amount("185"), ..change },
+    }
+}
+
+fn change_of_the_stop(status: &str, ticket: &Value) -> Value {
+    json!({"revision": 2, "leg": "stop_loss", "status": status, "ticket": ticket, "asked_at": "2026-11-25T06:55:05Z",
+        "reason": {"code": "x", "message": "No."}})
+}
+
+#[tokio::test]
+async fn a_change_of_a_filled_brackets_exit_is_waited_for_until_it_is_in_force_or_the_exits_have_ended() {
+    let legs = exits(&json!({}));
+    let ticket = json!({"type": "stop", "stop_price": "185"});
+    let working = shown("filled", &json!({"legs": legs, "change": change_of_the_stop("sending", &ticket)}));
+    let applied =
+        shown("filled", &json!({"legs": legs, "revision": 2, "change": change_of_the_stop("applied", &ticket)}));
+    let client = Fake::start(&[working.clone(), applied], &[]).await;
+    client.modify(&asked(Some(LegRole::StopLoss))).await.unwrap();
+    assert_eq!(client.wait_change("o-1", 2, SOON).await.unwrap().revision, 2);
+    let mut ended = exits(&json!({"status": "cancelled"}));
+    ended[0]["status"] = json!("filled");
+    let client = Fake::start(&[working, shown("filled", &json!({"legs": ended}))], &[]).await;
+    client.modify(&asked(Some(LegRole::StopLoss))).await.unwrap();
+    assert!(matches!(client.wait_change("o-1", 2, SOON).await, Err(Error::OrderEnded(_))));
+}
+
+#[tokio::test]
+async fn a_quantity_is_in_force_while_the_exits_follow_it() {
+    let legs = exits(&json!({}));
+    let mut larger = ticket();
+    larger["quantity"] = json!("15");
+    for status in ["asked", "sending", "applied", "refused"] {
+        let change = change_of_the_stop(status, &larger);
+        let in_force = shown("working", &json!({"ticket": larger, "revision": 2, "legs": legs, "change": change}));
+        let client = Fake::start(&[in_force], &[]).await;
+        client.modify(&asked(None)).await.unwrap();
+        for _ in 0..2 {
+            // The second time of what this client is told of already.
+            assert_eq!(client.wait_change("o-1", 2, SOON).await.unwrap().revision, 2, "{status}");
+        }
+    }
+    // Another's change of the exit has this number: the entry is for what it was.
+    let other = change_of_the_stop("applied", &json!({"type": "stop", "stop_price": "185"}));
+    let other = shown("working", &json!({"revision": 2, "legs": legs, "change": other}));
+    let client = Fake::start(&[other], &[refusal("m-1", "revision_differs")]).await;
+    client.modify(&asked(None)).await.unwrap();
+    let error = client.wait_change("o-1", 2, SOON).await.unwrap_err();
+    assert!(matches!(&error, Error::ChangeRefused(refused) if refused.revision == 2), "{error}");
+}
+
+#[tokio::test]
+async fn a_used_id_is_told_once_and_what_is_sent_later_is_waited_for() {
+    let orders =
+        [shown("working", &json!({})), shown("working", &json!({})), shown("working", &json!({"revision": 2}))];
+    let client = Fake::start(&orders, &[refusal("m-1", "order_differs")]).await;
+    client.place(&placed()).await.unwrap();
+    let error = client.wait("o-1", &[OrderStatus::Filled], SOON).await.unwrap_err();
+    assert!(matches!(error, Error::IdAlreadyUsed(_)), "{error}");
+    client.modify(&asked(None)).await.unwrap();
+    assert_eq!(client.wait_change("o-1", 2, SOON).await.unwrap().revision, 2);
+}
+
+#[tokio::test]
+async fn an_exit_is_waited_for_until_it_has_ended() {
+    let filled = |stop: &Value| shown("filled", &json!({"legs": exits(stop)}));
+    let asked = json!({"cancel_asked": true});
+    let ended = json!({"status": "cancelled", "cancel_asked": true});
+    let client = Fake::start(&[not_there(), filled(&json!({})), filled(&asked), filled(&ended)], &[]).await;
+    client.cancel_leg("o-1", LegRole::StopLoss).await.unwrap();
+    let exit = client.wait_leg("o-1", LegRole::StopLoss, SOON).await.unwrap();
+    assert_eq!((exit.role, exit.status), (LegRole::StopLoss, OrderStatus::Cancelled));
+    let error = client.wait_leg("o-1", LegRole::TakeProfit, Duration::ZERO).await.unwrap_err();
+    assert_eq!(error.to_string(), "the take_profit of the order o-1 has not ended yet: it is working");
+    let client = Fake::start(&[shown("filled", &json!({}))], &[]).await;
+    let error = client.wait_leg("o-1", LegRole::StopLoss, SOON).await.unwrap_err();
+    assert_eq!(error.to_string(), "the order o-1 has no stop_loss");
+}
+
+#[tokio::test]
+async fn the_refused_cancel_of_an_exit_is_told_once_and_for_that_exit() {
+    let refusals = [refusal("m-2", "take_profit_refused"), refusal("m-1", "stop_loss_refused")];
+    let client = Fake::start(&[shown("filled", &json!({"legs": exits(&json!({}))}))], &refusals).await;
+    let roles = [LegRole::StopLoss, LegRole::TakeProfit];
+    for role in roles {
+        client.cancel_leg("o-1", role).await.unwrap();
+    }
+    for role in roles {
+        let error = client.wait_leg("o-1", role, SOON).await.unwrap_err();
+        assert!(matches!(&error, Error::OrderRefused(_)), "{error}");
+        assert!(error.to_string().contains(role.as_str()), "{error}");
+    }
+    let again = client.wait_leg("o-1", LegRole::StopLoss, Duration::ZERO).await.unwrap_err();
+    assert!(matches!(again, Error::WaitTimeout(_)), "{again}");
+}
+
 #[test]
 fn a_refused_message_is_told_once() {
     let event = include_str!("../../../schemas/examples/events/refusal-of-a-used-id.json");

@@ -10,6 +10,7 @@ mod list_query;
 mod orders;
 mod refusals;
 mod rules;
+mod words;
 
 use access::{Readers, Tokens};
 use domain::Reason;
@@ -163,9 +164,14 @@ fn json_body<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
 
 /// The fields of a body; the fault names the one that is wrong.
 fn fields<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(body).map_err(|error| {
-        let (field, message) = (field_of(&error), error.inner().to_string());
-        Problem::bad_fields(vec![domain::FieldFault { field, message }])
+    read_fields(body, words::TEXT).map_err(|fault| Problem::bad_fields(vec![fault]))
+}
+
+/// The fields of an object whose texts are what `text` says; else the first fault.
+fn read_fields<T: DeserializeOwned>(object: Value, text: &str) -> Result<T, domain::FieldFault> {
+    serde_path_to_error::deserialize(object).map_err(|error| {
+        let message = words::plain(&error.inner().to_string(), text);
+        domain::FieldFault { field: field_of(&error), message }
     })
 }
 

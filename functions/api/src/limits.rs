@@ -4,6 +4,9 @@ use domain::{DUPLICATE_WINDOW_SECONDS_MAX, FieldFault, Limits};
 use platform::Problem;
 use serde_json::{Map, Value};
 
+use crate::read_fields;
+use crate::words::DECIMAL;
+
 /// Contracts that one list allows: far more than an algorithm trades, and small enough for a row.
 const ALLOWED_CONIDS_MAX: usize = 1_000;
 
@@ -13,8 +16,7 @@ pub(crate) fn read_limits(path: &str, fields: &Map<String, Value>) -> Result<Lim
     if !faults.is_empty() {
         return Err(Problem::bad_fields(faults));
     }
-    let limits = serde_json::from_value(Value::Object(fields.clone()));
-    limits.map_err(|error| Problem::bad_fields(vec![FieldFault { field: path.to_owned(), message: error.to_string() }]))
+    read_fields(Value::Object(fields.clone()), DECIMAL).map_err(|fault| Problem::bad_fields(vec![fault]))
 }
 
 /// What is wrong with one limit by itself.
@@ -25,7 +27,7 @@ fn fault_of(path: &str, name: &str, value: &Value) -> Option<FieldFault> {
         return Some(FieldFault { field: format!("{path}{name}"), message });
     }
     let alone = Map::from_iter([(name.to_owned(), value.clone())]);
-    let message = match serde_json::from_value::<Limits>(Value::Object(alone)) {
+    let message = match read_fields::<Limits>(Value::Object(alone), DECIMAL) {
         Ok(limits) => {
             if limits
                 .duplicate_window_seconds
@@ -37,7 +39,11 @@ fn fault_of(path: &str, name: &str, value: &Value) -> Option<FieldFault> {
             let contracts = limits.allowed_conids.map_or(0, |conids| conids.len());
             (contracts > ALLOWED_CONIDS_MAX).then(|| format!("must list at most {ALLOWED_CONIDS_MAX} contracts"))?
         }
-        Err(error) => error.to_string(),
+        Err(FieldFault { field, message }) => {
+            // One of a list is named by its number too.
+            let field = if field.starts_with(name) { field } else { name.to_owned() };
+            return Some(FieldFault { field: format!("{path}{field}"), message });
+        }
     };
     Some(FieldFault { field: format!("{path}{name}"), message })
 }
@@ -56,19 +62,27 @@ mod tests {
     #[test]
     fn every_bad_limit_is_named_with_what_is_wrong() {
         let body = json!({"max_order_notional": "-1", "max_daily_orders": -1, "max_weekly_orders": 1, "max_open_orders": 3,
-            "max_order_quantity": 10, "price_collar_percent": null, "allowed_conids": (1..=1_001).collect::<Vec<_>>()});
+            "max_order_quantity": 10, "price_collar_percent": null, "allowed_conids": (1..=1_001).collect::<Vec<_>>(),
+            "duplicate_window_seconds": "3"});
         let faults = faults(&body);
-        assert_eq!(faults.len(), 6, "{faults:?}");
+        assert_eq!(faults.len(), 7, "{faults:?}");
         for (name, what) in [
             ("limits.max_order_notional", "positive decimal string"),
-            ("limits.max_daily_orders", "u32"),
-            ("limits.max_weekly_orders", "unknown field"),
-            ("limits.max_order_quantity", "string"),
+            ("limits.max_daily_orders", "must be a whole number from 0 to 4294967295, not -1"),
+            ("limits.max_weekly_orders", "is not a field of this object; its fields are max_order_quantity, "),
+            ("limits.max_order_quantity", "must be a decimal in a text, as \"5\", not a number"),
+            ("limits.duplicate_window_seconds", "must be a whole number, not a text"),
             ("limits.price_collar_percent", "null"),
             ("limits.allowed_conids", "at most 1000"),
         ] {
             assert!(faults.iter().any(|fault| fault.starts_with(name) && fault.contains(what)), "{name}: {faults:?}");
         }
+    }
+
+    #[test]
+    fn a_bad_contract_of_the_list_is_named_by_its_number() {
+        let faults = faults(&json!({"allowed_conids": [265_598, "AAPL"]}));
+        assert_eq!(faults, ["limits.allowed_conids[1] must be a whole number, not a text"]);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use serde::de::IntoDeserializer;
 use serde::de::value::{Error as NoSuchWord, StrDeserializer};
 use store::{OrderFilter, PAGE_ROWS_MAX};
 
+use crate::words::{TEXT, plain};
+
 /// Orders on one page, unless the caller wants more or fewer.
 const PAGE_ORDERS: u32 = 50;
 
@@ -52,10 +54,10 @@ impl Query<'_> {
     }
 }
 
-fn statuses(text: &str) -> Result<Vec<OrderStatus>, NoSuchWord> {
+fn statuses(text: &str) -> Result<Vec<OrderStatus>, String> {
     let status = |word| {
         let word: StrDeserializer<'_, NoSuchWord> = IntoDeserializer::into_deserializer(word);
-        OrderStatus::deserialize(word)
+        OrderStatus::deserialize(word).map_err(|error| plain(&error.to_string(), TEXT))
     };
     text.split(',').map(status).collect()
 }
@@ -114,6 +116,9 @@ mod tests {
         let mut named: Vec<&str> = problem.errors.iter().map(|fault| fault.field.as_str()).collect();
         named.sort_unstable();
         assert_eq!(named, ["algorithm_id", "limit", "open", "since", "status", "stauts", "until"]);
+        let status = problem.errors.iter().find(|fault| fault.field == "status").unwrap();
+        assert!(status.message.starts_with("must be one of received, held, "), "{}", status.message);
+        assert!(status.message.ends_with(", needs_review, not open"), "{}", status.message);
     }
 
     #[test]

@@ -24,10 +24,10 @@ const ACCOUNTS_MAX: usize = 100;
 #[serde(deny_unknown_fields)]
 struct GrantBody {
     account_ids: BTreeSet<AccountId>,
-    #[serde(default)]
-    limits: Map<String, Value>,
-    #[serde(default = "active")]
-    status: GrantStatus,
+    /// Left out, they stay as they are: what is not said lifts neither a limit nor a halt.
+    limits: Option<Map<String, Value>>,
+    /// Likewise.
+    status: Option<GrantStatus>,
 }
 
 #[derive(Deserialize)]
@@ -54,8 +54,14 @@ struct HaltAnswer {
 }
 
 impl HaltAnswer {
-    fn new(switch: KillSwitch) -> Self {
-        Self { set_by: switch.set_by(), halt: switch.halt, cancels_asked: None }
+    /// What is in force for a user: their switch, and the halt of all trading, which only the operator says.
+    fn of(switch: KillSwitch, all_trading: Halt) -> Self {
+        let mut set_by = switch.set_by();
+        if all_trading.halted && !set_by.contains(&SetBy::Operator) {
+            set_by.push(SetBy::Operator);
+        }
+        let is_stricter = all_trading.halted && (!switch.halt.halted || all_trading.mode.is_all());
+        Self { set_by, halt: if is_stricter { all_trading } else { switch.halt }, cancels_asked: None }
     }
 }
 
@@ -70,10 +76,6 @@ struct ShownGrant {
     grant: Grant,
     /// Whether the operator registered the algorithm: else nothing of it is sent, whatever was granted.
     registered: bool,
-}
-
-fn active() -> GrantStatus {
-    GrantStatus::Active
 }
 
 impl Api {
@@ -99,8 +101,11 @@ impl Api {
         if body.account_ids.is_empty() || body.account_ids.len() > ACCOUNTS_MAX {
             return Err(fault("account_ids", &format!("must list 1 to {ACCOUNTS_MAX} accounts")));
         }
-        let limits = read_limits("limits.", &body.limits)?;
-        let grant = Grant { user_id, algorithm_id, account_ids: body.account_ids, limits, status: body.status };
+        let before = self.intake.rules.grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
+        let (limits, status) = before.map_or_else(Default::default, |grant| (grant.limits, Some(grant.status)));
+        let limits = body.limits.map_or(Ok(limits), |limits| read_limits("limits.", &limits))?;
+        let status = body.status.or(status).unwrap_or(GrantStatus::Active);
+        let grant = Grant { user_id, algorithm_id, account_ids: body.account_ids, limits, status };
         self.intake.rules.put_grant(&grant).await.map_err(|error| store_failed(&error))?;
         tracing::info!(user_id = %grant.user_id, algorithm_id = %grant.algorithm_id, status = ?grant.status, "a grant was given");
         Ok(HttpResponse::json(StatusCode::OK, &self.shown(grant).await?))
@@ -129,7 +134,12 @@ impl Api {
     pub(crate) async fn get_halt(&self, request: &HttpRequest) -> Answer {
         let scope = HaltScope::User(request.user()?);
         let switch = self.intake.rules.kill_switch(&scope).await.map_err(|error| store_failed(&error))?;
-        Ok(HttpResponse::json(StatusCode::OK, &HaltAnswer::new(switch)))
+        Ok(HttpResponse::json(StatusCode::OK, &self.in_force(switch).await?))
+    }
+
+    async fn in_force(&self, switch: KillSwitch) -> Result<HaltAnswer, Problem> {
+        let all_trading = self.intake.rules.kill_switch(&HaltScope::Global).await;
+        Ok(HaltAnswer::of(switch, all_trading.map_err(|error| store_failed(&error))?.halt))
     }
 
     /// Says the user's own word. What the operator halted stays halted, and the answer tells so.
@@ -145,7 +155,7 @@ impl Api {
         let since = Some(self.intake.clock.now());
         let word = Halt { halted: body.halted, mode: body.mode, reason: body.reason, since };
         let said = self.intake.rules.say_halt(&user_id, SetBy::User, &word).await;
-        let answer = HaltAnswer::new(said.map_err(|error| store_failed(&error))?);
+        let answer = self.in_force(said.map_err(|error| store_failed(&error))?).await?;
         tracing::warn!(
             %user_id, halted = word.halted, mode = ?word.mode, in_force = answer.halt.halted, set_by = ?answer.set_by,
             "a user's kill switch was set"

@@ -6,11 +6,12 @@
 //!
 //! A message is done with once its order, or its refusal, is on record: from there the row carries it. Only a message
 //! that could not be put on record goes back to the queue, with those behind it in its group. The new orders of a group are
-//! put on record together, and what bears on them is read once.
+//! put on record together, and what bears on them is read once. Cancels of orders that were on record before go ahead of them.
 //!
 //! The queue shows nothing of a user while it thinks that a message of theirs is in work, which is until the batch's slowest
 //! user is done. So whose work ends earlier has their messages deleted, or shown again, at once.
 
+mod ahead;
 mod together;
 mod work;
 

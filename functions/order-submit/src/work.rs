@@ -25,10 +25,14 @@ pub(crate) enum Task {
     Read(QueueMessage, Box<Request>),
     /// Its order is on record.
     Recorded(QueueMessage, Box<Recorded>),
+    /// It was put on record ahead of its turn, and came to this.
+    OnRecord(QueueMessage, OnRecord),
+    /// Its cancel left ahead of its turn. What waited in line before this batch has not had its own.
+    Carried,
 }
 
 /// What a message came to once it was put on record.
-enum OnRecord {
+pub(crate) enum OnRecord {
     /// An order, new or known, changed or to be cancelled: it is taken further. Boxed, since it is large.
     Order(Box<Versioned<Order>>),
     /// A wake, which leaves nothing on record.
@@ -82,7 +86,11 @@ impl<'d> Work<'d> {
         Ok(request.map_or(Task::Done, |request| Task::Read(queue_message, Box::new(request))))
     }
 
-    /// Puts the new orders of a group on record, together.
+    pub(crate) fn desk(&self) -> &'d Desk {
+        &self.function.desk
+    }
+
+    /// Puts the new orders of a group on record, together, and then its cancels of orders that were there before.
     pub(crate) async fn record_all(&mut self, tasks: &mut [Task]) -> Result<(), StoreError> {
         let arrived = tasks.iter().filter_map(arrived_by).collect();
         let new = tasks.iter_mut().filter(|task| arrived_by(task).is_some());
@@ -98,12 +106,14 @@ impl<'d> Work<'d> {
             Err(error) => return Err(error),
         }
         self.in_hand = tasks.iter().filter_map(new_order).map(|order| order.key.order_id).collect();
+        self.record_cancels(tasks).await;
         Ok(())
     }
 
-    /// Takes what the messages ask for as far as it goes, one after the other. An error: one is not on record, or not all
-    /// that follows from it, and must come again, with those behind it.
-    pub(crate) async fn carry_out(&mut self, tasks: Vec<Task>, done: &mut usize) -> Result<(), StoreError> {
+    /// Takes what the messages ask for as far as it goes: cancels first, then one after the other. An error: one is not on
+    /// record, or not all that follows from it, and must come again, with those behind it.
+    pub(crate) async fn carry_out(&mut self, mut tasks: Vec<Task>, done: &mut usize) -> Result<(), StoreError> {
+        self.carry_cancels(&mut tasks).await;
         let mut tasks = tasks.into_iter();
         while let Some(task) = tasks.next() {
             let on_record = new_order(&task);
@@ -136,7 +146,9 @@ impl<'d> Work<'d> {
         let intake = &self.function.desk.intake;
         let (message, on_record) = match task {
             Task::Done => return Ok(()),
+            Task::Carried => return self.catch_up().await,
             Task::Recorded(message, recorded) => (message, of_recorded(*recorded)),
+            Task::OnRecord(message, on_record) => (message, self.read_again(on_record).await?),
             Task::Read(message, request) => {
                 self.write_outcome().await?;
                 let about = about(&request);
@@ -158,6 +170,28 @@ impl<'d> Work<'d> {
         }
     }
 
+    /// Takes further what waited in line before this batch, once.
+    async fn catch_up(&mut self) -> Result<(), StoreError> {
+        let Held::Here(lane) = &mut self.held else { return Ok(()) };
+        match Box::pin(lane.catch_up()).await {
+            Err(error) if error.is_beyond_cure() => tell_unwritten(&error, lane.user_id()),
+            caught_up => caught_up?,
+        }
+        Ok(())
+    }
+
+    /// What was put on record ahead of its turn, as it is by now.
+    async fn read_again(&mut self, on_record: OnRecord) -> Result<OnRecord, StoreError> {
+        match on_record {
+            OnRecord::Order(order) if !order.value.is_over() => {
+                self.write_outcome().await?;
+                let now = self.function.desk.intake.orders.get(&order.value.key).await?;
+                Ok(OnRecord::Order(now.map_or(order, Box::new)))
+            }
+            nothing_left => Ok(nothing_left),
+        }
+    }
+
     /// What is not asked of a new order may be about the one before.
     async fn write_outcome(&mut self) -> Result<(), StoreError> {
         let Held::Here(lane) = &mut self.held else { return Ok(()) };
@@ -169,7 +203,7 @@ impl<'d> Work<'d> {
         Ok(())
     }
 
-    async fn on_record(&self, request: Request) -> Result<OnRecord, StoreError> {
+    pub(crate) async fn on_record(&self, request: Request) -> Result<OnRecord, StoreError> {
         let intake = &self.function.desk.intake;
         Ok(match request {
             // Only a dead letter's is not on record yet.
@@ -232,7 +266,7 @@ impl<'d> Work<'d> {
     }
 
     /// The user's lane; asked for once. A lease that is over, as after a long standstill, is no lane.
-    async fn lane(&mut self, user_id: &UserId) -> Result<Option<&mut Lane<'d>>, StoreError> {
+    pub(crate) async fn lane(&mut self, user_id: &UserId) -> Result<Option<&mut Lane<'d>>, StoreError> {
         if let Held::Here(lane) = &self.held
             && lane.is_over()
             && let Held::Here(lane) = std::mem::replace(&mut self.held, Held::Elsewhere)
@@ -272,6 +306,17 @@ impl Task {
             *self = Self::Recorded(message, Box::new(recorded));
         }
     }
+
+    /// A change is taken further in its own place, where it is found on record.
+    pub(crate) fn is_on_record(&mut self, on_record: OnRecord) {
+        let is_change = matches!(self, Self::Read(_, request) if matches!(**request, Request::Modify(_)));
+        if is_change && matches!(on_record, OnRecord::Order(_)) {
+            return;
+        }
+        if let Self::Read(message, _) = std::mem::replace(self, Self::Done) {
+            *self = Self::OnRecord(message, on_record);
+        }
+    }
 }
 
 /// Puts one new order on record by itself, or refuses it where that can never be done.
@@ -303,7 +348,7 @@ async fn refuse_for_good(
 }
 
 /// The order that a request is about; a wake is about none in particular.
-fn about(request: &Request) -> Option<OrderKey> {
+pub(crate) fn about(request: &Request) -> Option<OrderKey> {
     match request {
         Request::Place(place) => Some(place.key.clone()),
         Request::Modify(modify) => Some(modify.key.clone()),
@@ -320,7 +365,7 @@ fn of_recorded(recorded: Recorded) -> OnRecord {
 }
 
 /// The new order of a task, which is on record.
-fn new_order(task: &Task) -> Option<Order> {
+pub(crate) fn new_order(task: &Task) -> Option<Order> {
     match task {
         Task::Recorded(_, recorded) => match &**recorded {
             Recorded::New(order) => Some(order.value.clone()),

@@ -20,8 +20,9 @@ use crate::cookies::Cookies;
 use crate::transport::{Transport, TransportError};
 use crate::words::ConsumerIdentity;
 
-/// Longest wait for one answer. The broker itself gives up after 10 s, with 503 (IBKR Web API, known errors).
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest wait for one answer. The broker itself gives up after 10 s, with 503 (IBKR Web API, known errors). Less than the 15 s
+/// within which a lost answer is to be settled: where the next call's is lost too, the look waits for that.
+pub const CALL_TIMEOUT: Duration = Duration::from_millis(14_700);
 /// Bytes of a nonce; twice as many hexadecimal digits, as in IBKR's own samples.
 const NONCE_BYTES: usize = 16;
 const USER_AGENT: &str = concat!("courier/", env!("CARGO_PKG_VERSION"));

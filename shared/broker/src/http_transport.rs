@@ -91,12 +91,27 @@ fn failure(error: &reqwest::Error) -> TransportError {
 
 /// The chain of causes, without the address: it holds nothing that the caller does not know.
 fn causes(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() { "timed out".to_owned() } else { "the exchange failed".to_owned() };
+    let mut text = what_failed(error).to_owned();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let words = cause.to_string();
+        // The HTTP library's name for its own step tells nobody anything.
+        if !words.starts_with("client error (") {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         source = cause.source();
     }
     text
+}
+
+/// Orders' reasons hold it: its reader is a trader.
+fn what_failed(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "the call to IBKR timed out"
+    } else if error.is_connect() {
+        "the call to IBKR failed"
+    } else {
+        "no whole answer came from IBKR"
+    }
 }

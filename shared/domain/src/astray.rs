@@ -20,6 +20,9 @@ pub const ASTRAY_FOR: SignedDuration = NOT_PLACED_AFTER;
 /// Changes astray that are remembered of one order. More were sent within [`ASTRAY_FOR`] by no one who waits for answers.
 const ASTRAY_MAX: usize = 8;
 
+/// The code of the warning that a change came into force after a later one.
+pub const CHANGE_CAME_LATE: &str = "change_came_late";
+
 /// A change that was sent, and of which nobody knows whether it ever comes into force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AstrayChange {
@@ -53,10 +56,10 @@ impl Order {
         })
     }
 
-    /// Whether this change was sent before, and went astray.
+    /// Whether this change of this part of the order was sent before, and went astray.
     #[must_use]
-    pub fn went_astray(&self, revision: u64) -> bool {
-        self.astray.iter().any(|astray| astray.revision == revision)
+    pub fn went_astray(&self, revision: u64, leg: Option<LegRole>) -> bool {
+        self.astray.iter().any(|astray| astray.is(revision, leg))
     }
 
     /// The broker does not show the change whose outcome was not read: it goes out again, or makes way for the next.
@@ -73,22 +76,29 @@ impl Order {
 
     /// The broker shows the ticket of this change, and nothing later is on its way to it.
     /// `ended`: it also shows that the order has ended.
-    pub fn change_came_late(&mut self, revision: u64, ended: bool, now: Timestamp) -> Option<CameLate> {
-        let late = self.changes_astray().find(|astray| astray.revision == revision).cloned()?;
+    pub fn change_came_late(
+        &mut self,
+        revision: u64,
+        leg: Option<LegRole>,
+        ended: bool,
+        now: Timestamp,
+    ) -> Option<CameLate> {
+        let late = self.changes_astray().find(|astray| astray.is(revision, leg)).cloned()?;
         self.updated_at = now;
         let in_force = self.revision_of(late.leg);
         if revision > in_force {
             self.adopt(late);
             return Some(CameLate::Adopted);
         }
-        match self.change.as_mut().filter(|change| change.revision == in_force && change.sends < CHANGE_SENDS_MAX) {
+        let is_in_force = |change: &&mut Change| change.is(in_force, leg) && change.sends < CHANGE_SENDS_MAX;
+        match self.change.as_mut().filter(is_in_force) {
             Some(change) if !ended => {
                 change.stage = ChangeStage::Asked;
                 Some(CameLate::SendAgain)
             }
             // The next change brings the whole ticket; until then a person must know.
             _ => {
-                self.did_not_come(revision);
+                self.did_not_come(revision, leg);
                 self.warn(came_late(revision, in_force));
                 Some(CameLate::Told)
             }
@@ -96,8 +106,8 @@ impl Order {
     }
 
     /// A change astray is over: it never came into force, or what it did is told.
-    pub fn did_not_come(&mut self, revision: u64) {
-        self.astray.retain(|astray| astray.revision != revision);
+    pub fn did_not_come(&mut self, revision: u64, leg: Option<LegRole>) {
+        self.astray.retain(|astray| !astray.is(revision, leg));
     }
 
     /// Forgets the changes that were sent too long ago to come into force.
@@ -121,7 +131,7 @@ impl Order {
 
     pub(crate) fn go_astray(&mut self, change: &Change, sent_at: Timestamp) {
         let (revision, leg, ticket) = (change.revision, change.leg, change.ticket.clone());
-        self.astray.retain(|astray| astray.revision != revision);
+        self.astray.retain(|astray| !astray.is(revision, leg));
         if self.astray.len() >= ASTRAY_MAX {
             self.astray.remove(0);
         }
@@ -129,26 +139,22 @@ impl Order {
     }
 
     fn adopt(&mut self, late: AstrayChange) {
-        if let Some(change) = self.change.as_mut().filter(|change| change.revision == late.revision) {
+        if let Some(change) = self.change.as_mut().filter(|change| change.is(late.revision, late.leg)) {
             change.stage = ChangeStage::Applied;
         }
         self.put_in_force(late.leg, late.revision, late.ticket);
     }
+}
 
-    /// The first warning stays: what came of it is the same person's to find out.
-    pub(crate) fn warn(&mut self, reason: Reason) {
-        self.warning.get_or_insert(reason);
-    }
-
-    /// A warning that does not hold any more is taken back.
-    pub(crate) fn unwarn(&mut self, code: &str) {
-        self.warning.take_if(|warning| warning.code == code);
+impl AstrayChange {
+    fn is(&self, revision: u64, leg: Option<LegRole>) -> bool {
+        (self.revision, self.leg) == (revision, leg)
     }
 }
 
 fn came_late(late: u64, in_force: u64) -> Reason {
     Reason::new(
-        "change_came_late",
+        CHANGE_CAME_LATE,
         format!(
             "Revision {late} of this order was sent and never answered, and came into force at the broker after revision {in_force}. Look at the order at the broker; then send the next revision, which brings the whole ticket, or cancel."
         ),

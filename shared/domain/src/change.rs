@@ -7,18 +7,18 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::amount::Amount;
 use crate::change_stage::ChangeStage;
 use crate::exit_sides::on_the_wrong_side;
 use crate::fields::FieldFault;
+use crate::following::exit_does_not_follow;
 use crate::intent::Reason;
-use crate::leg::{Leg, LegRole};
+use crate::leg::LegRole;
 use crate::legs::no_such_leg;
 use crate::message::ModifyOrder;
 use crate::order::Order;
 use crate::state::OrderState;
 use crate::status::OrderStatus;
-use crate::ticket::{Size, Ticket};
+use crate::ticket::Ticket;
 
 /// How often one change is put on the wire at most.
 pub const CHANGE_SENDS_MAX: u32 = 4;
@@ -37,6 +37,12 @@ pub struct Change {
     pub ticket: Ticket,
     /// When it was asked for.
     pub asked_at: Timestamp,
+    /// Nobody asked for it: an exit follows what was asked for under this number.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follows: bool,
+    /// The numbers of the changes whose place it took before they were sent: what they asked for is part of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<u64>,
     /// How often it was put on the wire.
     pub sends: u32,
     /// How far it has come.
@@ -46,17 +52,6 @@ pub struct Change {
     /// of the order while this one waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Box<Change>>,
-}
-
-/// A change that the broker took, and that it has not shown in force yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TakenChange {
-    /// The change.
-    pub change: Change,
-    /// The number of the ticket that it took the place of.
-    replaced_revision: u64,
-    /// That ticket, which is in force where the change is not carried out.
-    replaced: Ticket,
 }
 
 impl ModifyOrder {
@@ -81,10 +76,11 @@ pub enum ChangeTaken {
 }
 
 impl Order {
-    /// The latest change that was asked for.
+    /// The latest change that was asked for. An exit's own, which follows it, nobody asked for.
     #[must_use]
     pub fn change(&self) -> Option<&Change> {
-        self.changes().max_by_key(|change| change.revision)
+        let asked = self.changes().filter(|change| !change.follows);
+        self.ended_change.as_deref().into_iter().chain(asked).max_by_key(|change| change.revision)
     }
 
     /// The change whose turn it is: the latest, or the one that it waits for.
@@ -107,7 +103,8 @@ impl Order {
     /// The number under which the next change is asked for. One that was refused on its way has used its own up.
     #[must_use]
     pub fn next_revision(&self) -> u64 {
-        self.change().map_or(1, |change| change.revision).max(self.revision()).saturating_add(1)
+        let asked = self.change().map_or(1, |change| change.revision).max(self.asked_revision);
+        asked.max(self.revision()).saturating_add(1)
     }
 
     /// The number of the ticket of the entry, or of an exit, that is in force.
@@ -145,6 +142,7 @@ impl Order {
             Ok(ticket) => ticket,
             Err(reason) => return ChangeTaken::Refused(reason),
         };
+        self.asked_revision = modify.revision;
         self.line_up(Change { fingerprint, ..Change::asked(modify.revision, modify.leg, ticket, now) });
         self.updated_at = now;
         if matches!(self.state(), OrderState::Received | OrderState::Held { .. }) {
@@ -170,85 +168,41 @@ impl Order {
         }
     }
 
-    /// The broker took the change. What it shows decides whether it was carried out: see [`Order::change_shown`].
-    pub fn change_taken(&mut self, revision: u64, now: Timestamp) {
-        let Some(change) = self.change.as_ref().filter(|change| change.revision == revision) else { return };
-        let (change, leg) = (Change { next: None, ..change.clone() }, change.leg);
-        self.taken.retain(|taken| taken.change.leg != leg);
-        if let Some(replaced) = self.ticket_of(leg).cloned() {
-            self.taken.push(TakenChange { change, replaced_revision: self.revision_of(leg), replaced });
-        }
-        self.change_applied(revision, now);
-    }
-
     /// Puts a change behind those that are open. It takes the place of one of the same part of the order that was not sent, and
     /// whose whole ticket it brings: one for each part waits at most.
-    fn line_up(&mut self, asked: Change) {
+    pub(crate) fn line_up(&mut self, mut asked: Change) {
         let mut line = Vec::new();
         let mut rest = self.change.take();
         while let Some(mut change) = rest {
             rest = change.next.take().map(|next| *next);
-            let is_replaced = change.stage == ChangeStage::Asked && change.leg == asked.leg;
-            if change.stage.is_open() && !is_replaced {
+            if change.stage == ChangeStage::Asked && change.leg == asked.leg {
+                asked.take_the_place_of(&change);
+            } else if change.stage.is_open() {
                 line.push(change);
+            } else if !change.follows {
+                self.ended_change = Some(Box::new(change));
             }
+        }
+        if !asked.follows {
+            self.ended_change.take_if(|ended| ended.revision <= asked.revision);
         }
         line.push(asked);
         let behind = |next: Option<Box<Change>>, change: Change| Some(Box::new(Change { next, ..change }));
         self.change = line.into_iter().rev().fold(None, behind).map(|change| *change);
     }
 
-    /// The changes that the broker took, and that were not seen in force yet: one of each part of the order at most.
-    #[must_use]
-    pub fn changes_taken(&self) -> &[TakenChange] {
-        &self.taken
-    }
-
-    /// The broker shows the change of this part in force, or cannot show it: its answer counts.
-    pub fn change_shown(&mut self, leg: Option<LegRole>) {
-        self.taken.retain(|taken| taken.change.leg != leg);
-    }
-
-    /// The broker took the change of this part and shows it as it was, so that is what is in force. The change goes out again,
-    /// a few times; then, or where the part has ended so, it is refused, and a person is told.
-    pub fn change_not_carried_out(&mut self, leg: Option<LegRole>, ended: bool, now: Timestamp) {
-        let Some(place) = self.taken.iter().position(|taken| taken.change.leg == leg) else { return };
-        let TakenChange { change, replaced_revision, replaced } = self.taken.remove(place);
-        self.put_in_force(leg, replaced_revision, replaced);
-        // The list may have been older than the change: what shows later is adopted.
-        self.go_astray(&change, now);
-        self.updated_at = now;
-        if self.changes().any(|later| later.leg == leg && later.stage.is_open()) {
-            // It brings the whole ticket.
-        } else if change.sends < CHANGE_SENDS_MAX && !ended {
-            self.line_up(Change { stage: ChangeStage::Asked, ..change });
-        } else {
-            let revision = change.revision;
-            let why = not_carried_out(revision);
-            if let Some(shown) = self.change.as_mut().filter(|shown| shown.revision == revision) {
-                shown.stage = ChangeStage::Refused { reason: why.clone() };
-            }
-            self.tell_refused_change(revision, why.clone(), now);
-            self.warn(why);
-        }
-    }
-
-    /// Every ticket of this part of the order that the broker may hold: in force, on its way, or on its way once.
-    pub fn tickets_at_the_broker(&self, leg: Option<LegRole>) -> impl Iterator<Item = &Ticket> {
-        let of_it = move |of: Option<LegRole>| of == leg;
-        let changed = self.changes().filter(move |change| of_it(change.leg)).map(|change| &change.ticket);
-        let astray = self.changes_astray().filter(move |astray| of_it(astray.leg)).map(|astray| &astray.ticket);
-        let replaced = self.taken.iter().filter(move |taken| of_it(taken.change.leg)).map(|taken| &taken.replaced);
-        self.ticket_of(leg).into_iter().chain(changed).chain(astray).chain(replaced)
-    }
-
     /// No byte of the change left. It goes out again, or makes way for a later one of the same part of the order, which brings
     /// the whole ticket.
     pub fn change_not_sent(&mut self, now: Timestamp) {
         self.turn_change(ChangeStage::Asked, now);
-        let in_hand = self.change.as_ref().map(|change| change.leg);
-        if self.changes().skip(1).any(|later| Some(later.leg) == in_hand) {
-            self.take_up_the_next();
+        let Some(in_hand) = self.change.clone() else { return };
+        let mut later = self.change.as_mut().and_then(|change| change.next.as_deref_mut());
+        while let Some(change) = later {
+            if change.leg == in_hand.leg {
+                change.take_the_place_of(&in_hand);
+                return self.take_up_the_next();
+            }
+            later = change.next.as_deref_mut();
         }
     }
 
@@ -302,78 +256,34 @@ impl Order {
         }
     }
 
-    /// Whether an exit at the broker is for more than its order leaves to it, and nothing is under way that would mend it: all of
-    /// it would turn the position.
-    #[must_use]
-    pub fn exit_is_too_large(&self) -> bool {
-        let too_large = |leg: &Leg| leg.may_work() && leg.quantity() > self.leg_quantity_max(leg.role);
-        let under_way = self.changes().any(|change| change.stage.is_open()) || self.changes_astray().next().is_some();
-        !under_way && self.cancel_asked_at.is_none() && self.legs.iter().any(too_large)
-    }
-
-    /// An exit stays too large at the broker: it goes out again as it should be, and a person is told.
-    pub fn exit_stays_too_large(&mut self, now: Timestamp) {
-        self.fit_exits(None);
-        self.warn(exit_too_large());
-        self.updated_at = now;
-    }
-
-    /// Makes the exits that the broker has follow their order's quantity: those for the whole of it, as it was `before`, and
-    /// those for more than is left. Each goes out as a change of its own, under the revision that is in force.
-    pub fn fit_exits(&mut self, before: Option<Decimal>) {
-        let revision = self.revision();
-        let fingerprint = self.change().map(|change| change.fingerprint.clone()).unwrap_or_default();
-        let misfits = |leg: &&Leg| {
-            let most = self.leg_quantity_max(leg.role);
-            leg.may_work() && leg.quantity() != most && (Some(leg.quantity()) == before || leg.quantity() > most)
-        };
-        let fitted: Vec<(LegRole, Ticket)> = self
-            .legs
-            .iter()
-            .filter(misfits)
-            .filter_map(|leg| {
-                let size = Size::Quantity(Amount::new(self.leg_quantity_max(leg.role)).ok()?);
-                Some((leg.role, Ticket { size, ..leg.ticket.clone() }))
-            })
-            .collect();
-        for (role, ticket) in fitted {
-            if !self.fit_waiting_change(role, ticket.size) {
-                let fingerprint = fingerprint.clone();
-                let change = Change { fingerprint, ..Change::asked(revision, Some(role), ticket, self.updated_at) };
-                self.line_up(change);
-            }
-        }
-    }
-
-    /// A change of this exit that somebody asked for, and that waits, brings the quantity along. Whether there is one.
-    fn fit_waiting_change(&mut self, role: LegRole, size: Size) -> bool {
-        let mut rest = self.change.as_mut();
-        while let Some(change) = rest {
-            if change.leg == Some(role) && change.stage == ChangeStage::Asked {
-                change.ticket.size = size;
-                return true;
-            }
-            rest = change.next.as_deref_mut();
-        }
-        false
-    }
-
     /// The change in hand is not in force and will not be; the order is as it was. It is told as a change of the order's
     /// status to the one it has (contract: events).
     pub fn change_refused(&mut self, reason: Reason, now: Timestamp) {
-        let open = self.open_change().map(|change| (change.revision, change.leg));
-        let refused = open.filter(|(revision, leg)| *revision != self.revision_of(*leg));
+        let open = self.open_change().map(|change| Change { next: None, ..change.clone() });
+        let refused = open.filter(|change| change.revision != self.revision_of(change.leg) || change.follows);
         self.settle_refused(reason.clone(), now);
-        if let Some((revision, _)) = refused {
-            self.tell_refused_change(revision, reason, now);
+        if let Some(change) = refused {
+            self.tell_refused(&change, reason, now);
         }
+    }
+
+    /// Tells that a change is not in force and will not be, and those with it whose place it took. Of what an exit did by itself
+    /// nobody asked for the news; a person must know that it does not fit.
+    pub(crate) fn tell_refused(&mut self, change: &Change, reason: Reason, now: Timestamp) {
+        if let Some(role) = change.leg.filter(|_| change.follows) {
+            return self.warn(exit_does_not_follow(role, &reason));
+        }
+        for replaced in &change.replaces {
+            self.tell_refused_change(*replaced, went_with(*replaced, change.revision, &reason), now);
+        }
+        self.tell_refused_change(change.revision, reason, now);
     }
 
     fn settle_refused(&mut self, reason: Reason, now: Timestamp) {
         // What was in force before, and went out again over one that came late, was not refused as such.
         let leg = self.change.as_ref().and_then(|change| change.leg);
         let in_force = self.revision_of(leg);
-        if self.open_change().is_some_and(|change| change.revision == in_force) {
+        if self.open_change().is_some_and(|change| change.revision == in_force && !change.follows) {
             self.turn_change(ChangeStage::Applied, now);
             self.warn(crate::astray::not_sent_again(in_force, &reason));
         } else {
@@ -382,7 +292,7 @@ impl Order {
         self.take_up_the_next();
     }
 
-    fn take_up_the_next(&mut self) {
+    pub(crate) fn take_up_the_next(&mut self) {
         if let Some(next) = self.change.as_mut().and_then(|change| change.next.take()) {
             self.change = Some(*next);
         }
@@ -392,9 +302,9 @@ impl Order {
     pub(crate) fn end_changes_of(&mut self, leg: Option<LegRole>, now: Timestamp) {
         let mut in_doubt = false;
         while let Some(open) = self.open_change().filter(|change| change.leg == leg) {
-            let (revision, waits) = (open.revision, open.stage == ChangeStage::Asked);
+            let (revision, part, waits) = (open.revision, open.leg, open.stage == ChangeStage::Asked);
             // One that waits to be sent again may have come into force by its first try.
-            in_doubt |= !waits || self.went_astray(revision);
+            in_doubt |= !waits || self.went_astray(revision, part);
             let reason = if in_doubt { unsettled(self) } else { ended(self) };
             let is_superseded = self.change.as_ref().is_some_and(|change| change.next.is_some());
             if is_superseded {
@@ -468,51 +378,46 @@ impl Order {
     }
 
     /// The ticket on top of which the next change comes: that of the last change which was not refused.
-    fn latest_ticket(&self, leg: Option<LegRole>) -> Option<Ticket> {
+    pub(crate) fn latest_ticket(&self, leg: Option<LegRole>) -> Option<Ticket> {
         let open = self.changes().filter(|change| change.leg == leg && change.stage.is_open());
         open.last().map(|change| change.ticket.clone()).or_else(|| self.ticket_of(leg).cloned())
-    }
-
-    /// A leg's change may be for no more than the leg may trade by now: the other exit may have filled in part since.
-    pub fn fit_leg_change(&mut self) {
-        let Some(role) = self.change.as_ref().and_then(|change| change.leg) else { return };
-        let most = self.leg_quantity_max(role);
-        if let Some(change) = &mut self.change
-            && let (Size::Quantity(asked), Ok(most)) = (change.ticket.size, Amount::new(most))
-        {
-            change.ticket.size = Size::Quantity(asked.min(most));
-        }
     }
 }
 
 impl Change {
-    fn asked(revision: u64, leg: Option<LegRole>, ticket: Ticket, asked_at: Timestamp) -> Self {
+    pub(crate) fn asked(revision: u64, leg: Option<LegRole>, ticket: Ticket, asked_at: Timestamp) -> Self {
         Self {
             revision,
             fingerprint: String::new(),
             leg,
             ticket,
             asked_at,
+            follows: false,
+            replaces: Vec::new(),
             sends: 0,
             stage: ChangeStage::Asked,
             next: None,
         }
     }
+
+    /// Whether it is that of this number and part: an exit's own goes by the number of what it follows.
+    pub(crate) fn is(&self, revision: u64, leg: Option<LegRole>) -> bool {
+        (self.revision, self.leg) == (revision, leg)
+    }
+
+    fn take_the_place_of(&mut self, earlier: &Self) {
+        let asked = (!earlier.follows && earlier.revision != self.revision).then_some(earlier.revision);
+        self.replaces.extend(earlier.replaces.iter().copied().chain(asked));
+    }
 }
 
-fn not_carried_out(revision: u64) -> Reason {
+fn went_with(replaced: u64, by: u64, reason: &Reason) -> Reason {
     Reason::new(
-        "change_not_carried_out",
+        &reason.code,
         format!(
-            "The broker took revision {revision} of the order, and shows the order as it was before. Look at the order at the broker; if it still works, send the next revision, or cancel."
+            "Revision {replaced} was not in force yet when revision {by} took its place, and went with it: {}",
+            reason.message
         ),
-    )
-}
-
-fn exit_too_large() -> Reason {
-    Reason::new(
-        "exit_too_large",
-        "An exit at the broker was for more than the order leaves to it, so that all of it would have turned the position. It was made smaller. Look at the account's position and orders at the broker.",
     )
 }
 
@@ -539,19 +444,14 @@ fn not_of_a_leg(role: LegRole) -> Reason {
 }
 
 fn exit_on_the_wrong_side(role: LegRole, fault: &str) -> Reason {
-    Reason::new(
-        "exit_on_wrong_side",
-        format!(
-            "The order was not changed: with this change its {role} {fault}. Change the {role} first, or another way."
-        ),
-    )
+    Reason::new("exit_on_wrong_side", format!("The order was not changed: with this change its {role} {fault}."))
 }
 
 fn leg_quantity(role: LegRole, filled: Decimal, most: Decimal) -> Reason {
     Reason::new(
         "leg_quantity",
         format!(
-            "The {role} was not changed: its quantity must be more than what it has filled ({}) and at most what is left to leave ({}).",
+            "The {role} was not changed: its quantity must be more than what it has filled ({}) and at most what the order still has to close ({}).",
             filled.normalize(),
             most.normalize()
         ),

@@ -19,7 +19,7 @@ const LIST_MARK_MAX: usize = 4;
 pub struct InvalidId(pub(crate) String);
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $allowed:expr, $words:literal) => {
+    ($(#[$doc:meta])* $name:ident, $max:literal, $allowed:expr, $words:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -43,7 +43,7 @@ macro_rules! text_id {
                 let allowed: fn(char) -> bool = $allowed;
                 if text.is_empty() || text.len() > Self::CHARACTERS_MAX || !text.chars().all(allowed) {
                     return Err(InvalidId(format!(
-                        concat!($what, " must be 1 to {} ", $words), $max
+                        concat!("must be 1 to {} ", $words), $max
                     )));
                 }
                 Ok(Self(text))
@@ -75,31 +75,31 @@ macro_rules! text_id {
 text_id!(
     /// A user of the platform: the `sub` of their JWT, and the group id of their messages.
     /// The characters are those that SQS allows in a message group id.
-    UserId, "a user id", 128, |c| c.is_ascii_graphic(), "visible ASCII characters, without spaces"
+    UserId, 128, |c| c.is_ascii_graphic(), "visible ASCII characters, without spaces"
 );
 text_id!(
     /// An algorithm as the operator registered it; `self` is the user's own hand.
-    AlgorithmId, "an algorithm id", 64,
+    AlgorithmId, 64,
     |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'), "of A-Z a-z 0-9 _ - ."
 );
 text_id!(
     /// An order's id, chosen by its sender. With the user's id it is the order's identity, for ever.
-    OrderId, "an order id", 36,
+    OrderId, 36,
     |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'), "of A-Z a-z 0-9 _ -"
 );
 text_id!(
     /// An account at the broker, such as `DU0000001`.
-    AccountId, "an account id", 24,
+    AccountId, 24,
     |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'), "of A-Z a-z 0-9 _ -"
 );
 text_id!(
     /// One connection of a user to the broker.
-    ConnectionId, "a connection id", 40,
+    ConnectionId, 40,
     |c| c.is_ascii_alphanumeric() || c == '-', "of A-Z a-z 0-9 -"
 );
 text_id!(
     /// Who sent a message: the part of SQS's `SenderId` before the colon.
-    PrincipalId, "a principal id", 128, |c| c.is_ascii_graphic() && c != ':', "visible ASCII characters, without `:`"
+    PrincipalId, 128, |c| c.is_ascii_graphic() && c != ':', "visible ASCII characters, without `:`"
 );
 
 impl AlgorithmId {
@@ -260,7 +260,7 @@ impl TryFrom<u64> for Conid {
             .ok()
             .filter(|number| *number > 0 && i32::try_from(*number).is_ok())
             .map(Self)
-            .ok_or_else(|| InvalidId(format!("a conid must be a whole number from 1 to {}", i32::MAX)))
+            .ok_or_else(|| InvalidId(format!("must be a whole number from 1 to {}", i32::MAX)))
     }
 }
 

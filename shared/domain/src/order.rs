@@ -1,5 +1,7 @@
 //! An order: what was asked, where it is, and how it came there.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::arrival::QueuePlace;
 use crate::astray::AstrayChange;
 use crate::cancel::CancelCalls;
-use crate::change::{Change, TakenChange};
+use crate::change::Change;
 use crate::fields::FieldFault;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
 use crate::intent::Reason;
@@ -19,6 +21,7 @@ use crate::reserved::Reserved;
 use crate::sight::{BrokerStatus, Sight};
 use crate::state::{Fact, OrderState};
 use crate::status::OrderStatus;
+use crate::taken_change::TakenChange;
 use crate::ticket::{OrderType, Size};
 use crate::unwatched::Unwatched;
 
@@ -38,7 +41,7 @@ const REVIEW_PAUSE_MAX: SignedDuration = SignedDuration::from_hours(12);
 /// The code of the warning that more was filled than was ordered.
 pub const FILLED_BEYOND_ORDER: &str = "filled_beyond_order";
 /// The code of the warning that the broker's word for an order is not known.
-const STATUS_UNKNOWN: &str = "broker_status_unknown";
+pub const STATUS_UNKNOWN: &str = "broker_status_unknown";
 
 fn first_revision() -> u64 {
     1
@@ -83,6 +86,12 @@ pub struct Order {
     /// Changes that the broker took and has not shown in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) taken: Vec<TakenChange>,
+    /// The latest change that was asked for, where it has ended and an exit's own took its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ended_change: Option<Box<Change>>,
+    /// The highest number under which a change was taken; 0: none was, or by an earlier release.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) asked_revision: u64,
     /// Changes that were sent, never answered and not shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) astray: Vec<AstrayChange>,
@@ -92,6 +101,9 @@ pub struct Order {
     /// What a person must know of it, whatever its state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<Reason>,
+    /// The codes of all that a person was told of it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) warned: BTreeSet<String>,
     /// That nobody can look at it, while that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwatched: Option<Unwatched>,
@@ -151,7 +163,7 @@ pub struct HistoryEntry {
 
 /// A fact that has no place in the order's present state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an order that is {status} cannot take this fact: {fact}", status = .status.as_str())]
+#[error("an order that is {status} cannot take {fact}", status = .status.as_str())]
 pub struct OutOfPlace {
     /// The present status.
     pub status: OrderStatus,
@@ -230,6 +242,9 @@ impl Order {
             astray: Vec::new(),
             late_facts: Vec::new(),
             warning: None,
+            warned: BTreeSet::new(),
+            ended_change: None,
+            asked_revision: 0,
             unwatched: None,
             exits_missing_since: None,
             cancel_asked_at: None,
@@ -402,6 +417,11 @@ impl Order {
         }
         self.history.push(entry);
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 pub(crate) fn filled_beyond(filled: Decimal, most: Decimal) -> Reason {

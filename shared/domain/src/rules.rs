@@ -83,7 +83,7 @@ pub enum Whose {
 impl fmt::Display for Whose {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::User => "your own limits",
+            Self::User => "the user's own limits",
             Self::Grant => "the grant's limits",
         })
     }

@@ -24,6 +24,8 @@ pub struct OrderView<'o> {
     pub algorithm_id: &'o AlgorithmId,
     pub account_id: Option<&'o AccountId>,
     pub status: OrderStatus,
+    /// Whether its end is asked for, and it has not ended.
+    pub cancel_asked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub symbol: Option<&'o str>,
     pub quantity: Option<String>,
@@ -136,6 +138,7 @@ impl Order {
             algorithm_id: &self.algorithm_id,
             account_id: self.request.as_ref().map(|request| &request.account_id),
             status: self.status(),
+            cancel_asked: self.cancel_asked_at.is_some() && !self.status().is_final(),
             symbol: self.symbol(),
             quantity: self.quantity().map(|quantity| quantity.to_string()),
             cash_quantity: match size {

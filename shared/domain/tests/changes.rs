@@ -198,8 +198,8 @@ fn quantity(order: &Order) -> String {
 #[test]
 fn a_change_that_comes_late_is_in_force_where_nothing_followed_it() {
     let mut order = with_a_change_astray(false);
-    assert_eq!((order.revision(), quantity(&order).as_str(), order.went_astray(2)), (1, "10", true));
-    assert_eq!(order.change_came_late(2, false, now()), Some(CameLate::Adopted));
+    assert_eq!((order.revision(), quantity(&order).as_str(), order.went_astray(2, None)), (1, "10", true));
+    assert_eq!(order.change_came_late(2, None, false, now()), Some(CameLate::Adopted));
     assert_eq!((order.revision(), quantity(&order).as_str()), (2, "54"));
     assert_eq!((order.change().unwrap().stage.as_str(), order.changes_astray().count()), ("applied", 0));
 }
@@ -207,7 +207,7 @@ fn a_change_that_comes_late_is_in_force_where_nothing_followed_it() {
 #[test]
 fn a_change_that_comes_late_makes_the_one_in_force_go_out_again() {
     let mut order = with_a_change_astray(true);
-    assert_eq!(order.change_came_late(2, false, now()), Some(CameLate::SendAgain));
+    assert_eq!(order.change_came_late(2, None, false, now()), Some(CameLate::SendAgain));
     let change = order.change_in_hand().unwrap();
     assert_eq!((change.revision, change.stage.as_str(), order.revision()), (3, "asked", 3));
     assert_eq!(order.warning, None);
@@ -222,18 +222,18 @@ fn a_change_that_comes_late_makes_the_one_in_force_go_out_again() {
 #[test]
 fn a_change_that_comes_late_to_an_end_or_under_a_refused_one_is_told() {
     let mut ended = with_a_change_astray(true);
-    assert_eq!(ended.change_came_late(2, true, now()), Some(CameLate::Told));
+    assert_eq!(ended.change_came_late(2, None, true, now()), Some(CameLate::Told));
     let mut refused = with_a_change_astray(true);
     refused.ask_change(&modify(4, &json!({"quantity": "15"})), now());
     refused.change_refused(Reason::new("refused_by_broker", "No."), now());
-    assert_eq!(refused.change_came_late(2, false, now()), Some(CameLate::Told));
+    assert_eq!(refused.change_came_late(2, None, false, now()), Some(CameLate::Told));
     let mut often = with_a_change_astray(true);
     for _ in 1..CHANGE_SENDS_MAX {
-        assert_eq!(often.change_came_late(2, false, now()), Some(CameLate::SendAgain));
+        assert_eq!(often.change_came_late(2, None, false, now()), Some(CameLate::SendAgain));
         often.change_sending(1, now());
         often.change_applied(3, now());
     }
-    assert_eq!(often.change_came_late(2, false, now()), Some(CameLate::Told));
+    assert_eq!(often.change_came_late(2, None, false, now()), Some(CameLate::Told));
     for told in [ended, refused, often] {
         assert_eq!(told.warning.as_ref().map(|warning| warning.code.as_str()), Some("change_came_late"));
         assert_eq!((told.revision(), told.changes_astray().count()), (3, 0));
@@ -247,7 +247,7 @@ fn an_order_that_ends_soon_after_a_change_went_astray_says_so() {
     soon.apply(seen(BrokerStatus::Cancelled), now()).unwrap();
     assert_eq!(warning(soon), Some("change_unsettled".to_owned()));
     let mut waits = with_a_change_astray(false);
-    assert_eq!(waits.change_came_late(2, false, now()), Some(CameLate::Adopted));
+    assert_eq!(waits.change_came_late(2, None, false, now()), Some(CameLate::Adopted));
     assert_eq!(waits.ask_change(&modify(3, &json!({"quantity": "14"})), now()), ChangeTaken::New);
     waits.change_sending(1, now());
     waits.change_unread(Reason::new("outcome_unknown", "No answer was read."), now());
@@ -256,7 +256,7 @@ fn an_order_that_ends_soon_after_a_change_went_astray_says_so() {
     let stage = &waits.change().unwrap().stage;
     assert_eq!(stage.reason().map(|reason| reason.code.as_str()), Some("change_unsettled"), "it was sent once");
     let mut proved = with_a_change_astray(true);
-    proved.did_not_come(2);
+    proved.did_not_come(2, None);
     let mut forgotten = with_a_change_astray(true);
     forgotten.forget_astray(now() + ASTRAY_FOR);
     for mut order in [proved, forgotten] {
@@ -279,4 +279,62 @@ fn the_number_of_the_next_change_is_shown_whatever_became_of_the_last() {
     assert_eq!((&seen["revision"], &seen["next_revision"]), (&json!(1), &json!(3)));
     assert_eq!(seen["history"].as_array().unwrap().last().unwrap()["revision"], 2, "it says which change was refused");
     assert_eq!(order.ask_change(&modify(3, &json!({"limit_price": "187"})), now()), ChangeTaken::New);
+}
+
+#[test]
+fn a_change_that_went_with_a_refused_one_is_told_like_it() {
+    let mut order = sending();
+    order.ask_change(&modify(2, &json!({"quantity": "7"})), now());
+    order.ask_change(&modify(3, &json!({"limit_price": "186"})), now());
+    order.change_refused(Reason::new("refused_by_broker", "No."), now());
+    let told: Vec<Option<u64>> =
+        order.history.iter().filter(|entry| entry.revision.is_some()).map(|entry| entry.revision).collect();
+    assert_eq!(told, [Some(2), Some(3)]);
+    assert_eq!((order.revision(), order.next_revision()), (1, 4));
+    // One that came into force with the later one is not.
+    let mut order = sending();
+    order.ask_change(&modify(2, &json!({"quantity": "7"})), now());
+    order.ask_change(&modify(3, &json!({"limit_price": "186"})), now());
+    order.change_applied(3, now());
+    assert!(order.history.iter().all(|entry| entry.revision.is_none()));
+}
+
+#[test]
+fn the_ticket_that_was_last_seen_in_force_is_known_however_many_changes_the_broker_took_since() {
+    let quantities = |order: &Order| -> Vec<String> {
+        let sizes =
+            order.tickets_at_the_broker(None).map(|ticket| serde_json::to_value(ticket).unwrap()["quantity"].clone());
+        sizes.map(|size| size.as_str().unwrap().to_owned()).collect()
+    };
+    let taken = || {
+        let mut order = sending();
+        for (revision, fields) in [(2, json!({"quantity": "2"})), (3, json!({"limit_price": "186"}))] {
+            order.ask_change(&modify(revision, &fields), now());
+            order.change_sending(1, now());
+            order.change_taken(revision, now());
+        }
+        order
+    };
+    assert!(quantities(&taken()).contains(&"10".to_owned()), "{:?}", quantities(&taken()));
+    let mut order = taken();
+    order.change_not_carried_out(None, |_| false, true, now());
+    assert_eq!((order.revision(), quantity(&order).as_str()), (1, "10"));
+    let mut order = taken();
+    order.change_not_carried_out(None, |ticket| limit_price_of(ticket) == "187.5", true, now());
+    assert_eq!((order.revision(), quantity(&order).as_str()), (2, "2"), "the one in between shows");
+}
+
+#[test]
+fn no_warning_keeps_another_from_being_told() {
+    let mut order = sending();
+    for code in ["exit_too_large", "unprotected_position", "exit_too_large"] {
+        order.warn(Reason::new(code, "Look."));
+    }
+    assert_eq!(order.warning.as_ref().unwrap().code, "unprotected_position");
+    assert!(order.has_warned("exit_too_large") && order.has_warned("unprotected_position"));
+    assert_eq!(order.warnings_told(), 2);
+}
+
+fn limit_price_of(ticket: &domain::Ticket) -> String {
+    serde_json::to_value(ticket).unwrap()["limit_price"].as_str().unwrap_or_default().to_owned()
 }

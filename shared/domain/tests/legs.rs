@@ -328,3 +328,56 @@ fn a_change_puts_no_exit_on_the_wrong_side_of_an_entry_that_has_not_traded() {
     let mut traded = filled();
     assert_eq!(asked(&mut traded, 2, &json!({"leg": "stop_loss", "stop_price": "188"})), "taken");
 }
+
+#[test]
+fn an_exit_that_follows_its_entry_hides_neither_what_was_asked_for_nor_that_it_is_in_force() {
+    let mut order = placed();
+    order.ask_change(&modify(2, &json!({"quantity": "14"})), now());
+    order.change_sending(1, now());
+    order.change_applied(2, now());
+    assert_eq!(order.change_in_hand().and_then(|change| change.leg), Some(TAKE), "the exits follow");
+    let view = order.view();
+    let change = view.change.unwrap();
+    assert_eq!((change.revision, change.leg, change.status), (2, None, "applied"));
+    let ticket = serde_json::to_value(change.ticket).unwrap();
+    assert_eq!((ticket["side"].as_str(), ticket["quantity"].as_str()), (Some("buy"), Some("14")));
+    assert_eq!(order.next_revision(), 3);
+}
+
+#[test]
+fn an_end_that_is_asked_for_shows_until_the_order_ends() {
+    let mut order = placed();
+    assert!(!order.view().cancel_asked);
+    order.remember_cancel(now());
+    assert!(order.view().cancel_asked);
+    order.apply(seen(&[7], BrokerStatus::Cancelled, 0), now()).unwrap();
+    assert!(!order.view().cancel_asked);
+}
+
+#[test]
+fn exits_go_back_with_an_entry_whose_change_was_not_carried_out() {
+    for (to, followed) in [("14", false), ("14", true), ("4", false), ("4", true)] {
+        let mut order = placed();
+        order.ask_change(&modify(2, &json!({"quantity": to})), now());
+        order.change_sending(1, now());
+        order.change_taken(2, now());
+        // The exits followed, or are about to.
+        if followed {
+            for _ in 0..2 {
+                order.change_sending(1, now());
+                order.change_taken(2, now());
+            }
+        }
+        order.change_not_carried_out(None, |_| false, true, now());
+        let change = order.change().unwrap();
+        assert_eq!((change.revision, change.leg, change.stage.as_str()), (2, None, "refused"), "{to} {followed}");
+        while order.change_in_hand().is_some_and(|change| change.stage.is_open()) {
+            order.fit_leg_change();
+            order.change_sending(1, now());
+            order.change_taken(order.change_in_hand().unwrap().revision, now());
+        }
+        let exits: Vec<Decimal> = order.legs().iter().map(domain::Leg::quantity).collect();
+        assert_eq!(exits, [Decimal::from(10); 2], "{to} {followed}");
+        assert!(!order.exit_is_too_large());
+    }
+}

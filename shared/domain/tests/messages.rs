@@ -105,7 +105,7 @@ fn one_reading_names_every_fault() {
         "colour: is not a field of this message",
         "contract.symbol: is not a field of this message",
         "time_in_force: is missing",
-        "account_id: an account id must be 1 to 24",
+        "account_id: must be 1 to 24",
     ] {
         assert!(found.iter().any(|fault| fault.starts_with(part)), "{part} is not in {found:#?}");
     }

@@ -5,8 +5,15 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-/// Ended orders that a lane remembers.
-const ENDED_MAX: usize = 40;
+/// Ended orders that a lane remembers whose end the broker itself told, or that never left.
+const TOLD_MAX: usize = 40;
+/// Ended orders that a lane remembers whose end was concluded ([`Ended::is_concluded`]). They have places of their own, so
+/// that no number of fills pushes one out. Of too many the oldest `rejected` goes first, whose looks are over soonest, and
+/// a `not_placed` only where there is no other.
+///
+/// What goes loses its looks. The schedule cannot find it: it reads the orders that are not over, and a conclusion is the
+/// end. Nor can a look: the broker's rows carry our name of an order, and from that nobody gets back to the order's id.
+const CONCLUDED_MAX: usize = 40;
 /// How long a lane remembers an ended order: the broker lists what ended until its daily reset (IBKR Web API, live
 /// orders).
 const ENDED_REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(24);
@@ -62,20 +69,74 @@ pub struct Ended {
     pub filled_quantity: Decimal,
     /// When.
     pub at: Timestamp,
+    /// Its account; `None`: an earlier release wrote this down, and nobody looks for its sake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<AccountId>,
+    /// Whether the broker ever told a number of it.
+    #[serde(default)]
+    pub has_number: bool,
+    /// When a whole look at its account was last taken since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<Timestamp>,
+    /// When such a look last failed, if none was taken since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Timestamp>,
+    /// Whether the broker was still gathering at the last one.
+    #[serde(default)]
+    pub gathers: bool,
+}
+
+impl Ended {
+    fn of(order: &Order) -> Self {
+        Self {
+            order_id: order.key.order_id.clone(),
+            status: order.status(),
+            filled_quantity: order.filled_quantity,
+            at: order.updated_at,
+            account_id: order.account_id().cloned(),
+            has_number: !order.broker_order_ids.is_empty(),
+            looked_at: None,
+            failed_at: None,
+            gathers: false,
+        }
+    }
+
+    /// Whether its end was concluded, from an answer's words or from looks that did not show it.
+    #[must_use]
+    pub fn is_concluded(&self) -> bool {
+        matches!(self.status, OrderStatus::Rejected | OrderStatus::NotPlaced)
+    }
 }
 
 impl LaneBook {
     /// Remembers how an order ended, and forgets what ended long ago.
     pub fn remember_ended(&mut self, order: &Order, now: Timestamp) {
-        self.ended.retain(|ended| ended.order_id != order.key.order_id && ended.at + ENDED_REMEMBERED_FOR > now);
-        self.ended.push(Ended {
-            order_id: order.key.order_id.clone(),
-            status: order.status(),
-            filled_quantity: order.filled_quantity,
-            at: order.updated_at,
-        });
-        if self.ended.len() > ENDED_MAX {
-            self.ended.remove(0);
+        let known = self.forget_ended(&order.key.order_id);
+        self.ended.retain(|ended| ended.at + ENDED_REMEMBERED_FOR > now);
+        let mut ended = Ended::of(order);
+        if let Some(known) = known.filter(|known| known.status == ended.status) {
+            (ended.looked_at, ended.failed_at) = (known.looked_at, known.failed_at);
+        }
+        self.ended.push(ended);
+        self.keep_the_latest(TOLD_MAX, |ended| !ended.is_concluded());
+        self.keep_the_latest(CONCLUDED_MAX, Ended::is_concluded);
+    }
+
+    /// Forgets that an order ended: it is open again. What was remembered of it.
+    pub fn forget_ended(&mut self, order_id: &OrderId) -> Option<Ended> {
+        let position = self.ended.iter().position(|ended| ended.order_id == *order_id)?;
+        Some(self.ended.remove(position))
+    }
+
+    fn keep_the_latest(&mut self, most: usize, is_one: impl Fn(&Ended) -> bool) {
+        while self.ended.iter().filter(|ended| is_one(ended)).count() > most {
+            let goes_first = |ended: &Ended| is_one(ended) && ended.status != OrderStatus::NotPlaced;
+            let first = self.ended.iter().position(goes_first).or_else(|| self.ended.iter().position(&is_one));
+            let Some(position) = first else { return };
+            self.ended.remove(position);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

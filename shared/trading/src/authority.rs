@@ -108,7 +108,7 @@ impl Asked<'_> {
             }
             (Sender::Principal(_), _) if algorithm_id.is_own_hand() => Err(Reason::new(
                 "own_hand_on_the_queue",
-                "A message on the queue cannot be a user's own hand (algorithm_id `self`): users place their own orders by POST /orders.",
+                "The message names the algorithm `self`, which stands for orders that users place in person. Users send those by POST /orders, not over the queue.",
             )),
             (Sender::Principal(_), None) => Err(not_registered(algorithm_id)),
             (Sender::Principal(principal), Some(algorithm)) if algorithm.principals.contains(principal) => Ok(()),
@@ -135,12 +135,14 @@ impl Asked<'_> {
                 ),
             ));
         };
-        if self.account_id.is_none_or(|account_id| grant.account_ids.contains(account_id)) {
+        let Some(account_id) = self.account_id.filter(|account_id| !grant.account_ids.contains(*account_id)) else {
             return Ok(());
-        }
+        };
         Err(Reason::new(
             "account_not_granted",
-            format!("The user's grant to the algorithm {algorithm_id} does not list this account."),
+            format!(
+                "The user's grant to the algorithm {algorithm_id} does not list the account {account_id}. The user adds it by PUT /grants/{algorithm_id}."
+            ),
         ))
     }
 }

@@ -2,7 +2,8 @@
 
 use broker::CancelAnswer;
 use domain::{
-    AlgorithmId, CancelCalls, CancelTaken, Fact, LegCancelTaken, LegRole, Order, OrderKey, OrderState, Reason, UserId,
+    AlgorithmId, CANCEL_NOT_CARRIED_OUT, CancelCalls, CancelTaken, Fact, LegCancelTaken, LegRole, Order, OrderKey,
+    OrderState, Reason, UserId,
 };
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -203,9 +204,9 @@ impl Lane<'_> {
         leg: Option<LegRole>,
         tell: impl Fn(&mut Order, Timestamp),
     ) -> Result<(), StoreError> {
-        let before = order.value.warning.clone();
+        let was_warned = order.value.has_warned(CANCEL_NOT_CARRIED_OUT);
         self.record_change(order, tell).await?;
-        if order.value.warning != before {
+        if !was_warned && order.value.has_warned(CANCEL_NOT_CARRIED_OUT) {
             let tries = order.value.cancel_calls_of(leg).map(CancelCalls::count);
             tracing::error!(key = %order.value.key, ?leg, tries, alarm = "cancel_not_carried_out", metric.orders_for_a_person = 1, "the broker took a cancel again and again, and the order still works");
         }

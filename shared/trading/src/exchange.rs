@@ -245,9 +245,12 @@ fn declined(verdict: &Verdict, text: &str) -> Reason {
         ),
         Verdict::Decline { messages, advice } => Reason::new("question_declined", {
             let asked = messages.join(", ");
+            let told = "docs/questions.md lists what is answered, and who may change it.";
+            let advice: Vec<&str> = advice.iter().map(|advice| &**advice).chain([told]).collect();
             let advice = advice.join(" ");
-            let next = if advice.is_empty() { "docs/questions.md lists what is answered." } else { &advice };
-            format!("The broker asked, and the answer here is no to {asked}. {next} The broker's words: {text}")
+            format!(
+                "The broker asked, and Courier's policy answered no to {asked}. {advice} The broker's words: {text}"
+            )
         }),
         Verdict::Unlisted(ids) => Reason::new(
             "question_unlisted",

@@ -14,6 +14,9 @@ const EXITS_AWAITED_SECONDS: u32 = 6;
 /// For so long after its parent filled an exit is expected to show. What ends later is told as its leg's news.
 const EXPECTED_FOR: SignedDuration = SignedDuration::from_mins(5);
 
+/// The code of the warning that a position lacks the stop that was asked for.
+const UNPROTECTED: &str = "unprotected_position";
+
 impl Lane<'_> {
     /// Where a bracket's parent is filled and its stop is nowhere, the first look waits for another one, and the second
     /// tells: the order carries a warning, and an alarm goes out. That takes less than 30 s.
@@ -23,7 +26,7 @@ impl Lane<'_> {
         shown: &Shown,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        if order.value.warning.is_some() || !is_unprotected(&order.value, shown, now) {
+        if order.value.has_warned(UNPROTECTED) || !is_unprotected(&order.value, shown, now) {
             return Ok(());
         }
         // What is over is looked at no more, and its exits are shown as ended: this look is as good as a second one.
@@ -35,7 +38,7 @@ impl Lane<'_> {
             return Ok(());
         };
         tracing::error!(key = %order.value.key, alarm = "unprotected_position", metric.orders_for_a_person = 1, %missing_since, at = %now, "a bracket's parent is filled and its stop is not at the broker");
-        self.record_change(order, |order, _| order.warning = Some(unprotected())).await
+        self.record_change(order, |order, _| order.warn(unprotected())).await
     }
 }
 
@@ -66,7 +69,7 @@ fn is_unprotected(order: &Order, shown: &Shown, now: Timestamp) -> bool {
 
 fn unprotected() -> Reason {
     Reason::new(
-        "unprotected_position",
+        UNPROTECTED,
         "The order is filled, and its protecting exits are not at the broker. Place a stop by hand or close the position.",
     )
 }

@@ -2,7 +2,7 @@
 
 use domain::{Act, Fact, Intent, Order, Reason};
 use jiff::SignedDuration;
-use store::{IntentGuards, IntentRefused, StoreError, Versioned};
+use store::{HaltScope, IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::advance::Next;
 use crate::authority::not_registered;
@@ -112,12 +112,7 @@ impl Lane<'_> {
 /// What is said of an intent that a rule forbade.
 pub(crate) fn by_rule(refused: &IntentRefused) -> Reason {
     match refused {
-        IntentRefused::Halted(scope) => Reason::new(
-            "halted",
-            format!(
-                "Trading is halted for {scope}; the order was not sent. Lift the halt, and send it again under a new id."
-            ),
-        ),
+        IntentRefused::Halted(scope) => Reason::new("halted", halted(scope)),
         IntentRefused::OnlyReducing(halt) => Reason::new(
             "only_reducing",
             format!("Only orders that reduce a position pass for {halt}, so this was not sent."),
@@ -132,4 +127,15 @@ pub(crate) fn by_rule(refused: &IntentRefused) -> Reason {
         IntentRefused::BeyondLimits(beyond) => limits::reason(beyond),
         other => Reason::new("not_allowed", format!("The order was not sent: {other}.")),
     }
+}
+
+fn halted(scope: &HaltScope) -> String {
+    let whose = match scope {
+        HaltScope::Global => "The operator has halted all trading".to_owned(),
+        HaltScope::Algorithm(algorithm_id) => format!("The operator has halted the algorithm {algorithm_id}"),
+        HaltScope::User(user_id) => {
+            format!("Trading is halted for the user {user_id} (GET /halt tells whose halt it is, and why)")
+        }
+    };
+    format!("{whose}; the order was not sent. Once the halt is lifted, send it again under a new id.")
 }

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use broker::LiveOrder;
 use domain::{
-    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole, Order, Reason, Size, Ticket,
+    Amount, AstrayChange, BrokerStatus, CHANGE_NOT_CARRIED_OUT, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole,
+    Order, Reason, Size, Ticket,
 };
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
@@ -94,8 +95,9 @@ impl Lane<'_> {
         let taken = order.value.changes_taken().iter().find(|taken| taken.change.leg == leg);
         let Some(change) = taken.map(|taken| taken.change.clone()) else { return Ok(()) };
         let ended = is_final(&row.status);
-        let asked = as_shown(&order.value, change.ticket.clone(), leg, row);
-        if shows(row, &asked, std::iter::empty()) != Some(false) {
+        let shown_by_row =
+            |order: &Order, ticket: &Ticket| shows(row, &as_shown(order, ticket.clone(), leg, row), std::iter::empty());
+        if shown_by_row(&order.value, &change.ticket) != Some(false) {
             return self.record_change(order, |order, _| order.change_shown(leg)).await;
         }
         // The list may still show what was in force before.
@@ -105,9 +107,14 @@ impl Lane<'_> {
         }
         let revision = change.revision;
         tracing::warn!(key = %order.value.key, ?leg, revision, sends = change.sends, "the broker took a change and shows the order as it was");
-        let was_unwarned = order.value.warning.is_none();
-        self.record_change(order, |order, now| order.change_not_carried_out(leg, ended, now)).await?;
-        if was_unwarned && order.value.warning.is_some() {
+        let was_warned = order.value.has_warned(CHANGE_NOT_CARRIED_OUT);
+        self.record_change(order, |order, now| {
+            let before = order.clone();
+            let is_shown = |ticket: &Ticket| shown_by_row(&before, ticket) == Some(true);
+            order.change_not_carried_out(leg, is_shown, ended, now);
+        })
+        .await?;
+        if !was_warned && order.value.has_warned(CHANGE_NOT_CARRIED_OUT) {
             tracing::error!(key = %order.value.key, revision, alarm = "change_not_carried_out", metric.orders_for_a_person = 1, "the broker took a change again and again, and did not carry it out");
         }
         Ok(())
@@ -139,7 +146,7 @@ impl Lane<'_> {
             match shows(row, &as_shown(astray.ticket.without_exits()), others.iter()) {
                 Some(true) => return self.came_late(order, &astray, ended).await,
                 Some(false) if ended => {
-                    self.record_change(order, |order, _| order.did_not_come(astray.revision)).await?;
+                    self.record_change(order, |order, _| order.did_not_come(astray.revision, leg)).await?;
                 }
                 _ => {}
             }
@@ -155,7 +162,8 @@ impl Lane<'_> {
     ) -> Result<(), StoreError> {
         let revision = astray.revision;
         let what = Cell::new(None);
-        self.record_change(order, |order, now| what.set(order.change_came_late(revision, ended, now))).await?;
+        self.record_change(order, |order, now| what.set(order.change_came_late(revision, astray.leg, ended, now)))
+            .await?;
         match what.get() {
             Some(CameLate::Told) => {
                 tracing::error!(key = %order.value.key, revision, alarm = "change_came_late", metric.orders_for_a_person = 1, "a change came into force after a later one");

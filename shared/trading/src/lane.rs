@@ -203,6 +203,7 @@ impl Lane<'_> {
         if self.book.pending.iter().any(|pending| pending.unsent_of.is_some() && pending.waits_until.is_none()) {
             self.track_in(TRACK_AFTER_NEWS_SECONDS);
         }
+        self.plan_late_looks();
         let on_its_way = self.book.looks.due_at.filter(|due| *due > now + CLOCKS_DIFFER_MAX);
         let wanted = self.track_in_seconds.map(|seconds| (seconds, now + SignedDuration::from_secs(seconds.into())));
         let wanted = wanted.filter(|(_, at)| on_its_way.is_none_or(|due| due > *at));

@@ -2,49 +2,120 @@
 //! person is told.
 
 use broker::LiveOrder;
-use domain::{BrokerStatus, ClientOrderId, Fact, OrderStatus, Sight};
-use jiff::SignedDuration;
-use store::{Ended, StoreError};
+use domain::{AccountId, BrokerStatus, ClientOrderId, Fact, Order, OrderStatus, Sight};
+use jiff::{SignedDuration, Timestamp};
+use store::{Ended, StoreError, Versioned};
 
-use crate::lane::Lane;
+use crate::advance::{TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};
+use crate::lane::{Lane, passed_over};
 use crate::look::{Looked, Shown, row_named};
+use crate::track::LOOK_TIME;
 
-/// How long looks go on, though nothing else is open, for an order that was proved never to have arrived.
-const WATCHED_FOR: SignedDuration = SignedDuration::from_hours(1);
-/// Pause between those looks, in seconds.
-const WATCH_PAUSE_SECONDS: u32 = 300;
+/// After how many seconds looks go on, though nothing else is open, for an order whose placing the broker refused: its list
+/// shows an order within seconds, and what does not show in two minutes was refused. Four looks, since a refusal is
+/// frequent; a look for another order of the account takes their place. Later ones see it too, and none is taken for it.
+const REFUSED_LOOKS: &[i64] = &[5, 15, 45, 120];
+/// The same for one whose end the broker showed: a list may be some 20 s older than that word, and would belie it wrongly.
+const SHOWN_LOOKS: &[i64] = &[45, 120];
+/// The same for one that was proved never to have arrived: for an hour, since its ticket may be held up on its way. It is
+/// rare.
+const NOT_PLACED_LOOKS: &[i64] =
+    &[5, 15, 45, 120, 300, 600, 900, 1_200, 1_500, 1_800, 2_100, 2_400, 2_700, 3_000, 3_300, 3_600];
+/// Pause after a look that failed: as long as the order's end is past, within these. Nobody tells when one is had again.
+const FAILED_PAUSE_MIN: SignedDuration = SignedDuration::from_secs(5);
+const FAILED_PAUSE_MAX: SignedDuration = SignedDuration::from_mins(5);
+/// Looks that fail are given up this long after the end.
+const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// A cancel of what works late is looked for after this, in seconds.
 const CANCEL_SEEN_SECONDS: u32 = 5;
 /// Tries to write a late fact when others write the order as well.
 const CONFLICTS_MAX: u32 = 5;
 
 impl Lane<'_> {
-    /// Whether an order ended lately in a way that one more look could belie.
-    pub(crate) fn watches_for_late_facts(&self) -> bool {
-        let now = self.now();
-        self.book.ended.iter().any(|ended| ended.status == OrderStatus::NotPlaced && ended.at + WATCHED_FOR > now)
+    /// When a look at an account is due for what ended in it.
+    fn late_looks(&self) -> impl Iterator<Item = (Timestamp, &AccountId)> {
+        self.book.ended.iter().filter_map(|ended| Some((next_look(ended)?, ended.account_id.as_ref()?)))
     }
 
-    /// Looks, though nothing is open.
-    pub(crate) async fn look_for_late_facts(&mut self) -> Result<(), StoreError> {
-        self.track_in(WATCH_PAUSE_SECONDS);
-        let watched = self.book.ended.iter().find(|ended| ended.status == OrderStatus::NotPlaced);
-        let Some(order_id) = watched.map(|ended| ended.order_id.clone()) else { return Ok(()) };
-        let order = self.desk.intake.orders.get(&self.key(order_id)).await?;
-        let Some(account_id) = order.and_then(|order| order.value.account_id().cloned()) else { return Ok(()) };
+    /// The account whose turn it is to be looked at for what ended in it: the one that has waited longest, and that no look for
+    /// these open orders shows. One that was looked at, or could not be, makes way for the others.
+    pub(crate) fn late_look_due(&self, open: &[Versioned<Order>]) -> Option<AccountId> {
+        let is_shown = |account_id: &AccountId| open.iter().any(|order| order.value.account_id() == Some(account_id));
+        let now = self.now();
+        let due = self.late_looks().filter(|(at, account_id)| *at <= now && !is_shown(account_id));
+        due.min().map(|(_, account_id)| account_id.clone())
+    }
+
+    /// Asks for the next look at what ended, if there is one: nothing else may be open.
+    pub(crate) fn plan_late_looks(&mut self) {
+        let Some((at, _)) = self.late_looks().min() else { return };
+        let seconds = u32::try_from(at.duration_since(self.now()).as_secs()).unwrap_or(0) + 1;
+        self.track_in(seconds.max(self.paced_for_seconds().unwrap_or(0)));
+    }
+
+    /// Looks at this account for what ended in it. The open orders of others wait for the next look.
+    pub(crate) async fn look_for_late_facts(
+        &mut self,
+        account_id: AccountId,
+        open: &[Versioned<Order>],
+    ) -> Result<(), StoreError> {
+        if !open.is_empty() {
+            self.track_in(TRACK_CLOSELY_SECONDS);
+        }
+        if !self.has_time(LOOK_TIME) {
+            self.track_in(1);
+            return Ok(());
+        }
+        self.begin_look(&account_id);
         let Ok(session) = self.session_for(&account_id).await? else { return Ok(()) };
         match self.look(&session, &account_id, &[]).await? {
-            Looked::Shown(shown) => self.note_late_facts(&shown).await,
-            Looked::NotYet | Looked::Failed => Ok(()),
+            Looked::Shown(shown) => {
+                self.book.looks.account_id = Some(account_id);
+                self.note_late_facts(&shown).await?;
+            }
+            Looked::NotYet => self.note_gathering(&account_id),
+            Looked::Failed => {}
         }
+        Ok(())
+    }
+
+    /// A look at this account counts as failed until it has shown something, so that none is tried at once again.
+    pub(crate) fn begin_look(&mut self, account_id: &AccountId) {
+        let now = self.now();
+        self.ended_in(account_id).for_each(|ended| ended.failed_at = Some(now));
+    }
+
+    /// The broker gathers what it shows of an account when it is first asked: it keeps its turn, once.
+    fn note_gathering(&mut self, account_id: &AccountId) {
+        for ended in self.ended_in(account_id) {
+            ended.failed_at = ended.failed_at.filter(|_| ended.gathers);
+            ended.gathers = !ended.gathers;
+        }
+    }
+
+    /// Takes in that a whole look at this account was taken.
+    fn note_looked(&mut self, account_id: &AccountId) {
+        let looked_at = Some(self.now());
+        for ended in self.ended_in(account_id) {
+            (ended.looked_at, ended.failed_at, ended.gathers) = (looked_at, None, false);
+        }
+    }
+
+    fn ended_in<'e>(&'e mut self, account_id: &'e AccountId) -> impl Iterator<Item = &'e mut Ended> {
+        self.book.ended.iter_mut().filter(move |ended| ended.account_id.as_ref() == Some(account_id))
     }
 
     /// Writes down what this look shows of orders that ended otherwise.
     pub(crate) async fn note_late_facts(&mut self, shown: &Shown) -> Result<(), StoreError> {
+        // First: what cannot be written is no reason to look at once again.
+        if let Some(account_id) = self.book.looks.account_id.clone().filter(|_| shown.live.complete) {
+            self.note_looked(&account_id);
+        }
         for ended in self.book.ended.clone() {
-            let name = ClientOrderId::of(&self.key(ended.order_id.clone()));
-            if let Some(row) = row_named(&name, &shown.live).filter(|row| belies(row, &ended)) {
-                self.note_late(&ended, row).await?;
+            let key = self.key(ended.order_id.clone());
+            if let Some(row) = row_named(&ClientOrderId::of(&key), &shown.live).filter(|row| belies(row, &ended)) {
+                let noted = self.note_late(&ended, row).await;
+                passed_over(&key, noted)?;
                 self.cancel_late(&ended).await?;
             }
         }
@@ -62,6 +133,16 @@ impl Lane<'_> {
         Ok(())
     }
 
+    /// Takes in what a late fact made of an order: it is open again, or ended otherwise.
+    fn remember_late(&mut self, order: &Order) {
+        if order.status().is_final() {
+            self.book.remember_ended(order, self.now());
+        } else {
+            self.book.forget_ended(&order.key.order_id);
+            self.track_in(TRACK_AFTER_NEWS_SECONDS);
+        }
+    }
+
     async fn note_late(&mut self, ended: &Ended, row: &LiveOrder) -> Result<(), StoreError> {
         let sight = Sight {
             broker_order_ids: vec![row.order_id],
@@ -74,6 +155,7 @@ impl Lane<'_> {
             let Some(mut order) = self.desk.intake.orders.get(&key).await? else { return Ok(()) };
             if !order.value.status().is_final() {
                 // It came back, and is watched.
+                self.book.forget_ended(&ended.order_id);
                 return Ok(());
             }
             let was_told = !order.value.note_late(&sight, self.now());
@@ -87,12 +169,29 @@ impl Lane<'_> {
                 Err(error) => return Err(error),
                 Ok(()) => {
                     tracing::error!(%key, alarm = "late_fact", metric.orders_for_a_person = 1, ended = ended.status.as_str(), status = ?row.status, filled_quantity = ?row.filled_quantity, "the broker shows an order otherwise than it ended");
+                    self.remember_late(&order.value);
                     return Ok(());
                 }
             }
         }
         Ok(())
     }
+}
+
+/// When looks go on for this order though nothing else is open; `None`: they are over, or it needs none. Nobody pays for an
+/// order that never left, and of a filled one the broker has nothing left to fill.
+fn next_look(ended: &Ended) -> Option<Timestamp> {
+    let looks = match ended.status {
+        OrderStatus::NotPlaced => NOT_PLACED_LOOKS,
+        OrderStatus::Rejected if !ended.has_number => REFUSED_LOOKS,
+        OrderStatus::Rejected | OrderStatus::Cancelled if ended.has_number => SHOWN_LOOKS,
+        _ => return None,
+    };
+    let after = |seconds: &i64| ended.at + SignedDuration::from_secs(*seconds);
+    let due = looks.iter().map(after).find(|at| ended.looked_at.is_none_or(|looked_at| *at > looked_at))?;
+    let Some(failed_at) = ended.failed_at else { return Some(due) };
+    let pause = failed_at.duration_since(ended.at).clamp(FAILED_PAUSE_MIN, FAILED_PAUSE_MAX);
+    Some(due.max(failed_at + pause)).filter(|at| *at <= ended.at + GIVEN_UP_AFTER)
 }
 
 /// Whether the row says otherwise than how the order ended.
@@ -115,3 +214,6 @@ fn belies(row: &LiveOrder, ended: &Ended) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The exits of brackets at the broker: looked at until each ended, and cancelled where that is asked for.
 
 use broker::Session;
-use domain::{Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, TimeInForce};
+use domain::{EXIT_TOO_LARGE, Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, TimeInForce};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
@@ -17,8 +17,11 @@ const ENDED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 const ASKED_FOR_CLOSELY: SignedDuration = SignedDuration::from_mins(2);
 /// An exit that is shown as too large this long after the last news is.
 const TOO_LARGE_AFTER: SignedDuration = SignedDuration::from_secs(8);
-/// What a look showed this lately is as good as asking once more.
-const LOOKED_JUST_NOW: SignedDuration = SignedDuration::from_secs(2);
+/// One that is still too large after it was made smaller is made smaller again, this long after the last news.
+const MENDED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(30);
+/// What a look showed this long before is the best that can be known of an exit of an earlier session: the look's other orders
+/// had their turn in between.
+const LOOKED_JUST_NOW: SignedDuration = SignedDuration::from_secs(15);
 /// That the broker holds an exit as refused is believed when it says so again this much later.
 const REFUSED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(4);
 
@@ -52,15 +55,19 @@ impl Lane<'_> {
     /// An exit that stays for more than its order leaves to it is made smaller: the other one filled while a change of this one
     /// was on its way, or the broker did not make it smaller itself.
     async fn mend_too_large_exits(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
-        if !order.value.exit_is_too_large() || order.value.warning.is_some() {
+        if !order.value.exit_is_too_large() {
             return Ok(());
         }
         // The list may show the one fill before what it made of the other exit.
-        if self.now() < order.value.updated_at + TOO_LARGE_AFTER {
+        let was_warned = order.value.has_warned(EXIT_TOO_LARGE);
+        let pause = if was_warned { MENDED_AGAIN_AFTER } else { TOO_LARGE_AFTER };
+        if self.now() < order.value.updated_at + pause {
             self.track_in(TRACK_CLOSELY_SECONDS);
             return Ok(());
         }
-        tracing::error!(key = %order.value.key, alarm = "exit_too_large", metric.orders_for_a_person = 1, "an exit at the broker is for more than its order leaves to it; it is made smaller");
+        if !was_warned {
+            tracing::error!(key = %order.value.key, alarm = "exit_too_large", metric.orders_for_a_person = 1, "an exit at the broker is for more than its order leaves to it; it is made smaller");
+        }
         self.record_change(order, Order::exit_stays_too_large).await
     }
 
@@ -97,6 +104,8 @@ impl Lane<'_> {
     pub(crate) async fn exits_are_known(&mut self, order: &mut Versioned<Order>) -> Result<bool, StoreError> {
         let Some(account_id) = order.value.account_id().cloned() else { return Ok(false) };
         let Ok(session) = self.session_for(&account_id).await? else { return Ok(false) };
+        // Before the questions: an answer that is no answer may take ten seconds.
+        let looked = self.book.looks.last_at.is_some_and(|at| self.now() < at + LOOKED_JUST_NOW);
         let at_work = order.value.legs().iter().filter(|leg| leg.may_work());
         let numbered: Vec<_> = at_work.map(|leg| (leg.role, leg.broker_order_id)).collect();
         for (role, number) in numbered {
@@ -104,13 +113,15 @@ impl Lane<'_> {
                 self.track_in(1);
                 return Ok(false);
             }
-            let Some(number) = number else { return Ok(false) };
+            let Some(number) = number else {
+                self.track_in(TRACK_CLOSELY_SECONDS);
+                return Ok(false);
+            };
             match session.order_status(number).await {
                 Ok(detail) => self.take_in_leg_detail(order, role, detail).await?,
                 // For an order of an earlier session the broker answers 503: its lists say it.
                 Err(error) => {
                     tracing::warn!(key = %order.value.key, %role, %error, "an exit is not shown by its number before a change");
-                    let looked = self.book.looks.last_at.is_some_and(|at| self.now() < at + LOOKED_JUST_NOW);
                     if !looked || self.book.looks.account_id.as_ref() != Some(&account_id) {
                         self.track_in(TRACK_CLOSELY_SECONDS);
                         return Ok(false);

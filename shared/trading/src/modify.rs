@@ -4,7 +4,7 @@
 //! of a change whose answer was lost is settled by looking, and where that shows the old ticket, by sending it again.
 
 use broker::{Answer, CallError, OrderRequest};
-use domain::{Change, ChangeTaken, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason};
+use domain::{Change, ChangeTaken, EXIT_DOES_NOT_FOLLOW, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason};
 use jiff::Timestamp;
 use store::{IntentGuards, IntentRefused, StoreError, Versioned};
 
@@ -87,7 +87,16 @@ impl Lane<'_> {
             Err(NoSession::Deny(reason)) => return self.refuse_change(order, &change, reason).await,
         };
         let rules = &self.desk.intake.rules;
-        let mut intended = self.intend_change(order, IntentGuards::WithinLimits(rules, &claim)).await?;
+        // An exit that becomes smaller with its order only takes risk away, as a cancel does: no halt keeps it too large.
+        let is_safe = change.follows && change.ticket.is_only_smaller_than(&in_force).is_ok();
+        let guards = if is_safe { IntentGuards::LaneOnly } else { IntentGuards::WithinLimits(rules, &claim) };
+        let mut intended = self.intend_change(order, guards).await?;
+        if change.follows && intended.as_ref().is_err_and(is_by_rule) {
+            // It goes out as soon as the rule lets it: nobody else would make the exit fit.
+            tracing::warn!(key = %order.value.key, leg = ?change.leg, "an exit does not follow its order while a rule forbids it");
+            self.track_in(u32::try_from(crate::advance::HELD_CHECK.as_secs()).unwrap_or(u32::MAX));
+            return Ok(Next::Rest);
+        }
         if let Err(IntentRefused::OnlyReducing(halt)) = &intended {
             if let Err(why) = change.ticket.is_only_smaller_than(&in_force) {
                 return self.refuse_change(order, &change, only_smaller(halt, why)).await;
@@ -217,10 +226,10 @@ impl Lane<'_> {
     ) -> Result<Next, StoreError> {
         tracing::warn!(key = %order.value.key, revision = change.revision, code = reason.code, "a change was refused");
         let revision = change.revision;
-        let was_unwarned = order.value.warning.is_none();
+        let (warnings, was_told) = (order.value.warnings_told(), order.value.has_warned(EXIT_DOES_NOT_FOLLOW));
         self.record_change(order, |order, now| {
-            if order.change_in_hand().is_some_and(|change| change.revision == revision) {
-                if order.went_astray(revision) {
+            if order.change_in_hand().is_some_and(|now| (now.revision, now.leg) == (revision, change.leg)) {
+                if order.went_astray(revision, change.leg) {
                     order.change_refused_again(reason.clone(), now);
                 } else {
                     order.change_refused(reason.clone(), now);
@@ -228,11 +237,24 @@ impl Lane<'_> {
             }
         })
         .await?;
-        if was_unwarned && order.value.warning.is_some() {
+        if !was_told && order.value.has_warned(EXIT_DOES_NOT_FOLLOW) {
+            tracing::error!(key = %order.value.key, revision, alarm = "exit_does_not_follow", metric.orders_for_a_person = 1, "an exit could not be made what its order is for");
+        } else if order.value.warnings_told() > warnings {
             tracing::error!(key = %order.value.key, revision, alarm = "change_came_late", metric.orders_for_a_person = 1, "a change came late, and the one in force could not be sent again");
         }
         Ok(Next::Rest)
     }
+}
+
+fn is_by_rule(refused: &IntentRefused) -> bool {
+    matches!(
+        refused,
+        IntentRefused::Halted(_)
+            | IntentRefused::OnlyReducing(_)
+            | IntentRefused::NotRegistered(_)
+            | IntentRefused::NoGrant(_)
+            | IntentRefused::BeyondLimits(_)
+    )
 }
 
 fn only_smaller(halt: &str, why: NotSmaller) -> Reason {

@@ -111,8 +111,7 @@ impl Lane<'_> {
 
 /// One line for each change of an order: ids, never content.
 pub(crate) fn log_change(before: &Order, after: &Order) {
-    let told = |order: &Order| order.warning.as_ref().is_some_and(|warning| warning.code == FILLED_BEYOND_ORDER);
-    if told(after) && !told(before) {
+    if after.has_warned(FILLED_BEYOND_ORDER) && !before.has_warned(FILLED_BEYOND_ORDER) {
         tracing::error!(key = %after.key, alarm = "filled_beyond_order", metric.orders_for_a_person = 1, filled_quantity = %after.filled_quantity, "the broker shows more filled than was ordered");
     }
     if before.sequence == after.sequence {

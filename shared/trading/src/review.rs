@@ -35,7 +35,10 @@ pub enum ReviewRefused {
     #[error("there is no order {0}")]
     NoOrder(OrderKey),
     /// The order does not wait for a person.
-    #[error("only an order that needs review is decided by a person: {0}")]
+    #[error(
+        "nothing was written: {0}. Only an order or an exit that is needs_review takes one. \
+         `courier orders show USER ORDER` shows where each stands."
+    )]
     OutOfPlace(#[from] OutOfPlace),
     /// The ledger did not do it. A conflict means that somebody else decided meanwhile: look again.
     #[error(transparent)]

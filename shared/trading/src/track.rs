@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use broker::{OrderDetail, Session};
-use domain::{AccountId, BrokerStatus, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderState, OrderStatus, Reason, Sight};
+use domain::{
+    AccountId, BrokerStatus, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderState, OrderStatus, Reason, STATUS_UNKNOWN, Sight,
+};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
@@ -41,15 +43,16 @@ impl Lane<'_> {
         for order in &open {
             self.tell_how_long_unknown(&order.value);
         }
-        if open.is_empty() && !self.watches_for_late_facts() {
+        let late = self.late_look_due(&open);
+        if open.is_empty() && late.is_none() {
             return Ok(());
         }
         if let Some(seconds) = self.paced_for_seconds() {
             self.track_in(seconds);
             return Ok(());
         }
-        if open.is_empty() {
-            return self.look_for_late_facts().await;
+        if let Some(account_id) = late {
+            return self.look_for_late_facts(account_id, &open).await;
         }
         let line = self.book.pending.len();
         self.look_at_the_next_account(open).await?;
@@ -107,6 +110,7 @@ impl Lane<'_> {
         account_id: &AccountId,
         mut open: Vec<Versioned<Order>>,
     ) -> Result<(), StoreError> {
+        self.begin_look(account_id);
         let looked = match self.session_for(account_id).await? {
             Ok(session) => {
                 let looked = self.look(&session, account_id, &open).await?;
@@ -253,7 +257,7 @@ impl Lane<'_> {
         }
         let unknown = matches!(sight.status, BrokerStatus::Other(_));
         self.take_in_sight(order, sight).await?;
-        if unknown && order.value.warning.is_none() {
+        if unknown && !order.value.has_warned(STATUS_UNKNOWN) {
             tracing::error!(key = %order.value.key, status = ?order.value.broker_status, alarm = "broker_status_unknown", metric.orders_for_a_person = 1, "the broker has a word for an order that is not known here");
             self.record_change(order, Order::status_unknown).await?;
         }

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from courier_client.api import Api, Token
 from courier_client.checks import Faults, written_time
@@ -14,6 +14,7 @@ from courier_client.errors import (
     ChangeRefused,
     CourierError,
     IdAlreadyUsed,
+    NoSuchLeg,
     OrderEnded,
     OrderRefused,
     Problem,
@@ -23,8 +24,8 @@ from courier_client.errors import (
 )
 from courier_client.messages import LegRole, Message, ModifyOrder, PlaceOrder, cancel_message, check_leg
 from courier_client.queue import OrderQueue
-from courier_client.sent import SentMessages, is_other, is_other_change
-from courier_client.views import FINAL_STATUSES, OrderStatus, OrderView, Refusal
+from courier_client.sent import SentMessages, is_cancel_taken, is_other, is_other_change, refused_change
+from courier_client.views import FINAL_STATUSES, LegView, OrderStatus, OrderView, Refusal
 
 WAIT_SECONDS = 60.0
 # Between two looks at an order: at first often, then less and less.
@@ -100,7 +101,7 @@ class Client:
         """Put a new order on the queue; returns its id. Whether it may trade shows in its status: see `wait`.
 
         The same order again is the first one. Another order under a used id is refused, and the first stays as it is:
-        `wait` raises `IdAlreadyUsed`.
+        the next `wait` raises `IdAlreadyUsed`, once.
         """
         self._put(order.message(self.user_id, self.algorithm_id))
         return order.order_id
@@ -110,7 +111,10 @@ class Client:
         self._put(change.message(self.user_id, self.algorithm_id))
 
     def cancel(self, order_id: str, *, leg: LegRole | None = None) -> None:
-        """Ask for an order's end, or for that of one exit of a bracket. It may be filled before: `wait` tells."""
+        """Ask for an order's end, or for that of one exit of a bracket. It may be filled before.
+
+        `wait` tells, and `wait_leg` of an exit.
+        """
         self._put(cancel_message(order_id, self.user_id, self.algorithm_id, leg))
 
     def place_by_http(self, order: PlaceOrder) -> OrderView:
@@ -148,7 +152,7 @@ class Client:
         """Orders, the newest first, page by page. Each filter leaves those it names, `until` excluded."""
         query: dict[str, str] = {}
         if status:
-            query["status"] = ",".join(map(OrderStatus, [status] if isinstance(status, str) else status))
+            query["status"] = ",".join(_statuses("status", status))
         if only_open:
             query["open"] = "true"
         for name, moment in (("since", since), ("until", until)):
@@ -176,11 +180,11 @@ class Client:
         is not there yet, an API that is away and a request too many are waited out; waiting changes nothing.
 
         Of what this client put on the queue it also raises what was refused: `OrderRefused` (once for a cancel),
-        `IdAlreadyUsed` where the order on record is another one, and once for each of its changes `ChangeRefused`.
+        `IdAlreadyUsed` once where the order on record is another one, and once for each of its changes `ChangeRefused`.
+
+        A bracket's status is its entry's: for its exits see `wait_leg`.
         """
-        awaited = frozenset(map(OrderStatus, [until] if isinstance(until, str) else until))
-        if not awaited:
-            raise ValueError("name at least one status to wait for")
+        awaited = frozenset(_statuses("until", until))
 
         def arrived(seen: OrderView) -> bool:
             if awaited & seen.statuses:
@@ -197,17 +201,40 @@ class Client:
     def wait_change(self, order_id: str, revision: int, timeout_seconds: float = WAIT_SECONDS) -> OrderView:
         """Wait until this revision of the order, or a later one, is in force. The next one is `order(…).next_revision`.
 
-        Raises `ChangeRefused` where it will not be, `OrderEnded` where the order ended before, and `WaitTimeout`.
+        Raises `ChangeRefused` where it will not be, `OrderEnded` where the order was over before, and `WaitTimeout`. A
+        bracket is over when its exits have ended, too.
         """
 
         def arrived(seen: OrderView) -> bool:
             if self._change_in_force(seen, revision):
                 return True
-            if seen.status.is_final:
+            if seen.is_over:
                 raise OrderEnded(seen, frozenset())
             return False
 
         return self._look_until(order_id, arrived, frozenset(), timeout_seconds)
+
+    def wait_leg(self, order_id: str, leg: LegRole, timeout_seconds: float = WAIT_SECONDS) -> LegView:
+        """Wait until this exit of a bracket has ended, in whatever final status; returns the exit.
+
+        Raises once `OrderRefused` where this client asked for its end, or for its order's, and was refused, `NoSuchLeg`
+        where the order has no such exit, and `WaitTimeout`.
+        """
+        faults = Faults()
+        faults.choice("leg", leg, get_args(LegRole))
+        faults.raise_any()
+
+        def arrived(seen: OrderView) -> bool:
+            of_order = seen.leg(leg)
+            if of_order is not None and of_order.status.is_final:
+                return True
+            self._raise_refused_cancel(seen, leg)
+            if of_order is None:
+                raise NoSuchLeg(seen, leg)
+            return False
+
+        seen = self._look_until(order_id, arrived, frozenset(), timeout_seconds, leg)
+        return next(ended for ended in seen.legs if ended.role == leg)
 
     def _look_until(
         self,
@@ -215,6 +242,7 @@ class Client:
         arrived: Callable[[OrderView], bool],
         awaited: frozenset[OrderStatus],
         timeout_seconds: float,
+        leg: LegRole | None = None,
     ) -> OrderView:
         deadline = self._clock() + timeout_seconds
         pause_seconds = FIRST_LOOK_AFTER_SECONDS
@@ -231,7 +259,7 @@ class Client:
                 return seen
             left_seconds = deadline - self._clock()
             if left_seconds <= 0:
-                raise WaitTimeout(order_id, seen, awaited, timeout_seconds, failure) from failure
+                raise WaitTimeout(order_id, seen, awaited, timeout_seconds, failure, leg) from failure
             self._sleep(min(pause_seconds, left_seconds))
             pause_seconds = min(pause_seconds * _LOOKS_SPREAD_BY, LOOK_EVERY_SECONDS_MAX)
 
@@ -245,31 +273,32 @@ class Client:
             return
         refusal = self._refusal_of(order_id, placed.message_id)
         if refusal is not None or is_other(placed.message, seen):
+            self._sent.forget_placed(order_id)
             raise IdAlreadyUsed(seen, refusal)
         # What a change made different since is not compared, so only the refusal tells.
         placed.is_confirmed = seen.revision == 1
 
     def _raise_refused_unseen(self, order_id: str) -> None:
         """Raise what was refused of an order that is not on record: its own message, or one that changes or ends it."""
-        placed, cancel = self._sent.placed(order_id), self._sent.cancel(order_id)
+        placed = self._sent.placed(order_id)
         # Messages of one user keep their order: without its order's refusal no later message can be refused.
-        later = [*self._sent.changes(order_id).values(), *([] if cancel is None else [cancel])]
+        later = [*self._sent.changes(order_id).values(), *self._sent.cancels(order_id).values()]
         sent = [one.message_id for one in later] if placed is None else [placed.message_id]
         refusal = self._refusal_of(order_id, *sent) if sent else None
         if refusal is not None:
             self._sent.told(refusal)
             raise OrderRefused(order_id, refusal)
 
-    def _raise_refused_cancel(self, seen: OrderView) -> None:
-        """Raise if the end of the order, or of its exit, was asked for and refused; once."""
-        cancel = self._sent.cancel(seen.order_id)
-        if cancel is None:
-            return
-        leg = seen.leg(cancel.message["leg"]) if "leg" in cancel.message else None
-        if seen.status is OrderStatus.CANCELLING or (leg is not None and leg.cancel_asked):
-            self._sent.forget_cancel(seen.order_id)
-            return
-        refusal = self._refusal_of(seen.order_id, cancel.message_id)
+    def _raise_refused_cancel(self, seen: OrderView, only: LegRole | None = None) -> None:
+        """Raise, once, if the end of the order or of an exit was asked for and refused.
+
+        With `only`: if it would have ended this exit.
+        """
+        cancels = self._sent.cancels(seen.order_id)
+        for leg in [leg for leg in cancels if is_cancel_taken(seen, leg)]:
+            del cancels[leg]
+        sent = [cancel.message_id for leg, cancel in cancels.items() if only is None or leg in (None, only)]
+        refusal = self._refusal_of(seen.order_id, *sent) if sent else None
         if refusal is not None:
             self._sent.told(refusal)
             raise OrderRefused(seen.order_id, refusal)
@@ -278,12 +307,12 @@ class Client:
         """Whether this change, or a later one, is in force; raise if it was refused, once where this client sent it."""
         sent = self._sent.changes(seen.order_id)
         own = sent.get(revision)
-        of_record = seen.change if seen.change is not None and seen.change.revision == revision else None
         # Another one may be on record under this number: then the message was refused, or is not read yet.
-        is_other = own is not None and of_record is not None and is_other_change(own.message, of_record)
-        if of_record is not None and of_record.status == "refused" and not is_other:
+        is_other = own is not None and is_other_change(own.message, seen)
+        refused = refused_change(seen, revision, None if own is None else own.message.get("leg"))
+        if refused is not None and not is_other:
             sent.pop(revision, None)
-            raise ChangeRefused(seen, revision, of_record.reason)
+            raise ChangeRefused(seen, revision, refused.reason)
         if seen.revision >= revision and not is_other:
             sent.pop(revision, None)
             return True
@@ -333,6 +362,18 @@ def _listed(what: str, page: object) -> list[object]:
         raise UnexpectedAnswer(f"the answer to GET /{what} shows no list of {what}")
     listed: list[object] = page[what]
     return listed
+
+
+def _statuses(field: str, named: str | Collection[str]) -> list[OrderStatus]:
+    """The statuses of these names; `InvalidMessage` tells which there are."""
+    names = [named] if isinstance(named, str) else list(named)
+    faults = Faults()
+    if not names:
+        faults.add(field, "must name at least one status")
+    for name in names:
+        faults.choice(field, name, tuple(OrderStatus))
+    faults.raise_any()
+    return list(map(OrderStatus, names))
 
 
 def _utc(name: str, moment: datetime) -> str:

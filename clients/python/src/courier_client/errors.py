@@ -34,7 +34,7 @@ class InvalidMessage(CourierError, ValueError):
 
 
 class NotEnqueued(CourierError):
-    """The queue did not confirm a message. It may have arrived all the same: sending it again is safe."""
+    """The queue did not confirm a message; it says whether it may have arrived. Sending it again is safe."""
 
 
 class Unreachable(CourierError):
@@ -59,7 +59,7 @@ class Problem(CourierError):
 
 
 class OrderEnded(CourierError):
-    """The order reached a final status that was not waited for. `order` says which, and why."""
+    """The order ended otherwise than it was waited for. `order` says how, and why."""
 
     def __init__(self, order: OrderView, awaited: frozenset[OrderStatus]) -> None:
         self.order = order
@@ -108,6 +108,15 @@ class ChangeRefused(CourierError):
         )
 
 
+class NoSuchLeg(CourierError):
+    """The order has no such exit: `order.legs` are those that it has."""
+
+    def __init__(self, order: OrderView, leg: str) -> None:
+        self.order = order
+        self.leg = leg
+        super().__init__(f"the order {order.order_id} has no {leg}")
+
+
 class WaitTimeout(CourierError, TimeoutError):
     """The time to wait ran out; nothing was changed by that. `order` is as it was last seen; None: it never was."""
 
@@ -118,21 +127,26 @@ class WaitTimeout(CourierError, TimeoutError):
         awaited: frozenset[OrderStatus],
         timeout_seconds: float,
         failure: CourierError | None = None,
+        leg: str | None = None,
     ) -> None:
         self.order = order
         self.awaited = awaited
+        self.leg = leg
+        part = None if order is None or leg is None else order.leg(leg)
         if order is None:
             seen = (
                 "was not seen. It may wait in the queue, or its message was refused "
                 "(`Client.refusals`, and for the operator `courier refusals list`, tell why)"
             )
         else:
-            why = f" ({order.reason.message})" if order.reason else ""
-            seen = f"is {order.status}{why}"
+            shown = part or order
+            why = f" ({shown.reason.message})" if shown.reason else ""
+            seen = f"is {shown.status}{why}"
         if failure is not None:
             seen += f". The last look failed: {failure}"
-        wanted = f"is not {_words(awaited)}" if awaited else "is not changed"
-        super().__init__(f"after {timeout_seconds:g} s the order {order_id} {wanted}: it {seen}")
+        wanted = f"is not {_words(awaited)}" if awaited else "is not changed" if leg is None else "has not ended"
+        what = f"the order {order_id}" if leg is None else f"the {leg} of the order {order_id}"
+        super().__init__(f"after {timeout_seconds:g} s {what} {wanted}: it {seen}")
 
 
 def _words(statuses: frozenset[OrderStatus]) -> str:

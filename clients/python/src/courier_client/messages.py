@@ -88,7 +88,8 @@ class PlaceOrder:
     """A new order. Building it checks it, and `InvalidMessage` names every fault.
 
     `order_id` is the order's name for ever: placing the same order twice is placing it once. Derive it from what the
-    order is for (`"monthly-2026-12"`), not from the time or from chance: a program that starts again cannot buy twice.
+    order is for (`"monthly-2026-12-SPY"`), not from the time or from chance: a program that starts again cannot buy
+    twice.
 
     `good_until`: after it the order is not sent. Left out: 2 minutes after it was sent for `market`, else 15.
     At most 24 hours after.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from courier_client.errors import NotEnqueued
 from courier_client.messages import Message
@@ -63,6 +63,12 @@ class OrderQueue:
                 MessageDeduplicationId=deduplication_id(message),
                 MessageBody=body,
             )
+        except NoCredentialsError as error:
+            raise NotEnqueued(
+                f"{message['command']} of {message['order_id']} was not sent: boto3 finds no AWS credentials. Set "
+                "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for the local stack give the line "
+                "`source …` that `courier local` printed. Then the same message again"
+            ) from error
         except (BotoCoreError, ClientError) as error:
             raise NotEnqueued(
                 f"the queue did not confirm {message['command']} of {message['order_id']} ({error}). "

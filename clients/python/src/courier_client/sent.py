@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from courier_client.messages import Message
-from courier_client.views import ChangeView, OrderView, Refusal
+from courier_client.views import ChangeView, OrderStatus, OrderView, Refusal
 
 # What a client remembers at most; beyond it, what was sent longest ago is forgotten.
 ORDERS_MAX = 10_000
@@ -42,7 +42,7 @@ class SentMessages:
     def __init__(self) -> None:
         self._placed: dict[str, Placed] = {}
         self._changes: dict[str, dict[int, Sent]] = {}
-        self._cancels: dict[str, Sent] = {}
+        self._cancels: dict[str, dict[str | None, Sent]] = {}
 
     def remember(self, message: Message, message_id: str) -> None:
         """Remember a message that the queue took."""
@@ -53,7 +53,7 @@ class SentMessages:
         elif message["command"] == "modify":
             self._changes.setdefault(order_id, {})[message["revision"]] = Sent(message, message_id)
         else:
-            self._cancels[order_id] = Sent(message, message_id)
+            self._cancels.setdefault(order_id, {})[message.get("leg")] = Sent(message, message_id)
         _forget_oldest(self._placed)
         _forget_oldest(self._changes)
         _forget_oldest(self._cancels)
@@ -62,27 +62,23 @@ class SentMessages:
         """The message that placed this order, if this client sent it."""
         return self._placed.get(order_id)
 
+    def forget_placed(self, order_id: str) -> None:
+        """That the order on record is another one was told."""
+        self._placed.pop(order_id, None)
+
     def changes(self, order_id: str) -> dict[int, Sent]:
         """The changes of this order that this client sent and nothing was told of: their messages, by revision."""
         return self._changes.get(order_id, {})
 
-    def cancel(self, order_id: str) -> Sent | None:
-        """The latest cancel of this order, if nothing was told of it."""
-        return self._cancels.get(order_id)
-
-    def forget_cancel(self, order_id: str) -> None:
-        """The cancel was taken."""
-        self._cancels.pop(order_id, None)
+    def cancels(self, order_id: str) -> dict[str | None, Sent]:
+        """The latest cancel of each exit that nothing was told of; under None that of the order."""
+        return self._cancels.get(order_id, {})
 
     def told(self, refusal: Refusal) -> None:
         """That this change or cancel was refused was told."""
         order_id = refusal.order_id or ""
-        cancel = self._cancels.get(order_id)
-        if cancel is not None and cancel.message_id == refusal.message_id:
-            del self._cancels[order_id]
-        changes = self._changes.get(order_id, {})
-        for revision in [one for one, sent in changes.items() if sent.message_id == refusal.message_id]:
-            del changes[revision]
+        _forget_message(self._cancels.get(order_id, {}), refusal.message_id)
+        _forget_message(self._changes.get(order_id, {}), refusal.message_id)
 
 
 def is_other(message: Message, seen: OrderView) -> bool:
@@ -103,13 +99,48 @@ def is_other(message: Message, seen: OrderView) -> bool:
     )
 
 
-def is_other_change(message: Message, shown: ChangeView) -> bool:
+def is_other_change(message: Message, seen: OrderView) -> bool:
     """Whether the change on record is certainly another one than this message asked for, under the same number."""
-    if message.get("leg") != shown.leg:
-        return True
+    shown, leg = seen.change, message.get("leg")
+    if shown is None or shown.revision != message["revision"]:
+        return False
+    if shown.leg == leg:
+        return _asks_otherwise(message, shown.ticket)
+    # Exits follow the entry's quantity under the number that is in force: then what was asked for is in force, too.
+    return seen.revision < shown.revision or _asks_otherwise(message, _ticket_in_force(seen, leg))
+
+
+def is_cancel_taken(seen: OrderView, leg: str | None) -> bool:
+    """Whether the order shows that its end, or that of this exit, is asked for."""
+    legs = [one for one in seen.legs if leg in (None, one.role)]
+    return seen.status is OrderStatus.CANCELLING or (bool(legs) and all(one.cancel_asked for one in legs))
+
+
+def refused_change(seen: OrderView, revision: int, leg: str | None) -> ChangeView | None:
+    """The change of this number and of this part of the order, if it was refused."""
+    change = seen.change
+    if change is None or change.revision != revision or change.status != "refused":
+        return None
+    # Under a number that is in force, what was refused to another part is an exit's following of the entry's quantity.
+    return change if change.leg == leg or seen.revision < revision else None
+
+
+def _asks_otherwise(message: Message, ticket: Mapping[str, Any] | None) -> bool:
     # What an exit is for shrinks with the other one's fills.
-    fields = [field for field in _CHANGEABLE if field in message and not (field == "quantity" and shown.leg)]
-    return any(_differs(message[field], shown.ticket.get(field)) for field in fields)
+    fields = [field for field in _CHANGEABLE if field in message and not (field == "quantity" and "leg" in message)]
+    return ticket is not None and any(_differs(message[field], ticket.get(field)) for field in fields)
+
+
+def _ticket_in_force(seen: OrderView, role: str | None) -> Mapping[str, Any] | None:
+    if role is None:
+        return seen.ticket
+    leg = seen.leg(role)
+    return None if leg is None else leg.ticket
+
+
+def _forget_message(sent: dict[Any, Sent], message_id: str) -> None:
+    for key in [key for key, one in sent.items() if one.message_id == message_id]:
+        del sent[key]
 
 
 def _forget_oldest(kept: dict[str, Any]) -> None:

@@ -93,7 +93,7 @@ impl Plan {
             let number = self.lives.len();
             self.lives.push(life_against(dice, &holding, number));
             self.acts.push((at, Act::Place(number)));
-            match dice.weigh(&[(5, 0), (2, 1), (3, 2)]) {
+            match dice.weigh(&[(2, 0), (2, 1), (6, 2)]) {
                 1 => self.acts.push((dice.between(at, to), Act::Modify(number, 2))),
                 2 => self.acts.push((dice.between(at, to), Act::Lower(number, 2))),
                 _ => {}

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use paper_broker::{Fault, FaultKind, QuestionRules};
 use serde_json::{Value, json};
-use simulation::World;
+use simulation::{ALGORITHM, CrashPoint, SENDER, USER, World};
 
 const CANCELLING: &str = "DELETE /iserver/account/DU0000001/order/";
 const ORDER: &str = "/iserver/account/*/order/*";
+const PLACING: &str = "POST /iserver/account/DU0000001/orders";
+const MODIFYING: &str = "POST /iserver/account/DU0000001/order/";
+/// What a cancel may need to the broker, whatever stands before it in its batch.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(2);
 
 /// A working order; the broker does not carry out the next `times` cancels.
 async fn with_cancels_not_carried_out(times: u32) -> World {
@@ -180,4 +185,125 @@ async fn an_order_in_review_is_open_and_its_cancel_reaches_the_broker() {
     world.broker().clear_faults();
     world.run_for(Duration::from_mins(15)).await;
     assert_eq!(world.order("first").await.status().as_str(), "cancelled");
+}
+
+fn place_three_slowly(world: &World) {
+    let delay = FaultKind::Delay { before_ms: 0, after_ms: 9_000 };
+    world.broker().add_fault(Fault { times: u32::MAX, ..Fault::next("POST", "/iserver/account/*/orders", delay) });
+    for (order_id, price) in [("a", "185.10"), ("b", "185.20"), ("c", "185.30")] {
+        world.place(order_id, &json!({"type": "limit", "limit_price": price}));
+    }
+}
+
+fn cancel_leg(world: &World, role: &str) {
+    let cancel = json!({"schema": "courier.order/1", "command": "cancel", "user_id": USER, "order_id": "first",
+        "algorithm_id": ALGORITHM, "leg": role});
+    world.enqueue(&cancel, SENDER, USER);
+}
+
+async fn with_a_filled_bracket() -> World {
+    let world = World::with_a_connected_user().await;
+    world.broker().set_questions(QuestionRules::none());
+    let exits = json!({"take_profit": {"limit_price": "190.00"}, "stop_loss": {"stop_price": "184.50"}});
+    world.place("first", &json!({"type": "limit", "limit_price": "187.00", "attached": exits}));
+    world.broker().set_price(265_598, Some("186.90".parse().unwrap()));
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.status("first").await, "filled");
+    world
+}
+
+/// When the calls with this came, after this moment.
+fn came(world: &World, with: &str, since: Timestamp) -> Vec<SignedDuration> {
+    world.calls(with).iter().filter(|call| call.at >= since).map(|call| call.at.duration_since(since)).collect()
+}
+
+fn now(world: &World) -> Timestamp {
+    domain::Clock::now(&world.clock)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_waits_for_no_placing_that_stands_before_it_in_its_batch() {
+    let world = with_cancels_not_carried_out(0).await;
+    place_three_slowly(&world);
+    world.cancel("first");
+    let begun = now(&world);
+    world.deliver_all().await;
+    let (cancels, placings) = (came(&world, CANCELLING, begun), came(&world, PLACING, begun));
+    assert!(cancels.len() == 1 && cancels[0] < AT_ONCE, "{cancels:?}");
+    assert_eq!(placings.len(), 3);
+    assert!(cancels[0] <= placings[0], "{cancels:?} {placings:?}");
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!((world.status("first").await.as_str(), world.status("c").await.as_str()), ("cancelled", "working"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_of_an_exit_waits_for_no_placing_that_stands_before_it_in_its_batch() {
+    let world = with_a_filled_bracket().await;
+    place_three_slowly(&world);
+    cancel_leg(&world, "take_profit");
+    let begun = now(&world);
+    world.deliver_all().await;
+    let cancels = came(&world, CANCELLING, begun);
+    assert!(cancels.first().is_some_and(|after| *after < AT_ONCE), "{cancels:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_is_on_record_before_any_call_of_its_batch_and_outlives_a_crash_in_it() {
+    for with in ["POST /v1/api/iserver/account/DU0000001/orders", "DELETE /v1/api/iserver/account/DU0000001/order/"] {
+        let world = with_cancels_not_carried_out(0).await;
+        world.place("a", &json!({"type": "limit", "limit_price": "185.10"}));
+        world.cancel("first");
+        world.crash_at(CrashPoint::BeforeCall { with });
+        world.deliver_all().await;
+        assert_eq!(world.crashes_to_come(), []);
+        assert!(world.order("first").await.cancel_asked_at.is_some(), "{with}");
+        assert_eq!(world.tickets("a").len(), 0, "{with}");
+        // The messages come again after six minutes.
+        world.run_for(Duration::from_mins(4)).await;
+        assert_eq!(world.status("first").await, "cancelled", "{with}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_of_an_order_that_its_own_batch_places_stays_behind_the_placing() {
+    let world = with_cancels_not_carried_out(0).await;
+    world.place("a", &json!({"type": "limit", "limit_price": "185.10"}));
+    world.cancel("a");
+    world.deliver_all().await;
+    assert_eq!((world.order("a").await.sends, calls(&world)), (1, 1));
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.status("a").await, "cancelled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_goes_ahead_loses_no_change_that_was_sent_before_it() {
+    let world = with_cancels_not_carried_out(0).await;
+    place_three_slowly(&world);
+    world.modify("first", 2, &json!({"limit_price": "185.50"}));
+    world.cancel("first");
+    let begun = now(&world);
+    world.deliver_all().await;
+    let cancels = came(&world, CANCELLING, begun);
+    assert!(cancels.first().is_some_and(|after| *after < AT_ONCE), "{cancels:?}");
+    world.run_for(Duration::from_mins(1)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status().as_str(), order.change().map(|change| change.revision)), ("cancelled", Some(2)));
+    assert_eq!((world.refusals().await.len(), world.calls(MODIFYING).len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_never_leaves_ahead_of_its_turn_with_the_cancel_of_another_exit() {
+    let world = with_a_filled_bracket().await;
+    place_three_slowly(&world);
+    world.modify("first", 2, &json!({"leg": "stop_loss", "stop_price": "184.00"}));
+    cancel_leg(&world, "take_profit");
+    let begun = now(&world);
+    world.deliver_all().await;
+    let (changes, placings) = (came(&world, MODIFYING, begun), came(&world, PLACING, begun));
+    assert!(changes.iter().all(|change| *change > placings[2]), "{changes:?} {placings:?}");
+    world.run_for(Duration::from_mins(1)).await;
+    let order = world.order("first").await;
+    assert_eq!(order.change().map(|change| change.revision), Some(2));
+    let exits: Vec<_> = order.legs().iter().map(|leg| (leg.role.as_str(), leg.status().as_str())).collect();
+    assert!(exits.contains(&("take_profit", "cancelled")), "{exits:?}");
 }

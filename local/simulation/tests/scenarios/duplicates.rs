@@ -33,7 +33,7 @@ async fn an_order_that_looks_like_one_within_the_window_is_refused_and_told_whic
     assert_eq!(send(&world, "second", resting()).await, "denied: beyond_limits");
     let reason = world.reason("second").await;
     assert!(
-        reason.contains("your own limits (duplicate_window_seconds): it looks like the order first of"),
+        reason.contains("the user's own limits (duplicate_window_seconds): it looks like the order first of"),
         "{reason}"
     );
     // How long it works makes no other order of it.

@@ -147,3 +147,22 @@ async fn the_operators_halt_over_a_user_outlasts_whatever_the_users_jwt_says() {
     world.deliver_all().await;
     assert_eq!(world.status("afterwards").await, "working");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_user_is_told_that_all_trading_is_halted_and_lifts_nothing_of_it() {
+    let world = World::with_a_connected_user().await;
+    let halt = Halt { halted: true, reason: Some("the exchange is closed".to_owned()), ..Halt::default() };
+    world.store().rules.put_halt(&HaltScope::Global, &halt).await.unwrap();
+    let told = json!({"halted": true, "reason": "the exchange is closed", "set_by": ["operator"]});
+    assert_eq!(world.api("GET /halt", &json!({})).await.json, told);
+    for mode in ["reducing", "all"] {
+        world.api("PUT /halt", &json!({"body": {"halted": true, "mode": mode, "reason": "mine"}})).await;
+        let read = world.api("GET /halt", &json!({})).await.json;
+        assert_eq!((&read["mode"], &read["set_by"]), (&Value::Null, &json!(["user", "operator"])), "{mode}");
+    }
+    assert_eq!(world.api("PUT /halt", &json!({"body": {"halted": false}})).await.json, told);
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.deliver_all().await;
+    assert_eq!(world.status("first").await, "denied: halted");
+    assert!(world.reason("first").await.starts_with("The operator has halted all trading"));
+}

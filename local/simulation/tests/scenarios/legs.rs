@@ -143,6 +143,9 @@ async fn the_exits_follow_the_quantity_of_their_entry() {
         assert_eq!((world.tickets("first")[0].quantity, exits), (decimal(quantity), [decimal(quantity); 2]));
         let order = world.order("first").await;
         assert_eq!((order.revision(), order.change().unwrap().stage.as_str()), (2, "applied"));
+        let shown = serde_json::to_value(order.view()).unwrap()["change"].clone();
+        assert_eq!((&shown["leg"], &shown["status"]), (&Value::Null, &json!("applied")), "what was asked for");
+        assert_eq!((&shown["revision"], &shown["ticket"]["quantity"]), (&json!(2), &json!(quantity)));
         world.modify("first", 3, &json!({"leg": "stop_loss", "stop_price": "185.00"}));
         world.run_for(Duration::from_secs(30)).await;
         assert_eq!(world.order("first").await.revision(), 3);
@@ -507,4 +510,71 @@ async fn a_change_of_an_exit_hides_no_change_of_the_entry_that_was_not_carried_o
     assert_eq!(world.tickets("first")[0].price, Some(decimal("186.5")), "it went out again");
     assert_eq!(exit(&world, "LMT").price, Some(decimal("191")));
     assert_eq!(world.order("first").await.next_revision(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_exits_are_for_what_the_entry_filled_where_the_broker_took_its_change_and_filled_the_old_quantity() {
+    for (quantity, in_vain, fills_after) in [("14", 1, 3), ("4", 1, 3), ("14", 4, 120), ("4", 4, 120)] {
+        let world = world().await;
+        assert_eq!(send(&world, "first", bracket()).await, "working");
+        world.run_for(Duration::from_secs(20)).await;
+        let entry = world.tickets("first")[0].order_id;
+        let fault = Fault::next("POST", &format!("/iserver/account/*/order/{entry}"), FaultKind::NotCarriedOut);
+        world.broker().add_fault(Fault { times: in_vain, ..fault });
+        world.modify("first", 2, &json!({"quantity": quantity}));
+        world.run_for(Duration::from_secs(fills_after)).await;
+        world.broker().set_price(AAPL, Some(decimal("186.90")));
+        world.run_for(Duration::from_mins(4)).await;
+        let filled = world.tickets("first")[0].filled_quantity;
+        let exits = ["LMT", "STP"].map(|order_type| exit(&world, order_type).quantity);
+        assert_eq!(exits, [filled; 2], "to {quantity}, in vain {in_vain} times");
+        world.broker().set_price(AAPL, Some(decimal("184.00")));
+        world.run_for(Duration::from_mins(1)).await;
+        assert_eq!(position(&world), "0");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_halt_keeps_no_exit_larger_than_its_order() {
+    for (lifted, quantity) in [(false, "4"), (true, "14")] {
+        let world = world().await;
+        assert_eq!(send(&world, "first", bracket()).await, "working");
+        world.run_for(Duration::from_secs(20)).await;
+        let slow = FaultKind::Delay { before_ms: 0, after_ms: 4_000 };
+        let asked = Fault::next("GET", "/iserver/account/order/status/*", slow);
+        world.broker().add_fault(Fault { times: 2, ..asked });
+        world.modify("first", 2, &json!({"quantity": quantity}));
+        tokio::join!(world.run_for(Duration::from_secs(30)), async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            put(&world, "PUT /halt", json!({"halted": true})).await;
+        });
+        assert_eq!(world.tickets("first")[0].quantity, decimal(quantity));
+        if lifted {
+            // To make it larger waits for the halt's end.
+            assert_eq!(exit(&world, "STP").quantity, decimal("10"));
+            put(&world, "PUT /halt", json!({"halted": false})).await;
+            world.run_for(Duration::from_mins(1)).await;
+        }
+        let exits = ["LMT", "STP"].map(|order_type| exit(&world, order_type).quantity);
+        assert_eq!(exits, [decimal(quantity); 2]);
+        let shown = serde_json::to_value(world.order("first").await.view()).unwrap()["change"].clone();
+        assert_eq!((&shown["revision"], &shown["status"], &shown["leg"]), (&json!(2), &json!("applied"), &Value::Null));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_of_an_earlier_day_is_changed_though_the_broker_is_slow_to_say_that_it_does_not_know_it() {
+    let world = world().await;
+    let mut order = bracket();
+    order["time_in_force"] = json!("gtc");
+    assert_eq!(send(&world, "first", order).await, "working");
+    world.broker().set_price(AAPL, Some(decimal("186.90")));
+    world.run_for(Duration::from_mins(1)).await;
+    world.broker().reset_day();
+    world.run_for(Duration::from_mins(10)).await;
+    let slow = FaultKind::Delay { before_ms: 0, after_ms: 9_000 };
+    world.broker().add_fault(Fault { times: 1000, ..Fault::next("GET", "/iserver/account/order/status/*", slow) });
+    world.modify("first", 2, &json!({"leg": "stop_loss", "stop_price": "185.00"}));
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(exit(&world, "STP").price, Some(decimal("185")));
 }

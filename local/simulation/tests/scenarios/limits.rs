@@ -122,10 +122,10 @@ async fn each_limit_lets_its_edge_pass_and_refuses_a_cent_more_by_name_and_by_wh
         ),
     ];
     for (limits, edge, beyond, told) in cases {
-        for whose in ["your own limits", "the grant's limits"] {
+        for whose in ["the user's own limits", "the grant's limits"] {
             let world = world().await;
             match whose {
-                "your own limits" => limit_user(&world, limits.clone()).await,
+                "the user's own limits" => limit_user(&world, limits.clone()).await,
                 _ => limit_grant(&world, limits.clone()).await,
             }
             assert_eq!(send(&world, "edge", edge.clone()).await, "working", "{limits}: {}", world.reason("edge").await);
@@ -152,7 +152,7 @@ async fn a_grants_limits_leave_the_users_own_hand_alone_and_the_users_bind_it() 
         world.settle().await;
         assert_eq!(world.status(order_id).await, expected);
     }
-    assert!(world.reason("second").await.contains("your own limits (max_open_orders)"));
+    assert!(world.reason("second").await.contains("the user's own limits (max_open_orders)"));
 }
 
 #[tokio::test(start_paused = true)]

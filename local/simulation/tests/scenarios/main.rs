@@ -22,6 +22,7 @@ mod foreign_cells;
 mod halting;
 mod hostile_answers;
 mod intake;
+mod late_looks;
 mod legs;
 mod limit_prices;
 mod limits;

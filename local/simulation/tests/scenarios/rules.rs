@@ -57,9 +57,32 @@ async fn a_halted_or_deleted_grant_denies_the_algorithms_orders() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_grants_body_leaves_out_lifts_neither_its_limits_nor_its_halt() {
+    let world = World::with_a_connected_user().await;
+    let limits = json!({"max_order_quantity": "5"});
+    let path = "PUT /grants/{algorithm_id}";
+    put(&world, path, json!({"account_ids": [ACCOUNT], "limits": limits, "status": "halted"})).await;
+    put(&world, path, json!({"account_ids": [ACCOUNT]})).await;
+    let grant = |listed: &serde_json::Value| {
+        let grants = listed["grants"].as_array().unwrap();
+        let grant = grants.iter().find(|grant| grant["algorithm_id"] == ALGORITHM).unwrap();
+        (grant["status"].clone(), grant["limits"].clone())
+    };
+    let read = world.api("GET /grants", &json!({})).await.json;
+    assert_eq!(grant(&read), (json!("halted"), limits));
+    put(&world, path, json!({"account_ids": [ACCOUNT], "limits": {}, "status": "active"})).await;
+    let read = world.api("GET /grants", &json!({})).await.json;
+    assert_eq!(grant(&read), (json!("active"), json!({})));
+}
+
+#[tokio::test(start_paused = true)]
 async fn limits_of_the_user_and_of_the_grant_deny_what_is_beyond_them() {
     let cases = [
-        ("PUT /limits", json!({"max_order_quantity": "9"}), "your own limits (max_order_quantity): 10 is more than 9"),
+        (
+            "PUT /limits",
+            json!({"max_order_quantity": "9"}),
+            "the user's own limits (max_order_quantity): 10 is more than 9",
+        ),
         ("PUT /limits", json!({"max_order_notional": "1859.99"}), "(max_order_notional): 1860 is more than 1859.99"),
         (
             "PUT /limits",

@@ -34,6 +34,36 @@ pub(crate) fn exits_are_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
     broken
 }
 
+/// Long after the storm, an exit that works is for what its entry filled, less what the other one took off: more would turn the
+/// position, and less would leave a part of it without a stop. Whoever asked for another quantity of an exit has it.
+pub(crate) fn exits_are_for_what_their_entry_filled(evidence: &Evidence) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    for record in &evidence.records {
+        let Some(parent) = record.entry.as_ref().filter(|parent| parent.status.is_final()) else { continue };
+        for leg in record.order.legs() {
+            let Some(exit) = exit_of(leg, parent, &evidence.book).filter(|exit| !exit.status.is_final()) else {
+                continue;
+            };
+            let others = evidence
+                .book
+                .iter()
+                .filter(|other| other.parent_order_id == Some(parent.order_id) && other.order_id != exit.order_id);
+            let left = parent.filled_quantity - others.map(|other| other.filled_quantity).sum::<Decimal>();
+            let is_asked_for = of_leg(record, leg.role).any(|change| !change.follows);
+            let is_told = record.order.has_warned(domain::EXIT_DOES_NOT_FOLLOW);
+            let too_small = exit.quantity < left && !is_asked_for && !is_told;
+            if exit.quantity > left || too_small {
+                let told = format!(
+                    "the {} of {}: {left} are left of {parent:?}, and it is {exit:?}; {:?}",
+                    leg.role, record.order.key, record.order
+                );
+                broken.push(violation("an exit is not for what its entry filled", told));
+            }
+        }
+    }
+    broken
+}
+
 /// The changes of exits that are in force, for whoever counts them.
 pub(crate) fn changes_in_force(evidence: &Evidence) -> usize {
     let legs = evidence.records.iter().filter(|record| record.entry.is_some()).flat_map(|record| record.order.legs());
@@ -119,7 +149,7 @@ fn may_be_another(record: &Record, leg: &Leg, placed: &Placed<'_>) -> bool {
 
 /// Whether the broker took exactly this change and did not carry it out, and the order says so.
 fn was_ignored(record: &Record, leg: &Leg, in_force: &Asked, placed: &Placed<'_>) -> bool {
-    let says_so = record.order.warning.as_ref().is_some_and(|warning| warning.code == "change_not_carried_out");
+    let says_so = record.order.has_warned(domain::CHANGE_NOT_CARRIED_OUT);
     let history = placed.evidence.histories.get(&placed.exit.order_id);
     let mut ignored = history.into_iter().flat_map(|history| &history.changes).filter(|change| !change.carried_out);
     let asked_for_it = ignored.any(|change| Placed { exit: &change.asked, ..*placed }.is(in_force));

@@ -42,6 +42,7 @@ pub(crate) fn broken(evidence: &Evidence) -> Vec<Violation> {
         tickets::in_the_order_of_the_queue,
         asked::exactly_what_was_asked,
         exits::exits_are_what_was_asked,
+        exits::exits_are_for_what_their_entry_filled,
         messages::no_message_is_lost,
         ends::final_or_watched_or_flagged,
         ends::final_states_are_the_brokers,

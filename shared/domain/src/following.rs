@@ -1,0 +1,109 @@
+//! The exits of a bracket follow what their order is for: the quantity of its entry, and what the other exit leaves.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use crate::amount::Amount;
+use crate::change::Change;
+use crate::change_stage::ChangeStage;
+use crate::intent::Reason;
+use crate::leg::{Leg, LegRole};
+use crate::order::Order;
+use crate::ticket::{Size, Ticket};
+
+/// The code of the warning that an exit stays too large.
+pub const EXIT_TOO_LARGE: &str = "exit_too_large";
+
+/// The code of the warning that an exit does not follow its order.
+pub const EXIT_DOES_NOT_FOLLOW: &str = "exit_does_not_follow";
+
+impl Order {
+    /// Whether an exit at the broker is for more than its order leaves to it, and nothing is under way that would mend it: all of
+    /// it would turn the position.
+    #[must_use]
+    pub fn exit_is_too_large(&self) -> bool {
+        let bears_on = |leg: Option<LegRole>, role| leg.is_none() || leg == Some(role);
+        let under_way = |role| {
+            self.changes().any(|change| change.stage.is_open() && bears_on(change.leg, role))
+                || self.changes_astray().any(|astray| bears_on(astray.leg, role))
+        };
+        let too_large = |leg: &Leg| leg.may_work() && leg.quantity() > self.leg_quantity_max(leg.role);
+        self.cancel_asked_at.is_none() && self.legs.iter().any(|leg| too_large(leg) && !under_way(leg.role))
+    }
+
+    /// An exit stays too large at the broker: it goes out again as it should be, and a person is told.
+    pub fn exit_stays_too_large(&mut self, now: Timestamp) {
+        self.fit_exits(None);
+        self.warn(exit_too_large());
+        self.updated_at = now;
+    }
+
+    /// Makes the exits that the broker has follow their order's quantity: those for the whole of it, as it was `before`, and
+    /// those for more than is left. Each goes out as a change of its own, under the revision that is in force.
+    pub fn fit_exits(&mut self, before: Option<Decimal>) {
+        let revision = self.revision();
+        let fingerprint = self.change().map(|change| change.fingerprint.clone()).unwrap_or_default();
+        let fitted: Vec<(LegRole, Ticket)> =
+            self.legs.iter().filter_map(|leg| Some((leg.role, self.fitted(leg, before)?))).collect();
+        for (role, ticket) in fitted {
+            if !self.fit_waiting_change(role, ticket.size) {
+                let asked = Change::asked(revision, Some(role), ticket, self.updated_at);
+                self.line_up(Change { fingerprint: fingerprint.clone(), follows: true, ..asked });
+            }
+        }
+    }
+
+    /// The ticket that makes an exit fit; `None`: it fits, or will by what is on its way, or its end is asked for.
+    fn fitted(&self, leg: &Leg, before: Option<Decimal>) -> Option<Ticket> {
+        let most = self.leg_quantity_max(leg.role);
+        let latest = self.latest_ticket(Some(leg.role))?;
+        let Size::Quantity(quantity) = latest.size else { return None };
+        let quantity = quantity.get();
+        let fits = quantity == most || (Some(quantity) != before && quantity < most);
+        if fits || leg.cancel.is_some() || !leg.may_work() {
+            return None;
+        }
+        Some(Ticket { size: Size::Quantity(Amount::new(most).ok()?), ..latest })
+    }
+
+    /// A change of this exit that somebody asked for, and that waits, brings the quantity along. Whether there is one.
+    fn fit_waiting_change(&mut self, role: LegRole, size: Size) -> bool {
+        let mut rest = self.change.as_mut();
+        while let Some(change) = rest {
+            if change.leg == Some(role) && change.stage == ChangeStage::Asked {
+                change.ticket.size = size;
+                return true;
+            }
+            rest = change.next.as_deref_mut();
+        }
+        false
+    }
+
+    /// A leg's change may be for no more than the leg may trade by now: the other exit may have filled in part since.
+    pub fn fit_leg_change(&mut self) {
+        let Some(role) = self.change.as_ref().and_then(|change| change.leg) else { return };
+        let most = self.leg_quantity_max(role);
+        if let Some(change) = &mut self.change
+            && let (Size::Quantity(asked), Ok(most)) = (change.ticket.size, Amount::new(most))
+        {
+            change.ticket.size = Size::Quantity(asked.min(most));
+        }
+    }
+}
+
+fn exit_too_large() -> Reason {
+    Reason::new(
+        EXIT_TOO_LARGE,
+        "An exit at the broker was for more than the order leaves to it, so that all of it would have turned the position. It is being made smaller. Look at the account's position and orders at the broker.",
+    )
+}
+
+pub(crate) fn exit_does_not_follow(role: LegRole, reason: &Reason) -> Reason {
+    Reason::new(
+        EXIT_DOES_NOT_FOLLOW,
+        format!(
+            "The order's {role} is not for what the order is for, and a change of it that would mend this was not carried out: {} Look at the account's position and orders at the broker.",
+            reason.message
+        ),
+    )
+}

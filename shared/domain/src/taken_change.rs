@@ -1,0 +1,142 @@
+//! Changes that the broker took: in force by its word, until what it shows says otherwise.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::change::{CHANGE_SENDS_MAX, Change};
+use crate::change_stage::ChangeStage;
+use crate::intent::Reason;
+use crate::leg::LegRole;
+use crate::order::Order;
+use crate::ticket::Ticket;
+
+/// The code of the warning that the broker took a change again and again, and did not carry it out.
+pub const CHANGE_NOT_CARRIED_OUT: &str = "change_not_carried_out";
+
+/// A change that the broker took, and that it has not shown in force yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenChange {
+    /// The change.
+    pub change: Change,
+    /// The number of the ticket that was last seen in force before.
+    replaced_revision: u64,
+    /// That ticket, which is in force where no change since was carried out.
+    replaced: Ticket,
+    /// Changes that the broker took in between, and that it never showed in force: any of them may be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    between: Vec<Between>,
+}
+
+/// A ticket that may be in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Between {
+    revision: u64,
+    ticket: Ticket,
+}
+
+impl Order {
+    /// The broker took the change. What it shows decides whether it was carried out: see [`Order::change_shown`].
+    pub fn change_taken(&mut self, revision: u64, now: Timestamp) {
+        let Some(change) = self.change.as_ref().filter(|change| change.revision == revision) else { return };
+        let (change, leg) = (Change { next: None, ..change.clone() }, change.leg);
+        let earlier = self.taken.iter().position(|taken| taken.change.leg == leg).map(|place| self.taken.remove(place));
+        if let Some(in_force) = self.ticket_of(leg).cloned() {
+            let in_force = Between { revision: self.revision_of(leg), ticket: in_force };
+            self.taken.push(TakenChange::new(change, in_force, earlier));
+        }
+        self.change_applied(revision, now);
+    }
+
+    /// The changes that the broker took, and that were not seen in force yet: the latest of each part of the order.
+    #[must_use]
+    pub fn changes_taken(&self) -> &[TakenChange] {
+        &self.taken
+    }
+
+    /// The broker shows the change of this part in force, or cannot show it: its answer counts.
+    pub fn change_shown(&mut self, leg: Option<LegRole>) {
+        self.taken.retain(|taken| taken.change.leg != leg);
+    }
+
+    /// The broker took the change of this part and shows another ticket, which `is_shown` knows, so that is what is in force. The
+    /// change goes out again, a few times; then, or where the part has ended so, it is refused, and a person is told.
+    pub fn change_not_carried_out(
+        &mut self,
+        leg: Option<LegRole>,
+        is_shown: impl Fn(&Ticket) -> bool,
+        ended: bool,
+        now: Timestamp,
+    ) {
+        let Some(place) = self.taken.iter().position(|taken| taken.change.leg == leg) else { return };
+        let taken = self.taken.remove(place);
+        let stands = taken.stands(is_shown);
+        let change = taken.change;
+        self.put_in_force(leg, stands.revision, stands.ticket);
+        // The list may have been older than the change: what shows later is adopted.
+        self.go_astray(&change, now);
+        self.updated_at = now;
+        if self.changes().any(|later| later.leg == leg && later.stage.is_open()) {
+            // It brings the whole ticket.
+        } else if change.sends < CHANGE_SENDS_MAX && !ended {
+            self.line_up(Change { stage: ChangeStage::Asked, ..change });
+        } else {
+            let why = not_carried_out(change.revision);
+            self.end_as_refused(&change, &why);
+            self.tell_refused(&change, why.clone(), now);
+            self.warn(why);
+        }
+    }
+
+    /// Every ticket of this part of the order that the broker may hold: in force, on its way, or on its way once.
+    pub fn tickets_at_the_broker(&self, leg: Option<LegRole>) -> impl Iterator<Item = &Ticket> {
+        let of_it = move |of: Option<LegRole>| of == leg;
+        let changed = self.changes().filter(move |change| of_it(change.leg)).map(|change| &change.ticket);
+        let astray = self.changes_astray().filter(move |astray| of_it(astray.leg)).map(|astray| &astray.ticket);
+        let taken = self.taken.iter().filter(move |taken| of_it(taken.change.leg)).flat_map(TakenChange::tickets);
+        self.ticket_of(leg).into_iter().chain(changed).chain(astray).chain(taken)
+    }
+
+    /// The change shows as refused, in hand or behind what an exit did by itself since.
+    fn end_as_refused(&mut self, change: &Change, why: &Reason) {
+        let is_it = |shown: &&mut Change| shown.is(change.revision, change.leg) && shown.follows == change.follows;
+        let in_hand = self.change.as_mut().filter(is_it);
+        if let Some(shown) = in_hand.or_else(|| self.ended_change.as_deref_mut().filter(is_it)) {
+            shown.stage = ChangeStage::Refused { reason: why.clone() };
+        }
+    }
+}
+
+impl TakenChange {
+    /// What an `earlier` one replaced may still be in force.
+    fn new(change: Change, in_force: Between, earlier: Option<Self>) -> Self {
+        match earlier {
+            None => {
+                Self { change, replaced_revision: in_force.revision, replaced: in_force.ticket, between: Vec::new() }
+            }
+            Some(Self { replaced_revision, replaced, mut between, .. }) => {
+                between.retain(|other| other.ticket != in_force.ticket);
+                between.push(in_force);
+                Self { change, replaced_revision, replaced, between }
+            }
+        }
+    }
+
+    /// What is in force where this change is not: the latest of those before that shows.
+    fn stands(&self, is_shown: impl Fn(&Ticket) -> bool) -> Between {
+        let shown = self.between.iter().rev().find(|other| is_shown(&other.ticket));
+        shown.cloned().unwrap_or_else(|| Between { revision: self.replaced_revision, ticket: self.replaced.clone() })
+    }
+
+    fn tickets(&self) -> impl Iterator<Item = &Ticket> {
+        std::iter::once(&self.replaced).chain(self.between.iter().map(|other| &other.ticket))
+    }
+}
+
+fn not_carried_out(revision: u64) -> Reason {
+    Reason::new(
+        CHANGE_NOT_CARRIED_OUT,
+        format!(
+            "The broker took revision {revision} of the order, and shows the order as it was before. Look at the order at the broker; if it still works, send the next revision, or cancel."
+        ),
+    )
+}

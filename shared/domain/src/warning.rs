@@ -1,0 +1,35 @@
+//! Warnings: what a person must know of an order, whatever its state.
+
+use crate::intent::Reason;
+use crate::order::Order;
+
+impl Order {
+    /// Tells a person something. The latest is shown; each is told once, and none keeps another from being told.
+    pub fn warn(&mut self, reason: Reason) {
+        if !self.has_warned(&reason.code) {
+            // An order of an earlier release has only the one that it shows.
+            let shown = self.warning.take().map(|shown| shown.code);
+            self.warned.extend(shown);
+            self.warned.insert(reason.code.clone());
+            self.warning = Some(reason);
+        }
+    }
+
+    /// Whether a person was told this already.
+    #[must_use]
+    pub fn has_warned(&self, code: &str) -> bool {
+        self.warned.contains(code) || self.warning.as_ref().is_some_and(|shown| shown.code == code)
+    }
+
+    /// How many different things a person was told.
+    #[must_use]
+    pub fn warnings_told(&self) -> usize {
+        self.warned.len().max(usize::from(self.warning.is_some()))
+    }
+
+    /// A warning that does not hold any more is taken back.
+    pub(crate) fn unwarn(&mut self, code: &str) {
+        self.warned.remove(code);
+        self.warning.take_if(|warning| warning.code == code);
+    }
+}
