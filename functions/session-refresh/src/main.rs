@@ -30,7 +30,8 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         keyring.keep_current().await?;
         let deadline = platform::deadline(&event.context);
-        function.handle(event.payload, &event.context.request_id, deadline).await
+        // Boxed: the whole work on a session is in this future.
+        Box::pin(function.handle(event.payload, &event.context.request_id, deadline)).await
     }))
     .await
 }

@@ -38,7 +38,7 @@ pub async fn show_again(showing: impl Future<Output = Result<(), StoreError>>, n
     match while_time_lasts(showing, now, deadline).await {
         Some(Ok(())) => {}
         Some(Err(error)) => {
-            tracing::warn!(%error, "messages that go back come again after the visibility time-out only")
+            tracing::warn!(%error, "messages that go back come again after the visibility time-out only");
         }
         None => tracing::warn!("no time was left to have messages shown again soon"),
     }
@@ -50,7 +50,7 @@ pub async fn delete(deleting: impl Future<Output = Result<(), StoreError>>, now:
     match while_time_lasts(deleting, now, deadline).await {
         Some(Ok(())) => {}
         Some(Err(error)) => {
-            tracing::warn!(%error, "messages that are done with stay in the queue until the batch ends")
+            tracing::warn!(%error, "messages that are done with stay in the queue until the batch ends");
         }
         None => tracing::warn!("no time was left to delete messages that are done with"),
     }
