@@ -315,6 +315,8 @@ impl Strike {
         let here = match self {
             // Until its time would be over the lane of whoever ended is held, and then the schedule must find the user.
             Self::CrashBefore | Self::CrashAfter => INVOCATION + SCHEDULE,
+            // So is a lane that was taken, and of which its holder never heard.
+            Self::LostForGood if door == Door::Database => INVOCATION + SCHEDULE,
             Self::FreezeBefore(time) | Self::FreezeAfter(time) => {
                 SignedDuration::try_from(*time).unwrap().max(INVOCATION) + SCHEDULE
             }

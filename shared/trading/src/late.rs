@@ -26,6 +26,9 @@ const FAILED_PAUSE_MIN: SignedDuration = SignedDuration::from_secs(5);
 const FAILED_PAUSE_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// Looks that fail are given up this long after the end.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// What is open and had news this lately is looked at first, and for so long a look at what ended makes way for it.
+const FRESH_FOR: SignedDuration = SignedDuration::from_secs(20);
+const MAKES_WAY_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// A cancel of what works late is looked for after this, in seconds.
 const CANCEL_SEEN_SECONDS: u32 = 5;
 /// Tries to write a late fact when others write the order as well.
@@ -38,11 +41,14 @@ impl Lane<'_> {
     }
 
     /// The account whose turn it is to be looked at for what ended in it: the one that has waited longest, and that no look for
-    /// these open orders shows. One that was looked at, or could not be, makes way for the others.
+    /// these open orders shows. One that was looked at, or could not be, makes way for the others; and all make way, for a while,
+    /// for what is open and had news just now.
     pub(crate) fn late_look_due(&self, open: &[Versioned<Order>]) -> Option<AccountId> {
         let is_shown = |account_id: &AccountId| open.iter().any(|order| order.value.account_id() == Some(account_id));
         let now = self.now();
-        let due = self.late_looks().filter(|(at, account_id)| *at <= now && !is_shown(account_id));
+        let makes_way = open.iter().any(|order| now < order.value.updated_at + FRESH_FOR);
+        let from = if makes_way { now - MAKES_WAY_FOR } else { now };
+        let due = self.late_looks().filter(|(at, account_id)| *at <= from && !is_shown(account_id));
         due.min().map(|(_, account_id)| account_id.clone())
     }
 
