@@ -174,7 +174,8 @@ async fn accounts_take_turns_to_be_looked_at_for_what_ended_in_them() {
     for account_id in TWO_ACCOUNTS {
         assert_eq!(status(&world, account_id).await, "rejected");
     }
-    world.run_for(Duration::from_secs(30)).await;
+    // The one that is open again had news just now, and the other makes way for it, for a minute.
+    world.run_for(Duration::from_secs(90)).await;
     for account_id in TWO_ACCOUNTS {
         assert_eq!(status(&world, account_id).await, "working", "{account_id}");
     }
@@ -193,7 +194,8 @@ async fn an_order_at_work_in_one_account_keeps_no_look_from_what_ended_in_anothe
         (status(&world, "at-work").await, status(&world, "refused").await),
         (json!("working"), json!("rejected"))
     );
-    world.run_for(Duration::from_secs(20)).await;
+    // What is open and had news just now is looked at first, for a minute.
+    world.run_for(Duration::from_secs(90)).await;
     assert_eq!(
         (status(&world, "at-work").await, status(&world, "refused").await),
         (json!("working"), json!("working"))
