@@ -6,7 +6,7 @@ use domain::{AccountId, AlgorithmId, FieldFault, Grant, GrantStatus, Halt, HaltM
 use futures_util::future::join_all;
 use http::StatusCode;
 use platform::{HttpRequest, HttpResponse, Problem};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use store::HaltScope;
 
@@ -25,8 +25,10 @@ const ACCOUNTS_MAX: usize = 100;
 struct GrantBody {
     account_ids: BTreeSet<AccountId>,
     /// Left out, they stay as they are: what is not said lifts neither a limit nor a halt.
+    #[serde(default, deserialize_with = "said")]
     limits: Option<Map<String, Value>>,
     /// Likewise.
+    #[serde(default, deserialize_with = "said")]
     status: Option<GrantStatus>,
 }
 
@@ -173,6 +175,11 @@ impl Api {
         tracing::warn!(%user_id, orders = cancelling.len(), "a halt asked for the end of what works");
         Ok(cancelling.len())
     }
+}
+
+/// What is said is said: `null` is no way of leaving it out.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// The algorithm in the address: any but the user's own hand.

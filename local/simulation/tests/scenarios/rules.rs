@@ -70,6 +70,12 @@ async fn what_a_grants_body_leaves_out_lifts_neither_its_limits_nor_its_halt() {
     };
     let read = world.api("GET /grants", &json!({})).await.json;
     assert_eq!(grant(&read), (json!("halted"), limits));
+    for nothing in [json!({"status": null}), json!({"limits": null})] {
+        let mut body = json!({"account_ids": [ACCOUNT]});
+        body.as_object_mut().unwrap().extend(nothing.as_object().unwrap().clone());
+        let details = json!({"path": {"algorithm_id": ALGORITHM}, "body": body});
+        assert_eq!(world.api(path, &details).await.status, 400, "{nothing}");
+    }
     put(&world, path, json!({"account_ids": [ACCOUNT], "limits": {}, "status": "active"})).await;
     let read = world.api("GET /grants", &json!({})).await.json;
     assert_eq!(grant(&read), (json!("active"), json!({})));
