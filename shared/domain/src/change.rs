@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::change_stage::ChangeStage;
 use crate::exit_sides::on_the_wrong_side;
 use crate::fields::FieldFault;
-use crate::following::exit_does_not_follow;
+use crate::following::{EXIT_DOES_NOT_FOLLOW, exit_does_not_follow};
 use crate::intent::Reason;
 use crate::leg::LegRole;
 use crate::legs::no_such_leg;
@@ -230,8 +230,11 @@ impl Order {
     pub fn change_applied(&mut self, revision: u64, now: Timestamp) {
         let Some(change) = self.change.as_mut().filter(|change| change.revision == revision) else { return };
         change.stage = ChangeStage::Applied;
-        let (ticket, leg) = (change.ticket.clone(), change.leg);
+        let (ticket, leg, follows) = (change.ticket.clone(), change.leg, change.follows);
         self.put_in_force(leg, revision, ticket);
+        if follows {
+            self.unwarn(EXIT_DOES_NOT_FOLLOW);
+        }
         self.updated_at = now;
         // Where its exits follow it, one of those is in hand now.
         if self.change.as_ref().is_some_and(|change| !change.stage.is_open()) {

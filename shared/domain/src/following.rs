@@ -38,6 +38,15 @@ impl Order {
         self.updated_at = now;
     }
 
+    /// A rule keeps the change in hand, by which an exit follows its order, from being sent: it waits, and a person is told.
+    pub fn exit_is_held_back(&mut self, reason: &Reason, now: Timestamp) {
+        let role = self.change_in_hand().filter(|change| change.follows).and_then(|change| change.leg);
+        if let Some(role) = role.filter(|_| !self.has_warned(EXIT_DOES_NOT_FOLLOW)) {
+            self.warn(exit_does_not_follow(role, reason));
+            self.updated_at = now;
+        }
+    }
+
     /// Makes the exits that the broker has follow their order's quantity: those for the whole of it, as it was `before`, and
     /// those for more than is left. Each goes out as a change of its own, under the revision that is in force.
     pub fn fit_exits(&mut self, before: Option<Decimal>) {

@@ -83,7 +83,10 @@ impl Order {
             let why = not_carried_out(change.revision);
             self.end_as_refused(&change, &why);
             self.tell_refused(&change, why.clone(), now);
-            self.warn(why);
+            // An exit's own is told in its own words.
+            if !change.follows {
+                self.warn(why);
+            }
         }
     }
 

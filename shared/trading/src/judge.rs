@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 
 use broker::LiveOrder;
 use domain::{
-    Amount, AstrayChange, BrokerStatus, CHANGE_NOT_CARRIED_OUT, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole,
-    Order, Reason, Size, Ticket,
+    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole, Order, Reason, Size, Ticket,
 };
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
@@ -107,14 +106,14 @@ impl Lane<'_> {
         }
         let revision = change.revision;
         tracing::warn!(key = %order.value.key, ?leg, revision, sends = change.sends, "the broker took a change and shows the order as it was");
-        let was_warned = order.value.has_warned(CHANGE_NOT_CARRIED_OUT);
+        let warnings = order.value.warnings_told();
         self.record_change(order, |order, now| {
             let before = order.clone();
             let is_shown = |ticket: &Ticket| shown_by_row(&before, ticket) == Some(true);
             order.change_not_carried_out(leg, is_shown, ended, now);
         })
         .await?;
-        if !was_warned && order.value.has_warned(CHANGE_NOT_CARRIED_OUT) {
+        if order.value.warnings_told() > warnings {
             tracing::error!(key = %order.value.key, revision, alarm = "change_not_carried_out", metric.orders_for_a_person = 1, "the broker took a change again and again, and did not carry it out");
         }
         Ok(())

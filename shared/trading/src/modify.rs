@@ -91,11 +91,11 @@ impl Lane<'_> {
         let is_safe = change.follows && change.ticket.is_only_smaller_than(&in_force).is_ok();
         let guards = if is_safe { IntentGuards::LaneOnly } else { IntentGuards::WithinLimits(rules, &claim) };
         let mut intended = self.intend_change(order, guards).await?;
-        if change.follows && intended.as_ref().is_err_and(is_by_rule) {
-            // It goes out as soon as the rule lets it: nobody else would make the exit fit.
-            tracing::warn!(key = %order.value.key, leg = ?change.leg, "an exit does not follow its order while a rule forbids it");
-            self.track_in(u32::try_from(crate::advance::HELD_CHECK.as_secs()).unwrap_or(u32::MAX));
-            return Ok(Next::Rest);
+        if let Err(refused) = intended.as_ref()
+            && change.follows
+            && is_by_rule(refused)
+        {
+            return self.hold_back_exit(order, &by_rule(refused)).await;
         }
         if let Err(IntentRefused::OnlyReducing(halt)) = &intended {
             if let Err(why) = change.ticket.is_only_smaller_than(&in_force) {
@@ -140,6 +140,17 @@ impl Lane<'_> {
                 self.settle_change(order, |order, now| order.change_unread(reason.clone(), now)).await
             }
         }
+    }
+
+    /// It goes out as soon as the rule lets it: nobody else would make the exit fit. Until then a person knows.
+    async fn hold_back_exit(&mut self, order: &mut Versioned<Order>, why: &Reason) -> Result<Next, StoreError> {
+        let was_told = order.value.has_warned(EXIT_DOES_NOT_FOLLOW);
+        self.record_change(order, |order, now| order.exit_is_held_back(why, now)).await?;
+        if !was_told {
+            tracing::error!(key = %order.value.key, code = why.code, alarm = "exit_does_not_follow", metric.orders_for_a_person = 1, "an exit does not follow its order while a rule forbids it");
+        }
+        self.track_in(u32::try_from(crate::advance::HELD_CHECK.as_secs()).unwrap_or(u32::MAX));
+        Ok(Next::Rest)
     }
 
     /// Writes down that what became of a change is for the looks.

@@ -149,7 +149,8 @@ fn may_be_another(record: &Record, leg: &Leg, placed: &Placed<'_>) -> bool {
 
 /// Whether the broker took exactly this change and did not carry it out, and the order says so.
 fn was_ignored(record: &Record, leg: &Leg, in_force: &Asked, placed: &Placed<'_>) -> bool {
-    let says_so = record.order.has_warned(domain::CHANGE_NOT_CARRIED_OUT);
+    let told = [domain::CHANGE_NOT_CARRIED_OUT, domain::EXIT_DOES_NOT_FOLLOW];
+    let says_so = told.iter().any(|code| record.order.has_warned(code));
     let history = placed.evidence.histories.get(&placed.exit.order_id);
     let mut ignored = history.into_iter().flat_map(|history| &history.changes).filter(|change| !change.carried_out);
     let asked_for_it = ignored.any(|change| Placed { exit: &change.asked, ..*placed }.is(in_force));
