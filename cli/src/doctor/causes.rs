@@ -27,7 +27,7 @@ causes! {
     SECRET_MALFORMED: "secret_malformed",
         "The consumer's secret is not the JSON object that it should be.",
         "It has the fields consumer_key, private_signature_pem, private_encryption_pem, dhparam_pem, and, if at all, realm, each a text. \
-         `courier keys generate` and `courier keys consumer` write it.";
+         In a stack `courier keys generate` and `courier keys consumer` write it; a file is mended by hand.";
     SECRET_EMPTY: "secret_empty",
         "The consumer's secret is empty: nobody has made keys yet.",
         "`courier keys generate` makes them, keeps the private ones there, and writes the files that IBKR is sent.";
@@ -37,7 +37,7 @@ causes! {
          by `courier keys consumer KEY`. Then wait a night.";
     CONSUMER_KEY_UNUSABLE: "consumer_key_unusable",
         "The consumer key cannot stand in a header: it holds quotes, white space or other characters that no key has.",
-        "Write the key alone, letter by letter as IBKR gave it: `courier keys consumer KEY`.";
+        "Write the key alone, letter by letter as IBKR gave it: in a file as consumer_key, in a stack by `courier keys consumer KEY`.";
     REALM_UNUSABLE: "realm_unusable",
         "The realm cannot stand in a header: it holds quotes, white space or other characters that no realm has.",
         "Take `realm` out of the secret: Courier then chooses it by the consumer key.";

@@ -109,6 +109,14 @@ def test_an_exit_is_waited_for_until_it_has_ended(api: FakeApi, client: Client) 
     assert (ended.role, ended.status) == ("stop_loss", OrderStatus.CANCELLED)
 
 
+def test_a_cancel_that_an_order_without_exits_shows_is_not_asked_after_any_more(api: FakeApi, client: Client) -> None:
+    client.cancel(ORDER_ID)
+    api.will_answer(200, shown("sending", cancel_asked=True))
+    api.will_answer(200, shown("cancelled"))
+    assert client.wait(ORDER_ID, until="cancelled").status is OrderStatus.CANCELLED
+    assert not [request for request in api.requests if request["path"].startswith("/refusals")]
+
+
 @pytest.mark.parametrize("asked_of", ["stop_loss", None])
 def test_a_refused_cancel_of_an_exit_is_raised_once_after_the_entry_filled(
     api: FakeApi, client: Client, asked_of: Any

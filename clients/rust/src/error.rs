@@ -21,6 +21,17 @@ pub enum Error {
         /// What the SDK said.
         source: Source,
     },
+    /// A message was not sent: there is nobody to sign it.
+    #[error(
+        "{what} was not sent: the SDK finds no AWS credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for \
+         the local stack give the line `source …` that `courier local` printed. Then the same message again"
+    )]
+    NoCredentials {
+        /// Which message.
+        what: String,
+        /// What the SDK said.
+        source: Source,
+    },
     /// A queue gave no events. Ask again.
     #[error("the queue of events did not answer")]
     NoEvents(#[source] Source),

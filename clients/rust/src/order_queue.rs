@@ -1,5 +1,6 @@
 //! The FIFO queue of orders.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sqs::config::BehaviorVersion;
 
 use crate::error::Error;
@@ -28,9 +29,12 @@ impl OrderQueue {
             .message_group_id(message.text("user_id"))
             .message_deduplication_id(deduplication_id(message))
             .message_body(message.body());
-        let sent = request.send().await.map_err(|error| Error::NotEnqueued {
-            what: format!("{} of {}", message.text("command"), message.text("order_id")),
-            source: Box::new(error.into_service_error()),
+        let sent = request.send().await.map_err(|error| {
+            let what = format!("{} of {}", message.text("command"), message.text("order_id"));
+            if lacks_credentials(&error) {
+                return Error::NoCredentials { what, source: Box::new(error) };
+            }
+            Error::NotEnqueued { what, source: Box::new(error.into_service_error()) }
         });
         sent.map(|answer| answer.message_id.unwrap_or_default())
     }
@@ -42,6 +46,11 @@ pub(crate) async fn sqs_of_environment() -> aws_sdk_sqs::Client {
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let configuration = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
     aws_sdk_sqs::Client::new(&configuration)
+}
+
+fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.into_iter().any(|cause| matches!(cause.downcast_ref(), Some(CredentialsError::CredentialsNotLoaded(_))))
 }
 
 /// An id that nobody can guess, another one for each message: within five minutes the queue drops a second message under

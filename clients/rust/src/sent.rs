@@ -177,7 +177,9 @@ impl Sent {
     fn is_taken(&self, order: &OrderView) -> bool {
         let is_of_it = |leg: &&LegView| self.leg().is_none_or(|role| role == leg.role.as_str());
         let mut legs = order.legs.iter().filter(is_of_it).peekable();
-        order.status == OrderStatus::Cancelling || (legs.peek().is_some() && legs.all(|leg| leg.cancel_asked))
+        order.cancel_asked
+            || order.status == OrderStatus::Cancelling
+            || (legs.peek().is_some() && legs.all(|leg| leg.cancel_asked))
     }
 }
 

@@ -204,6 +204,9 @@ pub struct OrderView {
     pub algorithm_id: String,
     pub account_id: Option<String>,
     pub status: OrderStatus,
+    /// Whether its end is asked for, and it has not ended. The exits of a bracket show their own.
+    #[serde(default)]
+    pub cancel_asked: bool,
     pub symbol: Option<String>,
     pub quantity: Option<Decimal>,
     pub cash_quantity: Option<Decimal>,

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_credential_types::provider::{error::CredentialsError, future::ProvideCredentials as Provided};
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, ProvideCredentials, Region};
 use axum::Router;
 use axum::extract::State;
 use courier_client::{Client, Error, ModifyOrder, OrderQueue, PlaceOrder};
@@ -42,6 +43,19 @@ impl Queue {
 
     fn sent(&self) -> Vec<Value> {
         std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// A machine on which no credentials are set.
+#[derive(Debug)]
+struct Nobody;
+
+impl ProvideCredentials for Nobody {
+    fn provide_credentials<'a>(&'a self) -> Provided<'a>
+    where
+        Self: 'a,
+    {
+        Provided::ready(Err(CredentialsError::not_loaded("no providers in chain")))
     }
 }
 
@@ -104,6 +118,22 @@ async fn no_invalid_example_is_sent() {
         }
         assert!(!matches!(outcome, Some(Err(Error::NotEnqueued { .. }))), "{file}");
     }
+}
+
+#[tokio::test]
+async fn without_credentials_an_order_is_not_sent_and_the_remedy_is_told() {
+    let configuration = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(Nobody)
+        .endpoint_url("http://127.0.0.1:9")
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    let queue =
+        OrderQueue::new(aws_sdk_sqs::Client::from_conf(configuration.build()), "http://127.0.0.1:9/orders.fifo");
+    let client = Client::new("u-7", "a", Some(queue), None).unwrap();
+    let error = client.cancel("o-1").await.unwrap_err();
+    assert!(matches!(&error, Error::NoCredentials { .. }), "{error:?}");
+    assert!(error.to_string().starts_with("cancel of o-1 was not sent: the SDK finds no AWS credentials."), "{error}");
 }
 
 #[tokio::test]

@@ -212,6 +212,14 @@ async fn a_refused_cancel_is_told_once_and_what_is_placed_afterwards_is_not_held
 }
 
 #[tokio::test]
+async fn a_cancel_that_an_order_without_exits_shows_is_not_asked_after_any_more() {
+    let shows = [shown("sending", &json!({"cancel_asked": true})), shown("cancelled", &json!({}))];
+    let client = Fake::start(&shows, &[refusal("m-1", "is not read")]).await;
+    client.cancel("o-1").await.unwrap();
+    assert_eq!(client.wait("o-1", &OrderStatus::FINAL, SOON).await.unwrap().status, OrderStatus::Cancelled);
+}
+
+#[tokio::test]
 async fn a_change_is_waited_for_until_it_is_in_force_refused_or_too_late() {
     let client = Fake::start(&[shown("working", &json!({})), shown("working", &json!({"revision": 2}))], &[]).await;
     assert_eq!(client.wait_change("o-1", 2, SOON).await.unwrap().revision, 2);

@@ -76,10 +76,14 @@ pub enum ConsumerSecretFault {
         hint: &'static str,
     },
     /// IBKR has given no consumer key yet, or nobody has written it down.
-    #[error("consumer_key is empty: IBKR gives it once it has the public files; then `courier keys consumer KEY`")]
+    #[error(
+        "consumer_key is empty: IBKR gives it once it has the public files; then write it down, in a stack by `courier keys consumer KEY`"
+    )]
     NoConsumerKey,
     /// The consumer key cannot stand in a header.
-    #[error("consumer_key {0}; it is nine upper-case letters and nothing else: `courier keys consumer KEY` writes it")]
+    #[error(
+        "consumer_key {0}; it is nine upper-case letters and nothing else; in a stack `courier keys consumer KEY` writes it"
+    )]
     ConsumerKey(String),
     /// The realm is there, and empty.
     #[error("realm is empty; take it out, and it is chosen by the consumer key")]

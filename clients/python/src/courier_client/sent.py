@@ -112,8 +112,10 @@ def is_other_change(message: Message, seen: OrderView) -> bool:
 
 def is_cancel_taken(seen: OrderView, leg: str | None) -> bool:
     """Whether the order shows that its end, or that of this exit, is asked for."""
+    if seen.cancel_asked or seen.status is OrderStatus.CANCELLING:
+        return True
     legs = [one for one in seen.legs if leg in (None, one.role)]
-    return seen.status is OrderStatus.CANCELLING or (bool(legs) and all(one.cancel_asked for one in legs))
+    return bool(legs) and all(one.cancel_asked for one in legs)
 
 
 def refused_change(seen: OrderView, revision: int, leg: str | None) -> ChangeView | None:

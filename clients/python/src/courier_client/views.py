@@ -178,6 +178,8 @@ class OrderView:
     change: ChangeView | None = None
     # The number under which the next change is asked for. A change that was refused on its way has used its own up.
     next_revision: int = 2
+    # Whether its end is asked for, and it has not ended. The exits of a bracket show their own.
+    cancel_asked: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -270,6 +272,7 @@ def _order(shown: Json) -> OrderView:
         revision=revision,
         change=change,
         next_revision=_number(shown.get("next_revision", next_revision)),
+        cancel_asked=shown.get("cancel_asked") is True,
     )
 
 
