@@ -147,7 +147,7 @@ pub(crate) struct HouseArguments {
     #[arg(long)]
     pub(crate) port: Option<u16>,
     /// Cargo's profile for the functions. `dev` compiles in a fraction of the time.
-    #[arg(long, default_value = "release")]
+    #[arg(long, default_value_t = stack::profile())]
     pub(crate) profile: String,
 }
 

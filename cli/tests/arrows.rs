@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops, its helpers too")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::Command;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use serde::Deserialize;
 
 /// What each crate of the house may use. Tests may use more: `local` is there for them.
 const MAY_USE: [(&str, &[&str]); 12] = [
@@ -25,6 +27,26 @@ const FUNCTION_MAY_USE: [&str; 7] = ["platform", "trading", "sessions", "access"
 const COMMAND_MAY_USE: [&str; 9] =
     ["platform", "trading", "sessions", "broker", "store", "domain", "stack", "paper-broker", "access"];
 
+/// The workspace as cargo tells it (The Cargo Book, cargo metadata).
+#[derive(Deserialize)]
+struct Metadata {
+    workspace_root: PathBuf,
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    kind: Option<String>,
+}
+
 #[test]
 fn arrows_go_down_only() {
     let mut wrong = Vec::new();
@@ -42,9 +64,9 @@ fn arrows_go_down_only() {
 #[test]
 fn every_crate_is_a_room_that_the_architecture_names() {
     let metadata = metadata();
-    for package in metadata.workspace_packages() {
+    for package in &metadata.packages {
         let folder = package.manifest_path.parent().unwrap();
-        let room = folder.strip_prefix(&metadata.workspace_root).unwrap().as_str();
+        let room = folder.strip_prefix(&metadata.workspace_root).unwrap().to_str().unwrap();
         let name = package.name.as_str();
         let expected = match room.split_once('/') {
             Some(("functions" | "shared" | "local", crate_name)) => crate_name,
@@ -68,9 +90,9 @@ fn siblings_never_meet() {
 fn only_what_is_put_together_stands_on_the_platform() {
     let metadata = metadata();
     let functions: BTreeSet<&str> = metadata
-        .workspace_packages()
-        .into_iter()
-        .filter(|package| is_function(package.manifest_path.as_str()))
+        .packages
+        .iter()
+        .filter(|package| package.manifest_path.starts_with(metadata.workspace_root.join("functions")))
         .map(|package| package.name.as_str())
         .collect();
     assert!(functions.len() >= 7, "{functions:?}");
@@ -93,25 +115,21 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
 
 /// Which crates of the house each one uses, outside of its tests.
 fn arrows(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
-    let packages = metadata.workspace_packages();
-    let house: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
-    let used = |package: &cargo_metadata::Package| {
-        let dependencies =
-            package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+    let house: BTreeSet<&str> = metadata.packages.iter().map(|package| package.name.as_str()).collect();
+    let used = |package: &Package| {
+        let dependencies = package.dependencies.iter().filter(|dependency| dependency.kind.as_deref() != Some("dev"));
         dependencies.map(|dependency| dependency.name.clone()).filter(|name| house.contains(name.as_str())).collect()
     };
-    packages.iter().map(|package| (package.name.to_string(), used(package))).collect()
+    metadata.packages.iter().map(|package| (package.name.clone(), used(package))).collect()
 }
 
 fn metadata() -> Metadata {
     // Offline: only the workspace's own manifests are read.
-    MetadataCommand::new()
-        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-        .no_deps()
-        .exec()
-        .unwrap()
-}
-
-fn is_function(manifest: &str) -> bool {
-    manifest.contains("/functions/")
+    let told = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .output()
+        .unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    serde_json::from_slice(&told.stdout).unwrap()
 }

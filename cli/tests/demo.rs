@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 fn stack_demo_runs_and_leaves_no_secret_in_any_log() {
     let output = tempfile::NamedTempFile::new().unwrap();
     let progress = tempfile::NamedTempFile::new().unwrap();
-    let demo = Command::new(stack::release_binary(&workspace(), "courier").unwrap())
+    let demo = Command::new(stack::delivered_binary(&workspace(), "courier").unwrap())
         .args(["demo", "--json"])
         .current_dir(workspace())
         .stdin(Stdio::null())

@@ -1,3 +1,3 @@
-//! What the bench measures of pure code, for its command, for criterion and for the guard of `./check`: the same cases.
+//! What the bench measures of pure code, for its command and for the guard of `./check`: the same cases.
 
 pub mod pure;

@@ -109,7 +109,7 @@ async fn serve(house: &Arc<House>, settings: &Settings) -> Result<Service, Harne
     for function in Function::ALL {
         let launch = Launch {
             function,
-            binary: target_folder(&settings.root).join("release").join(function.name()),
+            binary: target_folder(&settings.root).join(stack::profile()).join(function.name()),
             environment: house.environment_of(function.name()).await?,
             log: logs.join(format!("{}.log", function.name())),
             ends: ends.clone(),

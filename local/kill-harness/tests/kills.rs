@@ -17,7 +17,7 @@ const KILLS: u64 = 10;
 fn stack_kills_leave_every_order_right() {
     let output = tempfile::NamedTempFile::new().unwrap();
     let progress = tempfile::NamedTempFile::new().unwrap();
-    let harness = Command::new(stack::release_binary(&workspace(), "kill-harness").unwrap())
+    let harness = Command::new(stack::delivered_binary(&workspace(), "kill-harness").unwrap())
         // What was lost and may not be sent again (a cancelled order) is proved lost after five minutes; a lost market order
         // is sent again here. It ends as soon as all is quiet.
         .args([

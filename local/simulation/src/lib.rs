@@ -50,7 +50,7 @@ pub use clock::VirtualClock;
 pub use crash::CrashPoint;
 pub use day::{Day, DayReport, Limits};
 pub use entropy::SeededEntropy;
-pub use explore::{Enumerated, Outcome, Report, Violation, enumerate, explore, replay};
+pub use explore::{Enumerated, Outcome, Report, Turn, Violation, enumerate, explore, replay};
 pub use http::{Answered, JWT, request};
 pub use message::{Message, QueueName};
 pub use network::Network;

@@ -14,6 +14,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use simulation::Turn;
 
 /// Worlds are made and thrown away by the thousand: a quarter of the time went into the system's allocator.
 #[global_allocator]
@@ -43,6 +44,9 @@ struct Arguments {
     /// Run every crash point of every kind of order instead.
     #[arg(long)]
     enumerate: bool,
+    /// With --enumerate: one of so many crash points, which of them by the seed.
+    #[arg(long, default_value_t = 1, requires = "enumerate")]
+    every: u64,
 }
 
 /// What is done instead of exploring.
@@ -60,7 +64,7 @@ fn main() -> ExitCode {
     }
     let holds = match arguments.replay {
         Some(seed) => replay(seed),
-        None if arguments.enumerate => enumerate(),
+        None if arguments.enumerate => enumerate(Turn { every: arguments.every, seed: arguments.seed }),
         None => explore(&arguments),
     };
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -81,8 +85,8 @@ fn explore(arguments: &Arguments) -> bool {
     report.failures().is_empty()
 }
 
-fn enumerate() -> bool {
-    let enumerated = simulation::enumerate();
+fn enumerate(turn: Turn) -> bool {
+    let enumerated = simulation::enumerate(turn);
     println!("{}", enumerated.table());
     enumerated.failures.is_empty()
 }

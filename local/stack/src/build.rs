@@ -23,18 +23,19 @@ pub async fn build_functions(workspace_root: &Path, profile: &str, listener: &Li
     listener.step(Step::Build, compile(command)).await
 }
 
-/// Builds every release binary of this very source, if cargo finds that they must be, and gives the path of one: for
-/// tests that run what is delivered.
+/// Builds every binary of this very source as it is delivered ([`crate::profile`]), if cargo finds that they must be, and gives
+/// the path of one.
 ///
 /// # Errors
 /// As [`build_functions`].
-pub fn release_binary(workspace_root: &Path, name: &str) -> Result<PathBuf, StackError> {
+pub fn delivered_binary(workspace_root: &Path, name: &str) -> Result<PathBuf, StackError> {
+    let profile = packages::profile();
     let mut command = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--quiet", "--release", "--workspace", "--bins", "--locked"]).current_dir(workspace_root);
+    command.args(["build", "--quiet", "--profile", &profile, "--workspace", "--bins", "--locked"]);
+    command.current_dir(workspace_root);
     forget_cargo(&mut command);
     built(command.status())?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    Ok(workspace_root.join(target).join("release").join(name))
+    Ok(packages::target_folder(workspace_root).join(profile).join(name))
 }
 
 /// Passes nothing on of what `cargo run` and `cargo test` set for the program that they start. A build script of a

@@ -19,8 +19,9 @@ mod progress;
 mod sign_in;
 mod stack;
 
-pub use build::{build_functions, release_binary};
+pub use build::{build_functions, delivered_binary};
 pub use error::StackError;
 pub use event_sources::QueueSource;
+pub use packages::profile;
 pub use progress::{Listener, Progress, Step};
 pub use stack::{Stack, StackOptions};

@@ -9,6 +9,9 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::StackError;
 
+/// What is delivered is built with it.
+const RELEASE: &str = "release";
+
 /// Executable by all: what Lambda asks of a bootstrap.
 const BOOTSTRAP_MODE: u32 = 0o755;
 
@@ -23,6 +26,21 @@ pub(crate) fn function_names(workspace_root: &Path) -> Result<Vec<String>, Stack
         .collect();
     names.sort();
     Ok(names)
+}
+
+/// Cargo's profile that this program was built with, if that is neither a debug build's nor unknown; else `release`. What it
+/// starts is built with the same, so that nothing is compiled twice.
+#[must_use]
+pub fn profile() -> String {
+    let program = std::env::current_exe().ok();
+    program.as_deref().and_then(profile_of).unwrap_or(RELEASE).to_owned()
+}
+
+/// `target/PROFILE/program`, or a test's `target/PROFILE/deps/program` (The Cargo Book, Build Cache).
+fn profile_of(program: &Path) -> Option<&str> {
+    let folder = program.ancestors().skip(1).find(|folder| !folder.ends_with("deps"))?;
+    let name = folder.file_name()?.to_str()?;
+    (name != "debug" && folder.parent()?.join("CACHEDIR.TAG").exists()).then_some(name)
 }
 
 /// The target folder of the workspace.
@@ -62,4 +80,25 @@ fn zipped(bytes: &[u8]) -> Result<Vec<u8>, zip::result::ZipError> {
     writer.start_file("bootstrap", options)?;
     writer.write_all(bytes)?;
     Ok(writer.finish()?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::profile_of;
+
+    #[test]
+    fn what_a_program_starts_is_built_as_it_was_itself_but_never_for_debugging() {
+        let target = tempfile::tempdir().unwrap();
+        std::fs::write(target.path().join("CACHEDIR.TAG"), "").unwrap();
+        for (program, profile) in [
+            ("checked/courier", Some("checked")),
+            ("checked/deps/stack-0f", Some("checked")),
+            ("release/courier", Some("release")),
+            ("debug/courier", None),
+            ("debug/deps/stack-0f", None),
+        ] {
+            assert_eq!(profile_of(&target.path().join(program)), profile, "{program}");
+        }
+        assert_eq!(profile_of("/usr/local/bin/courier".as_ref()), None, "it lies in no target folder");
+    }
 }

@@ -48,7 +48,7 @@ impl StackOptions {
     pub fn new(workspace_root: impl Into<PathBuf>) -> Self {
         let workspace_root = workspace_root.into();
         Self {
-            binaries: packages::target_folder(&workspace_root).join("release"),
+            binaries: packages::target_folder(&workspace_root).join(packages::profile()),
             workspace_root,
             parameters: BTreeMap::new(),
             user_id: "demo-user".to_owned(),

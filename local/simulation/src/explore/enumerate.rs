@@ -32,6 +32,22 @@ impl Director for Points {
     }
 }
 
+/// Which points are run: each, or one of so many, so that as many runs in a row run them all.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    /// One of how many; 0 is like 1: each.
+    pub every: u64,
+    /// Which of them: what is left of this number after division.
+    pub seed: u64,
+}
+
+impl Turn {
+    fn take<T>(self, points: Vec<T>) -> Vec<T> {
+        let every = self.every.max(1);
+        (0..).zip(points).filter(|(number, _)| number % every == self.seed % every).map(|(_, point)| point).collect()
+    }
+}
+
 /// What came of enumerating.
 #[derive(Debug)]
 pub struct Enumerated {
@@ -57,24 +73,23 @@ impl Enumerated {
     }
 }
 
-/// Runs every crash point.
+/// Runs the crash points whose turn it is.
 #[must_use]
-pub fn enumerate() -> Enumerated {
+pub fn enumerate(turn: Turn) -> Enumerated {
     let scripts = Script::all();
     let recorded =
         in_parallel(scripts.len(), |index| live(Plan::scripted(scripts[index], OVER_AFTER_MS), None, Keep::Effects));
     let mut failures = Vec::new();
     let mut singles: Vec<(usize, u64, (&'static str, Strike))> = Vec::new();
-    let mut points = Vec::new();
     for (index, outcome) in recorded.iter().enumerate() {
         failures.extend(told(&format!("{}: without any fault", scripts[index].name()), outcome));
-        let before = singles.len();
         for (number, effect) in (1..).zip(&outcome.effects) {
             let ends = if changes_something(effect) { &ENDS[..] } else { &ENDS[2..] };
             singles.extend(ends.iter().map(|end| (index, number, end.clone())));
         }
-        points.push((scripts[index].name(), singles.len() - before));
     }
+    let singles = turn.take(singles);
+    let points = (0..).zip(&scripts).map(|(index, script)| (script.name(), count_of(index, &singles))).collect();
     let outcomes = in_parallel(singles.len(), |at| {
         let (script, number, end) = &singles[at];
         live(
@@ -88,7 +103,7 @@ pub fn enumerate() -> Enumerated {
         failures
             .extend(told(&format!("{}: {} at effect {number} ({effect:?})", scripts[*script].name(), end.0), outcome));
     }
-    let pairs = pairs(&recorded[0].effects);
+    let pairs = turn.take(pairs(&recorded[0].effects));
     let outcomes = in_parallel(pairs.len(), |at| {
         live(Plan::scripted(scripts[0], SECOND_UNTIL_MS), Some(Box::new(Points(pairs[at].clone()))), Keep::Nothing)
     });
@@ -96,6 +111,10 @@ pub fn enumerate() -> Enumerated {
         failures.extend(told(&format!("{}: {pair:?}", scripts[0].name()), outcome));
     }
     Enumerated { points, pairs: pairs.len(), failures }
+}
+
+fn count_of(script: usize, singles: &[(usize, u64, (&'static str, Strike))]) -> usize {
+    singles.iter().filter(|(of, _, _)| *of == script).count()
 }
 
 /// Each pair of effects: the invocation ends after the first, and whoever comes then ends at the second as well.
@@ -127,4 +146,18 @@ fn changes_something((door, place): &(Door, String)) -> bool {
 fn told(place: &str, outcome: &Outcome) -> Vec<String> {
     let broken = outcome.violations.iter().filter(|violation| violation.rule != TOLD_LATE);
     broken.map(|violation| format!("{place}: {}: {}", violation.rule, violation.evidence)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Turn;
+
+    #[test]
+    fn as_many_turns_as_there_are_take_every_point_once() {
+        let points: Vec<u64> = (0..23).collect();
+        let mut taken: Vec<u64> = (7..12).flat_map(|seed| Turn { every: 5, seed }.take(points.clone())).collect();
+        taken.sort_unstable();
+        assert_eq!(taken, points);
+        assert_eq!(Turn { every: 0, seed: 3 }.take(points.clone()), points);
+    }
 }

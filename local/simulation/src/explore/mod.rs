@@ -26,7 +26,7 @@ use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub use enumerate::{Enumerated, enumerate};
+pub use enumerate::{Enumerated, Turn, enumerate};
 pub use invariants::Violation;
 pub use one_world::{Outcome, replay};
 pub use report::Report;
