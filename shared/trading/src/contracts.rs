@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use broker::{CallError, Session, Stock};
-use domain::{Conid, Contract, PlaceOrder, Reason, SymbolContract};
+use domain::{Conid, Contract, PlaceOrder, Reason, ReasonCode, SymbolContract};
 use store::StoreError;
 
 use crate::lane::Lane;
@@ -32,7 +32,7 @@ impl Lane<'_> {
         let names_a_stock = |kind: &str| STOCK.iter().any(|stock| kind.eq_ignore_ascii_case(stock));
         if !words.security_type.as_deref().is_none_or(names_a_stock) {
             let reason = Reason::new(
-                "contract_needs_conid",
+                ReasonCode::ContractNeedsConid,
                 "Only stocks are found by symbol. Name this contract by its conid (GET /contracts).",
             );
             return Ok(Err(NoSession::Deny(reason)));
@@ -50,8 +50,10 @@ impl Lane<'_> {
                 Ok(found.map_err(NoSession::Deny))
             }
             Err(CallError::Refused { message }) => {
-                let reason =
-                    Reason::new("contract_unknown", format!("The broker knows no stock {}: {message}", words.symbol));
+                let reason = Reason::new(
+                    ReasonCode::ContractUnknown,
+                    format!("The broker knows no stock {}: {message}", words.symbol),
+                );
                 Ok(Err(NoSession::Deny(reason)))
             }
             Err(error) => self.look_failed(&error).await.map(Err),
@@ -82,11 +84,11 @@ fn the_only_one(words: &SymbolContract, stocks: &[Stock], currencies: &Currencie
     match fitting.as_slice() {
         [only] => Ok(only.conid),
         [] if stocks.is_empty() => Err(Reason::new(
-            "contract_unknown",
+            ReasonCode::ContractUnknown,
             format!("The broker knows no stock {}. Look at GET /contracts?symbol=.", words.symbol),
         )),
         [] => Err(Reason::new(
-            "contract_unknown",
+            ReasonCode::ContractUnknown,
             format!(
                 "The broker knows no stock {} of which it says {}. It knows {}. Name one by its conid.",
                 words.symbol,
@@ -95,7 +97,7 @@ fn the_only_one(words: &SymbolContract, stocks: &[Stock], currencies: &Currencie
             ),
         )),
         several => Err(Reason::new(
-            "contract_ambiguous",
+            ReasonCode::ContractAmbiguous,
             format!(
                 "{} names {} contracts: {}. Name one by its conid.",
                 words.symbol,

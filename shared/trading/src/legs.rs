@@ -1,7 +1,7 @@
 //! The exits of brackets at the broker: looked at until each ended, and cancelled where that is asked for.
 
 use broker::Session;
-use domain::{EXIT_TOO_LARGE, Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, TimeInForce};
+use domain::{Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, ReasonCode, TimeInForce};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
@@ -59,7 +59,7 @@ impl Lane<'_> {
             return Ok(());
         }
         // The list may show the one fill before what it made of the other exit.
-        let was_warned = order.value.has_warned(EXIT_TOO_LARGE);
+        let was_warned = order.value.has_warned(&ReasonCode::ExitTooLarge);
         let pause = if was_warned { MENDED_AGAIN_AFTER } else { TOO_LARGE_AFTER };
         if self.now() < order.value.updated_at + pause {
             self.track_in(TRACK_CLOSELY_SECONDS);
@@ -194,21 +194,30 @@ impl Lane<'_> {
         let other_filled =
             order.legs().iter().any(|other| other.role != leg.role && other.status() == OrderStatus::Filled);
         if other_filled {
-            return ended("other_exit_filled", "The other exit is filled, and this one is at the broker no more.");
+            return ended(
+                ReasonCode::OtherExitFilled,
+                "The other exit is filled, and this one is at the broker no more.",
+            );
         }
         let entry_is_gone = order.status().is_final() && order.filled_quantity.is_zero();
         if entry_is_gone {
-            return ended("entry_ended", "Its entry ended unfilled, and the exit is at the broker no more.");
+            return ended(ReasonCode::EntryEnded, "Its entry ended unfilled, and the exit is at the broker no more.");
         }
         if leg.cancel.as_ref().is_some_and(|cancel| cancel.not_found) {
-            return ended("asked", "It was asked to be cancelled, and the broker has no such order any more.");
+            return ended(
+                ReasonCode::Asked,
+                "It was asked to be cancelled, and the broker has no such order any more.",
+            );
         }
         if missing_for < MISSING_FOR_MAX {
             return None;
         }
         let for_the_day = leg.ticket.time_in_force == TimeInForce::Day;
         if for_the_day && self.desk.calendar.reset_between(missing_since, self.now()) {
-            return ended("time_in_force_ended", "It worked for the day, which is over, and no trade of it shows.");
+            return ended(
+                ReasonCode::TimeInForceEnded,
+                "It worked for the day, which is over, and no trade of it shows.",
+            );
         }
         Some(LegFact::Exhausted(missing(leg.role)))
     }
@@ -216,7 +225,7 @@ impl Lane<'_> {
 
 fn missing(role: LegRole) -> Reason {
     Reason::new(
-        "missing_at_broker",
+        ReasonCode::MissingAtBroker,
         format!(
             "For {} hours the {role} is in none of the broker's lists: not at work, not ended, not among the trades of the last days. Look at the account at the broker; cancel the exit here if it is gone there.",
             MISSING_FOR_MAX.as_hours()

@@ -8,7 +8,7 @@ mod multiplier;
 mod price;
 
 use broker::Session;
-use domain::{AlgorithmId, Beyond, Conid, Limits, PlaceOrder, Reason, Size, Whose};
+use domain::{AlgorithmId, Beyond, Conid, Limits, PlaceOrder, Reason, ReasonCode, Size, Whose};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use store::{Alike, Bearings, Claim, StoreError};
@@ -160,5 +160,5 @@ impl Lane<'_> {
 
 /// Why an order that is beyond a limit was not sent.
 pub(crate) fn reason(beyond: &Beyond) -> Reason {
-    Reason::new("beyond_limits", format!("The order is beyond {beyond}. It was not sent."))
+    Reason::new(ReasonCode::BeyondLimits, format!("The order is beyond {beyond}. It was not sent."))
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use broker::{CallError, PriceStep, Session};
-use domain::{Conid, PlaceOrder, Reason, Ticket};
+use domain::{Conid, PlaceOrder, Reason, ReasonCode, Ticket};
 use rust_decimal::Decimal;
 use store::StoreError;
 
@@ -66,7 +66,7 @@ fn off_steps(ticket: &Ticket, steps: &[PriceStep]) -> Option<Reason> {
             below.normalize(),
             below.saturating_add(increment).normalize()
         );
-        Some(Reason::new("price_between_steps", message))
+        Some(Reason::new(ReasonCode::PriceBetweenSteps, message))
     })
 }
 

@@ -6,7 +6,7 @@
 //! What the user's own trading program has at work there is not known here.
 
 use broker::{CallError, Position, Session};
-use domain::{Conid, Contract, LegRole, Order, OrderState, PlaceOrder, Reason, Side, Size, Ticket};
+use domain::{Conid, Contract, LegRole, Order, OrderState, PlaceOrder, Reason, ReasonCode, Side, Size, Ticket};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use store::{IntentGuards, StoreError, Versioned};
@@ -102,7 +102,10 @@ impl Lane<'_> {
             // Perhaps the accounts were never asked for in this session. That is paced as a look is.
             if let Some(seconds) = self.paced_for_seconds() {
                 self.track_in(seconds);
-                return Ok(Err(NoSession::Hold(Reason::new("pacing", "The order waits to ask for the position."))));
+                return Ok(Err(NoSession::Hold(Reason::new(
+                    ReasonCode::Pacing,
+                    "The order waits to ask for the position.",
+                ))));
             }
             self.book.looks.last_at = Some(self.now());
             shown = match session.portfolio_accounts().await {
@@ -188,7 +191,7 @@ fn filled_on(order: &Order, side: Side) -> Decimal {
 
 fn position_settles() -> Reason {
     Reason::new(
-        "position_settles",
+        ReasonCode::PositionSettles,
         "The order waits some seconds: another one traded just now, and the broker's list of positions may not show it yet.",
     )
 }
@@ -223,12 +226,12 @@ fn held_of(positions: &[Position], conid: Conid) -> Option<Decimal> {
 }
 
 fn deny(why: &str) -> NoSession {
-    NoSession::Deny(Reason::new("only_reducing", why))
+    NoSession::Deny(Reason::new(ReasonCode::OnlyReducing, why))
 }
 
 fn only_reducing(halt: &str, why: &str) -> Reason {
     Reason::new(
-        "only_reducing",
+        ReasonCode::OnlyReducing,
         format!("Only orders that reduce a position pass for {halt}, and this one does not: {why}. It was not sent."),
     )
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use broker::Session;
-use domain::{Act, Circumstances, Conid, Fact, Order, OrderState, PlaceOrder, Reason, Settlement};
+use domain::{Act, Circumstances, Conid, Fact, Order, OrderState, PlaceOrder, Reason, ReasonCode, Settlement};
 use jiff::Timestamp;
 use store::{Claim, IntentGuards, IntentRefused, StoreError, Versioned};
 
@@ -12,7 +12,6 @@ use crate::advance::{HELD_CHECK, HELD_CHECK_MAX, Next};
 use crate::lane::Lane;
 use crate::limits::Weighed;
 use crate::session::NoSession;
-use crate::waits::NEXT_RUN;
 
 /// How an order gets to the broker.
 pub(crate) struct Way {
@@ -37,7 +36,7 @@ impl Lane<'_> {
         }
         if let Some(ahead) = self.ahead_of(&order.value) {
             let reason = Reason::new(
-                "behind_another",
+                ReasonCode::BehindAnother,
                 format!("The order waits for {ahead}, which came before it for the same account and contract."),
             );
             return self.hold(order, reason).await;
@@ -64,7 +63,7 @@ impl Lane<'_> {
             Settlement::SendAgain => self.send_again(order).await,
             Settlement::NotPlaced(reason) => self.stop(order, Fact::NeverReached(reason)).await,
             Settlement::Review(reason) => {
-                tracing::error!(key = %order.value.key, alarm = "needs_review", metric.orders_for_a_person = 1, code = reason.code, "an order needs review");
+                tracing::error!(key = %order.value.key, alarm = "needs_review", metric.orders_for_a_person = 1, code = %reason.code, "an order needs review");
                 self.stop(order, Fact::Exhausted(reason)).await
             }
         }
@@ -175,7 +174,7 @@ impl Lane<'_> {
     pub(crate) fn quiet_now(&self) -> Option<Reason> {
         let quiet = self.desk.calendar.quiet_at(self.now())?;
         Some(Reason::new(
-            "quiet_window",
+            ReasonCode::QuietWindow,
             format!("The order waits until {}: nothing is sent around the broker's {}.", quiet.until, quiet.why),
         ))
     }
@@ -204,22 +203,22 @@ impl Lane<'_> {
 pub(crate) fn expired(order: &Order, now: Timestamp) -> Reason {
     let waited = order.state().reason().map(|reason| format!(" It had waited: {}", reason.message)).unwrap_or_default();
     Reason::new(
-        "expired",
+        ReasonCode::Expired,
         format!("It was good until {} and was not sent by then (now {now}).{waited}", order.good_until),
     )
 }
 
 fn unreadable() -> Reason {
-    Reason::new("unreadable", "The order cannot be read.")
+    Reason::new(ReasonCode::Unreadable, "The order cannot be read.")
 }
 
 pub(crate) fn cancelled_before_sending() -> Reason {
-    Reason::new("cancelled_before_sending", "It was cancelled before it was sent: the broker never had it.")
+    Reason::new(ReasonCode::CancelledBeforeSending, "It was cancelled before it was sent: the broker never had it.")
 }
 
 pub(crate) fn out_of_time() -> Reason {
     Reason::new(
-        NEXT_RUN,
+        ReasonCode::NextRun,
         "The order waits for the next run: too little time was left in this one for its dialogue with the broker.",
     )
 }

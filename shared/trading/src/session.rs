@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use access::{Opened, PENALTY, TokensUnusable, customer_time_accounts, open_brokerage_session};
 use broker::{CallError, Session};
-use domain::{AccountId, Connection, ConnectionStatus, INIT_PAUSE_COMPETING, Reason, SessionState};
+use domain::{AccountId, Connection, ConnectionStatus, INIT_PAUSE_COMPETING, Reason, ReasonCode, SessionState};
 use jiff::{SignedDuration, Timestamp};
 use store::{SessionAsk, SessionAskReason, StoreError, Versioned};
 
 use crate::lane::{LEAVE_TIME, Lane};
 use crate::send::out_of_time;
 use crate::waits::{
-    OPENED_OFTEN, competing, no_brokerage_session, no_connection, no_live_session, no_such_account, opened_often,
-    session_refused,
+    competing, no_brokerage_session, no_connection, no_live_session, no_such_account, opened_often, session_refused,
 };
 
 /// How long a brokerage session may take to be established inside an invocation.
@@ -96,7 +95,7 @@ impl Lane<'_> {
         &mut self,
         account_id: &AccountId,
     ) -> Result<Result<Arc<Session>, NoSession>, StoreError> {
-        self.session.waits.retain(|waiting, why| waiting != account_id || why.code != OPENED_OFTEN);
+        self.session.waits.retain(|waiting, why| waiting != account_id || why.code != ReasonCode::SessionPaused);
         self.session.for_a_cancel = true;
         let session = self.session_for(account_id).await;
         self.session.for_a_cancel = false;
@@ -132,7 +131,7 @@ impl Lane<'_> {
     async fn load(&mut self, account_id: &AccountId) -> Result<Result<(), NoSession>, StoreError> {
         if let Some(until) = self.readings.penalty_until(self.desk).await?.filter(|until| *until > self.now()) {
             return Ok(Err(NoSession::Hold(Reason::new(
-                "pacing",
+                ReasonCode::Pacing,
                 format!("The broker refuses our address until {until}, after too many requests. The order waits."),
             ))));
         }
@@ -162,7 +161,7 @@ impl Lane<'_> {
             }
             Err(error) => {
                 tracing::error!(%error, connection_id = %connection.value.connection_id, "a connection's tokens cannot be used");
-                Ok(Err(NoSession::Hold(Reason::new("tokens_unusable", error.to_string()))))
+                Ok(Err(NoSession::Hold(Reason::new(ReasonCode::TokensUnusable, error.to_string()))))
             }
         }
     }
@@ -254,15 +253,16 @@ impl Lane<'_> {
                 // Who made the call has shut the box.
                 let until = self.now() + PENALTY;
                 Ok(Reason::new(
-                    "pacing",
+                    ReasonCode::Pacing,
                     format!("The broker refuses our address until {until}, after too many requests. The order waits."),
                 ))
             }
-            CallError::TooMany { why, .. } => Ok(Reason::new("pacing", format!("The order waits: {why}."))),
+            CallError::TooMany { why, .. } => Ok(Reason::new(ReasonCode::Pacing, format!("The order waits: {why}."))),
             CallError::NotSent(_) if !self.has_time(CALL_TIME) => Ok(out_of_time()),
-            other => {
-                Ok(Reason::new("broker_unreachable", format!("The broker was not reached: {other}. The order waits.")))
-            }
+            other => Ok(Reason::new(
+                ReasonCode::BrokerUnreachable,
+                format!("The broker was not reached: {other}. The order waits."),
+            )),
         }
     }
 

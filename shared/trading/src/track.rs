@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use broker::{OrderDetail, Session};
 use domain::{
-    AccountId, BrokerStatus, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderState, OrderStatus, Reason, STATUS_UNKNOWN, Sight,
+    AccountId, BrokerStatus, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderState, OrderStatus, Reason, ReasonCode, Sight,
 };
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
@@ -257,7 +257,7 @@ impl Lane<'_> {
         }
         let unknown = matches!(sight.status, BrokerStatus::Other(_));
         self.take_in_sight(order, sight).await?;
-        if unknown && !order.value.has_warned(STATUS_UNKNOWN) {
+        if unknown && !order.value.has_warned(&ReasonCode::BrokerStatusUnknown) {
             tracing::error!(key = %order.value.key, status = ?order.value.broker_status, alarm = "broker_status_unknown", metric.orders_for_a_person = 1, "the broker has a word for an order that is not known here");
             self.record_change(order, Order::status_unknown).await?;
         }
@@ -350,7 +350,7 @@ fn sight_of_detail(broker_order_id: domain::BrokerOrderId, detail: OrderDetail) 
 
 fn missing(broker_order_id: domain::BrokerOrderId) -> Reason {
     Reason::new(
-        "missing_at_broker",
+        ReasonCode::MissingAtBroker,
         format!(
             "The broker took the order as {broker_order_id}; for {} hours it is in none of its lists: not at work, not ended, not among the trades of the last days. Look at the account at the broker, then decide (`courier orders review`).",
             MISSING_FOR_MAX.as_hours()
