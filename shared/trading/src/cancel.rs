@@ -15,6 +15,7 @@ use crate::exchange::ANSWER_TIME;
 use crate::lane::Lane;
 use crate::record::log_change;
 use crate::send::cancelled_before_sending;
+use crate::stop::Stop;
 
 /// Orders whose end is asked for side by side: a kill switch must answer within a second.
 const CANCELS_AT_ONCE_MAX: usize = 20;
@@ -146,10 +147,11 @@ impl Lane<'_> {
         else {
             return Ok(Next::Rest);
         };
-        let session = match self.session_for_a_cancel(&account_id).await? {
+        let session = match self.session_for_a_cancel(&account_id).await {
             Ok(session) => session,
-            Err(no_session) => {
-                tracing::warn!(key = %order.value.key, ?leg, ?no_session, "a cancel waits for a session");
+            Err(Stop::Store(error)) => return Err(error),
+            Err(stop) => {
+                tracing::warn!(key = %order.value.key, ?leg, ?stop, "a cancel waits for a session");
                 return Ok(Next::Rest);
             }
         };

@@ -9,6 +9,7 @@ use crate::advance::TRACK_CLOSELY_SECONDS;
 use crate::lane::Lane;
 use crate::leg_rows::leg_sight;
 use crate::look::Shown;
+use crate::stop::unless_stopped;
 use crate::track::{LOOK_TIME, MISSING_FOR_MAX};
 
 /// An exit that is in no list is concluded to have ended after this, where something else says so as well.
@@ -103,7 +104,7 @@ impl Lane<'_> {
     /// more than is left would turn the position. False: the broker does not say now, and the change waits.
     pub(crate) async fn exits_are_known(&mut self, order: &mut Versioned<Order>) -> Result<bool, StoreError> {
         let Some(account_id) = order.value.account_id().cloned() else { return Ok(false) };
-        let Ok(session) = self.session_for(&account_id).await? else { return Ok(false) };
+        let Some(session) = unless_stopped(self.session_for(&account_id).await)? else { return Ok(false) };
         // Before the questions: an answer that is no answer may take ten seconds.
         let looked = self.book.looks.last_at.is_some_and(|at| self.now() < at + LOOKED_JUST_NOW);
         let at_work = order.value.legs().iter().filter(|leg| leg.may_work());

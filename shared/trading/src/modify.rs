@@ -14,7 +14,7 @@ use crate::exchange::{Exchanged, Outgoing};
 use crate::intend::by_rule;
 use crate::lane::Lane;
 use crate::send::Way;
-use crate::session::NoSession;
+use crate::stop::Stop;
 
 /// Tries to write a change when others write the order as well.
 const CONFLICTS_MAX: u32 = 5;
@@ -74,17 +74,18 @@ impl Lane<'_> {
         };
         let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
         let way = match change.leg {
-            None => self.way_to_the_broker(&wanted).await?,
-            Some(_) => self.way_of_an_exit(&wanted).await?,
+            None => self.way_to_the_broker(&wanted).await,
+            Some(_) => self.way_of_an_exit(&wanted).await,
         };
         let Way { session, conid, mut claim } = match way {
             Ok(way) => way,
-            Err(NoSession::Hold(reason) | NoSession::Reopen(reason)) => {
+            Err(Stop::Store(error)) => return Err(error),
+            Err(Stop::Wait(reason) | Stop::Reopen(reason)) => {
                 tracing::warn!(key = %order.value.key, code = %reason.code, "a change waits");
                 self.track_in(u32::try_from(crate::advance::HELD_CHECK.as_secs()).unwrap_or(u32::MAX));
                 return Ok(Next::Rest);
             }
-            Err(NoSession::Deny(reason)) => return self.refuse_change(order, &change, reason).await,
+            Err(Stop::Deny(reason)) => return self.refuse_change(order, &change, reason).await,
         };
         let rules = &self.desk.intake.rules;
         // An exit that becomes smaller with its order only takes risk away, as a cancel does: no halt keeps it too large.

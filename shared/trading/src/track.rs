@@ -11,6 +11,7 @@ use store::{StoreError, Versioned};
 
 use crate::lane::{Lane, passed_over};
 use crate::look::{Looked, Shown, sight_of};
+use crate::stop::Stop;
 use crate::unwatched::{TriedAgain, not_shown};
 
 /// Pause between two looks at live orders (IBKR Web API, pacing: one in 5 s).
@@ -111,15 +112,16 @@ impl Lane<'_> {
         mut open: Vec<Versioned<Order>>,
     ) -> Result<(), StoreError> {
         self.begin_look(account_id);
-        let looked = match self.session_for(account_id).await? {
+        let looked = match self.session_for(account_id).await {
             Ok(session) => {
                 let looked = self.look(&session, account_id, &open).await?;
                 (session, looked)
             }
-            Err(no_session) => {
-                tracing::warn!(user_id = %self.user_id(), %account_id, ?no_session, "a look waits for a session");
+            Err(Stop::Store(error)) => return Err(error),
+            Err(Stop::Wait(why) | Stop::Deny(why) | Stop::Reopen(why)) => {
+                tracing::warn!(user_id = %self.user_id(), %account_id, ?why, "a look waits for a session");
                 self.book.looks.account_id = Some(account_id.clone());
-                return self.leave_unwatched(&mut open, no_session.why(), TriedAgain::WithoutSession).await;
+                return self.leave_unwatched(&mut open, &why, TriedAgain::WithoutSession).await;
             }
         };
         match looked {
