@@ -71,7 +71,7 @@ pub(crate) fn order(user: &str, id: &str) -> Order {
 pub(crate) fn unread(user: &str, id: &str) -> Order {
     let mut order = order(user, id);
     order.apply(Fact::Intend(Intent { at: at(1), epoch: 1, act: Act::Place }), at(2)).unwrap();
-    order.apply(Fact::Unread(Doubt::Unread, unread_reason("unread")), at(2)).unwrap();
+    order.apply(Fact::Unread(Doubt::Unread, unread_reason(domain::ReasonCode::OutcomeUnknown)), at(2)).unwrap();
     order.check_again_at(at(3));
     order
 }
@@ -79,7 +79,7 @@ pub(crate) fn unread(user: &str, id: &str) -> Order {
 /// An order whose outcome nobody read, until the rules were exhausted.
 pub(crate) fn needs_review(user: &str, id: &str) -> Order {
     let mut order = unread(user, id);
-    order.apply(Fact::Exhausted(unread_reason("exhausted")), at(2)).unwrap();
+    order.apply(Fact::Exhausted(unread_reason(domain::ReasonCode::NotSettled)), at(2)).unwrap();
     order
 }
 
@@ -99,6 +99,6 @@ pub(crate) fn filled_bracket(user: &str, id: &str) -> Order {
     order
 }
 
-fn unread_reason(code: &'static str) -> Reason {
+fn unread_reason(code: domain::ReasonCode) -> Reason {
     Reason::new(code, "The answer was not read.")
 }

@@ -144,7 +144,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_exit_is_decided_by_itself_and_only_where_it_needs_it() {
-        let exhausted = LegFact::Exhausted(domain::Reason::new("missing_at_broker", "It does not show."));
+        let exhausted =
+            LegFact::Exhausted(domain::Reason::new(domain::ReasonCode::MissingAtBroker, "It does not show."));
         let filled =
             ["--leg", "stop_loss", "--broker-order", "1234", "--stands", "filled", "--filled", "10", "--price", "171"];
         let working = ["--leg", "stop_loss", "--broker-order", "1234", "--stands", "working"];

@@ -84,7 +84,7 @@ mod tests {
         order.ask_change(&modify, at(3));
         assert_eq!(change(&order), "revision 2 waits to be sent");
         order.change_sending(1, at(4));
-        order.change_refused(domain::Reason::new("x", "No."), at(5));
+        order.change_refused(domain::Reason::new(domain::ReasonCode::RefusedByBroker, "No."), at(5));
         assert_eq!(change(&order), "revision 2 was REFUSED and is not in force: No.");
     }
 

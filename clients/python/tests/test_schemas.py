@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from courier_client import ConnectionStatus, OrderStatus
+from courier_client import ConnectionStatus, OrderStatus, Reason, ReasonCode, Remedy
 from support import ROOT, SCHEMAS, read_json, validator
 
 
@@ -56,6 +56,16 @@ def test_an_event_with_a_number_for_a_quantity_is_refused() -> None:
     event = read_json(SCHEMAS / "examples" / "events" / "order-filled.json")
     event["detail"]["filled_quantity"] = 10
     assert not validator("order-event").is_valid(event)
+
+
+def test_the_client_knows_each_reason_of_the_list_and_its_remedy() -> None:
+    published = read_json(SCHEMAS / "reason-codes.json")
+    assert [{"code": code.value, "remedy": code.remedy.value} for code in ReasonCode] == [
+        {"code": listed["code"], "remedy": listed["remedy"]} for listed in published["codes"]
+    ]
+    assert [remedy.value for remedy in Remedy] == [listed["remedy"] for listed in published["remedies"]]
+    assert Reason("halted", "No.").remedy is Remedy.ASK_USER
+    assert Reason("of_tomorrow", "No.").remedy is None
 
 
 def test_the_client_knows_each_status_of_the_schemas_and_which_are_final() -> None:

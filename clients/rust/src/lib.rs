@@ -9,6 +9,7 @@ mod event_queue;
 mod events;
 mod messages;
 mod order_queue;
+mod reasons;
 mod sent;
 mod ticket;
 mod views;
@@ -23,6 +24,7 @@ pub use event_queue::EventQueue;
 pub use events::{Change, ConnectionChange, EventReader, OrderChange};
 pub use messages::{ModifyOrder, PlaceOrder};
 pub use order_queue::OrderQueue;
+pub use reasons::{ReasonCode, Remedy};
 pub use ticket::{
     Attached, Conid, Contract, LegRole, OrderType, Side, StopLoss, Symbol, TakeProfit, TimeInForce, Trail,
 };

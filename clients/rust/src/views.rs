@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::reasons::{ReasonCode, Remedy};
 use crate::ticket::LegRole;
 
 /// Where an order is (docs/contract.md, What an order shows).
@@ -110,6 +111,20 @@ pub enum ConnectionStatus {
 pub struct Reason {
     pub code: String,
     pub message: String,
+}
+
+impl Reason {
+    /// Its code; `None`: it is one of a newer server.
+    #[must_use]
+    pub fn known_code(&self) -> Option<ReasonCode> {
+        ReasonCode::of(&self.code)
+    }
+
+    /// What a program does about it; `None`: the code is one of a newer server.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        self.known_code().map(ReasonCode::remedy)
+    }
 }
 
 /// One change of an order's status.

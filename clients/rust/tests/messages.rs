@@ -10,7 +10,7 @@ use aws_credential_types::provider::{error::CredentialsError, future::ProvideCre
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, ProvideCredentials, Region};
 use axum::Router;
 use axum::extract::State;
-use courier_client::{Client, Error, ModifyOrder, OrderQueue, PlaceOrder};
+use courier_client::{Client, Error, ModifyOrder, OrderQueue, PlaceOrder, Reason, ReasonCode};
 use domain::Command;
 use serde_json::{Map, Value, json};
 
@@ -172,4 +172,16 @@ fn an_exit_on_the_wrong_side_of_its_entry_is_refused() {
     assert_eq!((wrong(Side::Buy, "190", "184"), wrong(Side::Sell, "184", "190")), (None, None));
     assert_eq!((wrong(Side::Buy, "184", "190"), wrong(Side::Sell, "190", "184")), (both.clone(), both));
     assert_eq!(wrong(Side::Buy, "187", "184").unwrap(), ["attached.take_profit.limit_price"]);
+}
+
+#[test]
+fn each_reason_of_the_published_list_is_known_with_its_remedy() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/reason-codes.json");
+    let published: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let listed = published["codes"].as_array().unwrap();
+    let words = |listed: &Value| ["code", "remedy"].map(|name| listed[name].as_str().unwrap().to_owned());
+    let known = |code: &ReasonCode| [code.as_str(), code.remedy().as_str()].map(str::to_owned);
+    assert_eq!(listed.iter().map(words).collect::<Vec<_>>(), ReasonCode::ALL.iter().map(known).collect::<Vec<_>>());
+    let of_tomorrow = Reason { code: "of_tomorrow".to_owned(), message: "No.".to_owned() };
+    assert_eq!((of_tomorrow.known_code(), of_tomorrow.remedy()), (None, None));
 }

@@ -143,7 +143,7 @@ fn store_failed(error: &StoreError) -> Problem {
         }
         StoreError::Invalid { .. } => {
             let Reason { code, message } = trading::cannot_be_recorded();
-            Problem::new(http::StatusCode::CONFLICT, &code, message)
+            Problem::new(http::StatusCode::CONFLICT, code.as_str(), message)
         }
         _ => Problem::internal(),
     }

@@ -37,7 +37,9 @@ impl Api {
                 }
                 Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
             }
-            Recorded::Differs(_, reason) => Err(Problem::new(StatusCode::CONFLICT, &reason.code, reason.message)),
+            Recorded::Differs(_, reason) => {
+                Err(Problem::new(StatusCode::CONFLICT, reason.code.as_str(), reason.message))
+            }
         }
     }
 
@@ -73,7 +75,9 @@ impl Api {
                 self.wake(&modify.key).await;
                 Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
             }
-            ChangeAsked::Refused(reason) => Err(Problem::new(StatusCode::CONFLICT, &reason.code, reason.message)),
+            ChangeAsked::Refused(reason) => {
+                Err(Problem::new(StatusCode::CONFLICT, reason.code.as_str(), reason.message))
+            }
             ChangeAsked::NoSuchOrder => Err(Problem::not_found("order")),
         }
     }
@@ -87,7 +91,7 @@ impl Api {
             Some(role) => match self.intake.ask_leg_cancel(&key, role).await.map_err(|error| store_failed(&error))? {
                 LegCancelAsked::OnRecord(order) => Some(*order),
                 LegCancelAsked::Refused(reason) => {
-                    return Err(Problem::new(StatusCode::CONFLICT, &reason.code, reason.message));
+                    return Err(Problem::new(StatusCode::CONFLICT, reason.code.as_str(), reason.message));
                 }
                 LegCancelAsked::NoSuchOrder => None,
             },
@@ -223,5 +227,5 @@ fn sender(caller: &Caller) -> Sender {
 }
 
 fn forbidden(reason: &Reason) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, &reason.code, reason.message.clone())
+    Problem::new(StatusCode::FORBIDDEN, reason.code.as_str(), reason.message.clone())
 }

@@ -57,7 +57,7 @@ pub fn of_connection(before: Option<&Connection>, after: &Connection) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use domain::{Act, Command, Connection, ConnectionStatus, Fact, Intent, Order, Reason};
+    use domain::{Act, Command, Connection, ConnectionStatus, Fact, Intent, Order, Reason, ReasonCode};
     use jiff::Timestamp;
     use serde_json::json;
 
@@ -89,7 +89,7 @@ mod tests {
         let mut after = before.clone();
         let intent = Intent { at: Timestamp::UNIX_EPOCH, epoch: 1, act: Act::Place };
         after.apply(Fact::Intend(intent), Timestamp::UNIX_EPOCH).unwrap();
-        after.apply(Fact::Refused(Reason::new("no", "No.")), Timestamp::UNIX_EPOCH).unwrap();
+        after.apply(Fact::Refused(Reason::new(ReasonCode::RefusedByBroker, "No.")), Timestamp::UNIX_EPOCH).unwrap();
         let events = of_order(Some(&before), &after);
         let told: Vec<_> =
             events.iter().map(|event| (event.detail["sequence"].as_u64(), event.detail["status"].as_str())).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use broker::{Accounts, CallError, Establishment, PAUSE_AFTER_INIT, Session};
-use domain::{AccountId, Reason};
+use domain::{AccountId, Reason, ReasonCode};
 use serde::Deserialize;
 
 const SUPPRESSED: &str = include_str!("../suppressed-questions.json");
@@ -38,7 +38,7 @@ impl Opened {
         match self {
             Self::Established(_) => None,
             Self::Competing { message } => Some(Reason::new(
-                "competing",
+                ReasonCode::Competing,
                 format!(
                     "Your broker's username is logged in somewhere else (TWS, mobile, Client Portal), and the broker gives one session per username. Log out there, or make a second username for this platform.{}",
                     message.as_deref().map(|words| format!(" The broker said: {words}")).unwrap_or_default()
@@ -46,7 +46,7 @@ impl Opened {
             )),
             Self::NotYet { message: Some(words) } => Some(refused(words)),
             Self::NotYet { message: None } => Some(Reason::new(
-                "not_established",
+                ReasonCode::NotEstablished,
                 "The broker did not open the trading session in time. It is tried again by itself.",
             )),
         }
@@ -57,7 +57,7 @@ impl Opened {
 #[must_use]
 pub fn refused(words: &str) -> Reason {
     Reason::new(
-        "session_refused",
+        ReasonCode::SessionRefused,
         format!(
             "The broker does not open the trading session, and says: {words} Log in once at the broker's Client Portal with this username: it shows what is to be done, such as a password to change or a form to sign. It is tried again by itself."
         ),

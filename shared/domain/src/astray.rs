@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{CHANGE_SENDS_MAX, Change};
 use crate::change_stage::ChangeStage;
-use crate::intent::Reason;
 use crate::leg::LegRole;
 use crate::order::Order;
+use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::ticket::Ticket;
 use crate::unknown::NOT_PLACED_AFTER;
 
@@ -19,9 +20,6 @@ use crate::unknown::NOT_PLACED_AFTER;
 pub const ASTRAY_FOR: SignedDuration = NOT_PLACED_AFTER;
 /// Changes astray that are remembered of one order. More were sent within [`ASTRAY_FOR`] by no one who waits for answers.
 const ASTRAY_MAX: usize = 8;
-
-/// The code of the warning that a change came into force after a later one.
-pub const CHANGE_CAME_LATE: &str = "change_came_late";
 
 /// A change that was sent, and of which nobody knows whether it ever comes into force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,7 +152,7 @@ impl AstrayChange {
 
 fn came_late(late: u64, in_force: u64) -> Reason {
     Reason::new(
-        CHANGE_CAME_LATE,
+        ReasonCode::ChangeCameLate,
         format!(
             "Revision {late} of this order was sent and never answered, and came into force at the broker after revision {in_force}. Look at the order at the broker; then send the next revision, which brings the whole ticket, or cancel."
         ),
@@ -163,7 +161,7 @@ fn came_late(late: u64, in_force: u64) -> Reason {
 
 pub(crate) fn not_sent_again(in_force: u64, why: &Reason) -> Reason {
     Reason::new(
-        &why.code,
+        why.code.clone(),
         format!(
             "Another ticket stands at the broker in the place of revision {in_force}, which could not be sent again: {} Look at the order at the broker.",
             why.message
@@ -173,7 +171,7 @@ pub(crate) fn not_sent_again(in_force: u64, why: &Reason) -> Reason {
 
 fn may_have_come(late: u64, in_force: u64) -> Reason {
     Reason::new(
-        "change_unsettled",
+        ReasonCode::ChangeUnsettled,
         format!(
             "Revision {late} of this order was sent and never answered, and the order ended before it was known whether it had come into force after revision {in_force}. The quantity and the price of its fills tell."
         ),

@@ -6,9 +6,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::intent::Reason;
 use crate::leg::LegRole;
 use crate::order::Order;
+use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::sight::BrokerStatus;
 use crate::state::OrderState;
 use crate::status::OrderStatus;
@@ -21,8 +22,6 @@ const PAUSE_MAX: SignedDuration = SignedDuration::from_secs(60);
 const PAUSE_WHILE_UNDER_WAY: SignedDuration = SignedDuration::from_mins(5);
 /// After so many cancels that were not carried out a person is told.
 pub const CANCELS_BEFORE_ALARM: u32 = 3;
-/// The code of the warning that the broker does not carry a cancel out.
-pub const CANCEL_NOT_CARRIED_OUT: &str = "cancel_not_carried_out";
 
 /// How the end of an order, or of an exit, was asked for at the broker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,7 +178,9 @@ impl Order {
 
     /// The broker shows it at work though it was asked to cancel it: after some tries a person is told, once.
     pub fn cancel_not_carried_out(&mut self, now: Timestamp) {
-        if self.cancel_calls.have_no_effect() && !self.cancel_is_under_way() && !self.has_warned(CANCEL_NOT_CARRIED_OUT)
+        if self.cancel_calls.have_no_effect()
+            && !self.cancel_is_under_way()
+            && !self.has_warned(&ReasonCode::CancelNotCarriedOut)
         {
             self.warn(not_carried_out(self.cancel_calls.count, "order"));
             self.updated_at = now;
@@ -191,7 +192,7 @@ impl Order {
         let cancel = self.leg(role).and_then(|leg| leg.cancel.as_ref());
         let in_vain = cancel.filter(|cancel| cancel.calls.have_no_effect() && !cancel.not_found);
         if let Some(count) =
-            in_vain.filter(|_| !self.has_warned(CANCEL_NOT_CARRIED_OUT)).map(|cancel| cancel.calls.count)
+            in_vain.filter(|_| !self.has_warned(&ReasonCode::CancelNotCarriedOut)).map(|cancel| cancel.calls.count)
         {
             self.warn(not_carried_out(count, &role.to_string()));
             self.updated_at = now;
@@ -205,7 +206,7 @@ impl Order {
     /// What is cancelled after all needs no warning.
     pub(crate) fn end_cancel(&mut self) {
         if self.status() == OrderStatus::Cancelled {
-            self.unwarn(CANCEL_NOT_CARRIED_OUT);
+            self.unwarn(&ReasonCode::CancelNotCarriedOut);
         }
     }
 
@@ -226,7 +227,7 @@ fn pause_after(count: u32) -> SignedDuration {
 
 fn not_carried_out(count: u32, what: &str) -> Reason {
     Reason::new(
-        CANCEL_NOT_CARRIED_OUT,
+        ReasonCode::CancelNotCarriedOut,
         format!(
             "The broker was asked {count} times to cancel the {what}, and still shows it at work. It goes on being asked. Cancel it at the broker by hand if it must end now."
         ),

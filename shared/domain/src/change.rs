@@ -10,12 +10,13 @@ use sha2::{Digest, Sha256};
 use crate::change_stage::ChangeStage;
 use crate::exit_sides::on_the_wrong_side;
 use crate::fields::FieldFault;
-use crate::following::{EXIT_DOES_NOT_FOLLOW, exit_does_not_follow};
-use crate::intent::Reason;
+use crate::following::exit_does_not_follow;
 use crate::leg::LegRole;
 use crate::legs::no_such_leg;
 use crate::message::ModifyOrder;
 use crate::order::Order;
+use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::state::OrderState;
 use crate::status::OrderStatus;
 use crate::ticket::Ticket;
@@ -233,7 +234,7 @@ impl Order {
         let (ticket, leg, follows) = (change.ticket.clone(), change.leg, change.follows);
         self.put_in_force(leg, revision, ticket);
         if follows {
-            self.unwarn(EXIT_DOES_NOT_FOLLOW);
+            self.unwarn(&ReasonCode::ExitDoesNotFollow);
         }
         self.updated_at = now;
         // Where its exits follow it, one of those is in hand now.
@@ -416,7 +417,7 @@ impl Change {
 
 fn went_with(replaced: u64, by: u64, reason: &Reason) -> Reason {
     Reason::new(
-        &reason.code,
+        reason.code.clone(),
         format!(
             "Revision {replaced} was not in force yet when revision {by} took its place, and went with it: {}",
             reason.message
@@ -426,7 +427,7 @@ fn went_with(replaced: u64, by: u64, reason: &Reason) -> Reason {
 
 fn not_changeable(fault: &FieldFault) -> Reason {
     Reason::new(
-        "change_has_no_place",
+        ReasonCode::ChangeHasNoPlace,
         format!("The order was not changed: {} {}. Its other fields may be changed.", fault.field, fault.message),
     )
 }
@@ -434,12 +435,12 @@ fn not_changeable(fault: &FieldFault) -> Reason {
 fn ended(order: &Order) -> Reason {
     let over = order.status().is_final() || order.status() == OrderStatus::NeedsReview;
     let why = if over { order.status().as_str() } else { "about to be cancelled" };
-    Reason::new("order_ended", format!("The order is {why}, so it was not changed."))
+    Reason::new(ReasonCode::OrderEnded, format!("The order is {why}, so it was not changed."))
 }
 
 fn not_of_a_leg(role: LegRole) -> Reason {
     Reason::new(
-        "change_has_no_place",
+        ReasonCode::ChangeHasNoPlace,
         format!(
             "The {role} was not changed: of an exit the prices may be changed, and the quantity once it is at the broker."
         ),
@@ -447,12 +448,12 @@ fn not_of_a_leg(role: LegRole) -> Reason {
 }
 
 fn exit_on_the_wrong_side(role: LegRole, fault: &str) -> Reason {
-    Reason::new("exit_on_wrong_side", format!("The order was not changed: with this change its {role} {fault}."))
+    Reason::new(ReasonCode::ExitOnWrongSide, format!("The order was not changed: with this change its {role} {fault}."))
 }
 
 fn leg_quantity(role: LegRole, filled: Decimal, most: Decimal) -> Reason {
     Reason::new(
-        "leg_quantity",
+        ReasonCode::LegQuantity,
         format!(
             "The {role} was not changed: its quantity must be more than what it has filled ({}) and at most what the order still has to close ({}).",
             filled.normalize(),
@@ -464,7 +465,7 @@ fn leg_quantity(role: LegRole, filled: Decimal, most: Decimal) -> Reason {
 fn unsettled(order: &Order) -> Reason {
     let status = order.status().as_str();
     Reason::new(
-        "change_unsettled",
+        ReasonCode::ChangeUnsettled,
         format!(
             "The order is {status}, and ended before it was known whether the change had come into force. The quantity and the price of its fills tell."
         ),
@@ -473,7 +474,7 @@ fn unsettled(order: &Order) -> Reason {
 
 fn revision_differs(known: u64) -> Reason {
     Reason::new(
-        "revision_differs",
+        ReasonCode::RevisionDiffers,
         format!(
             "Revision {known} of this order is on record with another content, which was left as it is. Send the next change as revision {}.",
             known + 1
@@ -483,7 +484,7 @@ fn revision_differs(known: u64) -> Reason {
 
 fn revision_skipped(asked: u64, known: u64) -> Reason {
     Reason::new(
-        "revision_skipped",
+        ReasonCode::RevisionSkipped,
         format!(
             "Revision {asked} was not taken: the last one on record is {known}, so the next must be {}. A change in between would be missing.",
             known + 1

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::intent::Reason;
+use crate::reason::Reason;
 
 /// How far a change has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, ConnectionId, UserId};
-use crate::intent::Reason;
+use crate::reason::Reason;
 use crate::session_care::{Choices, Inits};
 
 /// How long a connection that was ended can still be read.

@@ -6,16 +6,11 @@ use rust_decimal::Decimal;
 use crate::amount::Amount;
 use crate::change::Change;
 use crate::change_stage::ChangeStage;
-use crate::intent::Reason;
 use crate::leg::{Leg, LegRole};
 use crate::order::Order;
+use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::ticket::{Size, Ticket};
-
-/// The code of the warning that an exit stays too large.
-pub const EXIT_TOO_LARGE: &str = "exit_too_large";
-
-/// The code of the warning that an exit does not follow its order.
-pub const EXIT_DOES_NOT_FOLLOW: &str = "exit_does_not_follow";
 
 impl Order {
     /// Whether an exit at the broker is for more than its order leaves to it, and nothing is under way that would mend it: all of
@@ -41,7 +36,7 @@ impl Order {
     /// A rule keeps the change in hand, by which an exit follows its order, from being sent: it waits, and a person is told.
     pub fn exit_is_held_back(&mut self, reason: &Reason, now: Timestamp) {
         let role = self.change_in_hand().filter(|change| change.follows).and_then(|change| change.leg);
-        if let Some(role) = role.filter(|_| !self.has_warned(EXIT_DOES_NOT_FOLLOW)) {
+        if let Some(role) = role.filter(|_| !self.has_warned(&ReasonCode::ExitDoesNotFollow)) {
             self.warn(exit_does_not_follow(role, reason));
             self.updated_at = now;
         }
@@ -102,14 +97,14 @@ impl Order {
 
 fn exit_too_large() -> Reason {
     Reason::new(
-        EXIT_TOO_LARGE,
+        ReasonCode::ExitTooLarge,
         "An exit at the broker was for more than the order leaves to it, so that all of it would have turned the position. It is being made smaller. Look at the account's position and orders at the broker.",
     )
 }
 
 pub(crate) fn exit_does_not_follow(role: LegRole, reason: &Reason) -> Reason {
     Reason::new(
-        EXIT_DOES_NOT_FOLLOW,
+        ReasonCode::ExitDoesNotFollow,
         format!(
             "The order's {role} is not for what the order is for, and a change of it that would mend this was not carried out: {} Look at the account's position and orders at the broker.",
             reason.message

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::intent::Reason;
 use crate::order::{HistoryEntry, Order};
+use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::sight::{BrokerStatus, Sight};
 
 /// Late facts that are kept of one order.
@@ -28,7 +29,7 @@ impl Order {
         self.filled_quantity = sight.filled_quantity.unwrap_or_default().normalize();
         self.average_price = sight.average_price.map(|price| price.normalize()).or(self.average_price);
         let reason = Reason::new(
-            "filled_after_end",
+            ReasonCode::FilledAfterEnd,
             format!(
                 "The broker shows {} filled, more than when the order ended. Look at the account's trades at the broker; the position is what they say.",
                 self.filled_quantity

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::amount::Amount;
 use crate::cancel::LegCancel;
 use crate::ids::BrokerOrderId;
-use crate::intent::Reason;
+use crate::reason::Reason;
 use crate::sight::{BrokerStatus, Sight};
 use crate::status::OrderStatus;
 use crate::ticket::{Size, Ticket};

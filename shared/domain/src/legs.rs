@@ -9,9 +9,10 @@ use rust_decimal::Decimal;
 
 use crate::cancel::{CancelTaken, LegCancel};
 use crate::ids::BrokerOrderId;
-use crate::intent::Reason;
 use crate::leg::{Leg, LegFact, LegRole, LegSight};
 use crate::order::{HistoryEntry, Order, filled_beyond};
+use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::status::OrderStatus;
 use crate::ticket::{Attached, OrderType, Side, StopLoss, TakeProfit, Ticket, TimeInForce};
 
@@ -346,23 +347,29 @@ impl Order {
 }
 
 pub(crate) fn leg_ended(role: LegRole) -> Reason {
-    Reason::new("leg_ended", format!("The {role} has ended or is about to be cancelled, so it was not changed."))
+    Reason::new(
+        ReasonCode::LegEnded,
+        format!("The {role} has ended or is about to be cancelled, so it was not changed."),
+    )
 }
 
 pub(crate) fn no_such_leg(role: LegRole) -> Reason {
     Reason::new(
-        "no_such_leg",
+        ReasonCode::NoSuchLeg,
         format!("The order has no {role}, so nothing was done. An order's `legs` name those that it has."),
     )
 }
 
 fn taken_off() -> Reason {
-    Reason::new("cancelled_before_sending", "It was taken off the order before that was sent: the broker never had it.")
+    Reason::new(
+        ReasonCode::CancelledBeforeSending,
+        "It was taken off the order before that was sent: the broker never had it.",
+    )
 }
 
 fn inactive() -> Reason {
     Reason::new(
-        "inactive_at_broker",
+        ReasonCode::InactiveAtBroker,
         "The broker holds this exit as Inactive: it refused it after taking it in. See the broker's own messages for the account.",
     )
 }

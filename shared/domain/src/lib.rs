@@ -25,6 +25,8 @@ mod legs;
 mod likeness;
 pub mod message;
 mod order;
+mod reason;
+mod reason_code;
 mod refusal;
 mod region;
 mod reserved;
@@ -45,8 +47,8 @@ mod warning;
 
 pub use amount::{Amount, InvalidAmount};
 pub use arrival::{InvalidQueuePlace, QueuePlace, in_order_of_arrival};
-pub use astray::{ASTRAY_FOR, AstrayChange, CHANGE_CAME_LATE, CameLate};
-pub use cancel::{CANCEL_NOT_CARRIED_OUT, CANCELS_BEFORE_ALARM, CancelCalls, CancelTaken, LegCancel};
+pub use astray::{ASTRAY_FOR, AstrayChange, CameLate};
+pub use cancel::{CANCELS_BEFORE_ALARM, CancelCalls, CancelTaken, LegCancel};
 pub use change::{CHANGE_SENDS_MAX, Change, ChangeTaken};
 pub use change_stage::ChangeStage;
 pub use clock::{Clock, Entropy};
@@ -56,22 +58,20 @@ pub use connection::{
     SessionState,
 };
 pub use fields::FieldFault;
-pub use following::{EXIT_DOES_NOT_FOLLOW, EXIT_TOO_LARGE};
 pub use ids::{
     AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, Conid, ConnectionId, InvalidId, OrderId, OrderKey,
     PrincipalId, UserId,
 };
-pub use intent::{Act, Intent, Reason};
+pub use intent::{Act, Intent};
 pub use json::parse_unique;
 pub use late::LateFact;
 pub use leg::{Leg, LegFact, LegNews, LegRole, LegSight};
 pub use legs::LegCancelTaken;
 pub use likeness::DUPLICATE_WINDOW_SECONDS_MAX;
 pub use message::{CancelOrder, Command, Malformed, ModifyOrder, PlaceOrder};
-pub use order::{
-    FILLED_BEYOND_ORDER, GOOD_FOR_MAX, HistoryEntry, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace,
-    STATUS_UNKNOWN,
-};
+pub use order::{GOOD_FOR_MAX, HistoryEntry, MARKET_GOOD_FOR, OTHERS_GOOD_FOR, Order, OutOfPlace};
+pub use reason::Reason;
+pub use reason_code::{ListedReason, REASON_CODES, ReasonCode, ReasonOf, Remedy};
 pub use refusal::{EXCERPT_CHARACTERS_MAX, Refusal, RefusalView};
 pub use region::Region;
 pub use reserved::{GivesBack, Reserved};
@@ -84,7 +84,7 @@ pub use session_care::{
 pub use sight::{BrokerStatus, Sight};
 pub use state::{Fact, OrderState};
 pub use status::OrderStatus;
-pub use taken_change::{CHANGE_NOT_CARRIED_OUT, TakenChange};
+pub use taken_change::TakenChange;
 pub use text::text_of_bytes;
 pub use ticket::{
     Attached, Contract, OrderType, Side, Size, StopLoss, SymbolContract, TakeProfit, Ticket, TimeInForce, Trail,

@@ -12,11 +12,12 @@ use crate::cancel::CancelCalls;
 use crate::change::Change;
 use crate::fields::FieldFault;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
-use crate::intent::Reason;
 use crate::late::LateFact;
 use crate::leg::{Leg, LegNews};
 use crate::legs::legs_of;
 use crate::message::{PlaceOrder, summary};
+use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::reserved::Reserved;
 use crate::sight::{BrokerStatus, Sight};
 use crate::state::{Fact, OrderState};
@@ -38,10 +39,6 @@ const HISTORY_ENTRIES_MAX: usize = 100;
 /// An order in review is looked at again after this at first, and at last.
 const REVIEW_PAUSE_MIN: SignedDuration = SignedDuration::from_mins(5);
 const REVIEW_PAUSE_MAX: SignedDuration = SignedDuration::from_hours(12);
-/// The code of the warning that more was filled than was ordered.
-pub const FILLED_BEYOND_ORDER: &str = "filled_beyond_order";
-/// The code of the warning that the broker's word for an order is not known.
-pub const STATUS_UNKNOWN: &str = "broker_status_unknown";
 
 fn first_revision() -> u64 {
     1
@@ -103,7 +100,7 @@ pub struct Order {
     pub warning: Option<Reason>,
     /// The codes of all that a person was told of it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(crate) warned: BTreeSet<String>,
+    pub(crate) warned: BTreeSet<ReasonCode>,
     /// That nobody can look at it, while that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwatched: Option<Unwatched>,
@@ -205,8 +202,10 @@ impl Order {
         fingerprint: String,
         now: Timestamp,
     ) -> Self {
-        let reason =
-            Reason::new("malformed", format!("The message was refused and nothing was sent: {}.", summary(faults)));
+        let reason = Reason::new(
+            ReasonCode::Malformed,
+            format!("The message was refused and nothing was sent: {}.", summary(faults)),
+        );
         let mut order = Self::new(key, algorithm_id, None, fingerprint, now, OrderState::Received, now);
         // From `received` a denial is always in place.
         let _ = order.apply(Fact::Deny(reason), now);
@@ -362,7 +361,7 @@ impl Order {
         self.missing_since = None;
         self.unclear_since = self.unclear_since.or(Some(now)).filter(|_| sight.status.is_unclear());
         if !matches!(sight.status, BrokerStatus::Other(_)) {
-            self.unwarn(STATUS_UNKNOWN);
+            self.unwarn(&ReasonCode::BrokerStatusUnknown);
         }
         self.broker_status = Some(sight.status);
         if let Some(most) = self.most_that_may_fill().filter(|most| self.filled_quantity > *most) {
@@ -383,7 +382,7 @@ impl Order {
     pub fn status_unknown(&mut self, now: Timestamp) {
         let Some(BrokerStatus::Other(word)) = &self.broker_status else { return };
         let told = Reason::new(
-            STATUS_UNKNOWN,
+            ReasonCode::BrokerStatusUnknown,
             format!(
                 "The broker says {word:?} of the order, which is no word that is known here. It is taken to be at work, watched, and may be cancelled. Look at it at the broker."
             ),
@@ -426,7 +425,7 @@ fn is_zero(number: &u64) -> bool {
 
 pub(crate) fn filled_beyond(filled: Decimal, most: Decimal) -> Reason {
     Reason::new(
-        FILLED_BEYOND_ORDER,
+        ReasonCode::FilledBeyondOrder,
         format!(
             "The broker shows {} filled of {}: more than was ever asked for. Look at the account's trades at the broker; the position is what they say.",
             filled.normalize(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::intent::Reason;
+use crate::reason::Reason;
 
 /// The longest part of a refused message that is kept, in characters: enough to recognise it.
 pub const EXCERPT_CHARACTERS_MAX: usize = 512;

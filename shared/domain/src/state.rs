@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::intent::{Act, Intent, Reason};
+use crate::intent::{Act, Intent};
+use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::sight::{BrokerStatus, Sight};
 use crate::status::OrderStatus;
 use crate::unknown::{Doubt, NEGATIVES_NEEDED};
@@ -258,11 +260,11 @@ impl OrderState {
 
 fn refused_later() -> Reason {
     Reason::new(
-        "inactive_at_broker",
+        ReasonCode::InactiveAtBroker,
         "The broker holds the order as Inactive: it refused it after taking it in. See the broker's own messages for the account.",
     )
 }
 
 fn time_ended() -> Reason {
-    Reason::new("time_in_force_ended", "The broker ended the order: its time in force was over.")
+    Reason::new(ReasonCode::TimeInForceEnded, "The broker ended the order: its time in force was over.")
 }

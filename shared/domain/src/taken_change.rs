@@ -5,13 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{CHANGE_SENDS_MAX, Change};
 use crate::change_stage::ChangeStage;
-use crate::intent::Reason;
 use crate::leg::LegRole;
 use crate::order::Order;
+use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::ticket::Ticket;
-
-/// The code of the warning that the broker took a change again and again, and did not carry it out.
-pub const CHANGE_NOT_CARRIED_OUT: &str = "change_not_carried_out";
 
 /// A change that the broker took, and that it has not shown in force yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +135,7 @@ impl TakenChange {
 
 fn not_carried_out(revision: u64) -> Reason {
     Reason::new(
-        CHANGE_NOT_CARRIED_OUT,
+        ReasonCode::ChangeNotCarriedOut,
         format!(
             "The broker took revision {revision} of the order, and shows the order as it was before. Look at the order at the broker; if it still works, send the next revision, or cancel."
         ),

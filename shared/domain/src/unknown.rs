@@ -5,8 +5,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::intent::{Intent, Reason};
+use crate::intent::Intent;
 use crate::order::Order;
+use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::state::{Fact, OrderState};
 use crate::ticket::OrderType;
 
@@ -129,7 +131,7 @@ fn not_settled(doubt: Doubt) -> Reason {
     };
     let hours = LOOKED_FOR_MAX.as_hours();
     Reason::new(
-        "not_settled",
+        ReasonCode::NotSettled,
         format!(
             "The order was sent, its outcome was not read, and for {hours} hours {known}. Look at the account at the broker, then decide (`courier orders review`)."
         ),
@@ -139,7 +141,7 @@ fn not_settled(doubt: Doubt) -> Reason {
 fn refused_again(refusal: &Reason, complete_negatives: u32) -> Reason {
     let message = &refusal.message;
     Reason::new(
-        &refusal.code,
+        refusal.code.clone(),
         format!(
             "{message} It had been sent before; {complete_negatives} complete looks at the broker's orders and trades since showed nothing of that copy either: it never arrived."
         ),
@@ -148,7 +150,7 @@ fn refused_again(refusal: &Reason, complete_negatives: u32) -> Reason {
 
 fn not_placed(intent: &Intent, complete_negatives: u32) -> Reason {
     Reason::new(
-        "never_arrived",
+        ReasonCode::NeverArrived,
         format!(
             "It was last sent at {}, no answer was read, and {complete_negatives} complete looks at the broker's orders and trades since showed nothing of it: it never arrived. If it is still wanted, send it under a new id.",
             intent.at

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::intent::Reason;
 use crate::order::Order;
+use crate::reason::Reason;
 
 /// That nobody can look at an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! Warnings: what a person must know of an order, whatever its state.
 
-use crate::intent::Reason;
 use crate::order::Order;
+use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 
 impl Order {
     /// Tells a person something. The latest is shown; each is told once, and none keeps another from being told.
@@ -17,8 +18,8 @@ impl Order {
 
     /// Whether a person was told this already.
     #[must_use]
-    pub fn has_warned(&self, code: &str) -> bool {
-        self.warned.contains(code) || self.warning.as_ref().is_some_and(|shown| shown.code == code)
+    pub fn has_warned(&self, code: &ReasonCode) -> bool {
+        self.warned.contains(code) || self.warning.as_ref().is_some_and(|shown| shown.code == *code)
     }
 
     /// How many different things a person was told.
@@ -28,8 +29,8 @@ impl Order {
     }
 
     /// A warning that does not hold any more is taken back.
-    pub(crate) fn unwarn(&mut self, code: &str) {
+    pub(crate) fn unwarn(&mut self, code: &ReasonCode) {
         self.warned.remove(code);
-        self.warning.take_if(|warning| warning.code == code);
+        self.warning.take_if(|warning| warning.code == *code);
     }
 }

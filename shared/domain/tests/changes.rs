@@ -4,7 +4,7 @@
 
 use domain::{
     ASTRAY_FOR, Act, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeTaken, Command, Fact, Intent, ModifyOrder, Order,
-    OrderType, Reason, Sight, Size,
+    OrderType, Reason, ReasonCode, Sight, Size,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ fn modify(revision: u64, changes: &Value) -> ModifyOrder {
 
 fn code(taken: ChangeTaken) -> String {
     let ChangeTaken::Refused(reason) = taken else { panic!("{taken:?}") };
-    reason.code
+    reason.code.to_string()
 }
 
 fn limit_price(order: &Order) -> String {
@@ -99,14 +99,14 @@ fn a_change_waits_while_it_is_not_known_whether_the_one_before_it_is_in_force() 
         let mut order = sending();
         order.ask_change(&modify(2, &json!({"limit_price": "186"})), now());
         order.change_sending(1, now());
-        order.change_unread(Reason::new("outcome_unknown", "No answer was read."), now());
+        order.change_unread(Reason::new(ReasonCode::OutcomeUnknown, "No answer was read."), now());
         assert_eq!(order.ask_change(&modify(3, &json!({"quantity": "7"})), now()), ChangeTaken::New);
         assert_eq!(order.ask_change(&modify(3, &json!({"quantity": "7"})), now()), ChangeTaken::Known);
         let hands = (order.change_in_hand().unwrap().revision, order.change().unwrap().revision);
         assert_eq!(hands, (2, 3));
         order
     };
-    let refused = Reason::new("refused_by_broker", "No.");
+    let refused = Reason::new(ReasonCode::RefusedByBroker, "No.");
     let mut shown = in_doubt();
     shown.change_applied(2, now());
     assert_eq!((shown.revision(), shown.change_in_hand().unwrap().revision), (2, 3));
@@ -115,7 +115,7 @@ fn a_change_waits_while_it_is_not_known_whether_the_one_before_it_is_in_force() 
     assert_eq!((shown.revision(), shown.change().unwrap().stage.as_str()), (2, "refused"));
     for turn in [
         |order: &mut Order| order.change_not_sent(now()),
-        |order: &mut Order| order.change_refused(Reason::new("test", "No."), now()),
+        |order: &mut Order| order.change_refused(Reason::new(ReasonCode::OutcomeUnknown, "No."), now()),
     ] {
         let mut order = in_doubt();
         turn(&mut order);
@@ -147,7 +147,7 @@ fn of_the_changes_that_wait_the_latest_counts_and_holds_the_others_fields() {
 fn what_has_no_place_in_the_ticket_and_what_has_ended_is_refused() {
     let mut order = sending();
     assert_eq!(code(order.ask_change(&modify(2, &json!({"stop_price": "186"})), now())), "change_has_no_place");
-    order.apply(Fact::Refused(Reason::new("test", "The broker said no.")), now()).unwrap();
+    order.apply(Fact::Refused(Reason::new(ReasonCode::OutcomeUnknown, "The broker said no.")), now()).unwrap();
     assert_eq!(code(order.ask_change(&modify(2, &json!({"limit_price": "186"})), now())), "order_ended");
 }
 
@@ -155,7 +155,7 @@ fn what_has_no_place_in_the_ticket_and_what_has_ended_is_refused() {
 fn a_change_that_waits_ends_with_its_order() {
     let mut order = sending();
     order.ask_change(&modify(2, &json!({"limit_price": "186"})), now());
-    order.apply(Fact::Refused(Reason::new("test", "The broker said no.")), now()).unwrap();
+    order.apply(Fact::Refused(Reason::new(ReasonCode::OutcomeUnknown, "The broker said no.")), now()).unwrap();
     let change = order.change().unwrap();
     assert_eq!((change.stage.as_str(), change.stage.reason().unwrap().code.as_str()), ("refused", "order_ended"));
 }
@@ -165,7 +165,7 @@ fn a_change_that_may_have_reached_the_broker_is_not_said_to_have_failed() {
     let mut order = sending();
     order.ask_change(&modify(2, &json!({"limit_price": "186"})), now());
     order.change_sending(1, now());
-    order.apply(Fact::Refused(Reason::new("test", "The broker said no.")), now()).unwrap();
+    order.apply(Fact::Refused(Reason::new(ReasonCode::OutcomeUnknown, "The broker said no.")), now()).unwrap();
     assert_eq!(order.change().unwrap().stage.reason().unwrap().code, "change_unsettled");
 }
 
@@ -179,14 +179,14 @@ fn with_a_change_astray(next: bool) -> Order {
     order.apply(seen(BrokerStatus::Submitted), now()).unwrap();
     order.ask_change(&modify(2, &json!({"quantity": "54"})), now());
     order.change_sending(1, now());
-    order.change_unread(Reason::new("outcome_unknown", "No answer was read."), now());
+    order.change_unread(Reason::new(ReasonCode::OutcomeUnknown, "No answer was read."), now());
     if next {
         order.ask_change(&modify(3, &json!({"quantity": "14"})), now());
         order.change_not_shown(now());
         order.change_sending(1, now());
         order.change_applied(3, now());
     } else {
-        order.change_given_up(Reason::new("change_unsettled", "It does not show."), now());
+        order.change_given_up(Reason::new(ReasonCode::ChangeUnsettled, "It does not show."), now());
     }
     order
 }
@@ -212,7 +212,7 @@ fn a_change_that_comes_late_makes_the_one_in_force_go_out_again() {
     assert_eq!((change.revision, change.stage.as_str(), order.revision()), (3, "asked", 3));
     assert_eq!(order.warning, None);
     // What is in force stays so, even where it may not be sent again.
-    order.change_refused(Reason::new("halted", "Trading is halted."), now());
+    order.change_refused(Reason::new(ReasonCode::Halted, "Trading is halted."), now());
     assert_eq!((order.change().unwrap().stage.as_str(), quantity(&order).as_str()), ("applied", "14"));
     let warning = order.warning.unwrap();
     assert_eq!(warning.code, "halted");
@@ -225,7 +225,7 @@ fn a_change_that_comes_late_to_an_end_or_under_a_refused_one_is_told() {
     assert_eq!(ended.change_came_late(2, None, true, now()), Some(CameLate::Told));
     let mut refused = with_a_change_astray(true);
     refused.ask_change(&modify(4, &json!({"quantity": "15"})), now());
-    refused.change_refused(Reason::new("refused_by_broker", "No."), now());
+    refused.change_refused(Reason::new(ReasonCode::RefusedByBroker, "No."), now());
     assert_eq!(refused.change_came_late(2, None, false, now()), Some(CameLate::Told));
     let mut often = with_a_change_astray(true);
     for _ in 1..CHANGE_SENDS_MAX {
@@ -242,7 +242,7 @@ fn a_change_that_comes_late_to_an_end_or_under_a_refused_one_is_told() {
 
 #[test]
 fn an_order_that_ends_soon_after_a_change_went_astray_says_so() {
-    let warning = |order: Order| order.warning.map(|warning| warning.code);
+    let warning = |order: Order| order.warning.map(|warning| warning.code.to_string());
     let mut soon = with_a_change_astray(true);
     soon.apply(seen(BrokerStatus::Cancelled), now()).unwrap();
     assert_eq!(warning(soon), Some("change_unsettled".to_owned()));
@@ -250,7 +250,7 @@ fn an_order_that_ends_soon_after_a_change_went_astray_says_so() {
     assert_eq!(waits.change_came_late(2, None, false, now()), Some(CameLate::Adopted));
     assert_eq!(waits.ask_change(&modify(3, &json!({"quantity": "14"})), now()), ChangeTaken::New);
     waits.change_sending(1, now());
-    waits.change_unread(Reason::new("outcome_unknown", "No answer was read."), now());
+    waits.change_unread(Reason::new(ReasonCode::OutcomeUnknown, "No answer was read."), now());
     waits.change_not_shown(now());
     waits.apply(seen(BrokerStatus::Cancelled), now()).unwrap();
     let stage = &waits.change().unwrap().stage;
@@ -274,7 +274,7 @@ fn the_number_of_the_next_change_is_shown_whatever_became_of_the_last() {
     assert_eq!(shown(&order)["next_revision"], 2, "what was never taken has used no number up");
     order.ask_change(&modify(2, &json!({"limit_price": "300"})), now());
     order.change_sending(1, now());
-    order.change_refused(Reason::new("refused_by_broker", "No."), now());
+    order.change_refused(Reason::new(ReasonCode::RefusedByBroker, "No."), now());
     let seen = shown(&order);
     assert_eq!((&seen["revision"], &seen["next_revision"]), (&json!(1), &json!(3)));
     assert_eq!(seen["history"].as_array().unwrap().last().unwrap()["revision"], 2, "it says which change was refused");
@@ -286,7 +286,7 @@ fn a_change_that_went_with_a_refused_one_is_told_like_it() {
     let mut order = sending();
     order.ask_change(&modify(2, &json!({"quantity": "7"})), now());
     order.ask_change(&modify(3, &json!({"limit_price": "186"})), now());
-    order.change_refused(Reason::new("refused_by_broker", "No."), now());
+    order.change_refused(Reason::new(ReasonCode::RefusedByBroker, "No."), now());
     let told: Vec<Option<u64>> =
         order.history.iter().filter(|entry| entry.revision.is_some()).map(|entry| entry.revision).collect();
     assert_eq!(told, [Some(2), Some(3)]);
@@ -327,11 +327,12 @@ fn the_ticket_that_was_last_seen_in_force_is_known_however_many_changes_the_brok
 #[test]
 fn no_warning_keeps_another_from_being_told() {
     let mut order = sending();
-    for code in ["exit_too_large", "unprotected_position", "exit_too_large"] {
+    let (exit, position) = (ReasonCode::ExitTooLarge, ReasonCode::UnprotectedPosition);
+    for code in [exit.clone(), position.clone(), exit.clone()] {
         order.warn(Reason::new(code, "Look."));
     }
-    assert_eq!(order.warning.as_ref().unwrap().code, "unprotected_position");
-    assert!(order.has_warned("exit_too_large") && order.has_warned("unprotected_position"));
+    assert_eq!(order.warning.as_ref().unwrap().code, position);
+    assert!(order.has_warned(&exit) && order.has_warned(&position));
     assert_eq!(order.warnings_told(), 2);
 }
 

@@ -4,7 +4,7 @@
 
 use domain::{
     Act, BrokerOrderId, BrokerStatus, CancelCalls, CancelTaken, ChangeTaken, Command, Fact, GivesBack, Intent,
-    LegCancelTaken, LegFact, LegRole, LegSight, ModifyOrder, Order, OrderStatus, Reason, Sight,
+    LegCancelTaken, LegFact, LegRole, LegSight, ModifyOrder, Order, OrderStatus, Reason, ReasonCode, Sight,
 };
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -89,11 +89,11 @@ fn until_the_broker_has_them_exits_are_where_their_order_is() {
     found.apply(seen(&[7], BrokerStatus::Submitted, 0), now()).unwrap();
     assert_eq!(statuses(&found), [OrderStatus::Unknown; 2]);
     let mut refused = order.clone();
-    refused.apply(Fact::Refused(Reason::new("no", "No.")), now()).unwrap();
+    refused.apply(Fact::Refused(Reason::new(ReasonCode::RefusedByBroker, "No.")), now()).unwrap();
     assert_eq!(statuses(&refused), [OrderStatus::Rejected; 2]);
     assert!(refused.is_over() && refused.next_check_at.is_none());
     let mut denied = bracket();
-    denied.apply(Fact::Deny(Reason::new("no", "No.")), now()).unwrap();
+    denied.apply(Fact::Deny(Reason::new(ReasonCode::RefusedByBroker, "No.")), now()).unwrap();
     assert_eq!(statuses(&denied), [OrderStatus::Denied; 2]);
     assert!(denied.is_over());
 }
@@ -298,7 +298,7 @@ fn a_row_of_a_release_that_knew_no_legs_has_them_all_the_same() {
     assert_eq!(statuses(&order), [OrderStatus::Unknown; 2]);
     assert!(!order.is_over());
     let mut denied = bracket();
-    denied.apply(Fact::Deny(Reason::new("no", "No.")), now()).unwrap();
+    denied.apply(Fact::Deny(Reason::new(ReasonCode::RefusedByBroker, "No.")), now()).unwrap();
     let mut row = json!(denied);
     row.as_object_mut().unwrap().remove("legs");
     assert!(serde_json::from_value::<Order>(row).unwrap().with_its_legs().is_over());
@@ -308,8 +308,8 @@ fn a_row_of_a_release_that_knew_no_legs_has_them_all_the_same() {
 fn a_change_puts_no_exit_on_the_wrong_side_of_an_entry_that_has_not_traded() {
     let asked =
         |order: &mut Order, revision: u64, fields: &Value| match order.ask_change(&modify(revision, fields), now()) {
-            ChangeTaken::Refused(reason) => reason.code,
-            _ => "taken".into(),
+            ChangeTaken::Refused(reason) => reason.code.to_string(),
+            _ => "taken".to_owned(),
         };
     for mut order in [bracket(), placed()] {
         for wrong in [

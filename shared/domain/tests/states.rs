@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
 
-use domain::{Act, BrokerOrderId, BrokerStatus, Command, Doubt, Fact, Intent, Order, OrderStatus, Reason, Sight};
+use domain::{
+    Act, BrokerOrderId, BrokerStatus, Command, Doubt, Fact, Intent, Order, OrderStatus, Reason, ReasonCode, Sight,
+};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::json;
@@ -25,7 +27,7 @@ fn order(order_type: &str) -> Order {
 }
 
 fn reason() -> Reason {
-    Reason::new("test", "A test says so.")
+    Reason::new(ReasonCode::OutcomeUnknown, "A test says so.")
 }
 
 fn place() -> Fact {
@@ -183,7 +185,7 @@ fn more_than_was_ordered_is_told() {
     order.apply(seen("Submitted", 10), start()).unwrap();
     assert_eq!(order.warning, None);
     order.apply(seen("Filled", 20), start()).unwrap();
-    assert_eq!(order.warning.map(|warning| warning.code), Some("filled_beyond_order".to_owned()));
+    assert_eq!(order.warning.map(|warning| warning.code.to_string()), Some("filled_beyond_order".to_owned()));
 }
 
 fn cancel_at(order: &mut Order, seconds: i64) {

@@ -4,7 +4,7 @@
 
 use domain::{
     Act, BrokerOrderId, BrokerStatus, Circumstances, Command, Doubt, Fact, Intent, LOOKED_FOR_MAX, NEGATIVES_NEEDED,
-    NOT_PLACED_AFTER, Order, OrderStatus, Reason, SENDS_AFTER_QUESTIONS_MAX, Settlement, Sight,
+    NOT_PLACED_AFTER, Order, OrderStatus, Reason, ReasonCode, SENDS_AFTER_QUESTIONS_MAX, Settlement, Sight,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn send(order: &mut Order, act: Act, at: Timestamp) {
 /// Sent, not read, and searched for this often.
 fn lost(mut order: Order, doubt: Doubt, negatives: u32) -> Order {
     send(&mut order, Act::Place, start());
-    order.apply(Fact::Unread(doubt, Reason::new("test", "A test says so.")), start()).unwrap();
+    order.apply(Fact::Unread(doubt, Reason::new(ReasonCode::OutcomeUnknown, "A test says so.")), start()).unwrap();
     for _ in 0..negatives {
         order.apply(Fact::NotFound, after(31)).unwrap();
     }
@@ -76,7 +76,9 @@ fn whatever_forbids_a_second_send_is_kept_to() {
     let market = lost(order(&json!({"type": "market"})), Doubt::Unread, NEGATIVES_NEEDED);
     let mut twice = easy.clone();
     send(&mut twice, Act::PlaceAgain, after(40));
-    twice.apply(Fact::Unread(Doubt::Unread, Reason::new("test", "Lost again.")), after(40)).unwrap();
+    twice
+        .apply(Fact::Unread(Doubt::Unread, Reason::new(ReasonCode::OutcomeUnknown, "Lost again.")), after(40))
+        .unwrap();
     for _ in 0..NEGATIVES_NEEDED {
         twice.apply(Fact::NotFound, after(80)).unwrap();
     }
@@ -101,7 +103,9 @@ fn an_order_whose_question_was_lost_is_asked_anew_even_a_market_order() {
     for sends in 2..=SENDS_AFTER_QUESTIONS_MAX {
         assert_eq!(order.settlement(EASY, after(60)), Settlement::SendAgain);
         send(&mut order, Act::PlaceAgain, after(60));
-        order.apply(Fact::Unread(Doubt::QuestionGone, Reason::new("test", "Gone again.")), after(60)).unwrap();
+        order
+            .apply(Fact::Unread(Doubt::QuestionGone, Reason::new(ReasonCode::OutcomeUnknown, "Gone again.")), after(60))
+            .unwrap();
         for _ in 0..NEGATIVES_NEEDED {
             order.apply(Fact::NotFound, after(95)).unwrap();
         }
@@ -137,7 +141,7 @@ fn what_the_broker_says_it_has_is_looked_for_and_then_a_persons() {
 fn a_second_try_that_did_not_leave_leaves_the_first_as_unknown_as_before() {
     let mut order = lost(limit(), Doubt::Unread, NEGATIVES_NEEDED);
     send(&mut order, Act::PlaceAgain, after(40));
-    order.apply(Fact::NotSent(Reason::new("test", "No connection.")), after(41)).unwrap();
+    order.apply(Fact::NotSent(Reason::new(ReasonCode::OutcomeUnknown, "No connection.")), after(41)).unwrap();
     assert_eq!(order.status(), OrderStatus::Unknown);
     assert_eq!(order.settlement(EASY, after(42)), Settlement::KeepLooking);
 }
@@ -145,10 +149,10 @@ fn a_second_try_that_did_not_leave_leaves_the_first_as_unknown_as_before() {
 #[test]
 fn a_person_decides_what_needs_review() {
     let mut order = lost(limit(), Doubt::AlreadyRegistered, 0);
-    order.apply(Fact::Exhausted(Reason::new("not_settled", "A test says so.")), after(60)).unwrap();
+    order.apply(Fact::Exhausted(Reason::new(ReasonCode::NotSettled, "A test says so.")), after(60)).unwrap();
     assert_eq!(order.status(), OrderStatus::NeedsReview);
-    assert!(order.clone().apply(Fact::Refused(Reason::new("test", "No.")), after(61)).is_err());
-    order.apply(Fact::NeverReached(Reason::new("reviewed", "It is not at the broker.")), after(61)).unwrap();
+    assert!(order.clone().apply(Fact::Refused(Reason::new(ReasonCode::OutcomeUnknown, "No.")), after(61)).is_err());
+    order.apply(Fact::NeverReached(Reason::new(ReasonCode::Reviewed, "It is not at the broker.")), after(61)).unwrap();
     assert_eq!(order.status(), OrderStatus::NotPlaced);
 }
 
@@ -156,7 +160,7 @@ fn a_person_decides_what_needs_review() {
 fn a_refusal_of_a_second_copy_is_the_end_only_once_the_first_cannot_come_any_more() {
     let mut order = lost(limit(), Doubt::Unread, NEGATIVES_NEEDED);
     send(&mut order, Act::PlaceAgain, after(40));
-    order.apply(Fact::Refused(Reason::new("question_declined", "No.")), after(41)).unwrap();
+    order.apply(Fact::Refused(Reason::new(ReasonCode::QuestionDeclined, "No.")), after(41)).unwrap();
     assert_eq!(order.status(), OrderStatus::Unknown);
     for _ in 0..NEGATIVES_NEEDED {
         order.apply(Fact::NotFound, after(80)).unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::PenaltyBox;
 use broker::{Consumer, NextStep, OAuthError};
-use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Reason, Secret, UserId};
+use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Reason, ReasonCode, Secret, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::{Attempt, Attempts, Connections, SecretHash, StoreError};
 use url::Url;
@@ -114,7 +114,7 @@ impl Begin {
             if stale {
                 connection.value.turn(ConnectionStatus::Disconnected);
                 connection.value.last_error = Some(Reason::new(
-                    "not_completed",
+                    ReasonCode::NotCompleted,
                     "You were sent to the broker and did not come back in time. Connect again.",
                 ));
                 connection.value.updated_at = now;

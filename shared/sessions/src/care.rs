@@ -1,7 +1,7 @@
 //! The rules of looking after a session, apart from how they are carried out: a model of a whole day asks the same ones.
 
 use access::{PENALTY, Quiet};
-use domain::{Connection, ConnectionStatus, Reason, SessionState};
+use domain::{Connection, ConnectionStatus, Reason, ReasonCode, SessionState};
 use jiff::{SignedDuration, Timestamp};
 use store::SessionAskReason;
 
@@ -67,7 +67,7 @@ fn needs_token(connection: &Connection, reason: SessionAskReason, now: Timestamp
 /// In the broker's reset or maintenance nothing is tried; afterwards not everybody at once.
 pub fn wait_out_quiet(connection: &mut Connection, quiet: &Quiet, now: Timestamp) {
     let words = format!("The broker is in its {} until {}. It goes on by itself afterwards.", quiet.why, quiet.until);
-    connection.last_error = Some(Reason::new("maintenance", words));
+    connection.last_error = Some(Reason::new(ReasonCode::Maintenance, words));
     connection.next_renewal_at = Some(quiet.until + spread(connection, SPREAD_AFTER_QUIET));
     connection.updated_at = now;
 }
@@ -75,7 +75,7 @@ pub fn wait_out_quiet(connection: &mut Connection, quiet: &Quiet, now: Timestamp
 /// While the broker refuses our address nothing is tried, for any user: each further call would lengthen it.
 pub fn wait_out_penalty(connection: &mut Connection, until: Timestamp, now: Timestamp) {
     let words = format!("The broker refuses this platform's address until {until}. It goes on by itself afterwards.");
-    connection.last_error = Some(Reason::new("penalty", words));
+    connection.last_error = Some(Reason::new(ReasonCode::Penalty, words));
     connection.next_renewal_at = Some(until + spread(connection, PENALTY / 4));
     connection.updated_at = now;
 }

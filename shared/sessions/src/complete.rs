@@ -9,8 +9,8 @@ use broker::{
     SigningError, Verifier,
 };
 use domain::{
-    AccountId, AccountSharing, Clock, Connection, ConnectionId, ConnectionStatus, Environment, Reason, SealedTokens,
-    Secret, SessionState, UserId,
+    AccountId, AccountSharing, Clock, Connection, ConnectionId, ConnectionStatus, Environment, Reason, ReasonCode,
+    SealedTokens, Secret, SessionState, UserId,
 };
 use jiff::Timestamp;
 use store::{
@@ -225,7 +225,7 @@ impl Complete {
             return Ok(Completed::Cancelled(None));
         };
         let reason = Reason::new(
-            "cancelled_by_user",
+            ReasonCode::CancelledByUser,
             "You cancelled at the broker; nothing was connected. Connect again whenever you like.",
         );
         self.end(&attempt, reason).await?;
@@ -237,7 +237,7 @@ impl Complete {
             // It is on record: whoever found it out wrote it down.
             return;
         }
-        let reason = Reason::new("not_connected", error.to_string());
+        let reason = Reason::new(ReasonCode::NotConnected, error.to_string());
         if let Err(error) = self.end(attempt, reason).await {
             tracing::error!(%error, connection_id = %attempt.connection_id, "a failed connection could not be recorded");
         }
@@ -297,7 +297,7 @@ pub fn record_opening(connection: &mut Connection, opened: Result<Opened, CallEr
         Err(error) => {
             turn_session(connection, SessionState::Closed, now);
             Some(Reason::new(
-                "session_failed",
+                ReasonCode::SessionFailed,
                 format!("The trading session was not opened: {error}. It is tried again by itself."),
             ))
         }
@@ -308,7 +308,7 @@ pub fn record_opening(connection: &mut Connection, opened: Result<Opened, CallEr
 /// What the broker named has not the form of an account, or it named nothing: no order can be for this connection.
 fn no_account() -> Reason {
     Reason::new(
-        "no_account",
+        ReasonCode::NoAccount,
         "The broker opened the session and named no account that can be traded here, so no order can be sent. Accounts look like U1234567. The operator's log says what was named instead.",
     )
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::{Readers, Tokens};
 use broker::Api;
-use domain::{Clock, Connection, ConnectionId, Reason, UserId};
+use domain::{Clock, Connection, ConnectionId, Reason, ReasonCode, UserId};
 use store::{Connections, StoreError, Versioned};
 
 /// How often an end is begun anew when somebody else writes the connection at the same time.
@@ -23,8 +23,8 @@ impl EndedBy {
     /// What the user reads of it.
     fn reason(self) -> Reason {
         let (code, who) = match self {
-            Self::User => ("disconnected_by_user", "You disconnected."),
-            Self::Operator => ("disconnected_by_operator", "The operator of this platform disconnected you."),
+            Self::User => (ReasonCode::DisconnectedByUser, "You disconnected."),
+            Self::Operator => (ReasonCode::DisconnectedByOperator, "The operator of this platform disconnected you."),
         };
         let rest = "The broker's own list of third parties still names this platform until you remove it there.";
         Reason::new(code, format!("{who} {rest}"))

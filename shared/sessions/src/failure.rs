@@ -2,7 +2,7 @@
 
 use access::PENALTY;
 use broker::{Consumer, NextStep, OAuthError};
-use domain::{Connection, ConnectionStatus, Reason};
+use domain::{Connection, ConnectionStatus, Reason, ReasonCode};
 use jiff::{SignedDuration, Timestamp};
 use store::Versioned;
 
@@ -22,14 +22,12 @@ const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(30);
 /// So recent must the consumer's last success be, with any user, for a refusal of it to be one user's own.
 const CONSUMER_GOOD_WITHIN: SignedDuration = SignedDuration::from_mins(60);
 
-/// That the user must consent again, and why, in the user's words.
-const CONSENT_GONE: &str = "consent_gone";
 const CONSENT_GONE_WORDS: &str = "The broker takes this platform, and does not take your access any more. You took it back in the broker's settings, or the broker \
      lost it. Connect again: you consent once more at the broker.";
 
 /// What a failure comes to.
 struct Verdict {
-    code: &'static str,
+    code: ReasonCode,
     /// `None`: the user must consent again.
     again_after: Option<SignedDuration>,
 }
@@ -48,19 +46,20 @@ impl Renew {
         tracing::warn!(
             user_id = %connection.value.user_id,
             connection_id = %connection.value.connection_id,
-            code = verdict.code,
+            code = %verdict.code,
             failures = connection.value.failures,
             %error,
             metric.refresh_failures = 1,
-            metric.consumer_refusals = u8::from(["operator_needed", "consumer_refused"].contains(&verdict.code)),
-            metric.penalty_boxes = u8::from(verdict.code == "penalty"),
+            metric.consumer_refusals = u8::from([ReasonCode::OperatorNeeded, ReasonCode::ConsumerRefused].contains(&verdict.code)),
+            metric.penalty_boxes = u8::from(verdict.code == ReasonCode::Penalty),
             "a live session token was not renewed"
         );
         if verdict.again_after.is_none() {
             connection.value.turn(ConnectionStatus::NeedsConsent);
         }
         // What the operator must know of a consumer that the broker refuses tells this user nothing: it takes the others'.
-        let why = if verdict.code == CONSENT_GONE { CONSENT_GONE_WORDS.to_owned() } else { error.to_string() };
+        let why =
+            if verdict.code == ReasonCode::ConsentGone { CONSENT_GONE_WORDS.to_owned() } else { error.to_string() };
         connection.value.last_error = Some(Reason::new(verdict.code, why));
         connection.value.next_renewal_at = verdict.again_after.map(|pause| now + pause);
         connection.value.updated_at = now;
@@ -75,18 +74,21 @@ impl Renew {
         now: Timestamp,
     ) -> Result<Verdict, RenewError> {
         Ok(match error.next_step() {
-            NextStep::TryAgain => Verdict { code: "renewal_failed", again_after: Some(pause_while_away(connection)) },
+            NextStep::TryAgain => {
+                Verdict { code: ReasonCode::RenewalFailed, again_after: Some(pause_while_away(connection)) }
+            }
             NextStep::WaitOutPenalty => {
                 self.lanes.set_penalty(now + PENALTY).await?;
-                Verdict { code: "penalty", again_after: Some(PENALTY + spread(connection, PENALTY / 4)) }
+                Verdict { code: ReasonCode::Penalty, again_after: Some(PENALTY + spread(connection, PENALTY / 4)) }
             }
             NextStep::AskUser => refused(connection, now),
             NextStep::AskOperator if matches!(error, OAuthError::ConsumerInvalid { .. }) => {
                 self.consumer_refused(consumer, connection, now).await?
             }
-            NextStep::AskOperator => {
-                Verdict { code: "operator_needed", again_after: Some(growing(OPERATOR_AFTER, PAUSE_MAX, connection)) }
-            }
+            NextStep::AskOperator => Verdict {
+                code: ReasonCode::OperatorNeeded,
+                again_after: Some(growing(OPERATOR_AFTER, PAUSE_MAX, connection)),
+            },
         })
     }
 
@@ -105,13 +107,14 @@ impl Renew {
         let others_are_fine =
             good_at.filter(is_since).is_some_and(|good_at| now.duration_since(good_at) < CONSUMER_GOOD_WITHIN);
         let consumer_is_fine = others_are_fine || self.works_without_a_user(consumer, now).await?;
-        let told_before = connection.last_error.as_ref().is_some_and(|error| error.code == "tokens_refused");
+        let told_before = connection.last_error.as_ref().is_some_and(|error| error.code == ReasonCode::TokensRefused);
         Ok(match (consumer_is_fine, told_before) {
-            (true, true) => Verdict { code: CONSENT_GONE, again_after: None },
-            (true, false) => Verdict { code: "tokens_refused", again_after: Some(REFUSED_FOR) },
-            (false, _) => {
-                Verdict { code: "consumer_refused", again_after: Some(growing(OPERATOR_AFTER, PAUSE_MAX, connection)) }
-            }
+            (true, true) => Verdict { code: ReasonCode::ConsentGone, again_after: None },
+            (true, false) => Verdict { code: ReasonCode::TokensRefused, again_after: Some(REFUSED_FOR) },
+            (false, _) => Verdict {
+                code: ReasonCode::ConsumerRefused,
+                again_after: Some(growing(OPERATOR_AFTER, PAUSE_MAX, connection)),
+            },
         })
     }
     /// Whether the broker takes the consumer for something that no user is needed for: a request token, which is not used.
@@ -143,9 +146,9 @@ impl Renew {
 fn refused(connection: &mut Connection, now: Timestamp) -> Verdict {
     let since = *connection.refused_since.get_or_insert(now);
     if now.duration_since(since) >= REFUSED_FOR {
-        Verdict { code: CONSENT_GONE, again_after: None }
+        Verdict { code: ReasonCode::ConsentGone, again_after: None }
     } else {
-        Verdict { code: "tokens_refused", again_after: Some(REFUSED_FOR) }
+        Verdict { code: ReasonCode::TokensRefused, again_after: Some(REFUSED_FOR) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access::Opened;
 use broker::{CallError, Session};
-use domain::{AccountId, AccountSharing, Connection, Reason};
+use domain::{AccountId, AccountSharing, Connection, Reason, ReasonCode};
 use jiff::Timestamp;
 use store::{Connections, REPLACED_MAX, StoreError, Versioned};
 
@@ -140,7 +140,7 @@ impl Ownership<'_> {
 /// What the user reads on the connection that is replaced.
 fn replaced_by(connection: &Connection) -> Reason {
     Reason::new(
-        "replaced",
+        ReasonCode::Replaced,
         format!(
             "You connected this username again, as {}. The broker gives one session per username, so the new connection took the place of this one; your grants go on, since they name accounts.",
             connection.connection_id
@@ -152,7 +152,7 @@ fn replaced_by(connection: &Connection) -> Reason {
 pub(crate) fn refuse(connection: &mut Connection, now: Timestamp) {
     connection.accounts.clear();
     connection.claimed = None;
-    connection.end(Reason::new("username_taken", TAKEN), now);
+    connection.end(Reason::new(ReasonCode::UsernameTaken, TAKEN), now);
 }
 
 /// The accounts of a consent, before anything is opened with it. The read-only tier stands in nobody's way, so a user whose

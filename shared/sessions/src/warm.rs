@@ -2,7 +2,7 @@
 
 use access::{PENALTY, refused};
 use broker::{CallError, SessionStatus};
-use domain::{Connection, Reason, SessionState};
+use domain::{Connection, Reason, ReasonCode, SessionState};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::renewal::{next_due, spread};
@@ -18,7 +18,7 @@ pub fn take_tickle(connection: &mut Connection, told: &Result<SessionStatus, Cal
         Ok(status) if status.competing => {
             connection.turn_session(SessionState::Competing { since: now }, now);
             connection.last_error = Some(Reason::new(
-                "competing",
+                ReasonCode::Competing,
                 "Your broker's username logged in somewhere else, and took the session. Log out there, or make a second username for this platform.",
             ));
         }

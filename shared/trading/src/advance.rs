@@ -3,7 +3,7 @@
 //! It never asks how it was called: by the queue's worker, by the tracker, after a crash. That is why a crash at any
 //! point is found by the next caller in exactly that state.
 
-use domain::{CANCELS_BEFORE_ALARM, ChangeStage, Doubt, Fact, Order, OrderState, Reason};
+use domain::{CANCELS_BEFORE_ALARM, ChangeStage, Doubt, Fact, Order, OrderState, Reason, ReasonCode};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
@@ -121,7 +121,7 @@ impl Lane<'_> {
             OrderState::Received | OrderState::Held { .. } => self.send(order).await,
             OrderState::Sending { intent } if intent.epoch < self.lease.epoch() => {
                 let reason = Reason::new(
-                    "sender_vanished",
+                    ReasonCode::SenderVanished,
                     "Whoever sent the order vanished before the broker's answer was on record. The broker is being asked.",
                 );
                 self.record(order, Fact::Unread(Doubt::Unread, reason)).await?;
@@ -149,7 +149,7 @@ impl Lane<'_> {
             Some(ChangeStage::Asked) => Box::pin(self.send_change(order)).await,
             Some(ChangeStage::Sending { epoch, .. }) if *epoch < self.lease.epoch() => {
                 let reason = Reason::new(
-                    "sender_vanished",
+                    ReasonCode::SenderVanished,
                     "Whoever sent the change vanished before the broker's answer was on record. The broker is being asked.",
                 );
                 self.record_change(order, |order, now| order.change_unread(reason.clone(), now)).await?;

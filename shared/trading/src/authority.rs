@@ -1,7 +1,7 @@
 //! Who may ask for what (contract: Who is who). Identity comes from what cannot be forged: the JWT at the API, the
 //! `SenderId` that SQS sets on a message.
 
-use domain::{AccountId, Algorithm, AlgorithmId, Grant, PrincipalId, Reason, UserId};
+use domain::{AccountId, Algorithm, AlgorithmId, Grant, PrincipalId, Reason, ReasonCode, UserId};
 use store::{Rules, StoreError};
 
 use crate::desk::Desk;
@@ -96,24 +96,25 @@ impl Asked<'_> {
         match (self.sender, registered) {
             (Sender::User(caller), _) if caller == user_id => Ok(()),
             (Sender::User(_), _) => {
-                Err(Reason::new("other_user", "The order names another user than the one who signed in."))
+                Err(Reason::new(ReasonCode::OtherUser, "The order names another user than the one who signed in."))
             }
             // An algorithm may end its own orders though it is registered no more.
             (Sender::Algorithm(caller), None) if caller == algorithm_id && self.needs_grant => {
                 Err(not_registered(algorithm_id))
             }
             (Sender::Algorithm(caller), _) if caller == algorithm_id => Ok(()),
-            (Sender::Algorithm(_), _) => {
-                Err(Reason::new("other_algorithm", "The order names another algorithm than the one that signed in."))
-            }
+            (Sender::Algorithm(_), _) => Err(Reason::new(
+                ReasonCode::OtherAlgorithm,
+                "The order names another algorithm than the one that signed in.",
+            )),
             (Sender::Principal(_), _) if algorithm_id.is_own_hand() => Err(Reason::new(
-                "own_hand_on_the_queue",
+                ReasonCode::OwnHandOnTheQueue,
                 "The message names the algorithm `self`, which stands for orders that users place in person. Users send those by POST /orders, not over the queue.",
             )),
             (Sender::Principal(_), None) => Err(not_registered(algorithm_id)),
             (Sender::Principal(principal), Some(algorithm)) if algorithm.principals.contains(principal) => Ok(()),
             (Sender::Principal(principal), Some(_)) => Err(Reason::new(
-                "sender_not_registered",
+                ReasonCode::SenderNotRegistered,
                 format!(
                     "The sender {principal} is not registered for the algorithm {algorithm_id}. The operator adds it with `courier algorithms add`."
                 ),
@@ -129,7 +130,7 @@ impl Asked<'_> {
         }
         let Some(grant) = grant else {
             return Err(Reason::new(
-                "no_grant",
+                ReasonCode::NoGrant,
                 format!(
                     "The user has not granted anything to the algorithm {algorithm_id}. The user does so by PUT /grants/{algorithm_id}."
                 ),
@@ -139,7 +140,7 @@ impl Asked<'_> {
             return Ok(());
         };
         Err(Reason::new(
-            "account_not_granted",
+            ReasonCode::AccountNotGranted,
             format!(
                 "The user's grant to the algorithm {algorithm_id} does not list the account {account_id}. The user adds it by PUT /grants/{algorithm_id}."
             ),
@@ -150,7 +151,7 @@ impl Asked<'_> {
 /// What is said of an algorithm that was never registered, or was removed: it may send nothing, by no way.
 pub(crate) fn not_registered(algorithm_id: &AlgorithmId) -> Reason {
     Reason::new(
-        "algorithm_unknown",
+        ReasonCode::AlgorithmUnknown,
         format!(
             "The algorithm {algorithm_id} is not registered, so nothing was sent for it. The operator registers it with `courier algorithms add`."
         ),

@@ -2,8 +2,8 @@
 
 use broker::CancelAnswer;
 use domain::{
-    AlgorithmId, CANCEL_NOT_CARRIED_OUT, CancelCalls, CancelTaken, Fact, LegCancelTaken, LegRole, Order, OrderKey,
-    OrderState, Reason, UserId,
+    AlgorithmId, CancelCalls, CancelTaken, Fact, LegCancelTaken, LegRole, Order, OrderKey, OrderState, Reason,
+    ReasonCode, UserId,
 };
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -15,6 +15,7 @@ use crate::exchange::ANSWER_TIME;
 use crate::lane::Lane;
 use crate::record::log_change;
 use crate::send::cancelled_before_sending;
+use crate::stop::Stop;
 
 /// Orders whose end is asked for side by side: a kill switch must answer within a second.
 const CANCELS_AT_ONCE_MAX: usize = 20;
@@ -30,8 +31,12 @@ impl Intake {
     ) -> Result<Result<Versioned<Order>, Reason>, StoreError> {
         Ok(match self.orders.get(key).await? {
             Some(order) if order.value.algorithm_id == *algorithm_id => Ok(order),
-            Some(_) => Err(Reason::new("not_its_order", format!("The order {} is another algorithm's.", key.order_id))),
-            None => Err(Reason::new("no_such_order", format!("There is no order {} of this user.", key.order_id))),
+            Some(_) => {
+                Err(Reason::new(ReasonCode::NotItsOrder, format!("The order {} is another algorithm's.", key.order_id)))
+            }
+            None => {
+                Err(Reason::new(ReasonCode::NoSuchOrder, format!("There is no order {} of this user.", key.order_id)))
+            }
         })
     }
 
@@ -142,10 +147,11 @@ impl Lane<'_> {
         else {
             return Ok(Next::Rest);
         };
-        let session = match self.session_for_a_cancel(&account_id).await? {
+        let session = match self.session_for_a_cancel(&account_id).await {
             Ok(session) => session,
-            Err(no_session) => {
-                tracing::warn!(key = %order.value.key, ?leg, ?no_session, "a cancel waits for a session");
+            Err(Stop::Store(error)) => return Err(error),
+            Err(stop) => {
+                tracing::warn!(key = %order.value.key, ?leg, ?stop, "a cancel waits for a session");
                 return Ok(Next::Rest);
             }
         };
@@ -165,7 +171,7 @@ impl Lane<'_> {
             }
             Err(error) => {
                 let reason = self.session_failed(&error).await?;
-                tracing::warn!(key = %order.value.key, ?leg, %error, code = reason.code, "a cancel was not taken; it is asked for again");
+                tracing::warn!(key = %order.value.key, ?leg, %error, code = %reason.code, "a cancel was not taken; it is asked for again");
                 self.track_in(TRACK_CLOSELY_SECONDS);
                 if error.proves_not_delivered() {
                     return Ok(Next::Rest);
@@ -204,9 +210,9 @@ impl Lane<'_> {
         leg: Option<LegRole>,
         tell: impl Fn(&mut Order, Timestamp),
     ) -> Result<(), StoreError> {
-        let was_warned = order.value.has_warned(CANCEL_NOT_CARRIED_OUT);
+        let was_warned = order.value.has_warned(&ReasonCode::CancelNotCarriedOut);
         self.record_change(order, tell).await?;
-        if !was_warned && order.value.has_warned(CANCEL_NOT_CARRIED_OUT) {
+        if !was_warned && order.value.has_warned(&ReasonCode::CancelNotCarriedOut) {
             let tries = order.value.cancel_calls_of(leg).map(CancelCalls::count);
             tracing::error!(key = %order.value.key, ?leg, tries, alarm = "cancel_not_carried_out", metric.orders_for_a_person = 1, "the broker took a cancel again and again, and the order still works");
         }
@@ -224,7 +230,7 @@ impl Lane<'_> {
         if let Some(role) = leg {
             return self.record_legs(order, |order, now| order.leg_cancel_called(role, requests, taken, now)).await;
         }
-        let asked = || Fact::CancelAsked(Reason::new("cancel_asked", "The broker was asked to cancel."));
+        let asked = || Fact::CancelAsked(Reason::new(ReasonCode::CancelAsked, "The broker was asked to cancel."));
         for _ in 0..CONFLICTS_MAX {
             let now = self.now();
             let mut changed = order.clone();

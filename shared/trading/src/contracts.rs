@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use broker::{CallError, Session, Stock};
-use domain::{Conid, Contract, PlaceOrder, Reason, SymbolContract};
-use store::StoreError;
+use domain::{Conid, Contract, PlaceOrder, Reason, ReasonCode, SymbolContract};
 
 use crate::lane::Lane;
-use crate::session::NoSession;
+use crate::stop::Stop;
 
 /// The only kind of contract that a symbol names by itself, in the broker's word and in the contract's.
 const STOCK: [&str; 2] = ["STK", "stock"];
@@ -20,25 +19,21 @@ type Currencies = BTreeMap<Conid, String>;
 impl Lane<'_> {
     /// The broker's number of the contract: the ticket's own, or the one that its words name. Words that name none,
     /// or more than one, are refused: nothing is guessed, and a word counts only where the broker's own answer says it.
-    pub(crate) async fn resolve(
-        &mut self,
-        session: &Session,
-        request: &PlaceOrder,
-    ) -> Result<Result<Conid, NoSession>, StoreError> {
+    pub(crate) async fn resolve(&mut self, session: &Session, request: &PlaceOrder) -> Result<Conid, Stop> {
         let words = match &request.ticket.contract {
-            Contract::Conid { conid } => return Ok(Ok(*conid)),
+            Contract::Conid { conid } => return Ok(*conid),
             Contract::Symbol(words) => words,
         };
         let names_a_stock = |kind: &str| STOCK.iter().any(|stock| kind.eq_ignore_ascii_case(stock));
         if !words.security_type.as_deref().is_none_or(names_a_stock) {
             let reason = Reason::new(
-                "contract_needs_conid",
+                ReasonCode::ContractNeedsConid,
                 "Only stocks are found by symbol. Name this contract by its conid (GET /contracts).",
             );
-            return Ok(Err(NoSession::Deny(reason)));
+            return Err(Stop::Deny(reason));
         }
         if let Some(conid) = self.desk.contracts.conid(words) {
-            return Ok(Ok(conid));
+            return Ok(conid);
         }
         self.write_outcome().await?;
         match look_up(session, words).await {
@@ -47,14 +42,16 @@ impl Lane<'_> {
                 if let Ok(conid) = found {
                     self.desk.contracts.remember_conid(words, conid);
                 }
-                Ok(found.map_err(NoSession::Deny))
+                found.map_err(Stop::Deny)
             }
             Err(CallError::Refused { message }) => {
-                let reason =
-                    Reason::new("contract_unknown", format!("The broker knows no stock {}: {message}", words.symbol));
-                Ok(Err(NoSession::Deny(reason)))
+                let reason = Reason::new(
+                    ReasonCode::ContractUnknown,
+                    format!("The broker knows no stock {}: {message}", words.symbol),
+                );
+                Err(Stop::Deny(reason))
             }
-            Err(error) => self.look_failed(&error).await.map(Err),
+            Err(error) => Err(self.look_failed(&error).await?),
         }
     }
 }
@@ -82,11 +79,11 @@ fn the_only_one(words: &SymbolContract, stocks: &[Stock], currencies: &Currencie
     match fitting.as_slice() {
         [only] => Ok(only.conid),
         [] if stocks.is_empty() => Err(Reason::new(
-            "contract_unknown",
+            ReasonCode::ContractUnknown,
             format!("The broker knows no stock {}. Look at GET /contracts?symbol=.", words.symbol),
         )),
         [] => Err(Reason::new(
-            "contract_unknown",
+            ReasonCode::ContractUnknown,
             format!(
                 "The broker knows no stock {} of which it says {}. It knows {}. Name one by its conid.",
                 words.symbol,
@@ -95,7 +92,7 @@ fn the_only_one(words: &SymbolContract, stocks: &[Stock], currencies: &Currencie
             ),
         )),
         several => Err(Reason::new(
-            "contract_ambiguous",
+            ReasonCode::ContractAmbiguous,
             format!(
                 "{} names {} contracts: {}. Name one by its conid.",
                 words.symbol,

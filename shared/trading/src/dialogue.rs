@@ -1,7 +1,7 @@
 //! The dialogue about an order: its ticket goes out, and what the broker's answer means is written down.
 
 use broker::{Answer, CallError, OrderRequest, Session};
-use domain::{BrokerStatus, Conid, Doubt, Fact, Order, PlaceOrder, Reason, Sight};
+use domain::{BrokerStatus, Conid, Doubt, Fact, Order, PlaceOrder, Reason, ReasonCode, Sight};
 use store::{StoreError, Versioned};
 
 use crate::advance::Next;
@@ -69,20 +69,21 @@ impl Lane<'_> {
                 self.keep_outcome(order, Fact::Seen(sight(&placed))).await?;
                 return Ok(Next::Rest);
             }
-            Ok(Answer::Refused { message }) => {
-                Fact::Refused(Reason::new("refused_by_broker", format!("The broker refused the order: {message}")))
-            }
+            Ok(Answer::Refused { message }) => Fact::Refused(Reason::new(
+                ReasonCode::RefusedByBroker,
+                format!("The broker refused the order: {message}"),
+            )),
             Ok(Answer::AlreadyRegistered { .. }) => Fact::Unread(
                 Doubt::AlreadyRegistered,
                 Reason::new(
-                    "already_registered",
+                    ReasonCode::AlreadyRegistered,
                     "The broker has this order already: an earlier copy arrived. It is being looked up.",
                 ),
             ),
             Ok(Answer::ReplyNotFound { message } | Answer::NoSuchOrder { message }) => Fact::Unread(
                 Doubt::QuestionGone,
                 Reason::new(
-                    "question_gone",
+                    ReasonCode::QuestionGone,
                     format!(
                         "The broker's question was gone before it was answered ({message}). The order's outcome is being looked up."
                     ),
@@ -90,7 +91,7 @@ impl Lane<'_> {
             ),
             Ok(Answer::Question(_) | Answer::Prompt(_)) => Fact::Unread(
                 Doubt::Unread,
-                Reason::new("question_unanswered", "A question of the broker was left unanswered."),
+                Reason::new(ReasonCode::QuestionUnanswered, "A question of the broker was left unanswered."),
             ),
             Err(CallError::Invalid(why)) if !after_a_question => {
                 return self.cannot_be_sent(order, why).await;
@@ -101,7 +102,7 @@ impl Lane<'_> {
             Err(error) => Fact::Unread(
                 Doubt::Unread,
                 Reason::new(
-                    "outcome_unknown",
+                    ReasonCode::OutcomeUnknown,
                     format!(
                         "The order was sent, and what became of it was not read: {error}. The broker is being asked."
                     ),
@@ -122,8 +123,9 @@ impl Lane<'_> {
     }
 
     async fn cannot_be_sent(&mut self, order: &mut Versioned<Order>, why: String) -> Result<Next, StoreError> {
-        self.record(order, Fact::NotSent(Reason::new("cannot_be_sent", why.clone()))).await?;
-        let reason = Reason::new("cannot_be_sent", format!("The order cannot be put into the broker's words: {why}."));
+        self.record(order, Fact::NotSent(Reason::new(ReasonCode::CannotBeSent, why.clone()))).await?;
+        let reason =
+            Reason::new(ReasonCode::CannotBeSent, format!("The order cannot be put into the broker's words: {why}."));
         self.record(order, Fact::Deny(reason)).await?;
         Ok(Next::Rest)
     }

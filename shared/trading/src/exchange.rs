@@ -2,13 +2,12 @@
 //! reject). It exists once, so that the last look before the first byte and the answers to questions are the same for both.
 
 use broker::{Answer, CallError, OrderRequest, Prompt, Question, Session};
-use domain::{Act, BrokerOrderId, Order, Reason};
+use domain::{Act, BrokerOrderId, Order, Reason, ReasonCode};
 use jiff::{SignedDuration, Timestamp};
 use store::{IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::lane::Lane;
 use crate::questions::{Verdict, option_for};
-use crate::waits::NEXT_RUN;
 
 /// Rounds of questions that are answered for one ticket. Real exchanges have one to three.
 pub const ANSWER_ROUNDS_MAX: u32 = 10;
@@ -72,7 +71,7 @@ impl Lane<'_> {
         // The last look in memory before the first byte: writing the intent may have taken long.
         if self.is_too_late(&order.value, outgoing) {
             return Ok(Exchanged::NotSent(Reason::new(
-                NEXT_RUN,
+                ReasonCode::NextRun,
                 "It was not sent: writing down the intent took too long.",
             )));
         }
@@ -88,7 +87,7 @@ impl Lane<'_> {
             }
         }
         Ok(Exchanged::Unanswered(Reason::new(
-            "too_many_questions",
+            ReasonCode::TooManyQuestions,
             format!("The broker asked more than {ANSWER_ROUNDS_MAX} questions; the outcome is being looked up."),
         )))
     }
@@ -141,7 +140,7 @@ impl Lane<'_> {
         }
         let reason = if reply.accepted {
             let told = format!("The broker offered a choice, and was told to go on: {}", prompt.message);
-            Reason::new("prompt_answered", told)
+            Reason::new(ReasonCode::PromptAnswered, told)
         } else {
             reply.why
         };
@@ -181,7 +180,7 @@ impl Lane<'_> {
                 self.intend_answer(order, exchange.outgoing, act(false), IntentGuards::LaneOnly).await?
         {
             return Ok(Err(Exchanged::Unanswered(Reason::new(
-                "question_unanswered",
+                ReasonCode::QuestionUnanswered,
                 format!("The broker's question was not answered ({refused}); the outcome is being looked up."),
             ))));
         }
@@ -232,7 +231,7 @@ impl Exchange<'_> {
 
 fn stopped(refused: &IntentRefused) -> Reason {
     Reason::new(
-        "stopped_at_question",
+        ReasonCode::StoppedAtQuestion,
         format!("The broker asked a question, and by then this was not allowed any more: {refused}."),
     )
 }
@@ -240,10 +239,10 @@ fn stopped(refused: &IntentRefused) -> Reason {
 fn declined(verdict: &Verdict, text: &str) -> Reason {
     match verdict {
         Verdict::Accept => Reason::new(
-            "question_too_late",
+            ReasonCode::QuestionTooLate,
             format!("The broker asked, and by then it was too late to say yes, so the answer was no: {text}"),
         ),
-        Verdict::Decline { messages, advice } => Reason::new("question_declined", {
+        Verdict::Decline { messages, advice } => Reason::new(ReasonCode::QuestionDeclined, {
             let asked = messages.join(", ");
             let told = "docs/questions.md lists what is answered, and who may change it.";
             let advice: Vec<&str> = advice.iter().map(|advice| &**advice).chain([told]).collect();
@@ -253,7 +252,7 @@ fn declined(verdict: &Verdict, text: &str) -> Reason {
             )
         }),
         Verdict::Unlisted(ids) => Reason::new(
-            "question_unlisted",
+            ReasonCode::QuestionUnlisted,
             format!(
                 "The broker asked something that the policy does not list ({}), so the answer was no: {text}",
                 ids.join(", ")

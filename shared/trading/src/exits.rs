@@ -1,6 +1,6 @@
 //! Protection: a position without the stop that was asked for is told at once.
 
-use domain::{BrokerStatus, HistoryEntry, Leg, LegRole, Order, OrderStatus, Reason};
+use domain::{BrokerStatus, HistoryEntry, Leg, LegRole, Order, OrderStatus, Reason, ReasonCode};
 use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
@@ -14,9 +14,6 @@ const EXITS_AWAITED_SECONDS: u32 = 6;
 /// For so long after its parent filled an exit is expected to show. What ends later is told as its leg's news.
 const EXPECTED_FOR: SignedDuration = SignedDuration::from_mins(5);
 
-/// The code of the warning that a position lacks the stop that was asked for.
-const UNPROTECTED: &str = "unprotected_position";
-
 impl Lane<'_> {
     /// Where a bracket's parent is filled and its stop is nowhere, the first look waits for another one, and the second
     /// tells: the order carries a warning, and an alarm goes out. That takes less than 30 s.
@@ -26,7 +23,7 @@ impl Lane<'_> {
         shown: &Shown,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        if order.value.has_warned(UNPROTECTED) || !is_unprotected(&order.value, shown, now) {
+        if order.value.has_warned(&ReasonCode::UnprotectedPosition) || !is_unprotected(&order.value, shown, now) {
             return Ok(());
         }
         // What is over is looked at no more, and its exits are shown as ended: this look is as good as a second one.
@@ -69,7 +66,7 @@ fn is_unprotected(order: &Order, shown: &Shown, now: Timestamp) -> bool {
 
 fn unprotected() -> Reason {
     Reason::new(
-        UNPROTECTED,
+        ReasonCode::UnprotectedPosition,
         "The order is filled, and its protecting exits are not at the broker. Place a stop by hand or close the position.",
     )
 }

@@ -1,7 +1,7 @@
 //! Intake: new orders, and refusals, are put on record.
 
 use domain::message::{Identity, identity_of};
-use domain::{EXCERPT_CHARACTERS_MAX, Fact, Order, OrderKey, PlaceOrder, QueuePlace, Reason, Refusal};
+use domain::{EXCERPT_CHARACTERS_MAX, Fact, Order, OrderKey, PlaceOrder, QueuePlace, Reason, ReasonCode, Refusal};
 use jiff::Timestamp;
 use store::{Inserted, Lanes, Lined, StoreError, Versioned};
 
@@ -13,9 +13,6 @@ use crate::send::expired;
 
 /// How often a message is handed out at most so that its refusal can be recorded. Then the log and an alarm tell of it.
 const REFUSAL_TRIES_MAX: u32 = 3;
-
-/// The code of what can never be put on record.
-const CANNOT_BE_RECORDED: &str = "cannot_be_recorded";
 
 /// What became of a new order when it was put on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,10 +103,11 @@ impl Intake {
         tracing::warn!(
             message_id = message.message_id,
             sender_id = message.sender_id,
-            code = reason.code,
+            code = %reason.code,
             reason = reason.message,
-            metric.orders_for_a_person = (message.is_dead_letter || reason.code == CANNOT_BE_RECORDED).then_some(1),
-            metric.forgeries_refused = is_forgery(&reason.code).then_some(1),
+            metric.orders_for_a_person =
+                (message.is_dead_letter || reason.code == ReasonCode::CannotBeRecorded).then_some(1),
+            metric.forgeries_refused = is_forgery(reason.code.as_str()).then_some(1),
             "a message was refused"
         );
         let Identity { user_id, order_id, algorithm_id } = identity_of(&message.body);
@@ -132,7 +130,7 @@ impl Intake {
                 let tries = message.deliveries;
                 tracing::error!(
                     %error, message_id = refusal.message_id, sender_id = refusal.sender_id, group_id = refusal.group_id,
-                    order_id = refusal.order_id, code = refusal.reason.code, reason = refusal.reason.message, tries,
+                    order_id = refusal.order_id, code = %refusal.reason.code, reason = refusal.reason.message, tries,
                     metric.refusals_unrecorded = 1, "a refusal could not be recorded; its sender must be told by hand"
                 );
                 Ok(None)
@@ -166,14 +164,14 @@ fn recorded(inserted: Inserted, order: &Order) -> Recorded {
 #[must_use]
 pub fn cannot_be_recorded() -> Reason {
     Reason::new(
-        CANNOT_BE_RECORDED,
+        ReasonCode::CannotBeRecorded,
         "What was asked for can never be put on record: what would be written is too large, or is not valid. Nothing was changed, nothing was sent, and asking again does not help. An order that must end now is ended at the broker; the operator was told.",
     )
 }
 
 pub(crate) fn dead_letter(done: &str) -> Reason {
     Reason::new(
-        "dead_letter",
+        ReasonCode::DeadLetter,
         format!(
             "The message could not be worked on for so long that it became a dead letter, and nobody knows how old it is, so nothing was {done}. If it is still wanted, send it again under a new id."
         ),
@@ -182,7 +180,7 @@ pub(crate) fn dead_letter(done: &str) -> Reason {
 
 fn too_many_waiting() -> Reason {
     Reason::new(
-        "too_many_waiting",
+        ReasonCode::TooManyWaiting,
         format!(
             "{PENDING_MAX} orders of this user wait already; this one was not taken. Send it again later under a new id."
         ),
@@ -199,7 +197,7 @@ fn differs(taken: &Order, order: &Order) -> Reason {
     };
     let id = &order.key.order_id;
     Reason::new(
-        "order_differs",
+        ReasonCode::OrderDiffers,
         format!(
             "{whose} under the id {id}, and was left as it is. An id is one order's of this user for ever: take a new one."
         ),

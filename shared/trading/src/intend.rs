@@ -1,6 +1,6 @@
 //! Intend: an intent is written down before a byte leaves; or why it was not, and what follows.
 
-use domain::{Act, Fact, Intent, Order, Reason};
+use domain::{Act, Fact, Intent, Order, Reason, ReasonCode};
 use jiff::SignedDuration;
 use store::{HaltScope, IntentGuards, IntentRefused, StoreError, Versioned};
 
@@ -8,7 +8,6 @@ use crate::advance::Next;
 use crate::authority::not_registered;
 use crate::lane::Lane;
 use crate::limits;
-use crate::waits::BUSY;
 
 /// An order whose sender vanished is found after this: longer than an invocation lives.
 const SENDING_CHECK: SignedDuration = SignedDuration::from_secs(75);
@@ -101,7 +100,10 @@ impl Lane<'_> {
             | IntentRefused::Store(_) => {
                 self.hold(
                     order,
-                    Reason::new(BUSY, "The order waits a moment: its limits are being checked for another one."),
+                    Reason::new(
+                        ReasonCode::Busy,
+                        "The order waits a moment: its limits are being checked for another one.",
+                    ),
                 )
                 .await
             }
@@ -112,20 +114,20 @@ impl Lane<'_> {
 /// What is said of an intent that a rule forbade.
 pub(crate) fn by_rule(refused: &IntentRefused) -> Reason {
     match refused {
-        IntentRefused::Halted(scope) => Reason::new("halted", halted(scope)),
+        IntentRefused::Halted(scope) => Reason::new(ReasonCode::Halted, halted(scope)),
         IntentRefused::OnlyReducing(halt) => Reason::new(
-            "only_reducing",
+            ReasonCode::OnlyReducing,
             format!("Only orders that reduce a position pass for {halt}, so this was not sent."),
         ),
         IntentRefused::NotRegistered(algorithm_id) => not_registered(algorithm_id),
         IntentRefused::NoGrant(algorithm_id) => Reason::new(
-            "no_grant",
+            ReasonCode::NoGrant,
             format!(
                 "The user's grant to the algorithm {algorithm_id} is halted, gone, or does not list the account; the order was not sent."
             ),
         ),
         IntentRefused::BeyondLimits(beyond) => limits::reason(beyond),
-        other => Reason::new("not_allowed", format!("The order was not sent: {other}.")),
+        other => Reason::new(ReasonCode::NotAllowed, format!("The order was not sent: {other}.")),
     }
 }
 

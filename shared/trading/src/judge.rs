@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use broker::LiveOrder;
 use domain::{
-    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole, Order, Reason, Size, Ticket,
+    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole, Order, Reason, ReasonCode,
+    Size, Ticket,
 };
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
@@ -205,7 +206,7 @@ fn is_final(status: &BrokerStatus) -> bool {
 
 fn unsettled_change() -> Reason {
     Reason::new(
-        "change_unsettled",
+        ReasonCode::ChangeUnsettled,
         format!(
             "The change was sent {CHANGE_SENDS_MAX} times, and the broker shows the order as it was. Look at the order at the broker; then send the next revision, or cancel."
         ),

@@ -9,6 +9,7 @@ use store::{Ended, StoreError, Versioned};
 use crate::advance::{TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};
 use crate::lane::{Lane, passed_over};
 use crate::look::{Looked, Shown, row_named};
+use crate::stop::unless_stopped;
 use crate::track::LOOK_TIME;
 
 /// After how many seconds looks go on, though nothing else is open, for an order whose placing the broker refused: its list
@@ -73,7 +74,7 @@ impl Lane<'_> {
             return Ok(());
         }
         self.begin_look(&account_id);
-        let Ok(session) = self.session_for(&account_id).await? else { return Ok(()) };
+        let Some(session) = unless_stopped(self.session_for(&account_id).await)? else { return Ok(()) };
         match self.look(&session, &account_id, &[]).await? {
             Looked::Shown(shown) => {
                 self.book.looks.account_id = Some(account_id);

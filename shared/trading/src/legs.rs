@@ -1,7 +1,7 @@
 //! The exits of brackets at the broker: looked at until each ended, and cancelled where that is asked for.
 
 use broker::Session;
-use domain::{EXIT_TOO_LARGE, Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, TimeInForce};
+use domain::{Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, ReasonCode, TimeInForce};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
@@ -9,6 +9,7 @@ use crate::advance::TRACK_CLOSELY_SECONDS;
 use crate::lane::Lane;
 use crate::leg_rows::leg_sight;
 use crate::look::Shown;
+use crate::stop::unless_stopped;
 use crate::track::{LOOK_TIME, MISSING_FOR_MAX};
 
 /// An exit that is in no list is concluded to have ended after this, where something else says so as well.
@@ -59,7 +60,7 @@ impl Lane<'_> {
             return Ok(());
         }
         // The list may show the one fill before what it made of the other exit.
-        let was_warned = order.value.has_warned(EXIT_TOO_LARGE);
+        let was_warned = order.value.has_warned(&ReasonCode::ExitTooLarge);
         let pause = if was_warned { MENDED_AGAIN_AFTER } else { TOO_LARGE_AFTER };
         if self.now() < order.value.updated_at + pause {
             self.track_in(TRACK_CLOSELY_SECONDS);
@@ -103,7 +104,7 @@ impl Lane<'_> {
     /// more than is left would turn the position. False: the broker does not say now, and the change waits.
     pub(crate) async fn exits_are_known(&mut self, order: &mut Versioned<Order>) -> Result<bool, StoreError> {
         let Some(account_id) = order.value.account_id().cloned() else { return Ok(false) };
-        let Ok(session) = self.session_for(&account_id).await? else { return Ok(false) };
+        let Some(session) = unless_stopped(self.session_for(&account_id).await)? else { return Ok(false) };
         // Before the questions: an answer that is no answer may take ten seconds.
         let looked = self.book.looks.last_at.is_some_and(|at| self.now() < at + LOOKED_JUST_NOW);
         let at_work = order.value.legs().iter().filter(|leg| leg.may_work());
@@ -194,21 +195,30 @@ impl Lane<'_> {
         let other_filled =
             order.legs().iter().any(|other| other.role != leg.role && other.status() == OrderStatus::Filled);
         if other_filled {
-            return ended("other_exit_filled", "The other exit is filled, and this one is at the broker no more.");
+            return ended(
+                ReasonCode::OtherExitFilled,
+                "The other exit is filled, and this one is at the broker no more.",
+            );
         }
         let entry_is_gone = order.status().is_final() && order.filled_quantity.is_zero();
         if entry_is_gone {
-            return ended("entry_ended", "Its entry ended unfilled, and the exit is at the broker no more.");
+            return ended(ReasonCode::EntryEnded, "Its entry ended unfilled, and the exit is at the broker no more.");
         }
         if leg.cancel.as_ref().is_some_and(|cancel| cancel.not_found) {
-            return ended("asked", "It was asked to be cancelled, and the broker has no such order any more.");
+            return ended(
+                ReasonCode::Asked,
+                "It was asked to be cancelled, and the broker has no such order any more.",
+            );
         }
         if missing_for < MISSING_FOR_MAX {
             return None;
         }
         let for_the_day = leg.ticket.time_in_force == TimeInForce::Day;
         if for_the_day && self.desk.calendar.reset_between(missing_since, self.now()) {
-            return ended("time_in_force_ended", "It worked for the day, which is over, and no trade of it shows.");
+            return ended(
+                ReasonCode::TimeInForceEnded,
+                "It worked for the day, which is over, and no trade of it shows.",
+            );
         }
         Some(LegFact::Exhausted(missing(leg.role)))
     }
@@ -216,7 +226,7 @@ impl Lane<'_> {
 
 fn missing(role: LegRole) -> Reason {
     Reason::new(
-        "missing_at_broker",
+        ReasonCode::MissingAtBroker,
         format!(
             "For {} hours the {role} is in none of the broker's lists: not at work, not ended, not among the trades of the last days. Look at the account at the broker; cancel the exit here if it is gone there.",
             MISSING_FOR_MAX.as_hours()

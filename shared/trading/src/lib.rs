@@ -36,6 +36,7 @@ mod reduce;
 mod review;
 mod send;
 mod session;
+mod stop;
 mod track;
 mod unwatched;
 mod waits;

@@ -8,16 +8,16 @@ mod multiplier;
 mod price;
 
 use broker::Session;
-use domain::{AlgorithmId, Beyond, Conid, Limits, PlaceOrder, Reason, Size, Whose};
+use domain::{AlgorithmId, Beyond, Conid, Limits, PlaceOrder, Reason, ReasonCode, Size, Whose};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
-use store::{Alike, Bearings, Claim, StoreError};
+use store::{Alike, Bearings, Claim};
 
 use crate::authority::not_registered;
 use crate::lane::Lane;
 use crate::limits::checks::{beyond_collar, beyond_ticket, beyond_value, value_of_ticket};
 use crate::limits::multiplier::beyond_unknown;
-use crate::session::NoSession;
+use crate::stop::Stop;
 
 /// The limits that bear on an order, and whose they are.
 type Bearing<'l> = Vec<(Whose, &'l Limits)>;
@@ -60,17 +60,17 @@ impl Lane<'_> {
         request: &PlaceOrder,
         conid: Conid,
         weighed: Weighed,
-    ) -> Result<Result<Claim, NoSession>, StoreError> {
+    ) -> Result<Claim, Stop> {
         let (user_id, algorithm_id) = (self.lease.user_id(), &request.algorithm_id);
         let mut read = Box::pin(self.readings.of(self.desk, user_id, algorithm_id)).await?.clone();
         loop {
-            let verdict = self.claim(session, request, conid, &read, weighed).await?;
-            if !matches!(verdict, Err(NoSession::Deny(_))) || !self.forget_readings(algorithm_id) {
-                return Ok(verdict);
+            let verdict = self.claim(session, request, conid, &read, weighed).await;
+            if !matches!(verdict, Err(Stop::Deny(_))) || !self.forget_readings(algorithm_id) {
+                return verdict;
             }
             let anew = Box::pin(self.readings.of(self.desk, self.lease.user_id(), algorithm_id)).await?.clone();
             if (&anew.own, &anew.grant, &anew.algorithm) == (&read.own, &read.grant, &read.algorithm) {
-                return Ok(verdict);
+                return verdict;
             }
             read = anew;
         }
@@ -88,9 +88,9 @@ impl Lane<'_> {
         conid: Conid,
         read: &Bearings,
         weighed: Weighed,
-    ) -> Result<Result<Claim, NoSession>, StoreError> {
+    ) -> Result<Claim, Stop> {
         if read.algorithm.is_none() && !request.algorithm_id.is_own_hand() {
-            return Ok(Err(NoSession::Deny(not_registered(&request.algorithm_id))));
+            return Err(Stop::Deny(not_registered(&request.algorithm_id)));
         }
         let (own, grant, used) = (read.own.clone(), read.grant.clone(), read.used.clone());
         let granted = grant.as_ref().and_then(|grant| grant.rule.as_ref());
@@ -101,15 +101,12 @@ impl Lane<'_> {
                 .into_iter()
                 .flatten()
                 .collect();
-        let notional = match self.weigh(session, request, conid, &bearing).await? {
-            Ok(notional) => notional,
-            Err(no_session) => return Ok(Err(no_session)),
-        };
+        let notional = self.weigh(session, request, conid, &bearing).await?;
         let notional = if weighed == Weighed::Whole { notional } else { Decimal::ZERO };
         let at = self.now();
         let day = TimeZone::UTC.to_datetime(at).date();
         let alike = Alike { likeness: request.ticket.likeness(&request.account_id, conid), at };
-        Ok(Ok(Claim { day, notional, own, grant, used, reducing: false, alike }))
+        Ok(Claim { day, notional, own, grant, used, reducing: false, alike })
     }
 
     /// The order's value, if nothing in the ticket is beyond the limits. The broker is asked only for what a limit needs
@@ -120,45 +117,36 @@ impl Lane<'_> {
         request: &PlaceOrder,
         conid: Conid,
         bearing: &Bearing<'_>,
-    ) -> Result<Result<Decimal, NoSession>, StoreError> {
+    ) -> Result<Decimal, Stop> {
         let ticket = &request.ticket;
         let first = |check: &dyn Fn(Whose, &Limits) -> Option<Beyond>| {
-            bearing
-                .iter()
-                .find_map(|(whose, limits)| check(*whose, limits))
-                .map(|beyond| NoSession::Deny(reason(&beyond)))
+            bearing.iter().find_map(|(whose, limits)| check(*whose, limits)).map(|beyond| Stop::Deny(reason(&beyond)))
         };
         if let Some(denied) = first(&|whose, limits| beyond_ticket(whose, limits, ticket, conid)) {
-            return Ok(Err(denied));
+            return Err(denied);
         }
         let needs_value = bearing
             .iter()
             .any(|(_, limits)| limits.max_order_notional.is_some() || limits.max_daily_notional.is_some());
         let multiplier = if needs_value && matches!(ticket.size, Size::Quantity(_)) {
-            match self.multiplier(session, request, conid).await? {
-                Ok(multiplier) => multiplier,
-                Err(no_session) => return Ok(Err(no_session)),
-            }
+            self.multiplier(session, request, conid).await?
         } else {
             Some(self.known_multiplier(request, conid).unwrap_or(Decimal::ONE))
         };
-        let Some(multiplier) = multiplier else { return Ok(first(&beyond_unknown).map_or(Ok(Decimal::ZERO), Err)) };
+        let Some(multiplier) = multiplier else { return first(&beyond_unknown).map_or(Ok(Decimal::ZERO), Err) };
         let collar = bearing.iter().any(|(_, limits)| limits.price_collar_percent.is_some());
         let needs = Needs { value: needs_value, collar, multiplier };
-        let prices = match self.prices(session, request, conid, needs).await? {
-            Ok(prices) => prices,
-            Err(no_session) => return Ok(Err(no_session)),
-        };
+        let prices = self.prices(session, request, conid, needs).await?;
         let collar = first(&|whose, limits| beyond_collar(whose, limits, ticket, &prices.market));
         let value = first(&|whose, limits| beyond_value(whose, limits, prices.value, &prices.market));
-        Ok(match collar.or(value) {
+        match collar.or(value) {
             Some(denied) => Err(denied),
             None => Ok(prices.value.or_else(|| value_of_ticket(ticket, None, multiplier)).unwrap_or_default()),
-        })
+        }
     }
 }
 
 /// Why an order that is beyond a limit was not sent.
 pub(crate) fn reason(beyond: &Beyond) -> Reason {
-    Reason::new("beyond_limits", format!("The order is beyond {beyond}. It was not sent."))
+    Reason::new(ReasonCode::BeyondLimits, format!("The order is beyond {beyond}. It was not sent."))
 }

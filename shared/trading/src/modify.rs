@@ -4,7 +4,7 @@
 //! of a change whose answer was lost is settled by looking, and where that shows the old ticket, by sending it again.
 
 use broker::{Answer, CallError, OrderRequest};
-use domain::{Change, ChangeTaken, EXIT_DOES_NOT_FOLLOW, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason};
+use domain::{Change, ChangeTaken, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason, ReasonCode};
 use jiff::Timestamp;
 use store::{IntentGuards, IntentRefused, StoreError, Versioned};
 
@@ -14,7 +14,7 @@ use crate::exchange::{Exchanged, Outgoing};
 use crate::intend::by_rule;
 use crate::lane::Lane;
 use crate::send::Way;
-use crate::session::NoSession;
+use crate::stop::Stop;
 
 /// Tries to write a change when others write the order as well.
 const CONFLICTS_MAX: u32 = 5;
@@ -74,17 +74,18 @@ impl Lane<'_> {
         };
         let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
         let way = match change.leg {
-            None => self.way_to_the_broker(&wanted).await?,
-            Some(_) => self.way_of_an_exit(&wanted).await?,
+            None => self.way_to_the_broker(&wanted).await,
+            Some(_) => self.way_of_an_exit(&wanted).await,
         };
         let Way { session, conid, mut claim } = match way {
             Ok(way) => way,
-            Err(NoSession::Hold(reason) | NoSession::Reopen(reason)) => {
-                tracing::warn!(key = %order.value.key, code = reason.code, "a change waits");
+            Err(Stop::Store(error)) => return Err(error),
+            Err(Stop::Wait(reason) | Stop::Reopen(reason)) => {
+                tracing::warn!(key = %order.value.key, code = %reason.code, "a change waits");
                 self.track_in(u32::try_from(crate::advance::HELD_CHECK.as_secs()).unwrap_or(u32::MAX));
                 return Ok(Next::Rest);
             }
-            Err(NoSession::Deny(reason)) => return self.refuse_change(order, &change, reason).await,
+            Err(Stop::Deny(reason)) => return self.refuse_change(order, &change, reason).await,
         };
         let rules = &self.desk.intake.rules;
         // An exit that becomes smaller with its order only takes risk away, as a cancel does: no halt keeps it too large.
@@ -144,10 +145,10 @@ impl Lane<'_> {
 
     /// It goes out as soon as the rule lets it: nobody else would make the exit fit. Until then a person knows.
     async fn hold_back_exit(&mut self, order: &mut Versioned<Order>, why: &Reason) -> Result<Next, StoreError> {
-        let was_told = order.value.has_warned(EXIT_DOES_NOT_FOLLOW);
+        let was_told = order.value.has_warned(&ReasonCode::ExitDoesNotFollow);
         self.record_change(order, |order, now| order.exit_is_held_back(why, now)).await?;
         if !was_told {
-            tracing::error!(key = %order.value.key, code = why.code, alarm = "exit_does_not_follow", metric.orders_for_a_person = 1, "an exit does not follow its order while a rule forbids it");
+            tracing::error!(key = %order.value.key, code = %why.code, alarm = "exit_does_not_follow", metric.orders_for_a_person = 1, "an exit does not follow its order while a rule forbids it");
         }
         self.track_in(u32::try_from(crate::advance::HELD_CHECK.as_secs()).unwrap_or(u32::MAX));
         Ok(Next::Rest)
@@ -191,31 +192,36 @@ impl Lane<'_> {
                 return Ok(Next::Again);
             }
             Ok(Answer::Refused { message } | Answer::NoSuchOrder { message }) => {
-                let reason = Reason::new("refused_by_broker", format!("The broker refused the change: {message}"));
+                let reason =
+                    Reason::new(ReasonCode::RefusedByBroker, format!("The broker refused the change: {message}"));
                 return self.refuse_change(order, change, reason).await;
             }
             Ok(Answer::ReplyNotFound { message } | Answer::AlreadyRegistered { message }) => {
-                let reason = Reason::new("question_gone", format!("The broker's question was gone: {message}"));
+                let reason =
+                    Reason::new(ReasonCode::QuestionGone, format!("The broker's question was gone: {message}"));
                 self.record_change(order, unread(reason)).await?;
             }
             Ok(Answer::Question(_) | Answer::Prompt(_)) => {
-                let reason = Reason::new("question_unanswered", "A question of the broker was left unanswered.");
+                let reason =
+                    Reason::new(ReasonCode::QuestionUnanswered, "A question of the broker was left unanswered.");
                 self.record_change(order, unread(reason)).await?;
             }
             Err(CallError::Invalid(why)) if !after_a_question => {
-                let reason =
-                    Reason::new("cannot_be_sent", format!("The change cannot be put into the broker's words: {why}."));
+                let reason = Reason::new(
+                    ReasonCode::CannotBeSent,
+                    format!("The change cannot be put into the broker's words: {why}."),
+                );
                 return self.refuse_change(order, change, reason).await;
             }
             Err(error) if error.proves_not_delivered() && !after_a_question => {
                 let reason = self.session_failed(&error).await?;
-                tracing::warn!(key = %order.value.key, code = reason.code, "a change was not delivered; it waits");
+                tracing::warn!(key = %order.value.key, code = %reason.code, "a change was not delivered; it waits");
                 self.record_change(order, Order::change_not_sent).await?;
                 self.track_in(1);
             }
             Err(error) => {
                 let reason = Reason::new(
-                    "outcome_unknown",
+                    ReasonCode::OutcomeUnknown,
                     format!(
                         "The change was sent, and what became of it was not read: {error}. The broker is being asked."
                     ),
@@ -235,9 +241,10 @@ impl Lane<'_> {
         change: &Change,
         reason: Reason,
     ) -> Result<Next, StoreError> {
-        tracing::warn!(key = %order.value.key, revision = change.revision, code = reason.code, "a change was refused");
+        tracing::warn!(key = %order.value.key, revision = change.revision, code = %reason.code, "a change was refused");
         let revision = change.revision;
-        let (warnings, was_told) = (order.value.warnings_told(), order.value.has_warned(EXIT_DOES_NOT_FOLLOW));
+        let (warnings, was_told) =
+            (order.value.warnings_told(), order.value.has_warned(&ReasonCode::ExitDoesNotFollow));
         self.record_change(order, |order, now| {
             if order.change_in_hand().is_some_and(|now| (now.revision, now.leg) == (revision, change.leg)) {
                 if order.went_astray(revision, change.leg) {
@@ -248,7 +255,7 @@ impl Lane<'_> {
             }
         })
         .await?;
-        if !was_told && order.value.has_warned(EXIT_DOES_NOT_FOLLOW) {
+        if !was_told && order.value.has_warned(&ReasonCode::ExitDoesNotFollow) {
             tracing::error!(key = %order.value.key, revision, alarm = "exit_does_not_follow", metric.orders_for_a_person = 1, "an exit could not be made what its order is for");
         } else if order.value.warnings_told() > warnings {
             tracing::error!(key = %order.value.key, revision, alarm = "change_came_late", metric.orders_for_a_person = 1, "a change came late, and the one in force could not be sent again");
@@ -270,5 +277,5 @@ fn is_by_rule(refused: &IntentRefused) -> bool {
 
 fn only_smaller(halt: &str, why: NotSmaller) -> Reason {
     let rest = format!("Of changes only one that makes its order smaller passes for {halt}: {why}. It was not sent.");
-    Reason::new("only_reducing", rest)
+    Reason::new(ReasonCode::OnlyReducing, rest)
 }

@@ -6,12 +6,11 @@
 use std::sync::Arc;
 
 use broker::{CallError, PriceStep, Session};
-use domain::{Conid, PlaceOrder, Reason, Ticket};
+use domain::{Conid, PlaceOrder, Reason, ReasonCode, Ticket};
 use rust_decimal::Decimal;
-use store::StoreError;
 
 use crate::lane::Lane;
-use crate::session::NoSession;
+use crate::stop::Stop;
 
 impl Lane<'_> {
     /// Whether each price of the ticket is one that the contract can have. Where the broker does not tell the steps, its
@@ -21,9 +20,9 @@ impl Lane<'_> {
         session: &Session,
         request: &PlaceOrder,
         conid: Conid,
-    ) -> Result<Result<(), NoSession>, StoreError> {
+    ) -> Result<(), Stop> {
         if request.ticket.named_prices().next().is_none() {
-            return Ok(Ok(()));
+            return Ok(());
         }
         let known = self.desk.contracts.price_steps(conid);
         if known.is_none() {
@@ -42,11 +41,11 @@ impl Lane<'_> {
                     | CallError::WrongPath
                     | CallError::Invalid(_)
                     | CallError::Unknown { .. },
-                ) => return Ok(Ok(())),
-                Err(error) => return self.look_failed(&error).await.map(Err),
+                ) => return Ok(()),
+                Err(error) => return Err(self.look_failed(&error).await?),
             },
         };
-        Ok(off_steps(&request.ticket, &steps).map_or(Ok(()), |reason| Err(NoSession::Deny(reason))))
+        off_steps(&request.ticket, &steps).map_or(Ok(()), |reason| Err(Stop::Deny(reason)))
     }
 }
 
@@ -66,7 +65,7 @@ fn off_steps(ticket: &Ticket, steps: &[PriceStep]) -> Option<Reason> {
             below.normalize(),
             below.saturating_add(increment).normalize()
         );
-        Some(Reason::new("price_between_steps", message))
+        Some(Reason::new(ReasonCode::PriceBetweenSteps, message))
     })
 }
 

@@ -2,7 +2,8 @@
 
 use domain::message::{MESSAGE_BYTES_MAX, summary};
 use domain::{
-    CancelOrder, Command, Malformed, ModifyOrder, Order, OrderKey, PlaceOrder, PrincipalId, QueuePlace, Reason, UserId,
+    CancelOrder, Command, Malformed, ModifyOrder, Order, OrderKey, PlaceOrder, PrincipalId, QueuePlace, Reason,
+    ReasonCode, UserId,
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -89,7 +90,8 @@ impl Desk {
         let sender = match PrincipalId::from_sender_id(&message.sender_id) {
             Ok(principal) => Sender::Principal(principal),
             Err(error) => {
-                let reason = Reason::new("no_sender", format!("The queue did not say who sent the message: {error}."));
+                let reason =
+                    Reason::new(ReasonCode::NoSender, format!("The queue did not say who sent the message: {error}."));
                 return intake.refuse(message, None, reason).await;
             }
         };
@@ -109,7 +111,7 @@ impl Desk {
             return Ok(Some(Request::Wake(wake)));
         } else {
             Reason::new(
-                "wake_of_a_stranger",
+                ReasonCode::WakeOfAStranger,
                 "Only Courier's own functions wake a user's orders. To have an order taken further nothing needs to be sent.",
             )
         };
@@ -157,7 +159,7 @@ impl Desk {
     ) -> Result<Option<Request>, StoreError> {
         let intake = &self.intake;
         let reason = Reason::new(
-            "malformed",
+            ReasonCode::Malformed,
             format!("The message was refused and nothing was sent: {}.", summary(&malformed.faults)),
         );
         let identity = &malformed.identity;
@@ -221,7 +223,7 @@ impl Intake {
 
 fn other_group() -> Reason {
     Reason::new(
-        "other_group",
+        ReasonCode::OtherGroup,
         "The message was sent to another group than its user's: the MessageGroupId must be the user_id.",
     )
 }

@@ -1,6 +1,6 @@
 //! Record: a fact about an order is written into the ledger. The only place that does.
 
-use domain::{FILLED_BEYOND_ORDER, Fact, Order, OrderStatus};
+use domain::{Fact, Order, OrderStatus, ReasonCode};
 use jiff::Timestamp;
 use store::{StoreError, Versioned};
 
@@ -111,7 +111,7 @@ impl Lane<'_> {
 
 /// One line for each change of an order: ids, never content.
 pub(crate) fn log_change(before: &Order, after: &Order) {
-    if after.has_warned(FILLED_BEYOND_ORDER) && !before.has_warned(FILLED_BEYOND_ORDER) {
+    if after.has_warned(&ReasonCode::FilledBeyondOrder) && !before.has_warned(&ReasonCode::FilledBeyondOrder) {
         tracing::error!(key = %after.key, alarm = "filled_beyond_order", metric.orders_for_a_person = 1, filled_quantity = %after.filled_quantity, "the broker shows more filled than was ordered");
     }
     if before.sequence == after.sequence {

@@ -6,7 +6,7 @@
 //! What the user's own trading program has at work there is not known here.
 
 use broker::{CallError, Position, Session};
-use domain::{Conid, Contract, LegRole, Order, OrderState, PlaceOrder, Reason, Side, Size, Ticket};
+use domain::{Conid, Contract, LegRole, Order, OrderState, PlaceOrder, Reason, ReasonCode, Side, Size, Ticket};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use store::{IntentGuards, StoreError, Versioned};
@@ -14,7 +14,7 @@ use store::{IntentGuards, StoreError, Versioned};
 use crate::advance::Next;
 use crate::lane::Lane;
 use crate::send::Way;
-use crate::session::NoSession;
+use crate::stop::Stop;
 
 /// The broker's list of positions is taken to show a trade this long after it is on record here.
 const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(20);
@@ -30,9 +30,10 @@ impl Lane<'_> {
         request: &PlaceOrder,
         halt: &str,
     ) -> Result<Next, StoreError> {
-        match self.reduces(&way.session.clone(), request, way.conid).await? {
-            Err(NoSession::Hold(reason) | NoSession::Reopen(reason)) => return self.hold(order, reason).await,
-            Err(NoSession::Deny(why)) => return self.deny(order, only_reducing(halt, &why.message)).await,
+        match self.reduces(&way.session.clone(), request, way.conid).await {
+            Err(Stop::Store(error)) => return Err(error),
+            Err(Stop::Wait(reason) | Stop::Reopen(reason)) => return self.hold(order, reason).await,
+            Err(Stop::Deny(why)) => return self.deny(order, only_reducing(halt, &why.message)).await,
             Ok(()) => {}
         }
         way.claim.reducing = true;
@@ -44,33 +45,25 @@ impl Lane<'_> {
     }
 
     /// Whether an order reduces a position as it is now; what would forbid it says why.
-    pub(crate) async fn reduces(
-        &mut self,
-        session: &Session,
-        request: &PlaceOrder,
-        conid: Conid,
-    ) -> Result<Result<(), NoSession>, StoreError> {
+    pub(crate) async fn reduces(&mut self, session: &Session, request: &PlaceOrder, conid: Conid) -> Result<(), Stop> {
         let ticket = &request.ticket;
-        let Size::Quantity(quantity) = ticket.size else { return Ok(Err(deny("an order by cash names no quantity"))) };
+        let Size::Quantity(quantity) = ticket.size else { return Err(deny("an order by cash names no quantity")) };
         if ticket.attached.is_some() {
-            return Ok(Err(deny("exits that are attached to it could open a position the other way")));
+            return Err(deny("exits that are attached to it could open a position the other way"));
         }
-        let position = match self.position(session, request, conid).await? {
-            Ok(position) => position,
-            Err(no_session) => return Ok(Err(no_session)),
-        };
+        let position = self.position(session, request, conid).await?;
         let at_work = self.at_work(request, conid).await?;
         if let Err(why) = fits_into(position, ticket.side, at_work, quantity.get()) {
-            return Ok(Err(deny(&why)));
+            return Err(deny(&why));
         }
         // The broker's list of positions may not show yet what traded just now.
         let traded = self.traded_just_now(request, conid).await?;
         let with_it = at_work.zip(traded).and_then(|(at_work, traded)| at_work.checked_add(traded));
         if fits_into(position, ticket.side, with_it, quantity.get()).is_err() {
             self.track_in(SHOWN_AFTER_SECONDS);
-            return Ok(Err(NoSession::Hold(position_settles())));
+            return Err(Stop::Wait(position_settles()));
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// How much of the account's contract was traded on this order's side so lately that the position may not show it.
@@ -91,18 +84,13 @@ impl Lane<'_> {
     }
 
     /// How much the account holds of the contract. A list that is not whole tells nothing.
-    async fn position(
-        &mut self,
-        session: &Session,
-        request: &PlaceOrder,
-        conid: Conid,
-    ) -> Result<Result<Decimal, NoSession>, StoreError> {
+    async fn position(&mut self, session: &Session, request: &PlaceOrder, conid: Conid) -> Result<Decimal, Stop> {
         let mut shown = session.positions(&request.account_id).await;
         if matches!(&shown, Ok(positions) if positions.rows.is_empty()) {
             // Perhaps the accounts were never asked for in this session. That is paced as a look is.
             if let Some(seconds) = self.paced_for_seconds() {
                 self.track_in(seconds);
-                return Ok(Err(NoSession::Hold(Reason::new("pacing", "The order waits to ask for the position."))));
+                return Err(Stop::Wait(Reason::new(ReasonCode::Pacing, "The order waits to ask for the position.")));
             }
             self.book.looks.last_at = Some(self.now());
             shown = match session.portfolio_accounts().await {
@@ -113,12 +101,12 @@ impl Lane<'_> {
         match shown {
             Ok(positions) => {
                 let held = held_of(&positions.rows, conid).filter(|_| positions.complete);
-                Ok(held.ok_or_else(|| deny("the broker's list of positions cannot be read as a whole")))
+                held.ok_or_else(|| deny("the broker's list of positions cannot be read as a whole"))
             }
             Err(CallError::Refused { .. } | CallError::Invalid(_) | CallError::WrongPath) => {
-                Ok(Err(deny("the broker does not tell the position")))
+                Err(deny("the broker does not tell the position"))
             }
-            Err(error) => self.look_failed(&error).await.map(Err),
+            Err(error) => Err(self.look_failed(&error).await?),
         }
     }
 
@@ -188,7 +176,7 @@ fn filled_on(order: &Order, side: Side) -> Decimal {
 
 fn position_settles() -> Reason {
     Reason::new(
-        "position_settles",
+        ReasonCode::PositionSettles,
         "The order waits some seconds: another one traded just now, and the broker's list of positions may not show it yet.",
     )
 }
@@ -222,13 +210,13 @@ fn held_of(positions: &[Position], conid: Conid) -> Option<Decimal> {
     held.into_iter().try_fold(Decimal::ZERO, rust_decimal::Decimal::checked_add)
 }
 
-fn deny(why: &str) -> NoSession {
-    NoSession::Deny(Reason::new("only_reducing", why))
+fn deny(why: &str) -> Stop {
+    Stop::Deny(Reason::new(ReasonCode::OnlyReducing, why))
 }
 
 fn only_reducing(halt: &str, why: &str) -> Reason {
     Reason::new(
-        "only_reducing",
+        ReasonCode::OnlyReducing,
         format!("Only orders that reduce a position pass for {halt}, and this one does not: {why}. It was not sent."),
     )
 }

@@ -1,6 +1,6 @@
 //! Review: a person decides what became of an order for which the rules were exhausted.
 
-use domain::{Fact, LegFact, LegRole, LegSight, Order, OrderKey, OrderStatus, OutOfPlace, Reason, Sight};
+use domain::{Fact, LegFact, LegRole, LegSight, Order, OrderKey, OrderStatus, OutOfPlace, Reason, ReasonCode, Sight};
 use jiff::Timestamp;
 use store::{StoreError, Versioned};
 
@@ -48,7 +48,7 @@ pub enum ReviewRefused {
 impl Review {
     /// The order as this decision makes it. Its history says who decided, and why.
     pub fn apply(&self, order: &Order, now: Timestamp) -> Result<Order, OutOfPlace> {
-        let reason = Reason::new("reviewed", format!("{} decided: {}", self.by, self.because));
+        let reason = Reason::new(ReasonCode::Reviewed, format!("{} decided: {}", self.by, self.because));
         let decided_on = self.leg.map_or(Some(order.status()), |role| Some(order.leg(role)?.status()));
         if decided_on != Some(OrderStatus::NeedsReview) {
             let status = decided_on.unwrap_or(order.status());

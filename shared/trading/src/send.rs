@@ -4,15 +4,14 @@
 use std::sync::Arc;
 
 use broker::Session;
-use domain::{Act, Circumstances, Conid, Fact, Order, OrderState, PlaceOrder, Reason, Settlement};
+use domain::{Act, Circumstances, Conid, Fact, Order, OrderState, PlaceOrder, Reason, ReasonCode, Settlement};
 use jiff::Timestamp;
 use store::{Claim, IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::advance::{HELD_CHECK, HELD_CHECK_MAX, Next};
 use crate::lane::Lane;
 use crate::limits::Weighed;
-use crate::session::NoSession;
-use crate::waits::NEXT_RUN;
+use crate::stop::{Stop, unless_stopped};
 
 /// How an order gets to the broker.
 pub(crate) struct Way {
@@ -37,15 +36,16 @@ impl Lane<'_> {
         }
         if let Some(ahead) = self.ahead_of(&order.value) {
             let reason = Reason::new(
-                "behind_another",
+                ReasonCode::BehindAnother,
                 format!("The order waits for {ahead}, which came before it for the same account and contract."),
             );
             return self.hold(order, reason).await;
         }
-        let way = match self.way_to_the_broker(&request).await? {
+        let way = match self.way_to_the_broker(&request).await {
             Ok(way) => way,
-            Err(NoSession::Hold(reason) | NoSession::Reopen(reason)) => return self.hold(order, reason).await,
-            Err(NoSession::Deny(reason)) => return self.stop(order, Fact::Deny(reason)).await,
+            Err(Stop::Store(error)) => return Err(error),
+            Err(Stop::Wait(reason) | Stop::Reopen(reason)) => return self.hold(order, reason).await,
+            Err(Stop::Deny(reason)) => return self.stop(order, Fact::Deny(reason)).await,
         };
         let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
         match self.intend(order, Act::Place, guards).await? {
@@ -64,7 +64,7 @@ impl Lane<'_> {
             Settlement::SendAgain => self.send_again(order).await,
             Settlement::NotPlaced(reason) => self.stop(order, Fact::NeverReached(reason)).await,
             Settlement::Review(reason) => {
-                tracing::error!(key = %order.value.key, alarm = "needs_review", metric.orders_for_a_person = 1, code = reason.code, "an order needs review");
+                tracing::error!(key = %order.value.key, alarm = "needs_review", metric.orders_for_a_person = 1, code = %reason.code, "an order needs review");
                 self.stop(order, Fact::Exhausted(reason)).await
             }
         }
@@ -74,13 +74,14 @@ impl Lane<'_> {
     /// unknown, until its absence is proved without it.
     async fn send_again(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
         let Some(request) = order.value.request.clone() else { return Ok(Next::Rest) };
-        if let Ok(mut way) = self.way_to_the_broker(&request).await? {
+        if let Some(mut way) = unless_stopped(self.way_to_the_broker(&request).await)? {
             if order.value.reserved.as_ref().is_some_and(|reserved| reserved.reducing) {
                 // It passed by the position of then; what else traded since counts.
-                match self.reduces(&way.session.clone(), &request, way.conid).await? {
+                match self.reduces(&way.session.clone(), &request, way.conid).await {
+                    Err(Stop::Store(error)) => return Err(error),
                     Ok(()) => way.claim.reducing = true,
-                    Err(NoSession::Hold(_) | NoSession::Reopen(_)) => return Ok(Next::Rest),
-                    Err(NoSession::Deny(why)) => {
+                    Err(Stop::Wait(_) | Stop::Reopen(_)) => return Ok(Next::Rest),
+                    Err(Stop::Deny(why)) => {
                         tracing::warn!(key = %order.value.key, why = why.message, "an order that would reduce no more is not sent once more");
                         return self.settle_without_sending(order).await;
                     }
@@ -123,59 +124,41 @@ impl Lane<'_> {
 
     /// The way of this order to the broker now; with enough time left for the dialogue, and nothing of the order's
     /// content against it.
-    pub(crate) async fn way_to_the_broker(
-        &mut self,
-        request: &PlaceOrder,
-    ) -> Result<Result<Way, NoSession>, StoreError> {
+    pub(crate) async fn way_to_the_broker(&mut self, request: &PlaceOrder) -> Result<Way, Stop> {
         self.way_of(request, Weighed::Whole).await
     }
 
     /// The way of a change of a bracket's exit, whose own ticket stands in this request. Its order's value is counted
     /// already.
-    pub(crate) async fn way_of_an_exit(&mut self, request: &PlaceOrder) -> Result<Result<Way, NoSession>, StoreError> {
+    pub(crate) async fn way_of_an_exit(&mut self, request: &PlaceOrder) -> Result<Way, Stop> {
         self.way_of(request, Weighed::WithoutValue).await
     }
 
-    async fn way_of(&mut self, request: &PlaceOrder, weighed: Weighed) -> Result<Result<Way, NoSession>, StoreError> {
-        match self.way_over_this_session(request, weighed).await? {
-            Err(NoSession::Reopen(_)) => self.way_over_this_session(request, weighed).await,
-            way => Ok(way),
+    async fn way_of(&mut self, request: &PlaceOrder, weighed: Weighed) -> Result<Way, Stop> {
+        match self.way_over_this_session(request, weighed).await {
+            Err(Stop::Reopen(_)) => self.way_over_this_session(request, weighed).await,
+            way => way,
         }
     }
 
-    async fn way_over_this_session(
-        &mut self,
-        request: &PlaceOrder,
-        weighed: Weighed,
-    ) -> Result<Result<Way, NoSession>, StoreError> {
+    async fn way_over_this_session(&mut self, request: &PlaceOrder, weighed: Weighed) -> Result<Way, Stop> {
         if let Some(reason) = self.quiet_now() {
-            return Ok(Err(NoSession::Hold(reason)));
+            return Err(Stop::Wait(reason));
         }
-        let session = match self.session_for(&request.account_id).await? {
-            Ok(session) => session,
-            Err(no_session) => return Ok(Err(no_session)),
-        };
-        let conid = match self.resolve(&session, request).await? {
-            Ok(conid) => conid,
-            Err(no_session) => return Ok(Err(no_session)),
-        };
-        if let Err(no_session) = self.on_price_steps(&session, request, conid).await? {
-            return Ok(Err(no_session));
-        }
-        let claim = match Box::pin(self.within_limits(&session, request, conid, weighed)).await? {
-            Ok(claim) => claim,
-            Err(no_session) => return Ok(Err(no_session)),
-        };
+        let session = self.session_for(&request.account_id).await?;
+        let conid = self.resolve(&session, request).await?;
+        self.on_price_steps(&session, request, conid).await?;
+        let claim = Box::pin(self.within_limits(&session, request, conid, weighed)).await?;
         if !self.has_time(crate::exchange::EXCHANGE_TIME) {
-            return Ok(Err(NoSession::Hold(out_of_time())));
+            return Err(Stop::Wait(out_of_time()));
         }
-        Ok(Ok(Way { session, conid, claim }))
+        Ok(Way { session, conid, claim })
     }
 
     pub(crate) fn quiet_now(&self) -> Option<Reason> {
         let quiet = self.desk.calendar.quiet_at(self.now())?;
         Some(Reason::new(
-            "quiet_window",
+            ReasonCode::QuietWindow,
             format!("The order waits until {}: nothing is sent around the broker's {}.", quiet.until, quiet.why),
         ))
     }
@@ -204,22 +187,22 @@ impl Lane<'_> {
 pub(crate) fn expired(order: &Order, now: Timestamp) -> Reason {
     let waited = order.state().reason().map(|reason| format!(" It had waited: {}", reason.message)).unwrap_or_default();
     Reason::new(
-        "expired",
+        ReasonCode::Expired,
         format!("It was good until {} and was not sent by then (now {now}).{waited}", order.good_until),
     )
 }
 
 fn unreadable() -> Reason {
-    Reason::new("unreadable", "The order cannot be read.")
+    Reason::new(ReasonCode::Unreadable, "The order cannot be read.")
 }
 
 pub(crate) fn cancelled_before_sending() -> Reason {
-    Reason::new("cancelled_before_sending", "It was cancelled before it was sent: the broker never had it.")
+    Reason::new(ReasonCode::CancelledBeforeSending, "It was cancelled before it was sent: the broker never had it.")
 }
 
 pub(crate) fn out_of_time() -> Reason {
     Reason::new(
-        NEXT_RUN,
+        ReasonCode::NextRun,
         "The order waits for the next run: too little time was left in this one for its dialogue with the broker.",
     )
 }

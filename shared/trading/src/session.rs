@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use access::{Opened, PENALTY, TokensUnusable, customer_time_accounts, open_brokerage_session};
 use broker::{CallError, Session};
-use domain::{AccountId, Connection, ConnectionStatus, INIT_PAUSE_COMPETING, Reason, SessionState};
+use domain::{AccountId, Connection, ConnectionStatus, INIT_PAUSE_COMPETING, Reason, ReasonCode, SessionState};
 use jiff::{SignedDuration, Timestamp};
 use store::{SessionAsk, SessionAskReason, StoreError, Versioned};
 
 use crate::lane::{LEAVE_TIME, Lane};
 use crate::send::out_of_time;
+use crate::stop::Stop;
 use crate::waits::{
-    OPENED_OFTEN, competing, no_brokerage_session, no_connection, no_live_session, no_such_account, opened_often,
-    session_refused,
+    competing, no_brokerage_session, no_connection, no_live_session, no_such_account, opened_often, session_refused,
 };
 
 /// How long a brokerage session may take to be established inside an invocation.
@@ -54,69 +54,36 @@ struct OpenSession {
     session: Arc<Session>,
 }
 
-/// Why an order cannot be sent now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NoSession {
-    /// It waits.
-    Hold(Reason),
-    /// It will never do.
-    Deny(Reason),
-    /// The session was found to be closed: it is opened again, and if that was done already, the order waits.
-    Reopen(Reason),
-}
-
-impl NoSession {
-    /// Why.
-    pub(crate) fn why(&self) -> &Reason {
-        match self {
-            Self::Hold(why) | Self::Deny(why) | Self::Reopen(why) => why,
-        }
-    }
-}
-
 impl Lane<'_> {
     /// The session that reaches this account, with its brokerage session open. Where none is had, no later order of this
     /// invocation looks again.
-    pub(crate) async fn session_for(
-        &mut self,
-        account_id: &AccountId,
-    ) -> Result<Result<Arc<Session>, NoSession>, StoreError> {
+    pub(crate) async fn session_for(&mut self, account_id: &AccountId) -> Result<Arc<Session>, Stop> {
         if let Some(reason) = self.session.waits.get(account_id) {
-            return Ok(Err(NoSession::Hold(reason.clone())));
+            return Err(Stop::Wait(reason.clone()));
         }
-        let session = self.open_session_for(account_id).await?;
-        if let Err(NoSession::Hold(reason)) = &session {
+        let session = self.open_session_for(account_id).await;
+        if let Err(Stop::Wait(reason)) = &session {
             self.session.waits.insert(account_id.clone(), reason.clone());
         }
-        Ok(session)
+        session
     }
 
     /// As [`Lane::session_for`], for a cancel: a day that had many openings keeps it waiting for a minute at most.
-    pub(crate) async fn session_for_a_cancel(
-        &mut self,
-        account_id: &AccountId,
-    ) -> Result<Result<Arc<Session>, NoSession>, StoreError> {
-        self.session.waits.retain(|waiting, why| waiting != account_id || why.code != OPENED_OFTEN);
+    pub(crate) async fn session_for_a_cancel(&mut self, account_id: &AccountId) -> Result<Arc<Session>, Stop> {
+        self.session.waits.retain(|waiting, why| waiting != account_id || why.code != ReasonCode::SessionPaused);
         self.session.for_a_cancel = true;
         let session = self.session_for(account_id).await;
         self.session.for_a_cancel = false;
         session
     }
 
-    async fn open_session_for(
-        &mut self,
-        account_id: &AccountId,
-    ) -> Result<Result<Arc<Session>, NoSession>, StoreError> {
+    async fn open_session_for(&mut self, account_id: &AccountId) -> Result<Arc<Session>, Stop> {
         let reaches = |open: &OpenSession| open.connection.value.accounts.contains(account_id);
-        if !self.session.open.as_ref().is_some_and(reaches)
-            && let Err(no_session) = self.load(account_id).await?
-        {
-            return Ok(Err(no_session));
+        if !self.session.open.as_ref().is_some_and(reaches) {
+            self.load(account_id).await?;
         }
-        if let Some(no_session) = self.ensure_established().await? {
-            return Ok(Err(no_session));
-        }
-        Ok(self.open_session().ok_or_else(|| NoSession::Hold(no_connection())))
+        self.ensure_established().await?;
+        self.open_session().ok_or_else(|| Stop::Wait(no_connection()))
     }
 
     /// The session that is open already.
@@ -129,21 +96,21 @@ impl Lane<'_> {
         self.session.open.as_ref().map(|open| &open.connection.value)
     }
 
-    async fn load(&mut self, account_id: &AccountId) -> Result<Result<(), NoSession>, StoreError> {
+    async fn load(&mut self, account_id: &AccountId) -> Result<(), Stop> {
         if let Some(until) = self.readings.penalty_until(self.desk).await?.filter(|until| *until > self.now()) {
-            return Ok(Err(NoSession::Hold(Reason::new(
-                "pacing",
+            return Err(Stop::Wait(Reason::new(
+                ReasonCode::Pacing,
                 format!("The broker refuses our address until {until}, after too many requests. The order waits."),
-            ))));
+            )));
         }
         let connected = self.connected(account_id).await?;
         let mut reaching = connected.iter().filter(|connection| connection.value.accounts.contains(account_id));
         let Some(connection) = reaching.next().cloned() else {
             // Before the first brokerage session a connection's accounts are not known.
             return match connected.iter().find(|connection| connection.value.accounts.is_empty()) {
-                Some(connection) => self.ask_for_session(&connection.value, no_live_session()).await.map(Err),
-                None if connected.is_empty() => Ok(Err(NoSession::Hold(no_connection()))),
-                None => Ok(Err(NoSession::Deny(no_such_account(account_id)))),
+                Some(connection) => Err(self.ask_for_session(&connection.value, no_live_session()).await?),
+                None if connected.is_empty() => Err(Stop::Wait(no_connection())),
+                None => Err(Stop::Deny(no_such_account(account_id))),
             };
         };
         let needed_until = self.needed_until(&connection.value);
@@ -155,14 +122,14 @@ impl Lane<'_> {
                 self.desk.known_connections.remember(self.lease.user_id(), &connection.value.connection_id);
                 let session = session.in_turns(Arc::clone(&self.turns) as _);
                 self.session.open = Some(OpenSession { connection, session: Arc::new(session) });
-                Ok(Ok(()))
+                Ok(())
             }
             Err(TokensUnusable::NoLiveSessionToken) => {
-                self.ask_for_session(&connection.value, no_live_session()).await.map(Err)
+                Err(self.ask_for_session(&connection.value, no_live_session()).await?)
             }
             Err(error) => {
                 tracing::error!(%error, connection_id = %connection.value.connection_id, "a connection's tokens cannot be used");
-                Ok(Err(NoSession::Hold(Reason::new("tokens_unusable", error.to_string()))))
+                Err(Stop::Wait(Reason::new(ReasonCode::TokensUnusable, error.to_string())))
             }
         }
     }
@@ -181,16 +148,16 @@ impl Lane<'_> {
     }
 
     /// Opens the brokerage session if the row says that there is none, or a call just showed it.
-    async fn ensure_established(&mut self) -> Result<Option<NoSession>, StoreError> {
-        let Some(open) = &self.session.open else { return Ok(Some(NoSession::Hold(no_connection()))) };
+    async fn ensure_established(&mut self) -> Result<(), Stop> {
+        let Some(open) = &self.session.open else { return Err(Stop::Wait(no_connection())) };
         if matches!(open.connection.value.session, SessionState::Established { .. }) {
-            return Ok(None);
+            return Ok(());
         }
         let connection = open.connection.value.clone();
         if self.session.init_done || !self.has_time(OPENING_TIME) {
             let told = connection.last_error.as_ref().filter(|error| error.code == "session_refused");
             let waits = told.map_or_else(no_brokerage_session, session_refused);
-            return self.ask_for_session(&connection, waits).await.map(Some);
+            return Err(self.ask_for_session(&connection, waits).await?);
         }
         let now = self.now();
         let waits_until = if self.session.for_a_cancel {
@@ -201,10 +168,10 @@ impl Lane<'_> {
         if let Some(until) = waits_until {
             let competes = matches!(connection.session, SessionState::Competing { .. });
             let waits = if competes && until <= now + INIT_PAUSE_COMPETING { competing() } else { opened_often(until) };
-            return Ok(Some(NoSession::Hold(waits)));
+            return Err(Stop::Wait(waits));
         }
         self.session.init_done = true;
-        let Some(open) = &mut self.session.open else { return Ok(Some(NoSession::Hold(no_connection()))) };
+        let Some(open) = &mut self.session.open else { return Err(Stop::Wait(no_connection())) };
         open.connection.value.count_init(now);
         let session = Arc::clone(&open.session);
         self.write_outcome().await?;
@@ -214,29 +181,29 @@ impl Lane<'_> {
                     open.connection.value.customer_time_accounts = customer_time_accounts(&accounts);
                 }
                 self.note_session(SessionState::Established { since: self.now() }, None).await?;
-                Ok(None)
+                Ok(())
             }
             Ok(not_opened @ Opened::Competing { .. }) => {
                 self.note_session(SessionState::Competing { since: self.now() }, not_opened.reason()).await?;
-                Ok(Some(NoSession::Hold(competing())))
+                Err(Stop::Wait(competing()))
             }
             Ok(not_opened @ Opened::NotYet { .. }) => {
                 // Without a word of the broker it is slow, and nothing is wrong.
                 let told = not_opened.reason().filter(|reason| reason.code == "session_refused");
                 let waits = told.as_ref().map_or_else(no_brokerage_session, session_refused);
                 self.note_session(SessionState::Closed, told).await?;
-                Ok(Some(NoSession::Hold(waits)))
+                Err(Stop::Wait(waits))
             }
-            Err(error) => self.session_failed(&error).await.map(|reason| Some(NoSession::Hold(reason))),
+            Err(error) => Err(Stop::Wait(self.session_failed(&error).await?)),
         }
     }
 
     /// Takes in that a look on the way to the broker failed.
-    pub(crate) async fn look_failed(&mut self, error: &CallError) -> Result<NoSession, StoreError> {
+    pub(crate) async fn look_failed(&mut self, error: &CallError) -> Result<Stop, StoreError> {
         let closed =
             matches!(error, CallError::NoBridge | CallError::AccountsNotAsked | CallError::AccountInvalid { .. });
         let reason = self.session_failed(error).await?;
-        Ok(if closed && !self.session.init_done { NoSession::Reopen(reason) } else { NoSession::Hold(reason) })
+        Ok(if closed && !self.session.init_done { Stop::Reopen(reason) } else { Stop::Wait(reason) })
     }
 
     /// Takes in that a call failed for a reason that lies in the session. Returns why the order waits.
@@ -254,15 +221,16 @@ impl Lane<'_> {
                 // Who made the call has shut the box.
                 let until = self.now() + PENALTY;
                 Ok(Reason::new(
-                    "pacing",
+                    ReasonCode::Pacing,
                     format!("The broker refuses our address until {until}, after too many requests. The order waits."),
                 ))
             }
-            CallError::TooMany { why, .. } => Ok(Reason::new("pacing", format!("The order waits: {why}."))),
+            CallError::TooMany { why, .. } => Ok(Reason::new(ReasonCode::Pacing, format!("The order waits: {why}."))),
             CallError::NotSent(_) if !self.has_time(CALL_TIME) => Ok(out_of_time()),
-            other => {
-                Ok(Reason::new("broker_unreachable", format!("The broker was not reached: {other}. The order waits.")))
-            }
+            other => Ok(Reason::new(
+                ReasonCode::BrokerUnreachable,
+                format!("The broker was not reached: {other}. The order waits."),
+            )),
         }
     }
 
@@ -320,12 +288,12 @@ impl Lane<'_> {
         }
     }
 
-    async fn ask_for_session(&mut self, connection: &Connection, reason: Reason) -> Result<NoSession, StoreError> {
+    async fn ask_for_session(&mut self, connection: &Connection, reason: Reason) -> Result<Stop, StoreError> {
         if !self.session.renewal_asked {
             self.desk.session_queue.ask(&ask(connection)).await?;
             self.session.renewal_asked = true;
         }
-        Ok(NoSession::Hold(reason))
+        Ok(Stop::Wait(reason))
     }
 
     async fn renew_ahead(&mut self, connection: &Connection) -> Result<(), StoreError> {

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use broker::{OrderDetail, Session};
 use domain::{
-    AccountId, BrokerStatus, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderState, OrderStatus, Reason, STATUS_UNKNOWN, Sight,
+    AccountId, BrokerStatus, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderState, OrderStatus, Reason, ReasonCode, Sight,
 };
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
 use crate::lane::{Lane, passed_over};
 use crate::look::{Looked, Shown, sight_of};
+use crate::stop::Stop;
 use crate::unwatched::{TriedAgain, not_shown};
 
 /// Pause between two looks at live orders (IBKR Web API, pacing: one in 5 s).
@@ -111,15 +112,16 @@ impl Lane<'_> {
         mut open: Vec<Versioned<Order>>,
     ) -> Result<(), StoreError> {
         self.begin_look(account_id);
-        let looked = match self.session_for(account_id).await? {
+        let looked = match self.session_for(account_id).await {
             Ok(session) => {
                 let looked = self.look(&session, account_id, &open).await?;
                 (session, looked)
             }
-            Err(no_session) => {
-                tracing::warn!(user_id = %self.user_id(), %account_id, ?no_session, "a look waits for a session");
+            Err(Stop::Store(error)) => return Err(error),
+            Err(Stop::Wait(why) | Stop::Deny(why) | Stop::Reopen(why)) => {
+                tracing::warn!(user_id = %self.user_id(), %account_id, ?why, "a look waits for a session");
                 self.book.looks.account_id = Some(account_id.clone());
-                return self.leave_unwatched(&mut open, no_session.why(), TriedAgain::WithoutSession).await;
+                return self.leave_unwatched(&mut open, &why, TriedAgain::WithoutSession).await;
             }
         };
         match looked {
@@ -257,7 +259,7 @@ impl Lane<'_> {
         }
         let unknown = matches!(sight.status, BrokerStatus::Other(_));
         self.take_in_sight(order, sight).await?;
-        if unknown && !order.value.has_warned(STATUS_UNKNOWN) {
+        if unknown && !order.value.has_warned(&ReasonCode::BrokerStatusUnknown) {
             tracing::error!(key = %order.value.key, status = ?order.value.broker_status, alarm = "broker_status_unknown", metric.orders_for_a_person = 1, "the broker has a word for an order that is not known here");
             self.record_change(order, Order::status_unknown).await?;
         }
@@ -350,7 +352,7 @@ fn sight_of_detail(broker_order_id: domain::BrokerOrderId, detail: OrderDetail) 
 
 fn missing(broker_order_id: domain::BrokerOrderId) -> Reason {
     Reason::new(
-        "missing_at_broker",
+        ReasonCode::MissingAtBroker,
         format!(
             "The broker took the order as {broker_order_id}; for {} hours it is in none of its lists: not at work, not ended, not among the trades of the last days. Look at the account at the broker, then decide (`courier orders review`).",
             MISSING_FOR_MAX.as_hours()

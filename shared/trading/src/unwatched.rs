@@ -1,6 +1,6 @@
 //! Orders that the broker may have and that nobody can look at: their user is told, and the tries grow rare.
 
-use domain::{Order, Reason};
+use domain::{Order, Reason, ReasonCode};
 use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
@@ -19,9 +19,13 @@ impl TriedAgain {
     /// The pause after so long a time in which nobody could look. What its user does not have to mend ends by itself, and
     /// nobody tells when.
     fn pause(self, unwatched_for: SignedDuration, why: &Reason) -> SignedDuration {
-        let for_the_user = ["no_connection", "account_not_connected", "competing", "session_paused"];
-        let most =
-            if for_the_user.contains(&why.code.as_str()) { SignedDuration::from_mins(15) } else { SCHEDULE_PAUSE };
+        let for_the_user = [
+            ReasonCode::NoConnection,
+            ReasonCode::AccountNotConnected,
+            ReasonCode::Competing,
+            ReasonCode::SessionPaused,
+        ];
+        let most = if for_the_user.contains(&why.code) { SignedDuration::from_mins(15) } else { SCHEDULE_PAUSE };
         match self {
             Self::WithoutSession => unwatched_for.clamp(SignedDuration::from_secs(10), most),
             Self::AfterFailure => (unwatched_for / 20).clamp(SignedDuration::from_secs(5), SCHEDULE_PAUSE),
@@ -89,21 +93,23 @@ impl Lane<'_> {
 
 /// That a look was tried, and nothing was shown.
 pub(crate) fn not_shown() -> Reason {
-    Reason::new("broker_unreachable", "The broker does not show the account's orders.")
+    Reason::new(ReasonCode::BrokerUnreachable, "The broker does not show the account's orders.")
 }
 
 fn unwatched(since: Timestamp, why: &Reason) -> Reason {
-    let because = match why.code.as_str() {
-        "no_connection" => "you are not connected to the broker. Connect again (POST /connections)",
-        "account_not_connected" => "none of your connections reaches its account. Connect the username that does",
-        "competing" => "your broker's username is logged in somewhere else. Log out there",
-        "session_paused" => "the broker's session was opened often today, and the next one waits",
-        "pacing" => "the broker refuses this platform's address for some minutes",
-        "broker_unreachable" => "the broker does not answer",
+    let because = match why.code {
+        ReasonCode::NoConnection => "you are not connected to the broker. Connect again (POST /connections)",
+        ReasonCode::AccountNotConnected => {
+            "none of your connections reaches its account. Connect the username that does"
+        }
+        ReasonCode::Competing => "your broker's username is logged in somewhere else. Log out there",
+        ReasonCode::SessionPaused => "the broker's session was opened often today, and the next one waits",
+        ReasonCode::Pacing => "the broker refuses this platform's address for some minutes",
+        ReasonCode::BrokerUnreachable => "the broker does not answer",
         _ => "there is no session with the broker",
     };
     let message = format!(
         "Nobody watches this order since {since}: {because}. The broker still has it and may fill it; what became of it is told once it can be looked at again."
     );
-    Reason::new("unwatched", message)
+    Reason::new(ReasonCode::Unwatched, message)
 }

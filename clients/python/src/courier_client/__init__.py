@@ -30,6 +30,7 @@ from courier_client.messages import (
     Trail,
 )
 from courier_client.queue import OrderQueue
+from courier_client.reasons import ReasonCode, Remedy
 from courier_client.views import (
     FINAL_STATUSES,
     ChangeView,
@@ -77,7 +78,9 @@ __all__ = [
     "PlaceOrder",
     "Problem",
     "Reason",
+    "ReasonCode",
     "Refusal",
+    "Remedy",
     "StopLoss",
     "Symbol",
     "TakeProfit",

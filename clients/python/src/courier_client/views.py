@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from courier_client.errors import UnexpectedAnswer
+from courier_client.reasons import ReasonCode, Remedy
 
 Json = Mapping[str, Any]
 _T = TypeVar("_T")
@@ -63,10 +64,18 @@ class ConnectionStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an order is where it is: a code for programs, a message for people."""
+    """Why an order is where it is: a code for programs (one of `ReasonCode`), a message for people."""
 
     code: str
     message: str
+
+    @property
+    def remedy(self) -> Remedy | None:
+        """What a program does about it; None: the code is one of a newer server."""
+        try:
+            return ReasonCode(self.code).remedy
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{BrokerOrderId, BrokerStatus, Fact, Reason, Sight};
+use domain::{BrokerOrderId, BrokerStatus, Fact, Reason, ReasonCode, Sight};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -132,7 +132,7 @@ fn a_final_state_that_is_not_the_broker_s_is_found() {
         assert_eq!(rules(&sent, &record(vec![order.clone()], tickets)), [Rule::AgreesWithBroker]);
     }
     let mut denied = super::tests::order(&sent[0]);
-    denied.apply(Fact::Deny(Reason::new("halted", "no")), now()).unwrap();
+    denied.apply(Fact::Deny(Reason::new(ReasonCode::Halted, "no")), now()).unwrap();
     let tickets = vec![ticket(&denied, 1)];
     assert_eq!(rules(&sent, &record(vec![denied], tickets)), [Rule::AgreesWithBroker]);
 }

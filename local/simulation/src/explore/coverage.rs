@@ -129,7 +129,7 @@ impl Coverage {
             }
         }
         for refusal in &evidence.refusals {
-            add(&mut coverage.reasons, &refusal.reason.code, 1);
+            add(&mut coverage.reasons, refusal.reason.code.as_str(), 1);
         }
         for life in &evidence.plan.lives {
             add(&mut coverage.kinds, life.kind.name(), 1);

@@ -19,7 +19,7 @@ async fn with_a_good_order_behind(bad: impl FnOnce(&World)) -> World {
 async fn the_only_refusal(world: &World) -> (String, String) {
     let refusals = world.refusals().await;
     assert_eq!(refusals.len(), 1, "{refusals:?}");
-    (refusals[0].reason.code.clone(), refusals[0].reason.message.clone())
+    (refusals[0].reason.code.to_string(), refusals[0].reason.message.clone())
 }
 
 #[tokio::test(start_paused = true)]

@@ -44,7 +44,7 @@ async fn a_cancel_that_is_taken_and_not_carried_out_is_asked_for_again_with_grow
     world.run_for(Duration::from_mins(1)).await;
     assert_eq!(world.status("first").await, "cancelling");
     let order = world.order("first").await;
-    assert_eq!(order.warning.map(|warning| warning.code), Some("cancel_not_carried_out".to_owned()));
+    assert_eq!(order.warning.map(|warning| warning.code.to_string()), Some("cancel_not_carried_out".to_owned()));
     world.run_for(Duration::from_mins(6)).await;
     assert_eq!((world.status("first").await.as_str(), calls(&world)), ("cancelled", 7));
     assert_eq!(world.order("first").await.warning, None, "what is cancelled after all needs no warning");
@@ -135,7 +135,10 @@ async fn in_review() -> World {
     let orders = &world.store().orders;
     let mut order = orders.get(&world.order("first").await.key).await.unwrap().unwrap();
     let now = world.desk().intake.clock.now();
-    order.value.apply(domain::Fact::Exhausted(domain::Reason::new("missing_at_broker", "test")), now).unwrap();
+    order
+        .value
+        .apply(domain::Fact::Exhausted(domain::Reason::new(domain::ReasonCode::MissingAtBroker, "test")), now)
+        .unwrap();
     orders.save(&mut order).await.unwrap();
     world
 }

@@ -53,7 +53,7 @@ async fn the_same_revision_again_changes_nothing_and_a_skipped_one_is_refused() 
     world.modify("first", 2, &json!({"limit_price": "184"}));
     world.settle().await;
     assert_eq!((at_the_broker(&world).1.as_str(), world.calls(MODIFYING).len()), ("185.5", 1));
-    let codes: Vec<_> = world.refusals().await.into_iter().map(|refusal| refusal.reason.code).collect();
+    let codes: Vec<_> = world.refusals().await.into_iter().map(|refusal| refusal.reason.code.to_string()).collect();
     assert_eq!(codes.len(), 2);
     assert!(codes.contains(&"revision_skipped".to_owned()) && codes.contains(&"revision_differs".to_owned()));
 }
@@ -188,7 +188,7 @@ async fn an_order_that_ended_with_a_change_that_came_late_says_so() {
     world.run_for(Duration::from_mins(2)).await;
     let order = world.order("first").await;
     assert_eq!(order.status().as_str(), "cancelled");
-    assert_eq!(order.warning.map(|warning| warning.code), Some("change_came_late".to_owned()));
+    assert_eq!(order.warning.map(|warning| warning.code.to_string()), Some("change_came_late".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]

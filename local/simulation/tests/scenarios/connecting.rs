@@ -269,7 +269,7 @@ async fn a_connection_that_was_ended_is_forgotten_after_ninety_days_and_one_that
     connections[0].value.turn(ConnectionStatus::NeedsConsent);
     assert_eq!(connections[0].value.forgotten_at(), None);
     let now = world.clock.now();
-    connections[0].value.end(domain::Reason::new("disconnected_by_user", "You disconnected."), now);
+    connections[0].value.end(domain::Reason::new(domain::ReasonCode::DisconnectedByUser, "You disconnected."), now);
     world.store().connections.save(&mut connections[0]).await.unwrap();
     assert_eq!(connections[0].value.forgotten_at(), Some(now + SignedDuration::from_hours(24 * 90)));
     let shown = async || world.api("GET /connections", &json!({})).await.json["connections"].as_array().unwrap().len();

@@ -85,7 +85,7 @@ async fn a_fill_that_a_cancelled_order_shows_late_is_told_though_nothing_else_is
     world.run_for(Duration::from_secs(50)).await;
     let order = world.order("first").await;
     assert_eq!((order.status().as_str(), order.filled_quantity), ("cancelled", 10.into()));
-    assert_eq!(order.warning.map(|warning| warning.code).as_deref(), Some("filled_after_end"));
+    assert_eq!(order.warning.map(|warning| warning.code.to_string()).as_deref(), Some("filled_after_end"));
 }
 
 #[tokio::test(start_paused = true)]

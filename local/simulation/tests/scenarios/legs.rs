@@ -552,7 +552,7 @@ async fn a_halt_keeps_no_exit_larger_than_its_order() {
         if lifted {
             // To make it larger waits for the halt's end.
             assert_eq!(exit(&world, "STP").quantity, decimal("10"));
-            let warning = world.order("first").await.warning.map(|warning| warning.code);
+            let warning = world.order("first").await.warning.map(|warning| warning.code.to_string());
             assert_eq!(warning.as_deref(), Some("exit_does_not_follow"));
             put(&world, "PUT /halt", json!({"halted": false})).await;
             world.run_for(Duration::from_mins(1)).await;

@@ -198,7 +198,7 @@ async fn a_wake_of_a_stranger_is_refused_and_keeps_nobodys_lane_busy() {
         world.enqueue(&json!({"schema": "courier.wake/1", "user_id": USER, "order_id": "first"}), sender, USER);
     }
     world.deliver_all().await;
-    let told: Vec<String> = world.refusals().await.into_iter().map(|refusal| refusal.reason.code).collect();
+    let told: Vec<String> = world.refusals().await.into_iter().map(|refusal| refusal.reason.code.to_string()).collect();
     assert_eq!(told, ["wake_of_a_stranger"; 8]);
     assert_eq!(world.calls("").len(), calls, "a forged wake had the broker asked");
     // Courier's own intake still wakes.

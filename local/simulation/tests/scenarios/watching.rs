@@ -159,7 +159,7 @@ async fn what_was_filled_while_the_broker_did_not_answer_is_told_within_seconds_
 async fn what_a_person_must_know_of_an_order_stays_though_nobody_watches_it() {
     let world = disconnected().await;
     let mut order = world.store().orders.get(&world.order("mine").await.key).await.unwrap().unwrap();
-    order.value.warning = Some(domain::Reason::new("unprotected", "It has no stop."));
+    order.value.warning = Some(domain::Reason::new(domain::ReasonCode::UnprotectedPosition, "It has no stop."));
     world.store().orders.save(&mut order).await.unwrap();
     world.run_for(Duration::from_mins(5)).await;
     assert!(world.order("mine").await.unwatched.is_some());

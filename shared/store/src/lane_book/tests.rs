@@ -1,4 +1,4 @@
-use domain::{Act, BrokerOrderId, BrokerStatus, Command, Doubt, Fact, Intent, Reason, Sight};
+use domain::{Act, BrokerOrderId, BrokerStatus, Command, Doubt, Fact, Intent, Reason, ReasonCode, Sight};
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn ended(order_id: &str, status: OrderStatus) -> Order {
     let Ok(Command::Place(place)) = Command::parse(&text) else { unreachable!("no order") };
     let mut order = Order::receive(place, at(0));
     order.apply(Fact::Intend(Intent { at: at(0), epoch: 1, act: Act::Place }), at(0)).unwrap();
-    let reason = || Reason::new("test", "Ended for a test.");
+    let reason = || Reason::new(ReasonCode::OutcomeUnknown, "Ended for a test.");
     let seen = |status| {
         Fact::Seen(Sight {
             broker_order_ids: vec![BrokerOrderId::new(7).unwrap()],

@@ -1,7 +1,8 @@
 //! Connections.
 
 use domain::{
-    Connection, ConnectionStatus, Environment, Reason, Sealed, SealedLiveSessionToken, SealedTokens, SessionState,
+    Connection, ConnectionStatus, Environment, Reason, ReasonCode, Sealed, SealedLiveSessionToken, SealedTokens,
+    SessionState,
 };
 use store::{Connections, StoreError, connection_from_image};
 
@@ -18,7 +19,7 @@ fn connected(user_id: &str, connection_id: &str) -> Connection {
         environment: Some(Environment::Paper),
         accounts: vec!["DU0000001".parse().unwrap()],
         session: SessionState::Established { since: at(1) },
-        last_error: Some(Reason::new("competing", "another login has the session")),
+        last_error: Some(Reason::new(ReasonCode::Competing, "another login has the session")),
         tokens: Some(SealedTokens {
             access_token: sealed(),
             access_token_secret: sealed(),

@@ -1,6 +1,6 @@
 //! What the tests of limits share: claims, intents, facts and what is used.
 
-use domain::{Act, BrokerStatus, Fact, Grant, GrantStatus, Intent, Limits, Order, Reason, Sight, Whose};
+use domain::{Act, BrokerStatus, Fact, Grant, GrantStatus, Intent, Limits, Order, Reason, ReasonCode, Sight, Whose};
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
 use store::{Alike, Bearings, Claim, IntentGuards, IntentRefused, LaneLease, Store, Usage, Versioned};
@@ -91,7 +91,7 @@ pub(crate) fn beyond(refused: &IntentRefused) -> (Whose, &'static str) {
 }
 
 pub(crate) fn reason() -> Reason {
-    Reason::new("a_test", "a test")
+    Reason::new(ReasonCode::BeyondLimits, "a test")
 }
 
 pub(crate) fn seen(status: BrokerStatus) -> Fact {

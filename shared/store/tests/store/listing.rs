@@ -1,6 +1,6 @@
 //! A user's orders, the newest first.
 
-use domain::{Fact, OrderStatus, Reason};
+use domain::{Fact, OrderStatus, Reason, ReasonCode};
 use embedded_dynamodb::Fault;
 use store::{OrderFilter, StoreError};
 
@@ -15,7 +15,7 @@ async fn world() -> World {
         order.created_at = at(age);
         let mut saved = world.insert(&order).await;
         if ["d", "c"].contains(&id) {
-            saved.value.apply(Fact::Expire(Reason::new("late", "too late")), at(9)).unwrap();
+            saved.value.apply(Fact::Expire(Reason::new(ReasonCode::Expired, "too late")), at(9)).unwrap();
             world.store.orders.save(&mut saved).await.unwrap();
         }
     }
@@ -82,7 +82,7 @@ async fn what_the_index_does_not_know_yet_is_read_from_the_row() {
     let first = world.store.orders.newest(&user("u-7"), &filter, None, 2).await.unwrap();
     assert_eq!(first.items[1].value.status(), OrderStatus::Received);
     let mut last = world.store.orders.get(&first.items[1].value.key).await.unwrap().unwrap();
-    last.value.apply(Fact::Expire(Reason::new("late", "too late")), at(9)).unwrap();
+    last.value.apply(Fact::Expire(Reason::new(ReasonCode::Expired, "too late")), at(9)).unwrap();
     world.store.orders.save(&mut last).await.unwrap();
     assert_eq!(listed(&world, &filter, 2).await, "ae");
     let rest = world.store.orders.newest(&user("u-7"), &filter, first.next_cursor.as_deref(), 2).await.unwrap();

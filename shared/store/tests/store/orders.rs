@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use domain::{Act, Fact, Intent, Reason};
+use domain::{Act, Fact, Intent, Reason, ReasonCode};
 use jiff::ToSpan;
 use store::{DUE_SHARDS, Inserted, Orders, StoreError, order_from_image};
 
@@ -71,10 +71,10 @@ async fn who_saves_second_is_told_and_the_first_save_stands() {
     let world = World::new().await;
     let mut first = world.insert(&order("u-7", "o1", "self")).await;
     let mut second = world.store.orders.get(&key("u-7", "o1")).await.unwrap().unwrap();
-    first.value.apply(Fact::Hold(Reason::new("quiet", "waits")), at(1)).unwrap();
+    first.value.apply(Fact::Hold(Reason::new(ReasonCode::QuietWindow, "waits")), at(1)).unwrap();
     world.store.orders.save(&mut first).await.unwrap();
     assert_eq!(first.version(), 2);
-    second.value.apply(Fact::Expire(Reason::new("late", "too late")), at(1)).unwrap();
+    second.value.apply(Fact::Expire(Reason::new(ReasonCode::Expired, "too late")), at(1)).unwrap();
     let refused = world.store.orders.save(&mut second).await.unwrap_err();
     assert!(matches!(refused, StoreError::Conflict { .. }), "{refused:?}");
     assert_eq!(second.version(), 1);
@@ -126,7 +126,7 @@ async fn due_finds_what_is_due_until_it_is_final() {
     assert_eq!((first.keys, first.due_since), (vec![key("u-7", "early")], Some(at(10))));
     let second = world.store.orders.due(shard, at(11), 1, first.next).await.unwrap();
     assert_eq!(second.keys, [key("u-7", "late")]);
-    early.value.apply(Fact::Expire(Reason::new("late", "too late")), at(12)).unwrap();
+    early.value.apply(Fact::Expire(Reason::new(ReasonCode::Expired, "too late")), at(12)).unwrap();
     world.store.orders.save(&mut early).await.unwrap();
     assert_eq!(due(at(99)).await.unwrap(), [key("u-7", "late")]);
 }
@@ -220,7 +220,7 @@ async fn a_users_open_orders_are_those_that_are_not_final() {
     let mut open = world.store.orders.open_of(&user("u-7")).await.unwrap();
     open.sort();
     assert_eq!(open, [key("u-7", "o1"), key("u-7", "o2")]);
-    first.value.apply(Fact::Expire(Reason::new("late", "too late")), at(1)).unwrap();
+    first.value.apply(Fact::Expire(Reason::new(ReasonCode::Expired, "too late")), at(1)).unwrap();
     world.store.orders.save(&mut first).await.unwrap();
     assert_eq!(world.store.orders.open_of(&user("u-7")).await.unwrap(), [key("u-7", "o2")]);
 }

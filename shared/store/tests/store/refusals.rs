@@ -1,13 +1,13 @@
 //! Messages that became no order.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Algorithm, Reason, Refusal};
+use domain::{Algorithm, Reason, ReasonCode, Refusal};
 use serde_json::json;
 use store::{RefusalFilter, RefusalsOf, StoreError, order_from_image, refusal_from_image};
 
 use crate::support::{World, algorithm, at, user};
 
-fn refusal(message_id: &str, code: &str) -> Refusal {
+fn refusal(message_id: &str, code: ReasonCode) -> Refusal {
     Refusal {
         message_id: message_id.to_owned(),
         sender_id: "AROAEXAMPLE:session".to_owned(),
@@ -27,9 +27,9 @@ async fn a_refusal_is_recorded_once_and_found_by_its_day() {
     let world = World::new().await;
     let orders = &world.store.orders;
     let long = "9".repeat(100);
-    orders.record_refusal(&refusal(&long, "first")).await.unwrap();
-    orders.record_refusal(&refusal(&long, "second")).await.unwrap();
-    orders.record_refusal(&refusal("11111111-2222-3333-4444-555555555555", "first")).await.unwrap();
+    orders.record_refusal(&refusal(&long, ReasonCode::NoGrant)).await.unwrap();
+    orders.record_refusal(&refusal(&long, ReasonCode::OtherUser)).await.unwrap();
+    orders.record_refusal(&refusal("11111111-2222-3333-4444-555555555555", ReasonCode::NoGrant)).await.unwrap();
     let day = jiff::tz::TimeZone::UTC.to_datetime(at(0)).date();
     let mut found = Vec::new();
     let mut cursor: Option<String> = None;
@@ -42,7 +42,10 @@ async fn a_refusal_is_recorded_once_and_found_by_its_day() {
         }
     }
     found.sort_by(|one, other| one.message_id.cmp(&other.message_id));
-    assert_eq!(found, [refusal("11111111-2222-3333-4444-555555555555", "first"), refusal(&long, "first")]);
+    assert_eq!(
+        found,
+        [refusal("11111111-2222-3333-4444-555555555555", ReasonCode::NoGrant), refusal(&long, ReasonCode::NoGrant)]
+    );
     assert_eq!(orders.refusals(day.tomorrow().unwrap(), None, 10).await.unwrap().items, []);
     let elsewhere = orders.refusals_of(RefusalsOf::User(&user("u-7")), &RefusalFilter::default(), None, 1).await;
     let of_another_list = elsewhere.unwrap().next_cursor.unwrap();
@@ -59,17 +62,17 @@ async fn the_refusals_of_the_release_before_are_still_listed() {
     let row = client.put_item().table_name("orders").item("user_id", AttributeValue::S(format!("refused {day}")));
     let row = row.item("order_id", AttributeValue::S("m-old".to_owned())).item("refusal", body.unwrap());
     row.send().await.unwrap();
-    world.store.orders.record_refusal(&refusal("m-new", "first")).await.unwrap();
+    world.store.orders.record_refusal(&refusal("m-new", ReasonCode::NoGrant)).await.unwrap();
     let first = world.store.orders.refusals(day, None, 10).await.unwrap();
     assert_eq!(first.items[0].message_id, "m-old");
     let rest = world.store.orders.refusals(day, first.next_cursor.as_deref(), 10).await.unwrap();
-    assert_eq!(rest.items, [refusal("m-new", "first")]);
+    assert_eq!(rest.items, [refusal("m-new", ReasonCode::NoGrant)]);
 }
 
 #[tokio::test]
 async fn a_refusals_rows_are_no_order_never_due_and_told_once() {
     let world = World::new().await;
-    world.store.orders.record_refusal(&refusal("m1", "first")).await.unwrap();
+    world.store.orders.record_refusal(&refusal("m1", ReasonCode::NoGrant)).await.unwrap();
     let rows = world.database.client().scan().table_name("orders").send().await.unwrap().items.unwrap();
     assert_eq!(rows.len(), 3);
     let mut told = 0;
@@ -91,7 +94,7 @@ fn sent(number: i64, principal: &str, name: &str, algorithm: Option<&str>) -> Re
         algorithm_id: algorithm.map(str::to_owned),
         sent_at: Some(at(number)),
         at: at(1_000 - number),
-        ..refusal(&format!("m-{number}"), "no_grant")
+        ..refusal(&format!("m-{number}"), ReasonCode::NoGrant)
     }
 }
 

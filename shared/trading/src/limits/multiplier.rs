@@ -3,10 +3,9 @@
 use broker::{CallError, ContractDetails, Session};
 use domain::{Beyond, Conid, Contract, Limits, PlaceOrder, Whose};
 use rust_decimal::Decimal;
-use store::StoreError;
 
 use crate::lane::Lane;
-use crate::session::NoSession;
+use crate::stop::Stop;
 
 impl Lane<'_> {
     /// The multiplier of an order's contract, as the broker tells it; `None` where it does not. Where the broker cannot be
@@ -16,9 +15,9 @@ impl Lane<'_> {
         session: &Session,
         request: &PlaceOrder,
         conid: Conid,
-    ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
+    ) -> Result<Option<Decimal>, Stop> {
         if let Some(known) = self.known_multiplier(request, conid) {
-            return Ok(Ok(Some(known)));
+            return Ok(Some(known));
         }
         self.write_outcome().await?;
         let told = match session.contract_details(conid).await.map(|details| details.worth()) {
@@ -35,10 +34,10 @@ impl Lane<'_> {
                 if let Some(worth) = worth {
                     self.desk.contracts.remember_multiplier(conid, worth);
                 }
-                Ok(Ok(worth))
+                Ok(worth)
             }
-            Err(CallError::Refused { .. } | CallError::WrongPath | CallError::Invalid(_)) => Ok(Ok(None)),
-            Err(error) => self.look_failed(&error).await.map(Err),
+            Err(CallError::Refused { .. } | CallError::WrongPath | CallError::Invalid(_)) => Ok(None),
+            Err(error) => Err(self.look_failed(&error).await?),
         }
     }
 

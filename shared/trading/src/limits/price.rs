@@ -5,14 +5,13 @@ use std::time::Duration;
 use broker::{CallError, MarketPrice, NotOfNow, OrderRequest, Session};
 use domain::{ClientOrderId, Conid, PlaceOrder, Side, Size};
 use rust_decimal::Decimal;
-use store::StoreError;
 
 use crate::exchange::EXCHANGE_TIME;
 use crate::lane::Lane;
 use crate::limits::Needs;
 use crate::limits::checks::{names_a_price, rounded_up, value, value_of_ticket};
 use crate::send::out_of_time;
-use crate::session::NoSession;
+use crate::stop::Stop;
 
 /// Looks at a contract's price: the first only subscribes (IBKR Web API, market data).
 const PRICE_LOOKS_MAX: u32 = 4;
@@ -45,7 +44,7 @@ impl Lane<'_> {
         request: &PlaceOrder,
         conid: Conid,
         needs: Needs,
-    ) -> Result<Result<Prices, NoSession>, StoreError> {
+    ) -> Result<Prices, Stop> {
         let ticket = &request.ticket;
         let has_limit = ticket.order_type.limit_price().is_some();
         let by_quantity = matches!(ticket.size, Size::Quantity(_));
@@ -53,10 +52,7 @@ impl Lane<'_> {
         let sale_at_a_limit = has_limit && ticket.side == Side::Sell && by_quantity;
         let mut prices = Prices::default();
         if (needs.collar && names_a_price(ticket)) || (needs.value && sale_at_a_limit) {
-            match self.market_price(session, conid, PRICE_LOOKS_MAX).await? {
-                Ok(market) => prices.market = market,
-                Err(no_session) => return Ok(Err(no_session)),
-            }
+            prices.market = self.market_price(session, conid, PRICE_LOOKS_MAX).await?;
         }
         prices.value = value_of_ticket(ticket, prices.market.price, needs.multiplier);
         if sale_at_a_limit && prices.market.instead.is_some() {
@@ -64,16 +60,12 @@ impl Lane<'_> {
             prices.value = None;
         }
         if needs.value && by_quantity && !has_limit {
-            match self.value_at_market(session, request, conid, needs.multiplier).await? {
-                // A stop may lie beyond what the order would cost now.
-                Ok((value, market)) => {
-                    prices.value = value.map(|value| prices.value.map_or(value, |at_stop| at_stop.max(value)));
-                    prices.market = market;
-                }
-                Err(no_session) => return Ok(Err(no_session)),
-            }
+            let (value, market) = self.value_at_market(session, request, conid, needs.multiplier).await?;
+            // A stop may lie beyond what the order would cost now.
+            prices.value = value.map(|value| prices.value.map_or(value, |at_stop| at_stop.max(value)));
+            prices.market = market;
         }
-        Ok(Ok(prices))
+        Ok(prices)
     }
 
     /// The value of an order that has no limit: the broker's preview tells, else the market's price. Of a contract with a
@@ -86,24 +78,12 @@ impl Lane<'_> {
         request: &PlaceOrder,
         conid: Conid,
         multiplier: Decimal,
-    ) -> Result<Result<(Option<Decimal>, Market), NoSession>, StoreError> {
+    ) -> Result<(Option<Decimal>, Market), Stop> {
         // A preview wants the price to be asked for first (IBKR Web API, preview).
-        let first = match self.market_price(session, conid, 1).await? {
-            Ok(first) => first,
-            Err(no_session) => return Ok(Err(no_session)),
-        };
-        let told = match self.preview(session, request, conid).await? {
-            Ok(told) => told,
-            Err(no_session) => return Ok(Err(no_session)),
-        };
-        let market = if first.price.is_some() {
-            first
-        } else {
-            match self.market_price(session, conid, PRICE_LOOKS_MAX).await? {
-                Ok(market) => market,
-                Err(no_session) => return Ok(Err(no_session)),
-            }
-        };
+        let first = self.market_price(session, conid, 1).await?;
+        let told = self.preview(session, request, conid).await?;
+        let market =
+            if first.price.is_some() { first } else { self.market_price(session, conid, PRICE_LOOKS_MAX).await? };
         let at_market = |market: Decimal| match request.ticket.size {
             Size::Quantity(quantity) => value(quantity.get(), market, multiplier),
             Size::CashQuantity(cash) => Some(cash.get()),
@@ -113,7 +93,7 @@ impl Lane<'_> {
             (Some(told), _) if multiplier == Decimal::ONE => Some(told),
             (told, at_market) => at_market.map(|value| told.map_or(value, |told| told.max(value))),
         };
-        Ok(Ok((value, market)))
+        Ok((value, market))
     }
 
     /// The value that the broker's preview tells, if it does.
@@ -122,9 +102,9 @@ impl Lane<'_> {
         session: &Session,
         request: &PlaceOrder,
         conid: Conid,
-    ) -> Result<Result<Option<Decimal>, NoSession>, StoreError> {
+    ) -> Result<Option<Decimal>, Stop> {
         if !self.has_time(EXCHANGE_TIME) {
-            return Ok(Err(NoSession::Hold(out_of_time())));
+            return Err(Stop::Wait(out_of_time()));
         }
         let client_order_id = ClientOrderId::of(&request.key);
         let order = OrderRequest {
@@ -135,43 +115,36 @@ impl Lane<'_> {
             manual_order_time: self.customer_time(&request.account_id, self.now()),
         };
         match session.preview(&order).await {
-            Ok(preview) => {
-                Ok(Ok(preview.amount.map(|amount| rounded_up(amount.abs())).filter(|amount| !amount.is_zero())))
-            }
-            Err(error) if lies_in_the_session(&error) => self.look_failed(&error).await.map(Err),
-            Err(_) => Ok(Ok(None)),
+            Ok(preview) => Ok(preview.amount.map(|amount| rounded_up(amount.abs())).filter(|amount| !amount.is_zero())),
+            Err(error) if lies_in_the_session(&error) => Err(self.look_failed(&error).await?),
+            Err(_) => Ok(None),
         }
     }
 
     /// The market's price. One that is not of now, or of which that is not told yet, is looked at again: the first look
     /// after a subscription may come too early. Where nothing is told of its age at the last look, it is taken for one of now.
-    async fn market_price(
-        &mut self,
-        session: &Session,
-        conid: Conid,
-        looks: u32,
-    ) -> Result<Result<Market, NoSession>, StoreError> {
+    async fn market_price(&mut self, session: &Session, conid: Conid, looks: u32) -> Result<Market, Stop> {
         self.write_outcome().await?;
         let mut market = Market::default();
         for look in 1..=looks {
             if !self.has_time(EXCHANGE_TIME) {
-                return Ok(Err(NoSession::Hold(out_of_time())));
+                return Err(Stop::Wait(out_of_time()));
             }
             match session.market_price(conid).await {
-                Ok(MarketPrice::Now(price)) => return Ok(Ok(Market { price: Some(price), instead: None })),
+                Ok(MarketPrice::Now(price)) => return Ok(Market { price: Some(price), instead: None }),
                 Ok(MarketPrice::AgeNotTold(price)) if look == PRICE_LOOKS_MAX => {
-                    return Ok(Ok(Market { price: Some(price), instead: None }));
+                    return Ok(Market { price: Some(price), instead: None });
                 }
                 Ok(MarketPrice::NotOfNow(shown)) => market.instead = Some(shown),
                 Ok(MarketPrice::AgeNotTold(_) | MarketPrice::None) => {}
                 Err(CallError::Refused { .. } | CallError::WrongPath | CallError::Invalid(_)) => break,
-                Err(error) => return self.look_failed(&error).await.map(Err),
+                Err(error) => return Err(self.look_failed(&error).await?),
             }
             if look < looks {
                 tokio::time::sleep(PRICE_LOOK_PAUSE).await;
             }
         }
-        Ok(Ok(market))
+        Ok(market)
     }
 }
 

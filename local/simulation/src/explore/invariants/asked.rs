@@ -49,7 +49,7 @@ pub(crate) fn was_ignored(
     entry: &LedgerEntry,
     request: &PlaceOrder,
 ) -> bool {
-    let is_told = record.order.has_warned(domain::CHANGE_NOT_CARRIED_OUT);
+    let is_told = record.order.has_warned(&domain::ReasonCode::ChangeNotCarriedOut);
     let history = evidence.histories.get(&entry.order_id);
     let ignored = history.into_iter().flat_map(|history| &history.changes).filter(|change| !change.carried_out);
     let mut asked_for_it = ignored.filter(|change| compare(evidence, life, record, &change.asked, request).is_empty());

@@ -50,7 +50,7 @@ pub(crate) fn exits_are_for_what_their_entry_filled(evidence: &Evidence) -> Vec<
                 .filter(|other| other.parent_order_id == Some(parent.order_id) && other.order_id != exit.order_id);
             let left = parent.filled_quantity - others.map(|other| other.filled_quantity).sum::<Decimal>();
             let is_asked_for = of_leg(record, leg.role).any(|change| !change.follows);
-            let is_told = record.order.has_warned(domain::EXIT_DOES_NOT_FOLLOW);
+            let is_told = record.order.has_warned(&domain::ReasonCode::ExitDoesNotFollow);
             let too_small = exit.quantity < left && !is_asked_for && !is_told;
             if exit.quantity > left || too_small {
                 let told = format!(
@@ -149,7 +149,7 @@ fn may_be_another(record: &Record, leg: &Leg, placed: &Placed<'_>) -> bool {
 
 /// Whether the broker took exactly this change and did not carry it out, and the order says so.
 fn was_ignored(record: &Record, leg: &Leg, in_force: &Asked, placed: &Placed<'_>) -> bool {
-    let told = [domain::CHANGE_NOT_CARRIED_OUT, domain::EXIT_DOES_NOT_FOLLOW];
+    let told = [domain::ReasonCode::ChangeNotCarriedOut, domain::ReasonCode::ExitDoesNotFollow];
     let says_so = told.iter().any(|code| record.order.has_warned(code));
     let history = placed.evidence.histories.get(&placed.exit.order_id);
     let mut ignored = history.into_iter().flat_map(|history| &history.changes).filter(|change| !change.carried_out);

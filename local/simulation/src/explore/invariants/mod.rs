@@ -7,6 +7,7 @@ mod exits;
 mod judged;
 mod limits;
 mod messages;
+mod reasons;
 mod reduce;
 mod stream;
 mod tickets;
@@ -58,6 +59,7 @@ pub(crate) fn broken(evidence: &Evidence) -> Vec<Violation> {
         reduce::only_what_reduces_is_sent,
         limits::no_limit_is_exceeded,
         stream::changes_count_up_without_gaps,
+        reasons::each_stands_where_the_list_says,
         no_secret_is_written_down,
     ];
     checks.iter().flat_map(|check| check(evidence)).collect()

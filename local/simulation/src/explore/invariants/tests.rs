@@ -1,6 +1,6 @@
 //! Each invariant is seen to fail, on what is left of a good world after one thing in it was falsified.
 
-use domain::{Fact, LegRole, Order, OrderState, Reason};
+use domain::{Fact, LegRole, Order, OrderState, Reason, ReasonCode};
 use jiff::{SignedDuration, Timestamp};
 use paper_broker::Stamped;
 use rust_decimal::Decimal;
@@ -135,7 +135,9 @@ fn an_order_that_is_left_to_a_person_without_need_is_noticed() {
     let rules = rules(|evidence| {
         let working = evidence.records[0].images.iter().find(|image| image.status().as_str() == "working");
         let mut review = working.unwrap().clone();
-        review.apply(Fact::Exhausted(Reason::new("tired", "It gave up.")), Timestamp::UNIX_EPOCH).unwrap();
+        review
+            .apply(Fact::Exhausted(Reason::new(ReasonCode::NotSettled, "It gave up.")), Timestamp::UNIX_EPOCH)
+            .unwrap();
         evidence.records[0].order = review;
     });
     assert!(rules.contains(&"an order was left to a person without need"), "{rules:?}");
@@ -436,7 +438,7 @@ fn a_change_that_was_ignored_is_excused_by_the_ignored_call_alone() {
             for change in &mut evidence.histories.get_mut(&entry.order_id).unwrap().changes {
                 change.carried_out = !was_ignored;
             }
-            record.order.warning = is_told.then(|| Reason::new("change_not_carried_out", "It was not."));
+            record.order.warning = is_told.then(|| Reason::new(ReasonCode::ChangeNotCarriedOut, "It was not."));
         })
     };
     let differs = "a ticket is not what was asked";

@@ -18,7 +18,7 @@ async fn refusals(world: &World) -> Vec<String> {
     let refusals = world.refusals().await.into_iter();
     // Those that the house begins with are not counted.
     let sent = refusals.filter(|refusal| !refusal.order_id.as_deref().is_some_and(|id| id.ends_with("-refused")));
-    sent.map(|refusal| refusal.reason.code).collect()
+    sent.map(|refusal| refusal.reason.code.to_string()).collect()
 }
 
 #[tokio::test(start_paused = true)]
