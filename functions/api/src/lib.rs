@@ -8,6 +8,7 @@ mod description;
 mod limits;
 mod list_query;
 mod orders;
+mod parameters;
 mod refusals;
 mod rules;
 mod words;
@@ -93,6 +94,7 @@ impl Api {
     }
 
     async fn route(&self, request: &HttpRequest) -> Answer {
+        parameters::only_known(request)?;
         match request.route_key.as_str() {
             "GET /connections" => self.list_connections(request).await,
             "PUT /connections/{connection_id}" => self.choose(request).await,

@@ -11,7 +11,7 @@ use crate::documents::{DUE_SHARDS, Document, PAGE_ROWS_MAX, page_rows, shard_nam
 use crate::due::DUE_INDEX;
 use crate::error::StoreError;
 use crate::orders::Orders;
-use crate::rules::{GRANT, HALT, HaltScope, Rules};
+use crate::rules::{GRANT, HALT, HaltScope, RULE, Rules};
 use crate::times::sortable;
 use crate::versioned::Versioned;
 
@@ -161,7 +161,8 @@ impl Rules {
     /// Every halt that is on, by what it is over. It reads the whole table.
     pub async fn halts_on(&self) -> Result<Vec<HaltOn>, StoreError> {
         let mut found: BTreeMap<String, Vec<(String, KillSwitch)>> = BTreeMap::new();
-        for row in self.scan_items(HALT).await? {
+        // A copy's row may say only that its algorithm is registered no more.
+        for row in self.scan_items(HALT).await?.into_iter().filter(|row| row.contains_key(RULE)) {
             let [scope, item] = ["scope", "item"].map(|name| text_of(&row, name).unwrap_or_default().to_owned());
             found.entry(scope).or_default().push((item, self.read(row)?));
         }

@@ -257,6 +257,13 @@ async fn one_exit_is_cancelled_by_its_name_over_the_queue_and_by_http() {
     assert_eq!(open_ids(&world).await, ["first"]);
     let wrong = json!({"path": {"order_id": "first"}, "query": {"leg": "entry"}});
     assert_eq!(world.api("DELETE /orders/{order_id}", &wrong).await.status, 400);
+    for misspelt in [
+        json!({"path": {"order_id": "first"}, "query": {"legs": "stop_loss"}}),
+        json!({"path": {"order_id": "first"}, "body": {"leg": "stop_loss"}}),
+    ] {
+        assert_eq!(world.api("DELETE /orders/{order_id}", &misspelt).await.status, 400, "{misspelt}");
+    }
+    assert_eq!(statuses(&world.order("first").await), ["cancelled", "working"]);
     let stop = json!({"path": {"order_id": "first"}, "query": {"leg": "stop_loss"}});
     assert_eq!(world.api("DELETE /orders/{order_id}", &stop).await.status, 202);
     world.run_for(Duration::from_mins(1)).await;

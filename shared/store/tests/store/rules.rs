@@ -106,6 +106,22 @@ async fn every_halt_that_is_on_is_listed_and_one_that_was_cut_off_says_so() {
     assert_eq!(on.iter().filter(|found| found.whole).count(), 2);
 }
 
+#[tokio::test]
+async fn halts_are_listed_beside_algorithms_that_were_forgotten_or_came_back() {
+    let world = World::new().await;
+    let rules = &world.store.rules;
+    for id in ["gone", "back", "halted"] {
+        rules.put_algorithm(&registration(id, &[])).await.unwrap();
+        rules.remove_algorithm(&algorithm(id)).await.unwrap();
+    }
+    rules.put_algorithm(&registration("back", &[])).await.unwrap();
+    assert_eq!(rules.halts_on().await.unwrap(), []);
+    let scope = HaltScope::Algorithm(algorithm("halted"));
+    rules.put_halt(&scope, &word(true, HaltMode::All, "on")).await.unwrap();
+    let on = rules.halts_on().await.unwrap();
+    assert_eq!((on.len(), &on[0].scope, on[0].whole), (1, &scope, true));
+}
+
 fn word(halted: bool, mode: HaltMode, reason: &str) -> Halt {
     Halt { halted, mode, reason: Some(reason.to_owned()), since: Some(at(3)) }
 }
