@@ -93,9 +93,17 @@ export function moment(text) {
   return make("time", { datetime: text, title: `${text} (UTC)` }, (today ? clockTime : dayAndTime).format(at));
 }
 
+/** What stays as it is written: an example of a format, a quotation, a value such as `since=…`. Somebody may have to type it. */
+const AS_WRITTEN = /((?:\b(?:such as|for example|like)|\be\.g\.) +(?:"(?:[^"\\]|\\.)*"|\S+)|"(?:[^"\\]|\\.)*"|`[^`]*`|“[^”]*”|'[^'\s]*'|[\w?&./-]{1,80}=\S+)/i;
+
+/** A text of the API in parts: `tell` tells those anew that need not stay as they are written. */
+export function retold(text, tell) {
+  return text.split(AS_WRITTEN).flatMap((part, index) => (index % 2 ? part : tell(part)));
+}
+
 /** A text of the API; moments in it are told in the reader's own time zone. */
 export function prose(text) {
-  return text.split(/(\d{4}-\d\d-\d\dT[\d:.]+Z)/).map((part, index) => (index % 2 ? moment(part) : part));
+  return retold(text, (told) => told.split(/(\d{4}-\d\d-\d\dT[\d:.]+Z)/).map((part, index) => (index % 2 ? moment(part) : part)));
 }
 
 /** How long it was from one moment to another, in words. */

@@ -1,6 +1,6 @@
 // Forms: fields with their labels, and what the API found wrong shown at each.
 import { Problem } from "./api.js";
-import { make } from "./elements.js";
+import { make, retold } from "./elements.js";
 import { contractNames } from "./words.js";
 
 /** What is wrong with a field, found before the API was asked. */
@@ -154,8 +154,8 @@ export function readLimits(element, path, before) {
 
 /** A text of the API in which limits are called as this page calls them. */
 export function inWordsOfThePage(text) {
-  return LIMITS.reduce((told, [name, label]) => told.replaceAll(name, `“${label}”`), text)
-    .replace(/\bcontract (\d+)\b/g, (whole, conid) => (contractNames()[conid] ? `contract ${conid} (${contractNames()[conid]})` : whole));
+  return retold(text, (part) => LIMITS.reduce((told, [name, label]) => told.replaceAll(name, `“${label}”`), part)
+    .replace(/\bcontract (\d+)\b/g, (whole, conid) => (contractNames()[conid] ? `contract ${conid} (${contractNames()[conid]})` : whole))).join("");
 }
 
 function whole(name, text) {

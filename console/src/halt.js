@@ -9,7 +9,7 @@ const unsaid = { set_by: [] };
 let now = { halted: false, ...unsaid };
 let shown = null;
 
-/** Whether the user stopped trading, and whether the operator did. What is nobody's by name the user may lift. */
+/** Whether the user stopped trading, and whether the operator did. One that does not say whose it is, the user may lift. */
 const isOwn = () => now.halted && (now.set_by.includes("user") || !isOperators());
 const isOperators = () => now.halted && now.set_by.includes("operator");
 

@@ -4,7 +4,7 @@ import { get, remove, segment } from "./api.js";
 import { announce, confirmed, facts, failureIn, lasted, make, moment, notice, prose, refill, tellFailure } from "./elements.js";
 import { lookNow, poll } from "./poll.js";
 import { inWordsOfThePage } from "./forms.js";
-import { byWhom, EXITS, howOf, isAtBroker, isFinal, meaningOf, STATUSES, statusBadge, whatOf } from "./words.js";
+import { byWhom, EXITS, howOf, isAtBroker, isFinal, meaningOf, STATUSES, statusBadge, statusName, whatOf } from "./words.js";
 
 export function orderView(root, signal, orderId) {
   const failure = make("div");
@@ -15,7 +15,7 @@ export function orderView(root, signal, orderId) {
     const order = await get(`orders/${segment(orderId)}`);
     const newPrint = JSON.stringify(order);
     if (signal.aborted || newPrint === print) return;
-    if (print) announce(`${whatOf(order)}: ${STATUSES[order.status]?.[0] ?? order.status}`);
+    if (print) announce(`${whatOf(order)}: ${statusName(order)}`);
     print = newPrint;
     refill(content, ...orderContent(order));
   };
@@ -25,9 +25,9 @@ export function orderView(root, signal, orderId) {
 function orderContent(order) {
   const meaning = meaningOf(order);
   return [
-    make("div", { class: "heading" }, make("h1", null, whatOf(order)), statusBadge(order.status)),
+    make("div", { class: "heading" }, make("h1", null, whatOf(order)), statusBadge(order.status, order.reason)),
     meaning ? make("p", { class: "meaning" }, meaning) : null,
-    order.cancel_asked ? notice("wait", make("p", null, make("strong", null, "Its end is asked for."), " It may still trade until the broker confirms.")) : null,
+    order.cancel_asked ? notice("wait", make("p", null, make("strong", null, "A cancel was asked for."), " It may still trade until the broker confirms.")) : null,
     order.warning ? notice("alarm", make("h2", null, "Warning"), make("p", null, prose(order.warning.message))) : null,
     order.reason ? notice(toneOf(order), make("p", null, prose(inWordsOfThePage(order.reason.message))), codeOf(order.reason)) : null,
     order.change ? changeNotice(order.change) : null,
@@ -72,7 +72,7 @@ const ROLES = { take_profit: "Takes its profit", stop_loss: "Limits its loss" };
 /** The exits of a bracket, each with its state and its end. */
 function exits(order) {
   const items = order.legs.map((leg) => make("li", null,
-    make("p", null, make("strong", null, ROLES[leg.role] ?? leg.role), " ", statusBadge(leg.status)),
+    make("p", null, make("strong", null, ROLES[leg.role] ?? leg.role), " ", statusBadge(leg.status, leg.reason)),
     make("p", { class: "hint" }, exitFacts(leg)),
     leg.reason ? make("p", { class: "reason" }, prose(leg.reason.message)) : null,
     mayCancelExit(leg) ? make("button", { type: "button", class: "danger", "data-focus": `cancel-${leg.role}`, onclick: () => cancel(order, leg) }, "Cancel this exit") : null));
@@ -81,7 +81,7 @@ function exits(order) {
 
 function exitFacts(leg) {
   const price = leg.average_price ? ` at ${leg.average_price}` : "";
-  const asked = leg.cancel_asked && !isFinal(leg.status) ? " Its end is asked for." : "";
+  const asked = leg.cancel_asked && !isFinal(leg.status) ? " A cancel was asked for." : "";
   return `${howOf(leg.ticket)}. ${leg.filled_quantity} of ${leg.quantity ?? "?"} filled${price}.${asked}`;
 }
 
@@ -124,7 +124,7 @@ function timeLine(order) {
     return make("li", { class: tone },
       make("p", null, entry.leg ? make("strong", null, `${ROLES[entry.leg.role] ?? entry.leg.role}: `) : null,
         entry.revision ? make("strong", null, `Change ${entry.revision} was refused; the order stays: `) : null,
-        statusBadge(entry.leg?.status ?? entry.status), " ", moment(entry.at), before ? make("span", { class: "hint" }, ` after ${lasted(before.at, entry.at)}`) : null),
+        statusBadge(entry.leg?.status ?? entry.status, entry.reason), " ", moment(entry.at), before ? make("span", { class: "hint" }, ` after ${lasted(before.at, entry.at)}`) : null),
       entry.reason ? make("p", { class: "reason" }, prose(inWordsOfThePage(entry.reason.message))) : null);
   });
   return make("ol", { class: "time-line" }, items);

@@ -4,7 +4,7 @@ import { get, segment } from "./api.js";
 import { announce, failureIn, KeyedList, make, moment, notice, prose } from "./elements.js";
 import { inWordsOfThePage } from "./forms.js";
 import { poll } from "./poll.js";
-import { byWhom, howOf, STATUSES, statusBadge, whatOf } from "./words.js";
+import { byWhom, howOf, statusBadge, statusName, whatOf } from "./words.js";
 
 const PAGE_ORDERS = 50;
 
@@ -81,7 +81,7 @@ function tellChanges(orders, statuses) {
   const known = statuses.size > 0;
   const changed = orders.filter((order) => statuses.get(order.order_id) !== order.status);
   if (known && changed.length) {
-    announce(changed.map((order) => `${whatOf(order)}: ${STATUSES[order.status]?.[0] ?? order.status}`).join(". "));
+    announce(changed.map((order) => `${whatOf(order)}: ${statusName(order)}`).join(". "));
   }
   for (const order of changed) statuses.set(order.order_id, order.status);
 }
@@ -91,7 +91,7 @@ function orderCard(order) {
   return [
     make("div", { class: "card-head" },
       make("h2", null, make("a", { href: `#orders/${segment(order.order_id)}`, "data-focus": order.order_id }, whatOf(order))),
-      statusBadge(order.status)),
+      statusBadge(order.status, order.reason)),
     make("p", null, howOf(order.ticket), filled ? make("span", { class: "filled" }, ` — ${filled}`) : null),
     order.warning ? notice("alarm", make("p", null, prose(order.warning.message))) : null,
     order.reason ? make("p", { class: "reason" }, prose(inWordsOfThePage(order.reason.message))) : null,

@@ -133,7 +133,7 @@ async function takeBack(grant, renew) {
 
 export async function limitsView(root, signal) {
   root.append(make("h1", null, "Your limits"),
-    make("p", null, "They hold for every order: of any algorithm, and of your own hand. What is left empty is not limited. A change counts from the next order on; ",
+    make("p", null, "They hold for every order: those of any algorithm, and those that you place in person. What is left empty is not limited. A change counts from the next order on; ",
       "an order beyond a limit is not sent, and says which limit."));
   const limits = await get("limits");
   if (signal.aborted) return;

@@ -1,4 +1,4 @@
-// A simple order by the user's own hand.
+// A simple order that the user places in person.
 import { accountShown, connectedAccounts, consentNotice, environmentOf, loadConnections } from "./accounts.js";
 import { get, segment } from "./api.js";
 import { doubtView, orderInDoubt, sendOrder } from "./doubt.js";
@@ -42,7 +42,7 @@ async function showForm(root, signal) {
     }
   };
   const element = form({ class: "panel" }, place,
-    make("p", null, "This is an order by your own hand: it needs no permission of an algorithm, but obeys your own limits and a stop of all trading."),
+    make("p", null, "You place this order in person. It needs no permission of an algorithm, but obeys your own limits and a stop of all trading."),
     fields.account, fields.money, search.elements,
     make("div", { class: "grid" }, fields.side, fields.quantity, fields.type, fields.limit, fields.stop, fields.time),
     make("div", { class: "actions" }, fields.submit));

@@ -44,6 +44,6 @@ function refusalCard(refusal) {
   return [
     make("h2", null, refusal.order_id ?? "A message that names no order"),
     make("p", { class: "reason" }, prose(inWordsOfThePage(refusal.reason.message))),
-    make("p", { class: "hint" }, "Reason code: ", make("code", null, refusal.reason.code), ` · ${refusal.algorithm_id ? byWhom(refusal.algorithm_id) : "nobody by name"} · `, moment(refusal.at)),
+    make("p", { class: "hint" }, "Reason code: ", make("code", null, refusal.reason.code), ` · ${refusal.algorithm_id ? byWhom(refusal.algorithm_id) : "no algorithm named"} · `, moment(refusal.at)),
   ];
 }

@@ -13,11 +13,46 @@ export const STATUSES = {
   filled: ["Filled", "good", "✓", "Traded in full."],
   cancelled: ["Cancelled", "done", "–", "It ended before it was filled in full."],
   rejected: ["Refused", "bad", "✕", "It did not come to work at the broker. The reason says whether the broker refused it, or its question was answered with no here."],
-  denied: ["Not sent: not allowed", "bad", "✕", "A rule here said no: a limit, a stop, or a missing permission. The broker never had it."],
+  denied: ["Not sent", "bad", "✕", "The reason says why. The broker never had it."],
   expired: ["Not sent: too late", "bad", "✕", "Its time ran out before it could be sent. The broker never had it."],
   not_placed: ["Never arrived", "bad", "✕", "It was sent, and proved never to have reached the broker."],
   needs_review: ["A person must decide", "alarm", "!", "The rules could not settle it. Look at the account at the broker; the operator was told. The broker is still asked about it, and a cancel still goes out."],
 };
+
+const ANEW = "The broker never had it. Where it is still wanted, send it under a new order id.";
+const MENDED = "The broker never had it. A mended order takes a new order id.";
+const NOT_ALLOWED = ["Not sent: not allowed", `A rule here said no: a limit, a stop, or a missing permission. ${ANEW}`];
+
+/** A denied order by its reason's code: what it is called, and what that means. */
+export const DENIALS = {
+  halted: NOT_ALLOWED,
+  only_reducing: NOT_ALLOWED,
+  beyond_limits: NOT_ALLOWED,
+  no_grant: NOT_ALLOWED,
+  account_not_granted: NOT_ALLOWED,
+  not_allowed: NOT_ALLOWED,
+  algorithm_unknown: ["Not sent: not allowed", `The algorithm is not registered. Ask your operator. ${ANEW}`],
+  malformed: ["Not sent: not readable", `The message could not be read. The reason names each fault. ${MENDED}`],
+  unreadable: ["Not sent: not readable", `The order on record cannot be read. Tell your operator. ${ANEW}`],
+  contract_unknown: ["Not sent: no such contract", `The broker knows no such contract. ${MENDED}`],
+  contract_ambiguous: ["Not sent: contract not clear", `The words name several contracts. Name one by its conid. ${MENDED}`],
+  contract_needs_conid: ["Not sent: contract not clear", `This kind of contract is named by its conid. ${MENDED}`],
+  price_between_steps: ["Not sent: no such price", `A price lies between two that the contract may have. The reason names both. ${MENDED}`],
+  cannot_be_sent: ["Not sent: not possible", `The order cannot be put into the broker's words. The reason says why. ${MENDED}`],
+  account_not_connected: ["Not sent: account not connected", `None of your connections reaches the account. ${ANEW}`],
+  too_many_waiting: ["Not sent: too many wait", `Too many of your orders wait already. ${ANEW}`],
+};
+
+/** What an order in this status is called, and what that means. */
+function wordsOf(status, reason) {
+  const [name, , , meaning] = STATUSES[status] ?? [status];
+  return (status === "denied" && DENIALS[reason?.code]) || [name, meaning];
+}
+
+/** What the status of an order, or of an exit, is called. */
+export function statusName({ status, reason }) {
+  return wordsOf(status, reason)[0];
+}
 
 /** Types that name no price to wait for. */
 const AT_ONCE = ["market", "midprice"];
@@ -27,7 +62,7 @@ export function meaningOf(order) {
   if (order.status === "working" && AT_ONCE.includes(order.ticket?.type)) {
     return "The broker has it. It names no price to wait for: it trades as soon as its market does.";
   }
-  return STATUSES[order.status]?.[3];
+  return wordsOf(order.status, order.reason)[1];
 }
 
 const FINAL = ["filled", "cancelled", "rejected", "denied", "expired", "not_placed"];
@@ -42,9 +77,9 @@ export function isAtBroker(status) {
   return ["sending", "unknown", "working", "partially_filled", "cancelling", "needs_review"].includes(status);
 }
 
-export function statusBadge(status) {
-  const [name, tone, sign] = STATUSES[status] ?? [status, "wait", "○"];
-  return make("span", { class: `badge ${tone}` }, make("span", { "aria-hidden": "true" }, `${sign} `), name);
+export function statusBadge(status, reason) {
+  const [, tone, sign] = STATUSES[status] ?? [status, "wait", "○"];
+  return make("span", { class: `badge ${tone}` }, make("span", { "aria-hidden": "true" }, `${sign} `), statusName({ status, reason }));
 }
 
 /** Paper or real money: in words, in form and in colour. */
@@ -109,7 +144,7 @@ export function howOf(ticket) {
 }
 
 export function byWhom(algorithmId) {
-  return algorithmId === "self" ? "by hand" : algorithmId;
+  return algorithmId === "self" ? "you, in person" : algorithmId;
 }
 
 /** Where a connection stands, in one sentence each: what is, and what to do. */

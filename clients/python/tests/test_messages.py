@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -96,10 +97,53 @@ def test_a_decimal_made_from_a_float_is_recognised() -> None:
     assert "was it made from a float?" in fault
 
 
-@pytest.mark.parametrize("amount", ["10", True, 0, -1, Decimal(0), Decimal(-1), Decimal("NaN")], ids=str)
+@pytest.mark.parametrize("amount", [b"10", True, 0, -1, Decimal(0), Decimal(-1), Decimal("NaN")], ids=str)
 def test_what_is_no_positive_decimal_is_refused(amount: object) -> None:
     (fault,) = faults(quantity=amount)
     assert fault.startswith("quantity must be")
+
+
+@pytest.mark.parametrize("field", ["quantity", "limit_price"])
+@pytest.mark.parametrize("text", ["1", "187.50", "0.00000001", "999999999999", "007"])
+def test_a_text_that_the_wire_takes_is_its_decimal(field: str, text: str) -> None:
+    written, exact = order(**{field: text}), order(**{field: Decimal(text)})
+    assert written == exact
+    assert isinstance(getattr(written, field), Decimal)
+    assert written.message("u-7", "a") == exact.message("u-7", "a")
+    validator("order-message").validate(written.message("u-7", "a") | {field: text})
+
+
+NO_AMOUNTS = [
+    *["", " ", "ten", "1,5", "1 000", "1_000", "1e3", "1E+3", "+1", "-1", " 1", "1 ", "1\n", ".5", "1.", "0x1"],
+    *["0", "0.00", "NaN", "Infinity", "1234567890123", "0.123456789", "١", "１"],  # noqa: RUF001
+]
+
+
+@pytest.mark.parametrize("text", NO_AMOUNTS, ids=repr)
+def test_a_text_that_the_wire_does_not_take_is_refused(text: str) -> None:
+    (fault,) = faults(quantity=text)
+    assert fault.startswith("quantity must be")
+    assert not validator("order-message").is_valid(order().message("u-7", "a") | {"quantity": text})
+
+
+def test_texts_are_taken_in_every_field_of_an_amount() -> None:
+    bracket = order(attached=Attached(TakeProfit("200.0"), StopLoss("180", "179.5")))
+    assert bracket == order(attached=Attached(TakeProfit(200), StopLoss(Decimal(180), Decimal("179.5"))))
+    assert faults(attached=Attached(TakeProfit("180"), StopLoss("1x")))[0].startswith("attached.stop_loss.stop_price")
+    assert order(quantity=None, cash_quantity="250.00") == order(quantity=None, cash_quantity=250)
+    trailing = order(type="trailing_stop", limit_price=None, trail=Trail(percent="2.5"), stop_price="180")
+    assert trailing.message("u-7", "a")["trail"] == {"percent": "2.5"}
+    assert faults(type="trailing_stop", limit_price=None, trail=Trail(percent="100")) == [
+        "trail.percent must be less than 100"
+    ]
+    change = ModifyOrder(order_id="o-1", revision=2, quantity="11", limit_price="188.00", trail=Trail(amount="0.5"))
+    assert change.message("u-7", "a")["quantity"] == "11"
+    validator("order-message").validate(change.message("u-7", "a"))
+
+
+def test_an_exit_that_is_no_number_is_a_fault_and_no_error_of_python() -> None:
+    attached = Attached(TakeProfit(Decimal("NaN")), StopLoss(Decimal(180)))
+    assert faults(attached=attached) == ["attached.take_profit.limit_price must be greater than zero, not NaN"]
 
 
 def test_a_whole_number_is_an_amount_and_the_same_one_as_its_decimal() -> None:
@@ -155,13 +199,13 @@ def test_a_change_of_nothing_and_a_first_revision_are_refused() -> None:
         ModifyOrder(order_id="o-1", revision=1)
 
 
-def in_fields(message: dict[str, Any]) -> dict[str, Any]:
-    """A message's fields as a caller of this client would give them."""
+def in_fields(message: dict[str, Any], amount: Callable[[str], object]) -> dict[str, Any]:
+    """A message's fields as a caller of this client would give them; `amount` makes one of its text."""
     decimal = {"quantity", "cash_quantity", "limit_price", "stop_price", "amount", "percent"}
 
     def value(field: str, given: Any) -> Any:
         if field in decimal and isinstance(given, str):
-            return Decimal(given)
+            return amount(given)
         if field == "good_until" and isinstance(given, str):
             return datetime.fromisoformat(given)
         return given
@@ -182,14 +226,17 @@ def in_fields(message: dict[str, Any]) -> dict[str, Any]:
 
 
 IDENTITY = {"schema", "command", "user_id", "algorithm_id"}
+# Refused as a text, and another spelling of an amount once it is a Decimal.
+SPELLINGS_OF_A_DECIMAL = {
+    "a-quantity-with-an-exponent",
+    "a-quantity-with-a-sign",
+    "a-quantity-with-a-space",
+    "a-quantity-with-a-line-break",
+    "a-quantity-that-begins-with-a-point",
+    "a-quantity-that-ends-with-a-point",
+}
 # What this client cannot even be asked for: its types have no such field, or it writes another.
 SPELLINGS = {
-    "a-quantity-with-an-exponent": "an exponent is only a spelling of a Decimal",
-    "a-quantity-with-a-sign": "a sign is only a spelling of a Decimal",
-    "a-quantity-with-a-space": "a space is only a spelling of a Decimal",
-    "a-quantity-with-a-line-break": "a line break is only a spelling of a Decimal",
-    "a-quantity-that-begins-with-a-point": "only a spelling of a Decimal",
-    "a-quantity-that-ends-with-a-point": "only a spelling of a Decimal",
     "a-quantity-that-is-a-number": "a whole number is written as a text",
     "a-time-that-is-not-in-utc": "written in UTC",
     "a-time-that-is-null": "left out",
@@ -212,8 +259,16 @@ def invalid_orders() -> list[Any]:
 
 @pytest.mark.parametrize("fields", invalid_orders())
 def test_what_the_schema_refuses_is_refused_before_it_is_sent(fields: dict[str, Any]) -> None:
+    with pytest.raises((InvalidMessage, TypeError, ValueError)):
+        PlaceOrder(**in_fields(fields, amount=str))
+
+
+@pytest.mark.parametrize(
+    "fields", [example for example in invalid_orders() if example.id not in SPELLINGS_OF_A_DECIMAL]
+)
+def test_what_the_schema_refuses_is_refused_as_a_decimal_too(fields: dict[str, Any]) -> None:
     with pytest.raises((InvalidMessage, TypeError, ArithmeticError, ValueError)):
-        PlaceOrder(**in_fields(fields))
+        PlaceOrder(**in_fields(fields, amount=Decimal))
 
 
 def test_the_examples_that_were_tried_are_most_of_them() -> None:

@@ -18,6 +18,21 @@ from courier_client import (
 from support import NOT_THERE, TICKET, FakeApi, change, order, refusal, shown, will_list
 
 
+def shown_leg(status: str) -> dict[str, Any]:
+    return {
+        "role": "stop_loss",
+        "broker_order_id": "7",
+        "status": status,
+        "quantity": "10",
+        "filled_quantity": "0",
+        "average_price": None,
+        "executions": [],
+        "ticket": TICKET | {"type": "stop_limit", "stop_price": "184", "limit_price": "183.5"},
+        "cancel_asked": False,
+        "reason": None,
+    }
+
+
 def test_an_order_that_was_refused_is_raised_with_its_reason(api: FakeApi, client: Client) -> None:
     client.place(order())
     api.will_answer(404, NOT_THERE)
@@ -152,6 +167,23 @@ def test_a_new_change_is_not_held_against_the_refused_one_under_the_same_number(
     assert refused.value.order.next_revision == 3
 
 
+@pytest.mark.parametrize("leg_status", [None, "cancelled"])
+def test_a_refused_change_of_an_order_that_is_over_names_no_next_revision(
+    api: FakeApi, client: Client, leg_status: str | None
+) -> None:
+    legs = [] if leg_status is None else [shown_leg(leg_status)]
+    api.will_answer(200, shown("filled", legs=legs, change=change("refused"), next_revision=3))
+    with pytest.raises(ChangeRefused, match=r"the order is filled, and takes no change$") as refused:
+        client.wait_change("mr7-20261124-0001", 2)
+    assert "next change" not in str(refused.value)
+
+
+def test_a_refused_change_of_a_bracket_whose_exits_work_names_the_next_revision(api: FakeApi, client: Client) -> None:
+    api.will_answer(200, shown("filled", legs=[shown_leg("working")], change=change("refused"), next_revision=3))
+    with pytest.raises(ChangeRefused, match=r"the next change is revision 3$"):
+        client.wait_change("mr7-20261124-0001", 2)
+
+
 def test_another_change_in_force_under_the_number_is_not_taken_for_the_own(api: FakeApi, client: Client) -> None:
     client.modify(ModifyOrder(order_id="mr7-20261124-0001", revision=2, limit_price=Decimal("187.40")))
     api.will_answer(200, shown(revision=2, change=change("applied")))
@@ -209,19 +241,8 @@ def test_the_next_revision_is_known_where_an_older_server_does_not_show_it(api: 
         assert client.order("mr7-20261124-0001").next_revision == expected
 
 
-def test_an_exit_shows_its_prices_and_that_its_end_is_asked_for(api: FakeApi, client: Client) -> None:
-    leg: dict[str, Any] = {
-        "role": "stop_loss",
-        "broker_order_id": "7",
-        "status": "working",
-        "quantity": "10",
-        "filled_quantity": "0",
-        "average_price": None,
-        "executions": [],
-        "ticket": TICKET | {"type": "stop_limit", "stop_price": "184", "limit_price": "183.5"},
-        "cancel_asked": True,
-        "reason": None,
-    }
+def test_an_exit_shows_its_prices_and_that_a_cancel_was_asked_for(api: FakeApi, client: Client) -> None:
+    leg = shown_leg("working") | {"cancel_asked": True}
     api.will_answer(200, shown(legs=[leg], change=change("applied") | {"leg": "stop_loss"}))
     seen = client.order("mr7-20261124-0001")
     exit_of = seen.leg("stop_loss")

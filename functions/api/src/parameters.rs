@@ -85,7 +85,9 @@ mod tests {
     #[test]
     fn what_a_delete_says_in_its_body_is_refused() {
         let route = "DELETE /orders/{order_id}";
-        for (body, expected) in [("{\"leg\": \"stop_loss\"}", vec!["leg"]), ("[1]", vec![""]), ("{}", vec![]), (" ", vec![])] {
+        for (body, expected) in
+            [("{\"leg\": \"stop_loss\"}", vec!["leg"]), ("[1]", vec![""]), ("{}", vec![]), (" ", vec![])]
+        {
             assert_eq!(faults(route, &json!({}), Some(body)), expected, "{body}");
         }
     }

@@ -41,6 +41,17 @@ pub enum Contract {
     Symbol(SymbolContract),
 }
 
+impl Contract {
+    /// The words, where it is named by them.
+    #[must_use]
+    pub fn words(&self) -> Option<&SymbolContract> {
+        match self {
+            Self::Conid { .. } => None,
+            Self::Symbol(words) => Some(words),
+        }
+    }
+}
+
 /// A contract in words.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SymbolContract {

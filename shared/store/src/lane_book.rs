@@ -1,6 +1,6 @@
 //! The book of a lane: what its holders hand on to each other.
 
-use domain::{AccountId, AlgorithmId, Order, OrderId, OrderStatus};
+use domain::{AccountId, AlgorithmId, Conid, Order, OrderId, OrderStatus};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,12 @@ pub struct Pending {
     pub order_id: OrderId,
     /// What must keep its order: account and contract.
     pub instrument: String,
+    /// The symbol, where the order names its contract by words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<String>,
+    /// The contract that those words mean, where the broker was asked already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conid: Option<Conid>,
     /// Whose order it is, while it is certain that its ticket is on no wire: then only the same algorithm's later orders wait
     /// behind it. `None`: its ticket may be at the broker (or an earlier release wrote it down), and everybody's wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::{HolderTurns, PenaltyBox};
-use domain::{Order, OrderId, OrderKey, OrderState, UserId, in_order_of_arrival};
+use domain::{Conid, Order, OrderId, OrderKey, OrderState, UserId, in_order_of_arrival};
 use jiff::{SignedDuration, Timestamp};
 use store::{Acquired, GivenBack, LaneBook, LaneLease, Pending, StoreError, TrackAsk, Versioned, Wake};
 
@@ -294,8 +294,8 @@ impl Lane<'_> {
     /// The earlier order that this one must wait for: of the same account and contract, and its ticket may be on the wire, or it
     /// is not sent and the same algorithm's. What another algorithm waits for is not this one's concern, and least of all the
     /// user's own hand's; what may be at the broker is everybody's.
-    pub(crate) fn ahead_of(&self, order: &Order) -> Option<&OrderId> {
-        let instrument = instrument(order);
+    pub(crate) fn ahead_of(&self, order: &Order) -> Option<Ahead<'_>> {
+        let own = self.pending_of(order);
         self.book
             .pending
             .iter()
@@ -303,8 +303,17 @@ impl Lane<'_> {
             // The outcome that is kept is written before this order's intent, or with it.
             .filter(|pending| !self.keeps_outcome_of(&pending.order_id))
             .filter(|pending| pending.unsent_of.as_ref().is_none_or(|algorithm_id| *algorithm_id == order.algorithm_id))
-            .find(|pending| may_be_the_same(&pending.instrument, &instrument))
-            .map(|pending| &pending.order_id)
+            .find(|pending| may_be_the_same(pending, &own))
+            .map(|pending| Ahead {
+                order_id: &pending.order_id,
+                is_certain: conid_of(pending).is_some_and(|conid| conid_of(&own) == Some(conid)),
+            })
+    }
+
+    /// An order's place in line, with the contract that its words are known to mean.
+    fn pending_of(&self, order: &Order) -> Pending {
+        let words = order.request.as_ref().and_then(|request| request.ticket.contract.words());
+        Pending { conid: words.and_then(|words| self.desk.contracts.conid(words)), ..pending(order) }
     }
 
     /// Keeps an order in line while it is not sent or not settled, and takes it out afterwards.
@@ -312,8 +321,8 @@ impl Lane<'_> {
         let waits = is_unsettled(order.state());
         let position = self.book.pending.iter().position(|pending| pending.order_id == order.key.order_id);
         match (waits, position) {
-            (true, None) => self.book.pending.push(pending(order)),
-            (true, Some(position)) => self.book.pending[position] = pending(order),
+            (true, None) => self.book.pending.push(self.pending_of(order)),
+            (true, Some(position)) => self.book.pending[position] = self.pending_of(order),
             (false, Some(position)) => {
                 self.book.pending.remove(position);
             }
@@ -367,6 +376,12 @@ pub(crate) fn pending(order: &Order) -> Pending {
     Pending {
         order_id: order.key.order_id.clone(),
         instrument: instrument(order),
+        symbol: order
+            .request
+            .as_ref()
+            .and_then(|request| request.ticket.contract.words())
+            .map(|words| words.symbol.clone()),
+        conid: None,
         unsent_of: is_unsent.then(|| order.algorithm_id.clone()),
         waits_until: order.next_check_at.filter(|_| is_held),
     }
@@ -391,12 +406,33 @@ fn instrument(order: &Order) -> String {
 
 const ANY_CONTRACT: &str = "*";
 
-fn may_be_the_same(one: &str, other: &str) -> bool {
-    let (Some((one_account, one_contract)), Some((other_account, other_contract))) =
-        (one.split_once(' '), other.split_once(' '))
+fn may_be_the_same(one: &Pending, other: &Pending) -> bool {
+    let (Some((one_account, _)), Some((other_account, _))) =
+        (one.instrument.split_once(' '), other.instrument.split_once(' '))
     else {
         return true;
     };
     one_account == other_account
-        && (one_contract == other_contract || one_contract == ANY_CONTRACT || other_contract == ANY_CONTRACT)
+        && match (conid_of(one), conid_of(other)) {
+            (Some(one), Some(other)) => one == other,
+            // A contract has one symbol. What an earlier release wrote down tells none.
+            _ => one
+                .symbol
+                .as_ref()
+                .zip(other.symbol.as_ref())
+                .is_none_or(|(one, other)| one.eq_ignore_ascii_case(other)),
+        }
+}
+
+/// The contract, where it is known.
+fn conid_of(pending: &Pending) -> Option<Conid> {
+    let number = |instrument: &str| Conid::try_from(instrument.split_once(' ')?.1.parse::<u64>().ok()?).ok();
+    pending.conid.or_else(|| number(&pending.instrument))
+}
+
+/// An order that goes first.
+pub(crate) struct Ahead<'l> {
+    pub(crate) order_id: &'l OrderId,
+    /// Whether it is certain that both are of one contract.
+    pub(crate) is_certain: bool,
 }

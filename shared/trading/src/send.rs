@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use store::{Claim, IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::advance::{HELD_CHECK, HELD_CHECK_MAX, Next};
-use crate::lane::Lane;
+use crate::lane::{Ahead, Lane};
 use crate::limits::Weighed;
 use crate::stop::{Stop, unless_stopped};
 
@@ -34,11 +34,9 @@ impl Lane<'_> {
         if order.value.cancel_asked_at.is_some() {
             return self.stop(order, Fact::CancelAsked(cancelled_before_sending())).await;
         }
+        self.learn_contract(&order.value, &request).await?;
         if let Some(ahead) = self.ahead_of(&order.value) {
-            let reason = Reason::new(
-                ReasonCode::BehindAnother,
-                format!("The order waits for {ahead}, which came before it for the same account and contract."),
-            );
+            let reason = behind(&ahead);
             return self.hold(order, reason).await;
         }
         let way = match self.way_to_the_broker(&request).await {
@@ -55,6 +53,19 @@ impl Lane<'_> {
             }
             Err(refused) => self.refused_intent(order, refused).await,
         }
+    }
+
+    /// Asks the broker which contract an order's words mean, where an order ahead of it may be of another one.
+    async fn learn_contract(&mut self, order: &Order, request: &PlaceOrder) -> Result<(), StoreError> {
+        let is_known = request.ticket.contract.words().is_none_or(|words| self.desk.contracts.conid(words).is_some());
+        let may_ask = self.quiet_now().is_none() && self.has_time(crate::exchange::EXCHANGE_TIME);
+        if is_known || !may_ask || self.ahead_of(order).is_none() {
+            return Ok(());
+        }
+        if let Some(session) = unless_stopped(self.session_for(&request.account_id).await)? {
+            unless_stopped(self.resolve(&session, request).await)?;
+        }
+        Ok(())
     }
 
     /// What the rules say of an order whose outcome is unknown. Only a look can have changed it.
@@ -189,6 +200,18 @@ pub(crate) fn expired(order: &Order, now: Timestamp) -> Reason {
     Reason::new(
         ReasonCode::Expired,
         format!("It was good until {} and was not sent by then (now {now}).{waited}", order.good_until),
+    )
+}
+
+fn behind(ahead: &Ahead<'_>) -> Reason {
+    let of = if ahead.is_certain {
+        "contract"
+    } else {
+        "perhaps the same contract: one of the two names it by its symbol. An order that names it by its conid waits for no other contract"
+    };
+    Reason::new(
+        ReasonCode::BehindAnother,
+        format!("The order waits for {}, which came before it for the same account and {of}.", ahead.order_id),
     )
 }
 

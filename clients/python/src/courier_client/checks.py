@@ -20,6 +20,9 @@ _IDS = {
     "account_id": (re.compile(r"[A-Za-z0-9_-]{1,24}"), "1 to 24 of A-Z a-z 0-9 _ -"),
 }
 _WORD = re.compile(r"(?! )[A-Za-z0-9 ./'_@-]{1,32}(?<! )")
+# The wire's grammar, schemas/order-message.schema.json: `amount`.
+_WRITTEN_AMOUNT = re.compile(rf"(?=.*[1-9])[0-9]{{1,{INTEGER_DIGITS_MAX}}}(\.[0-9]{{1,{FRACTION_DIGITS_MAX}}})?")
+_BOUNDS = f"at most {INTEGER_DIGITS_MAX} digits before the point and {FRACTION_DIGITS_MAX} after it"
 
 
 class Faults:
@@ -64,9 +67,14 @@ class Faults:
             self.add(field, f"must be a whole number from {at_least} to {at_most}, not {_shown(value)}")
 
     def amount(self, field: str, value: object) -> None:
-        """Check a decimal or whole number greater than zero. Floats are refused: 0.1 as a float is not 0.1."""
+        """Check a decimal or whole number greater than zero. Floats are refused: 0.1 as a float is not 0.1.
+
+        `read_texts` has read the texts that are amounts, so a text that comes here is refused.
+        """
         if isinstance(value, float):
             self.add(field, f'is a float, which is not exact: write Decimal("{value!r}"), not {value!r}')
+        elif isinstance(value, str):
+            self.add(field, f'must be a decimal greater than zero, written as "187.50": {_BOUNDS}, not {_shown(value)}')
         elif not is_amount(value):
             self.add(field, f'must be a Decimal, such as Decimal("187.50"), or a whole number, not {_shown(value)}')
         elif not (amount := Decimal(value)).is_finite() or amount <= 0:
@@ -84,11 +92,28 @@ class Faults:
     def _digits(self, field: str, value: Decimal) -> None:
         whole, _, fraction = written_amount(value).partition(".")
         if len(whole) > INTEGER_DIGITS_MAX or len(fraction) > FRACTION_DIGITS_MAX:
-            bounds = f"{INTEGER_DIGITS_MAX} digits before the point and {FRACTION_DIGITS_MAX} after it"
             made_of_float = (
                 ": was it made from a float? Decimal(0.1) is not Decimal('0.1')" if len(fraction) > 20 else ""
             )
-            self.add(field, f"must have at most {bounds}, not {_shown(str(value))}{made_of_float}")
+            self.add(field, f"must have {_BOUNDS}, not {_shown(str(value))}{made_of_float}")
+
+
+def read_texts(message: object, *fields: str) -> None:
+    """Keep each text that the wire takes for an amount as its decimal, so that equal amounts are equal.
+
+    Any other text stays as it is, and `Faults.amount` refuses it.
+    """
+    for field in fields:
+        value = getattr(message, field)
+        if isinstance(value, str) and _WRITTEN_AMOUNT.fullmatch(value):
+            # The message is being built, and frozen only afterwards.
+            object.__setattr__(message, field, Decimal(value))
+
+
+def comparable(price: object) -> Decimal | None:
+    """The price as a number; None: there is none, or it is no number, which its own check tells."""
+    number = Decimal(price) if is_amount(price) else None
+    return number if number is not None and number.is_finite() else None
 
 
 def is_amount(value: object) -> TypeGuard[Decimal | int]:
@@ -96,7 +121,7 @@ def is_amount(value: object) -> TypeGuard[Decimal | int]:
     return isinstance(value, Decimal | int) and not isinstance(value, bool)
 
 
-def written_amount(amount: Decimal | int) -> str:
+def written_amount(amount: Decimal | int | str) -> str:
     """Write an amount as the contract wants it, without an exponent.
 
     Zeros at the end are left out, so that equal amounts are the same text.

@@ -111,7 +111,7 @@ class Client:
         self._put(change.message(self.user_id, self.algorithm_id))
 
     def cancel(self, order_id: str, *, leg: LegRole | None = None) -> None:
-        """Ask for an order's end, or for that of one exit of a bracket. It may be filled before.
+        """Ask to cancel an order, or one exit of a bracket. It may be filled before.
 
         `wait` tells, and `wait_leg` of an exit.
         """
@@ -130,7 +130,7 @@ class Client:
         return OrderView.from_json(self._ask("PUT", "orders", change.order_id, body=body))
 
     def cancel_by_http(self, order_id: str, *, leg: LegRole | None = None) -> OrderView:
-        """Ask for an order's end, or for that of one exit of a bracket, with the token alone."""
+        """Ask to cancel an order, or one exit of a bracket, with the token alone."""
         faults = Faults()
         check_leg(faults, leg)
         faults.raise_any()
@@ -217,7 +217,7 @@ class Client:
     def wait_leg(self, order_id: str, leg: LegRole, timeout_seconds: float = WAIT_SECONDS) -> LegView:
         """Wait until this exit of a bracket has ended, in whatever final status; returns the exit.
 
-        Raises once `OrderRefused` where this client asked for its end, or for its order's, and was refused, `NoSuchLeg`
+        Raises once `OrderRefused` where this client's cancel of it, or of its order, was refused. Raises `NoSuchLeg`
         where the order has no such exit, and `WaitTimeout`.
         """
         faults = Faults()
@@ -290,7 +290,7 @@ class Client:
             raise OrderRefused(order_id, refusal)
 
     def _raise_refused_cancel(self, seen: OrderView, only: LegRole | None = None) -> None:
-        """Raise, once, if the end of the order or of an exit was asked for and refused.
+        """Raise, once, if a cancel of the order or of an exit was refused.
 
         With `only`: if it would have ended this exit.
         """

@@ -59,7 +59,10 @@ class Problem(CourierError):
 
 
 class OrderEnded(CourierError):
-    """The order ended otherwise than it was waited for. `order` says how, and why."""
+    """The order ended otherwise than it was waited for. `order` says how, and why.
+
+    Its id is used up, also where it is `denied` as `malformed`: a mended order takes a new id.
+    """
 
     def __init__(self, order: OrderView, awaited: frozenset[OrderStatus]) -> None:
         self.order = order
@@ -70,7 +73,10 @@ class OrderEnded(CourierError):
 
 
 class OrderRefused(CourierError):
-    """A message of this client became no order, or changed none. `refusal` says why; mend that, and send it anew."""
+    """A message of this client became no order, or changed none. `refusal` says why.
+
+    It used up no id: mend what `refusal` names, and send the same again.
+    """
 
     def __init__(self, order_id: str, refusal: Refusal | None, why: str | None = None) -> None:
         self.order_id = order_id
@@ -92,9 +98,9 @@ class IdAlreadyUsed(OrderRefused):
 
 
 class ChangeRefused(CourierError):
-    """A change is not in force and will not be; `order` is as it was before it, and goes on.
+    """A change is not in force and will not be; `order` is as it was before it, and goes on unless `order.is_over`.
 
-    Another change, if there is to be one, takes the number `order.next_revision`.
+    Another change of an order that goes on takes the number `order.next_revision`.
     """
 
     def __init__(self, order: OrderView, revision: int, reason: Reason | None) -> None:
@@ -102,10 +108,9 @@ class ChangeRefused(CourierError):
         self.revision = revision
         self.reason = reason
         why = f": {reason.message} ({reason.code})" if reason else ""
-        super().__init__(
-            f"revision {revision} of the order {order.order_id} was refused{why}; "
-            f"the next change is revision {order.next_revision}"
-        )
+        next_change = f"the next change is revision {order.next_revision}"
+        after = f"the order is {order.status}, and takes no change" if order.is_over else next_change
+        super().__init__(f"revision {revision} of the order {order.order_id} was refused{why}; {after}")
 
 
 class NoSuchLeg(CourierError):

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias, get_args
 
-from courier_client.checks import CONID_MAX, Faults, is_amount, written_amount, written_time
+from courier_client.checks import CONID_MAX, Faults, comparable, is_amount, read_texts, written_amount, written_time
 
 SCHEMA = "courier.order/1"
 REVISION_MAX = 2**64 - 1
@@ -19,8 +19,8 @@ OrderType: TypeAlias = Literal[
 TimeInForce: TypeAlias = Literal["day", "gtc", "ioc", "opg"]
 LegRole: TypeAlias = Literal["take_profit", "stop_loss"]
 Message: TypeAlias = dict[str, Any]
-# Exact by its type: never a float.
-Amount: TypeAlias = Decimal | int
+# Never a float, which is not exact. A text is written as the wire writes it, "187.50", and is kept as its Decimal.
+Amount: TypeAlias = Decimal | int | str
 
 _PRICES = ("limit_price", "stop_price", "trail")
 # The prices that go with each type: those it needs, and those it may have.
@@ -59,12 +59,18 @@ class Trail:
     amount: Amount | None = None
     percent: Amount | None = None
 
+    def __post_init__(self) -> None:
+        read_texts(self, "amount", "percent")
+
 
 @dataclass(frozen=True)
 class TakeProfit:
     """A bracket's exit at a profit: a limit order."""
 
     limit_price: Amount
+
+    def __post_init__(self) -> None:
+        read_texts(self, "limit_price")
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,9 @@ class StopLoss:
 
     stop_price: Amount
     limit_price: Amount | None = None
+
+    def __post_init__(self) -> None:
+        read_texts(self, "stop_price", "limit_price")
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,8 @@ class PlaceOrder:
     `order_id` is the order's name for ever: placing the same order twice is placing it once. Derive it from what the
     order is for (`"monthly-2026-12-SPY"`), not from the time or from chance: a program that starts again cannot buy
     twice.
+
+    An amount is a Decimal, a whole number, or a text such as `"187.50"`, which is kept as its Decimal.
 
     `good_until`: after it the order is not sent. Left out: 2 minutes after it was sent for `market`, else 15.
     At most 24 hours after.
@@ -111,6 +122,7 @@ class PlaceOrder:
     attached: Attached | None = None
 
     def __post_init__(self) -> None:
+        read_texts(self, "quantity", "cash_quantity", "limit_price", "stop_price")
         faults = Faults()
         faults.identifier("order_id", self.order_id)
         faults.identifier("account_id", self.account_id)
@@ -180,17 +192,18 @@ class PlaceOrder:
     def _check_sides(self, faults: Faults, attached: Attached) -> None:
         """Name an exit on the wrong side: it would trade as soon as the entry is filled."""
         towards = {"buy": 1, "sell": -1}.get(self.side)
-        profit = None if attached.take_profit is None else attached.take_profit.limit_price
-        stop = None if attached.stop_loss is None else attached.stop_loss.stop_price
+        profit = None if attached.take_profit is None else comparable(attached.take_profit.limit_price)
+        stop = None if attached.stop_loss is None else comparable(attached.stop_loss.stop_price)
         fields = {
             "limit": ["limit_price"],
             "stop": ["stop_price"],
             "stop_limit": ["stop_price", "limit_price"],
             "midprice": ["limit_price"],
         }
-        prices = [price for field in fields.get(self.type, ()) if (price := getattr(self, field)) is not None]
-        given = [price for price in (profit, stop, *prices) if price is not None]
-        if towards is None or not all(isinstance(price, Decimal | int) for price in given):
+        prices = [
+            price for field in fields.get(self.type, ()) if (price := comparable(getattr(self, field))) is not None
+        ]
+        if towards is None:
             return
         profit_side, loss_side = ("above", "below") if towards > 0 else ("below", "above")
         entry, soon = " or ".join(map(str, prices)), "would trade as soon as the entry is filled"
@@ -221,6 +234,7 @@ class ModifyOrder:
     time_in_force: TimeInForce | None = None
 
     def __post_init__(self) -> None:
+        read_texts(self, "quantity", "limit_price", "stop_price")
         faults = Faults()
         faults.identifier("order_id", self.order_id)
         faults.whole_number("revision", self.revision, 2, REVISION_MAX)

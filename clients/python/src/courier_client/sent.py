@@ -111,7 +111,7 @@ def is_other_change(message: Message, seen: OrderView) -> bool:
 
 
 def is_cancel_taken(seen: OrderView, leg: str | None) -> bool:
-    """Whether the order shows that its end, or that of this exit, is asked for."""
+    """Whether the order shows that a cancel was asked for, of it or of this exit."""
     if seen.cancel_asked or seen.status is OrderStatus.CANCELLING:
         return True
     legs = [one for one in seen.legs if leg in (None, one.role)]

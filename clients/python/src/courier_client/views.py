@@ -114,7 +114,7 @@ class LegView:
     reason: Reason | None
     # Its whole ticket in force; None: an older server does not show it.
     ticket: Json | None = None
-    # Whether its end is asked for, of it alone or with its order.
+    # Whether a cancel was asked for, of it alone or with its order.
     cancel_asked: bool = False
 
     @property
@@ -187,7 +187,7 @@ class OrderView:
     change: ChangeView | None = None
     # The number under which the next change is asked for. A change that was refused on its way has used its own up.
     next_revision: int = 2
-    # Whether its end is asked for, and it has not ended. The exits of a bracket show their own.
+    # Whether a cancel was asked for, and it has not ended. The exits of a bracket show their own.
     cancel_asked: bool = False
 
     @property

@@ -51,6 +51,53 @@ async fn what_waits_behind_an_unknown_order_goes_on_once_it_is_settled() {
     assert_eq!(ledger[0].order_id, world.tickets("first")[0].order_id, "in the order of the queue");
 }
 
+fn by(symbol: &str) -> Value {
+    json!({"type": "market", "contract": {"symbol": symbol}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_by_symbol_waits_only_for_orders_of_its_own_contract() {
+    let world = without_questions().await;
+    world.broker().add_fault(Fault::next("POST", ORDERS, FaultKind::DropBefore));
+    world.place("lost", &json!({"type": "market"}));
+    world.deliver_all().await;
+    for (order_id, fields, status) in [
+        ("other", by("MSFT"), "filled"),
+        ("another", by("SPY"), "filled"),
+        ("by-number", json!({"type": "market", "contract": {"conid": 272_093}}), "filled"),
+        ("same", by("AAPL"), "held: behind_another"),
+        (
+            "same-with-its-exchange",
+            json!({"type": "market", "contract": {"symbol": "AAPL", "exchange": "NASDAQ"}}),
+            "held: behind_another",
+        ),
+        ("other-again", by("MSFT"), "filled"),
+    ] {
+        world.place(order_id, &fields);
+        world.deliver_all().await;
+        world.run_for(Duration::from_secs(7)).await;
+        assert_eq!(world.status(order_id).await, status, "{order_id}");
+    }
+    assert_eq!(world.status("lost").await, "unknown: outcome_unknown");
+    let reason = world.reason("same").await;
+    assert!(reason.ends_with("before it for the same account and contract."), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_waits_for_what_may_be_its_contract_says_so() {
+    let world = without_questions().await;
+    world.broker().add_fault(Fault::next("POST", ORDERS, FaultKind::DropBefore));
+    world.place("lost", &json!({"type": "market"}));
+    world.deliver_all().await;
+    let away = FaultKind::Unavailable { executed: false, delay_ms: 0 };
+    world.broker().add_fault(Fault { times: u32::MAX, ..Fault::next("GET", "/trsrv/stocks", away) });
+    world.place("by-symbol", &by("MSFT"));
+    world.deliver_all().await;
+    assert_eq!(world.status("by-symbol").await, "held: behind_another");
+    let reason = world.reason("by-symbol").await;
+    assert!(reason.contains("perhaps the same contract") && reason.contains("conid"), "{reason}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn looks_that_do_not_show_the_trades_prove_no_order_absent() {
     let world = without_questions().await;

@@ -100,6 +100,8 @@ fn line(ids: &[&str]) -> Vec<Pending> {
     let pending = |id: &&str| Pending {
         order_id: id.parse().unwrap(),
         instrument: "DU0000001/265598".to_owned(),
+        symbol: None,
+        conid: None,
         unsent_of: None,
         waits_until: None,
     };
@@ -188,6 +190,8 @@ async fn hundreds_of_arrivals_are_taken_over_in_writes_that_dynamodb_reads() {
     let pending = |number: usize| Pending {
         order_id: format!("order-{number}").parse().unwrap(),
         instrument: "DU0000001 265598".to_owned(),
+        symbol: None,
+        conid: None,
         unsent_of: None,
         waits_until: None,
     };

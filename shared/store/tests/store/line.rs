@@ -15,6 +15,8 @@ fn pending(order: &Order) -> Pending {
     Pending {
         order_id: order.key.order_id.clone(),
         instrument: "DU0000001 265598".to_owned(),
+        symbol: None,
+        conid: None,
         unsent_of: Some(order.algorithm_id.clone()),
         waits_until: None,
     }
