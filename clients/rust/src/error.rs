@@ -164,8 +164,8 @@ pub struct IdAlreadyUsed {
 /// A change that is not in force and will not be.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
-    "revision {revision} of the order {} was refused{}; the next change is revision {}",
-    .order.order_id, told(.reason.as_ref()), .order.next_revision()
+    "revision {revision} of the order {} was refused{}; {}",
+    .order.order_id, told(.reason.as_ref()), another_change(.order)
 )]
 pub struct ChangeRefused {
     /// The order, which goes on as it was. Its [`OrderView::next_revision`] is the number of another change.
@@ -174,6 +174,13 @@ pub struct ChangeRefused {
     pub revision: u64,
     /// Why.
     pub reason: Option<Reason>,
+}
+
+fn another_change(order: &OrderView) -> String {
+    if order.is_over() {
+        return format!("the order is {}, and takes no change", order.status.as_str());
+    }
+    format!("the next change is revision {}", order.next_revision())
 }
 
 /// An order that was awaited for as long as was said.

@@ -144,7 +144,7 @@ fn named_user(request: &HttpRequest) -> Result<(UserId, Option<AlgorithmId>), Pr
     };
     let user_id: Option<UserId> = request.query_parameter("user_id").and_then(|text| text.parse().ok());
     let user_id = user_id.ok_or_else(|| {
-        let message = "must name whose orders these are: an algorithm acts for the users who granted it".to_owned();
+        let message = "must name, as a parameter of the address (?user_id=), whose orders these are: an algorithm acts for the users who granted it".to_owned();
         Problem::bad_fields(vec![domain::FieldFault { field: "user_id".to_owned(), message }])
     })?;
     Ok((user_id, Some(algorithm_id)))

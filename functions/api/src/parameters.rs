@@ -40,6 +40,7 @@ fn said_in_the_body(request: &HttpRequest) -> Vec<FieldFault> {
     }
     let message = "is not read from the body of a DELETE: say it in the address, such as ?leg=stop_loss";
     match text.and_then(|text| serde_json::from_str(&text).ok()) {
+        Some(Value::Null) => Vec::new(),
         Some(Value::Object(fields)) => fields.keys().map(|name| fault(name, message)).collect(),
         _ => vec![fault("", "a DELETE has no body: what it is about stands in the address")],
     }
@@ -85,9 +86,13 @@ mod tests {
     #[test]
     fn what_a_delete_says_in_its_body_is_refused() {
         let route = "DELETE /orders/{order_id}";
-        for (body, expected) in
-            [("{\"leg\": \"stop_loss\"}", vec!["leg"]), ("[1]", vec![""]), ("{}", vec![]), (" ", vec![])]
-        {
+        for (body, expected) in [
+            ("{\"leg\": \"stop_loss\"}", vec!["leg"]),
+            ("[1]", vec![""]),
+            ("{}", vec![]),
+            ("null", vec![]),
+            (" ", vec![]),
+        ] {
             assert_eq!(faults(route, &json!({}), Some(body)), expected, "{body}");
         }
     }

@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(told, [(Some(2), Some("sending")), (Some(3), Some("rejected"))]);
         assert_eq!(events[1].detail["previous_status"], "sending");
         assert_eq!(events[0].detail["history"].as_array().unwrap().len(), 2);
-        assert_eq!(events[1].detail["reason"]["code"], "no");
+        assert_eq!(events[1].detail["reason"]["code"], "refused_by_broker");
     }
 
     #[test]

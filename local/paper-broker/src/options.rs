@@ -42,6 +42,8 @@ pub struct Options {
     /// Whether the row of a bracket's exit names its parent (the broker's own description of the answer has no such field).
     /// Default: on.
     pub show_parents: bool,
+    /// Whether the exits of a bracket know nothing of each other: one that fills leaves the other as it is. Default: off.
+    pub exits_stand_alone: bool,
     /// Whether live orders carry our names (`order_ref`): prose says so, IBKR's description does not. Default: on.
     pub name_live_orders: bool,
     /// Commission per execution. Default: 1.
@@ -105,6 +107,7 @@ impl Default for Options {
             allow_customer_time: false,
             numbers_as_text: true,
             show_parents: true,
+            exits_stand_alone: false,
             name_live_orders: true,
             commission: Decimal::ONE,
             commission_delay_ms: 0,

@@ -97,7 +97,7 @@ impl Order {
             // The next change brings the whole ticket; until then a person must know.
             _ => {
                 self.did_not_come(revision, leg);
-                self.warn(came_late(revision, in_force));
+                self.warn(came_late(revision, in_force), now);
                 Some(CameLate::Told)
             }
         }
@@ -114,10 +114,10 @@ impl Order {
     }
 
     /// An order that ends may have ended with a change that went astray.
-    pub(crate) fn end_astray(&mut self, leg: Option<LegRole>) {
+    pub(crate) fn end_astray(&mut self, leg: Option<LegRole>, now: Timestamp) {
         let first = self.changes_astray().find(|astray| astray.leg == leg).map(|astray| astray.revision);
         if let Some(revision) = first {
-            self.warn(may_have_come(revision, self.revision_of(leg)));
+            self.warn(may_have_come(revision, self.revision_of(leg)), now);
         }
     }
 

@@ -182,8 +182,7 @@ impl Order {
             && !self.cancel_is_under_way()
             && !self.has_warned(&ReasonCode::CancelNotCarriedOut)
         {
-            self.warn(not_carried_out(self.cancel_calls.count, "order"));
-            self.updated_at = now;
+            self.warn(not_carried_out(self.cancel_calls.count, "order"), now);
         }
     }
 
@@ -194,8 +193,7 @@ impl Order {
         if let Some(count) =
             in_vain.filter(|_| !self.has_warned(&ReasonCode::CancelNotCarriedOut)).map(|cancel| cancel.calls.count)
         {
-            self.warn(not_carried_out(count, &role.to_string()));
-            self.updated_at = now;
+            self.warn(not_carried_out(count, &role.to_string()), now);
         }
     }
 

@@ -275,7 +275,7 @@ impl Order {
     /// nobody asked for the news; a person must know that it does not fit.
     pub(crate) fn tell_refused(&mut self, change: &Change, reason: Reason, now: Timestamp) {
         if let Some(role) = change.leg.filter(|_| change.follows) {
-            return self.warn(exit_does_not_follow(role, &reason));
+            return self.warn(exit_does_not_follow(role, &reason), now);
         }
         for replaced in &change.replaces {
             self.tell_refused_change(*replaced, went_with(*replaced, change.revision, &reason), now);
@@ -289,7 +289,7 @@ impl Order {
         let in_force = self.revision_of(leg);
         if self.open_change().is_some_and(|change| change.revision == in_force && !change.follows) {
             self.turn_change(ChangeStage::Applied, now);
-            self.warn(crate::astray::not_sent_again(in_force, &reason));
+            self.warn(crate::astray::not_sent_again(in_force, &reason), now);
         } else {
             self.turn_change(ChangeStage::Refused { reason }, now);
         }

@@ -35,8 +35,10 @@ impl<'f> Fields<'f> {
     }
 
     /// Records that `field` is wrong.
+    /// A fault of a field; of the object as a whole, where it is of none.
     pub(crate) fn fault(&mut self, field: &str, message: impl Into<String>) {
-        self.faults.push(FieldFault { field: format!("{}{field}", self.path), message: message.into() });
+        let path = if field.is_empty() { self.path.trim_end_matches('.') } else { &self.path };
+        self.faults.push(FieldFault { field: format!("{path}{field}"), message: message.into() });
     }
 
     pub(crate) fn has(&self, field: &str) -> bool {

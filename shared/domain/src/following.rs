@@ -22,14 +22,20 @@ impl Order {
             self.changes().any(|change| change.stage.is_open() && bears_on(change.leg, role))
                 || self.changes_astray().any(|astray| bears_on(astray.leg, role))
         };
-        let too_large = |leg: &Leg| leg.may_work() && leg.quantity() > self.leg_quantity_max(leg.role);
+        let too_large =
+            |leg: &Leg| leg.may_work() && leg.cancel.is_none() && leg.quantity() > self.leg_quantity_max(leg.role);
         self.cancel_asked_at.is_none() && self.legs.iter().any(|leg| too_large(leg) && !under_way(leg.role))
     }
 
     /// An exit stays too large at the broker: it goes out again as it should be, and a person is told.
     pub fn exit_stays_too_large(&mut self, now: Timestamp) {
         self.fit_exits(None);
-        self.warn(exit_too_large());
+        // Of an exit to which nothing is left there is no smaller one.
+        let most: Vec<Decimal> = self.legs.iter().map(|leg| self.leg_quantity_max(leg.role)).collect();
+        for (leg, _) in self.legs.iter_mut().zip(most).filter(|(leg, most)| most.is_zero() && leg.may_work()) {
+            leg.ask_cancel(now);
+        }
+        self.warn(exit_too_large(), now);
         self.updated_at = now;
     }
 
@@ -37,8 +43,7 @@ impl Order {
     pub fn exit_is_held_back(&mut self, reason: &Reason, now: Timestamp) {
         let role = self.change_in_hand().filter(|change| change.follows).and_then(|change| change.leg);
         if let Some(role) = role.filter(|_| !self.has_warned(&ReasonCode::ExitDoesNotFollow)) {
-            self.warn(exit_does_not_follow(role, reason));
-            self.updated_at = now;
+            self.warn(exit_does_not_follow(role, reason), now);
         }
     }
 
@@ -98,7 +103,7 @@ impl Order {
 fn exit_too_large() -> Reason {
     Reason::new(
         ReasonCode::ExitTooLarge,
-        "An exit at the broker was for more than the order leaves to it, so that all of it would have turned the position. It is being made smaller. Look at the account's position and orders at the broker.",
+        "An exit at the broker was for more than the order leaves to it, so that all of it would have turned the position. It is being made smaller, or cancelled where nothing is left to it. Look at the account's position and orders at the broker.",
     )
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::order::{HistoryEntry, Order};
+use crate::order::Order;
 use crate::reason::Reason;
 use crate::reason_code::ReasonCode;
 use crate::sight::{BrokerStatus, Sight};
@@ -35,9 +35,12 @@ impl Order {
                 self.filled_quantity
             ),
         );
-        self.warn(reason.clone());
-        self.sequence = self.sequence.saturating_add(1);
-        self.remember(HistoryEntry { at: now, status: self.status(), reason: Some(reason), leg: None, revision: None });
+        self.warn(reason, now);
+        if !self.position_left().is_zero() {
+            self.legs_come_back();
+        }
+        self.legs_follow();
+        self.next_check_at = self.next_check_at.or((!self.is_over()).then_some(now));
     }
 
     /// Whether the broker shows it at work after its end, so that it may be cancelled there.

@@ -126,6 +126,8 @@ pub enum LegFact {
     Ended(Reason),
     /// The broker holds it as refused, and said so again when it was asked for by its number.
     Refused,
+    /// The broker shows it at work after its end, and said so again when it was asked for by its number.
+    Back(LegSight),
     /// It does not show for so long that a person must look.
     Exhausted(Reason),
     /// A person looked at the broker's own pages, and this is how it stands there.
@@ -233,6 +235,19 @@ impl Leg {
         if self.status != before {
             self.reason = None;
         }
+    }
+
+    /// It works at the broker after its end. What was filled whole does not.
+    pub(crate) fn come_back(&mut self, sight: &LegSight, now: Timestamp) {
+        if self.has_ended() && self.status != OrderStatus::Filled {
+            (self.status, self.reason) = (OrderStatus::Working, None);
+        }
+        self.see(sight, now);
+    }
+
+    /// Whether nothing that the broker said of it, but what it said of others or did not say, made it end.
+    pub(crate) fn end_is_concluded(&self) -> bool {
+        self.status == OrderStatus::Cancelled && self.reason.is_some() && self.broker_order_id.is_some()
     }
 
     pub(crate) fn ask_cancel(&mut self, now: Timestamp) {

@@ -151,17 +151,18 @@ impl Order {
         self.settle_legs(now);
         let left = self.legs.iter().fold(Decimal::ZERO, |sum, leg| sum.saturating_add(leg.filled_quantity));
         if self.status().is_final() && left > self.filled_quantity {
-            self.warn(filled_beyond(left, self.filled_quantity));
+            self.warn(filled_beyond(left, self.filled_quantity), now);
         }
     }
 
     /// Takes in a fact about a leg.
     pub fn leg_fact(&mut self, role: LegRole, fact: &LegFact, now: Timestamp) {
         self.turn_leg(role, now, |leg| {
-            if leg.has_ended() {
+            if leg.has_ended() && !matches!(fact, LegFact::Back(_)) {
                 return;
             }
             match fact {
+                LegFact::Back(sight) => leg.come_back(sight, now),
                 LegFact::CancelSent => leg.status = OrderStatus::Cancelling,
                 LegFact::Refused => (leg.status, leg.reason) = (OrderStatus::Rejected, Some(inactive())),
                 LegFact::Ended(reason) => (leg.status, leg.reason) = (OrderStatus::Cancelled, Some(reason.clone())),
@@ -239,12 +240,20 @@ impl Order {
         }
     }
 
-    /// An order that was taken to be over is not: exits that ended with it, and that the broker never showed, are looked for.
+    /// An order that was taken to be over is not: exits that ended with it and that the broker never showed are looked for, and
+    /// so are those whose end was concluded.
     pub(crate) fn legs_come_back(&mut self) {
-        let unseen = |leg: &&mut Leg| leg.broker_order_id.is_none() && leg.cancel.is_none();
-        for leg in self.legs.iter_mut().filter(unseen) {
-            (leg.status, leg.reason) = (OrderStatus::Unknown, None);
+        let unseen = |leg: &Leg| leg.broker_order_id.is_none() && leg.cancel.is_none();
+        for leg in self.legs.iter_mut().filter(|leg| unseen(leg) || leg.end_is_concluded()) {
+            (leg.status, leg.reason, leg.missing_since) = (OrderStatus::Unknown, None, None);
         }
+    }
+
+    /// How much of a position the order made that its exits have not closed yet.
+    #[must_use]
+    pub fn position_left(&self) -> Decimal {
+        let closed = self.legs.iter().fold(Decimal::ZERO, |sum, leg| sum.saturating_add(leg.filled_quantity));
+        self.filled_quantity.saturating_sub(closed).max(Decimal::ZERO)
     }
 
     /// Until the broker has shown them, the exits are where their order is.
@@ -342,6 +351,9 @@ impl Order {
         }
         if self.is_over() {
             self.next_check_at = None;
+        } else {
+            // An exit that came back is watched again.
+            self.next_check_at = self.next_check_at.or(Some(now));
         }
     }
 }

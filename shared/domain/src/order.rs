@@ -204,7 +204,10 @@ impl Order {
     ) -> Self {
         let reason = Reason::new(
             ReasonCode::Malformed,
-            format!("The message was refused and nothing was sent: {}.", summary(faults)),
+            format!(
+                "The message was refused and nothing was sent: {}. The order's id is used up: send it mended under a new one.",
+                summary(faults)
+            ),
         );
         let mut order = Self::new(key, algorithm_id, None, fingerprint, now, OrderState::Received, now);
         // From `received` a denial is always in place.
@@ -288,12 +291,12 @@ impl Order {
         let Some(next) = self.state_to_leave().after(fact.clone()) else {
             return Err(OutOfPlace { status: self.status(), fact: format!("{fact:?}") });
         };
-        if self.status().is_final() && !next.status().is_final() {
+        if self.status().is_final() && next.status() != self.status() {
             self.legs_come_back();
         }
         match fact {
             Fact::Intend(intent) if intent.act.is_ticket() => self.sends = self.sends.saturating_add(1),
-            Fact::Seen(sight) | Fact::Ended(sight) | Fact::Reviewed(sight) => {
+            Fact::Seen(sight) | Fact::Ended(sight) | Fact::Back(sight) | Fact::Reviewed(sight) => {
                 self.unwatched = None;
                 self.take_in(sight, now);
             }
@@ -311,7 +314,7 @@ impl Order {
         if self.status().is_final() || self.status() == OrderStatus::NeedsReview {
             self.end_changes_of(None, now);
             self.change_shown(None);
-            self.end_astray(None);
+            self.end_astray(None, now);
             self.end_cancel();
         }
         if self.is_over() {
@@ -365,7 +368,7 @@ impl Order {
         }
         self.broker_status = Some(sight.status);
         if let Some(most) = self.most_that_may_fill().filter(|most| self.filled_quantity > *most) {
-            self.warn(filled_beyond(self.filled_quantity, most));
+            self.warn(filled_beyond(self.filled_quantity, most), now);
         }
     }
 
@@ -387,8 +390,7 @@ impl Order {
                 "The broker says {word:?} of the order, which is no word that is known here. It is taken to be at work, watched, and may be cancelled. Look at it at the broker."
             ),
         );
-        self.warn(told);
-        self.updated_at = now;
+        self.warn(told, now);
     }
 
     /// All of the broker's lists were searched, and none shows it.

@@ -19,6 +19,12 @@ pub struct Sight {
 }
 
 impl Sight {
+    /// Whether it shows an order at work.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        self.status.works()
+    }
+
     /// Whether it shows an order that works, or that traded: the broker took it, whatever was concluded before.
     #[must_use]
     pub fn shows_it_was_taken(&self) -> bool {
@@ -67,6 +73,12 @@ impl BrokerStatus {
     #[must_use]
     pub fn is_unclear(&self) -> bool {
         self.is_doubtful_end() || matches!(self, Self::Other(_))
+    }
+
+    /// Whether it says that the order works, and that nobody is ending it.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        !self.is_end() && !self.is_doubtful_end() && !self.is_cancel_under_way()
     }
 
     /// Whether the broker has a cancel in hand.

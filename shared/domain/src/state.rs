@@ -98,6 +98,8 @@ pub enum Fact {
     Unread(Doubt, Reason),
     /// The broker showed it. That it is refused (`Inactive`) is not believed at once: see [`Fact::Ended`].
     Seen(Sight),
+    /// The broker shows it at work after its end, and said so again when it was asked for by its number.
+    Back(Sight),
     /// The broker showed it as refused, and said so again some seconds later when it was asked for by its number.
     Ended(Sight),
     /// All of the broker's answers were searched, completely and long enough after the send, and it was in none.
@@ -170,6 +172,11 @@ impl OrderState {
             // It was taken to be refused, or never to have arrived, and the broker has it.
             (from @ (Self::Rejected { .. } | Self::NotPlaced { .. }), Fact::Seen(sight))
                 if sight.shows_it_was_taken() =>
+            {
+                Some(from.after_sight(&sight))
+            }
+            (from @ (Self::Cancelled { .. } | Self::Rejected { .. } | Self::NotPlaced { .. }), Fact::Back(sight))
+                if sight.works() =>
             {
                 Some(from.after_sight(&sight))
             }

@@ -83,7 +83,7 @@ impl Order {
             self.tell_refused(&change, why.clone(), now);
             // An exit's own is told in its own words.
             if !change.follows {
-                self.warn(why);
+                self.warn(why, now);
             }
         }
     }

@@ -1,19 +1,27 @@
 //! Warnings: what a person must know of an order, whatever its state.
 
-use crate::order::Order;
+use jiff::Timestamp;
+
+use crate::order::{HistoryEntry, Order};
 use crate::reason::Reason;
 use crate::reason_code::ReasonCode;
 
 impl Order {
-    /// Tells a person something. The latest is shown; each is told once, and none keeps another from being told.
-    pub fn warn(&mut self, reason: Reason) {
-        if !self.has_warned(&reason.code) {
-            // An order of an earlier release has only the one that it shows.
-            let shown = self.warning.take().map(|shown| shown.code);
-            self.warned.extend(shown);
-            self.warned.insert(reason.code.clone());
-            self.warning = Some(reason);
+    /// Tells a person something, and whoever follows the events: as a change of the order's status to the one that it has. The
+    /// latest is shown; each is told once, and none keeps another from being told.
+    pub fn warn(&mut self, reason: Reason, now: Timestamp) {
+        if self.has_warned(&reason.code) {
+            return;
         }
+        // An order of an earlier release has only the one that it shows.
+        let shown = self.warning.take().map(|shown| shown.code);
+        self.warned.extend(shown);
+        self.warned.insert(reason.code.clone());
+        self.warning = Some(reason.clone());
+        self.sequence = self.sequence.saturating_add(1);
+        let status = self.status();
+        self.remember(HistoryEntry { at: now, status, reason: Some(reason), leg: None, revision: None });
+        self.updated_at = now;
     }
 
     /// Whether a person was told this already.

@@ -329,7 +329,7 @@ fn no_warning_keeps_another_from_being_told() {
     let mut order = sending();
     let (exit, position) = (ReasonCode::ExitTooLarge, ReasonCode::UnprotectedPosition);
     for code in [exit.clone(), position.clone(), exit.clone()] {
-        order.warn(Reason::new(code, "Look."));
+        order.warn(Reason::new(code, "Look."), now());
     }
     assert_eq!(order.warning.as_ref().unwrap().code, position);
     assert!(order.has_warned(&exit) && order.has_warned(&position));

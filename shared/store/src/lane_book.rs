@@ -1,6 +1,6 @@
 //! The book of a lane: what its holders hand on to each other.
 
-use domain::{AccountId, AlgorithmId, Conid, Order, OrderId, OrderStatus};
+use domain::{AccountId, AlgorithmId, BrokerOrderId, Conid, Leg, Order, OrderId, OrderStatus};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,12 @@ pub struct Ended {
     /// Whether the broker ever told a number of it.
     #[serde(default)]
     pub has_number: bool,
+    /// That number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_order_id: Option<BrokerOrderId>,
+    /// The exits of a bracket that ended before they were filled whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exits: Vec<EndedExit>,
     /// When a whole look at its account was last taken since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<Timestamp>,
@@ -92,6 +98,22 @@ pub struct Ended {
     pub gathers: bool,
 }
 
+/// An exit that ended before it was filled whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedExit {
+    /// The broker's number of it.
+    pub broker_order_id: BrokerOrderId,
+    /// With how much filled.
+    pub filled_quantity: Decimal,
+}
+
+impl EndedExit {
+    fn of(leg: &Leg) -> Option<Self> {
+        let broker_order_id = leg.broker_order_id.filter(|_| leg.has_ended() && leg.status() != OrderStatus::Filled)?;
+        Some(Self { broker_order_id, filled_quantity: leg.filled_quantity })
+    }
+}
+
 impl Ended {
     fn of(order: &Order) -> Self {
         Self {
@@ -101,6 +123,8 @@ impl Ended {
             at: order.updated_at,
             account_id: order.account_id().cloned(),
             has_number: !order.broker_order_ids.is_empty(),
+            broker_order_id: order.broker_order_ids.first().copied(),
+            exits: order.legs().iter().filter_map(EndedExit::of).collect(),
             looked_at: None,
             failed_at: None,
             gathers: false,

@@ -66,7 +66,7 @@ pub use error::StoreError;
 pub use everybody::HaltOn;
 pub use insert_all::Lined;
 pub use intent::{IntentGuards, IntentRefused};
-pub use lane_book::{Ended, LaneBook, Looks, Pending};
+pub use lane_book::{Ended, EndedExit, LaneBook, Looks, Pending};
 pub use lanes::{Acquired, GivenBack, LaneLease, Lanes};
 pub use listing::OrderFilter;
 pub use orders::{Inserted, Orders, order_from_image};

@@ -85,10 +85,15 @@ fn the_only_one(words: &SymbolContract, stocks: &[Stock], currencies: &Currencie
         [] => Err(Reason::new(
             ReasonCode::ContractUnknown,
             format!(
-                "The broker knows no stock {} of which it says {}. It knows {}. Name one by its conid.",
+                "The broker knows no stock {} of which it says {}. It knows {}.{} Name one by its conid.",
                 words.symbol,
                 asked_for(words),
-                named(&stocks.iter().collect::<Vec<_>>(), currencies)
+                named(&stocks.iter().collect::<Vec<_>>(), currencies),
+                if words.exchange.as_deref().is_some_and(|exchange| exchange.eq_ignore_ascii_case("SMART")) {
+                    " SMART is how an order is routed and no exchange of listing: leave `exchange` out."
+                } else {
+                    ""
+                }
             ),
         )),
         several => Err(Reason::new(

@@ -1,6 +1,6 @@
 //! Protection: a position without the stop that was asked for is told at once.
 
-use domain::{BrokerStatus, HistoryEntry, Leg, LegRole, Order, OrderStatus, Reason, ReasonCode};
+use domain::{HistoryEntry, Leg, LegRole, Order, OrderStatus, Reason, ReasonCode, TimeInForce};
 use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
@@ -11,7 +11,7 @@ use crate::track::stands;
 
 /// A parent whose exits do not show is looked at again after this, in seconds, before it is called unprotected.
 const EXITS_AWAITED_SECONDS: u32 = 6;
-/// For so long after its parent filled an exit is expected to show. What ends later is told as its leg's news.
+/// For so long after its parent filled an exit is expected to show.
 const EXPECTED_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 impl Lane<'_> {
@@ -28,40 +28,61 @@ impl Lane<'_> {
         }
         // What is over is looked at no more, and its exits are shown as ended: this look is as good as a second one.
         let certain = order.value.is_over().then_some(now);
-        let Some(missing_since) = order.value.exits_missing_since.or(certain) else {
+        let before = order.value.exits_missing_since.filter(|since| now < *since + EXPECTED_FOR);
+        let Some(missing_since) = before.or(certain) else {
             tracing::warn!(key = %order.value.key, "a bracket's stop does not show; it is looked for once more");
             self.record_change(order, |order, now| order.exits_missing_since = Some(now)).await?;
             self.track_in(EXITS_AWAITED_SECONDS);
             return Ok(());
         };
         tracing::error!(key = %order.value.key, alarm = "unprotected_position", metric.orders_for_a_person = 1, %missing_since, at = %now, "a bracket's parent is filled and its stop is not at the broker");
-        self.record_change(order, |order, _| order.warn(unprotected())).await
+        self.record_change(order, |order, now| order.warn(unprotected(), now)).await
     }
 }
 
-/// Whether the parent was filled a moment ago, in part or whole, and an exit that nobody asked to end stands nowhere.
+/// Whether the order made a position that its exits have not closed, and one that nobody asked to end stands nowhere.
 fn is_unprotected(order: &Order, shown: &Shown, now: Timestamp) -> bool {
+    let has_stop = order.legs().iter().any(|leg| leg.role == LegRole::StopLoss && is_wanted(order, leg));
+    let open = order.legs().iter().filter(|leg| is_wanted(order, leg) && is_expected(order, leg, now));
+    has_stop && !is_closed(order) && open.into_iter().any(|leg| is_nowhere(order, leg, shown))
+}
+
+/// Whether the exits have closed what the entry filled. Of one that is filled the broker may not have told how much yet.
+fn is_closed(order: &Order) -> bool {
+    let filled = |leg: &Leg| leg.status() == OrderStatus::Filled && leg.filled_quantity.is_zero();
+    order.position_left().is_zero() || order.legs().iter().any(filled)
+}
+
+/// Whether nobody asked for its end who knew of the fill. A cancel that was asked for before is no wish for a position without
+/// a stop.
+fn is_wanted(order: &Order, leg: &Leg) -> bool {
+    match order.cancel_asked_at {
+        None => leg.cancel.is_none(),
+        Some(asked_at) => filled_at(order).is_some_and(|at| at > asked_at),
+    }
+}
+
+/// What works for the day ends with it, and is told as its leg's news: soon after a fill it is expected all the same.
+fn is_expected(order: &Order, leg: &Leg, now: Timestamp) -> bool {
+    leg.ticket.time_in_force == TimeInForce::Gtc || filled_at(order).is_some_and(|at| now < at + EXPECTED_FOR)
+}
+
+/// When its entry last filled.
+fn filled_at(order: &Order) -> Option<Timestamp> {
     let is_fill = |status| matches!(status, OrderStatus::Filled | OrderStatus::PartiallyFilled);
-    let of_entry = |entry: &&HistoryEntry| entry.leg.is_none();
-    let fill = order.history.iter().filter(of_entry).find(|entry| is_fill(entry.status));
+    let of_entry = |entry: &&HistoryEntry| entry.leg.is_none() && entry.revision.is_none();
+    let fill = order.history.iter().filter(of_entry).rfind(|entry| is_fill(entry.status) && entry.reason.is_none());
     // A fill that shows together with the entry's end has no entry of its own.
     let end = order.history.iter().rfind(of_entry).filter(|_| !order.filled_quantity.is_zero());
-    let filled_at = fill.or(end).map(|entry| entry.at);
-    let lately = filled_at.is_some_and(|at| now < at + EXPECTED_FOR);
-    let row = |leg: &Leg| leg_row(order, leg, &shown.live);
-    // An exit that has done its work takes the other with it.
-    let left = order
-        .legs()
-        .iter()
-        .any(|leg| !leg.filled_quantity.is_zero() || row(leg).is_some_and(|row| row.status == BrokerStatus::Filled));
-    let mut wanted = order.legs().iter().filter(|leg| leg.cancel.is_none());
-    let has_stop = wanted.clone().any(|leg| leg.role == LegRole::StopLoss);
-    lately
-        && has_stop
-        && order.cancel_asked_at.is_none()
-        && shown.live.complete
-        && !left
-        && wanted.any(|leg| !row(leg).is_some_and(|row| stands(&row.status)))
+    fill.or(end).map(|entry| entry.at)
+}
+
+/// Whether the broker shows that it is at its end, or shows it nowhere in a whole list.
+fn is_nowhere(order: &Order, leg: &Leg, shown: &Shown) -> bool {
+    match leg_row(order, leg, &shown.live) {
+        Some(row) => !stands(&row.status),
+        None => leg.has_ended() || shown.live.complete,
+    }
 }
 
 fn unprotected() -> Reason {

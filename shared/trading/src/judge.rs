@@ -7,17 +7,19 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use broker::LiveOrder;
+use broker::{LiveOrder, Session};
 use domain::{
-    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole, Order, Reason, ReasonCode,
-    Size, Ticket,
+    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole, Order, OrderType, Reason,
+    ReasonCode, Size, Ticket,
 };
 use jiff::SignedDuration;
+use rust_decimal::Decimal;
 use store::{StoreError, Versioned};
 
 use crate::lane::Lane;
 use crate::leg_rows::leg_row;
 use crate::look::{Shown, row_of, shows};
+use crate::track::LOOK_TIME;
 
 /// A change whose outcome was not read is judged by a look this long after it was sent.
 const JUDGED_AFTER: SignedDuration = SignedDuration::from_secs(10);
@@ -27,6 +29,7 @@ impl Lane<'_> {
     /// Judges the change in hand if its outcome was not read, and those that went astray before it.
     pub(crate) async fn judge_changes(
         &mut self,
+        session: &Session,
         order: &mut Versioned<Order>,
         shown: &Shown,
     ) -> Result<(), StoreError> {
@@ -43,7 +46,7 @@ impl Lane<'_> {
         }
         for leg in unconfirmed {
             if let Some(row) = row_of_part(&order.value, leg, shown).cloned() {
-                self.judge_change_taken(order, leg, &row).await?;
+                self.judge_change_taken(session, order, leg, &row).await?;
             }
         }
         let parts: BTreeSet<Option<LegRole>> = order.value.changes_astray().map(|astray| astray.leg).collect();
@@ -88,6 +91,7 @@ impl Lane<'_> {
     /// Whether a change that the broker took shows. Where its part of the order is shown as it was, it goes out again.
     async fn judge_change_taken(
         &mut self,
+        session: &Session,
         order: &mut Versioned<Order>,
         leg: Option<LegRole>,
         row: &LiveOrder,
@@ -95,8 +99,11 @@ impl Lane<'_> {
         let taken = order.value.changes_taken().iter().find(|taken| taken.change.leg == leg);
         let Some(change) = taken.map(|taken| taken.change.clone()) else { return Ok(()) };
         let ended = is_final(&row.status);
-        let shown_by_row =
-            |order: &Order, ticket: &Ticket| shows(row, &as_shown(order, ticket.clone(), leg, row), std::iter::empty());
+        let stop_shown = self.stop_by_number(session, &change.ticket, row).await;
+        let shown_by_row = |order: &Order, ticket: &Ticket| match stop_beside_limit(ticket).zip(stop_shown) {
+            Some((wanted, shown)) if wanted != shown => Some(false),
+            _ => shows(row, &as_shown(order, ticket.clone(), leg, row), std::iter::empty()),
+        };
         if shown_by_row(&order.value, &change.ticket) != Some(false) {
             return self.record_change(order, |order, _| order.change_shown(leg)).await;
         }
@@ -118,6 +125,15 @@ impl Lane<'_> {
             tracing::error!(key = %order.value.key, revision, alarm = "change_not_carried_out", metric.orders_for_a_person = 1, "the broker took a change again and again, and did not carry it out");
         }
         Ok(())
+    }
+
+    /// The stop of a stop-limit order, which its row does not tell: there `price` is the limit. `None`: nobody tells.
+    async fn stop_by_number(&mut self, session: &Session, ticket: &Ticket, row: &LiveOrder) -> Option<Decimal> {
+        stop_beside_limit(ticket)?;
+        if is_final(&row.status) || !self.has_time(LOOK_TIME) {
+            return None;
+        }
+        session.order_status(row.order_id).await.ok()?.stop_price
     }
 
     /// Whether a change that was passed over shows after all. What is on its way to the broker overwrites it.
@@ -171,6 +187,13 @@ impl Lane<'_> {
             what => tracing::warn!(key = %order.value.key, revision, ?what, "a change came into force late"),
         }
         Ok(())
+    }
+}
+
+fn stop_beside_limit(ticket: &Ticket) -> Option<Decimal> {
+    match &ticket.order_type {
+        OrderType::StopLimit { stop_price, .. } => Some(stop_price.get()),
+        _ => None,
     }
 }
 

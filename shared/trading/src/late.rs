@@ -1,14 +1,18 @@
-//! Late facts: what the broker shows of an order after its end, against what is on record. It changes nothing by itself; a
-//! person is told.
+//! Late facts: what the broker shows of an order after its end, against what is on record. What works there is open here
+//! again, an exit as well; and a person is told.
 
-use broker::LiveOrder;
-use domain::{AccountId, BrokerStatus, ClientOrderId, Fact, Order, OrderStatus, Sight};
+use broker::{Listing, LiveOrder, Session, Trade};
+use domain::{
+    AccountId, BrokerOrderId, BrokerStatus, ClientOrderId, Fact, Leg, LegFact, LegSight, Order, OrderKey, OrderStatus,
+    Sight,
+};
 use jiff::{SignedDuration, Timestamp};
-use store::{Ended, StoreError, Versioned};
+use store::{Ended, EndedExit, StoreError, Versioned};
 
 use crate::advance::{TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};
 use crate::lane::{Lane, passed_over};
-use crate::look::{Looked, Shown, row_named};
+use crate::leg_rows::leg_sight;
+use crate::look::{Looked, Shown, row_named, summed};
 use crate::stop::unless_stopped;
 use crate::track::LOOK_TIME;
 
@@ -78,12 +82,22 @@ impl Lane<'_> {
         match self.look(&session, &account_id, &[]).await? {
             Looked::Shown(shown) => {
                 self.book.looks.account_id = Some(account_id);
-                self.note_late_facts(&shown).await?;
+                self.note_late_facts(&session, &shown).await?;
             }
             Looked::NotYet => self.note_gathering(&account_id),
             Looked::Failed => {}
         }
         Ok(())
+    }
+
+    /// Whether live orders carry none of our names, and something was concluded to be refused, or never to have arrived: only the
+    /// trades would name it.
+    pub(crate) fn ended_may_show_in_trades_alone(&self, account_id: &AccountId, live: &Listing<LiveOrder>) -> bool {
+        let is_looked_for = |ended: &Ended| {
+            ended.is_concluded() && ended.account_id.as_ref() == Some(account_id) && next_look(ended).is_some()
+        };
+        let nameless = !live.rows.is_empty() && live.rows.iter().all(|row| row.client_order_id.is_none());
+        nameless && self.book.ended.iter().any(is_looked_for)
     }
 
     /// A look at this account counts as failed until it has shown something, so that none is tried at once again.
@@ -112,21 +126,70 @@ impl Lane<'_> {
         self.book.ended.iter_mut().filter(move |ended| ended.account_id.as_ref() == Some(account_id))
     }
 
-    /// Writes down what this look shows of orders that ended otherwise.
-    pub(crate) async fn note_late_facts(&mut self, shown: &Shown) -> Result<(), StoreError> {
+    /// Writes down what this look shows of orders that ended otherwise, and of their exits.
+    pub(crate) async fn note_late_facts(&mut self, session: &Session, shown: &Shown) -> Result<(), StoreError> {
         // First: what cannot be written is no reason to look at once again.
         if let Some(account_id) = self.book.looks.account_id.clone().filter(|_| shown.live.complete) {
             self.note_looked(&account_id);
         }
         for ended in self.book.ended.clone() {
             let key = self.key(ended.order_id.clone());
-            if let Some(row) = row_named(&ClientOrderId::of(&key), &shown.live).filter(|row| belies(row, &ended)) {
-                let noted = self.note_late(&ended, row).await;
+            if let Some(sight) = late_sight(&ended, &key, shown) {
+                let noted = self.note_late(session, &ended, &sight).await;
                 passed_over(&key, noted)?;
                 self.cancel_late(&ended).await?;
             }
+            if ended.exits.iter().any(|exit| shown.live.rows.iter().any(|row| belies_exit(row, exit))) {
+                let noted = Box::pin(self.note_late_exits(session, &key, shown)).await;
+                passed_over(&key, noted)?;
+            }
         }
         Ok(())
+    }
+
+    /// Exits that ended, of an order that is over, and that the broker shows at work or filled.
+    async fn note_late_exits(&mut self, session: &Session, key: &OrderKey, shown: &Shown) -> Result<(), StoreError> {
+        let Some(mut order) = self.desk.intake.orders.get(key).await? else { return Ok(()) };
+        // An open order's look takes its exits in by itself.
+        if order.value.is_over() {
+            self.bring_back_exits(session, &mut order, shown).await?;
+            self.remember_late(&order.value);
+        }
+        Ok(())
+    }
+
+    /// Takes exits that ended and work at the broker after all for what they are. The list may be older than the word of their
+    /// end, so each is asked for by its number.
+    pub(crate) async fn bring_back_exits(
+        &mut self,
+        session: &Session,
+        order: &mut Versioned<Order>,
+        shown: &Shown,
+    ) -> Result<(), StoreError> {
+        let ended = order.value.legs().iter().filter(|leg| leg.has_ended() && leg.status() != OrderStatus::Filled);
+        let sights: Vec<LegSight> = ended.filter_map(|leg| leg_sight(&order.value, leg, shown)).collect();
+        for sight in sights {
+            let role = sight.role;
+            let filled = order.value.leg(role).map(|leg| leg.filled_quantity).unwrap_or_default();
+            if sight.filled_quantity.is_some_and(|shown| shown > filled) {
+                self.record_legs(order, |order, now| order.legs_seen(std::slice::from_ref(&sight), now)).await?;
+            }
+            let works = sight.status.works() && order.value.leg(role).is_some_and(Leg::has_ended);
+            if !works || !self.says_so_again(session, sight.broker_order_id).await {
+                continue;
+            }
+            tracing::error!(key = %order.value.key, %role, alarm = "late_fact", metric.orders_for_a_person = 1, status = ?sight.status, "an exit that had ended works at the broker");
+            let back = LegFact::Back(sight);
+            self.record_legs(order, |order, now| order.leg_fact(role, &back, now)).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the broker says by its number, too, that what had ended works. Where it does not say, the list stands: to
+    /// look after what has ended costs a look, and to leave what works costs the position.
+    async fn says_so_again(&mut self, session: &Session, number: Option<BrokerOrderId>) -> bool {
+        let Some(number) = number.filter(|_| self.has_time(LOOK_TIME)) else { return true };
+        session.order_status(number).await.map_or(true, |detail| detail.status.works())
     }
 
     /// An order that came to work after its end, and whose end somebody had asked for, is cancelled.
@@ -146,17 +209,19 @@ impl Lane<'_> {
             self.book.remember_ended(order, self.now());
         } else {
             self.book.forget_ended(&order.key.order_id);
+        }
+        if !order.is_over() {
             self.track_in(TRACK_AFTER_NEWS_SECONDS);
         }
     }
 
-    async fn note_late(&mut self, ended: &Ended, row: &LiveOrder) -> Result<(), StoreError> {
-        let sight = Sight {
-            broker_order_ids: vec![row.order_id],
-            status: row.status.clone(),
-            filled_quantity: row.filled_quantity,
-            average_price: row.average_price,
-        };
+    async fn note_late(&mut self, session: &Session, ended: &Ended, sight: &Sight) -> Result<(), StoreError> {
+        // What the broker itself called cancelled works only where it says so twice.
+        let number = sight.broker_order_ids.first().copied();
+        let by_its_word = ended.status == OrderStatus::Cancelled && sight.works();
+        if by_its_word && !self.says_so_again(session, number).await {
+            return Ok(());
+        }
         let key = self.key(ended.order_id.clone());
         for _ in 0..CONFLICTS_MAX {
             let Some(mut order) = self.desk.intake.orders.get(&key).await? else { return Ok(()) };
@@ -165,9 +230,10 @@ impl Lane<'_> {
                 self.book.forget_ended(&ended.order_id);
                 return Ok(());
             }
-            let was_told = !order.value.note_late(&sight, self.now());
-            // Taken to be refused, or never to have arrived: it is open, and is watched, told and cancelled as any other.
-            let reopened = order.value.apply(Fact::Seen(sight.clone()), self.now()).is_ok();
+            let was_told = !order.value.note_late(sight, self.now());
+            // It is open again, and is watched, told and cancelled as any other.
+            let fact = if by_its_word { Fact::Back(sight.clone()) } else { Fact::Seen(sight.clone()) };
+            let reopened = order.value.apply(fact, self.now()).is_ok();
             if was_told && !reopened {
                 return Ok(());
             }
@@ -175,7 +241,7 @@ impl Lane<'_> {
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error),
                 Ok(()) => {
-                    tracing::error!(%key, alarm = "late_fact", metric.orders_for_a_person = 1, ended = ended.status.as_str(), status = ?row.status, filled_quantity = ?row.filled_quantity, "the broker shows an order otherwise than it ended");
+                    tracing::error!(%key, alarm = "late_fact", metric.orders_for_a_person = 1, ended = ended.status.as_str(), status = ?sight.status, filled_quantity = ?sight.filled_quantity, "the broker shows an order otherwise than it ended");
                     self.remember_late(&order.value);
                     return Ok(());
                 }
@@ -192,6 +258,7 @@ fn next_look(ended: &Ended) -> Option<Timestamp> {
         OrderStatus::NotPlaced => NOT_PLACED_LOOKS,
         OrderStatus::Rejected if !ended.has_number => REFUSED_LOOKS,
         OrderStatus::Rejected | OrderStatus::Cancelled if ended.has_number => SHOWN_LOOKS,
+        OrderStatus::Filled if !ended.exits.is_empty() => SHOWN_LOOKS,
         _ => return None,
     };
     let after = |seconds: &i64| ended.at + SignedDuration::from_secs(*seconds);
@@ -201,22 +268,46 @@ fn next_look(ended: &Ended) -> Option<Timestamp> {
     Some(due.max(failed_at + pause)).filter(|at| *at <= ended.at + GIVEN_UP_AFTER)
 }
 
+/// What shows of an order that ended, where it is otherwise than how it ended: by its row, or by its trades alone.
+fn late_sight(ended: &Ended, key: &OrderKey, shown: &Shown) -> Option<Sight> {
+    let name = ClientOrderId::of(key);
+    if let Some(row) = row_of_ended(ended, &name, &shown.live) {
+        return belies(row, ended).then(|| Sight {
+            broker_order_ids: vec![row.order_id],
+            status: row.status.clone(),
+            filled_quantity: row.filled_quantity,
+            average_price: row.average_price,
+        });
+    }
+    let named = |trade: &&Trade| trade.client_order_id.as_deref() == Some(name.as_str());
+    let traded = summed(shown.trades.as_ref()?.rows.iter().filter(named).collect())?;
+    (ended.is_concluded() && traded.quantity > ended.filled_quantity).then(|| Sight {
+        broker_order_ids: traded.order_id.into_iter().collect(),
+        status: BrokerStatus::Submitted,
+        filled_quantity: Some(traded.quantity),
+        average_price: traded.average_price,
+    })
+}
+
+/// Its row: by our name, or by its number where the broker's rows carry no names.
+fn row_of_ended<'l>(ended: &Ended, name: &ClientOrderId, live: &'l Listing<LiveOrder>) -> Option<&'l LiveOrder> {
+    let by_number = |row: &&LiveOrder| row.client_order_id.is_none() && Some(row.order_id) == ended.broker_order_id;
+    row_named(name, live).or_else(|| live.rows.iter().find(by_number))
+}
+
+/// Whether the row says of an exit that ended that it works, or filled more.
+fn belies_exit(row: &LiveOrder, exit: &EndedExit) -> bool {
+    row.order_id == exit.broker_order_id
+        && (row.status.works() || row.filled_quantity.is_some_and(|filled| filled > exit.filled_quantity))
+}
+
 /// Whether the row says otherwise than how the order ended.
 fn belies(row: &LiveOrder, ended: &Ended) -> bool {
     let filled = row.filled_quantity.unwrap_or_default();
     match ended.status {
         OrderStatus::Filled => filled > ended.filled_quantity,
         OrderStatus::Cancelled | OrderStatus::Rejected => {
-            filled > ended.filled_quantity
-                || !matches!(
-                    row.status,
-                    BrokerStatus::Cancelled
-                        | BrokerStatus::Inactive
-                        | BrokerStatus::Rejected
-                        | BrokerStatus::Expired
-                        | BrokerStatus::PendingCancel
-                        | BrokerStatus::PreCancelled
-                )
+            filled > ended.filled_quantity || row.status == BrokerStatus::Filled || row.status.works()
         }
         _ => true,
     }

@@ -49,6 +49,7 @@ impl Lane<'_> {
                 self.look_for_missing_leg(session, order, role, shown).await?;
             }
         }
+        self.bring_back_exits(session, order, shown).await?;
         self.mend_too_large_exits(order).await?;
         self.judge_protection(order, shown).await
     }

@@ -79,7 +79,7 @@ impl Lane<'_> {
             }
         };
         let wanting = || open.iter().filter(|order| wants_trades(&order.value, &live));
-        if wanting().next().is_none() {
+        if wanting().next().is_none() && !self.ended_may_show_in_trades_alone(account_id, &live) {
             return Ok(Looked::Shown(Shown { live, trades: None }));
         }
         let today = self.now().strftime("%F").to_string();
@@ -235,7 +235,7 @@ pub(crate) struct Fills {
     pub(crate) quantity: Decimal,
     /// `None` where the broker's figures have none.
     pub(crate) average_price: Option<Decimal>,
-    order_id: Option<BrokerOrderId>,
+    pub(crate) order_id: Option<BrokerOrderId>,
 }
 
 /// The executions of an order, each counted once, by its last correction.

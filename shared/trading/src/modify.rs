@@ -3,10 +3,12 @@
 //! It goes out as the whole ticket that is to be in force, so that sending it once more changes nothing more: what became
 //! of a change whose answer was lost is settled by looking, and where that shows the old ticket, by sending it again.
 
-use broker::{Answer, CallError, OrderRequest};
-use domain::{Change, ChangeTaken, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason, ReasonCode};
+use std::sync::Arc;
+
+use broker::{Answer, CallError, OrderRequest, Session};
+use domain::{Change, ChangeTaken, Conid, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason, ReasonCode, Ticket};
 use jiff::Timestamp;
-use store::{IntentGuards, IntentRefused, StoreError, Versioned};
+use store::{Claim, IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::advance::Next;
 use crate::desk::Intake;
@@ -73,11 +75,7 @@ impl Lane<'_> {
             return Ok(Next::Rest);
         };
         let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
-        let way = match change.leg {
-            None => self.way_to_the_broker(&wanted).await,
-            Some(_) => self.way_of_an_exit(&wanted).await,
-        };
-        let Way { session, conid, mut claim } = match way {
+        let (session, conid, mut claim) = match self.way_of_change(&change, &wanted, &in_force).await {
             Ok(way) => way,
             Err(Stop::Store(error)) => return Err(error),
             Err(Stop::Wait(reason) | Stop::Reopen(reason)) => {
@@ -88,9 +86,7 @@ impl Lane<'_> {
             Err(Stop::Deny(reason)) => return self.refuse_change(order, &change, reason).await,
         };
         let rules = &self.desk.intake.rules;
-        // An exit that becomes smaller with its order only takes risk away, as a cancel does: no halt keeps it too large.
-        let is_safe = change.follows && change.ticket.is_only_smaller_than(&in_force).is_ok();
-        let guards = if is_safe { IntentGuards::LaneOnly } else { IntentGuards::WithinLimits(rules, &claim) };
+        let guards = claim.as_ref().map_or(IntentGuards::LaneOnly, |claim| IntentGuards::WithinLimits(rules, claim));
         let mut intended = self.intend_change(order, guards).await?;
         if let Err(refused) = intended.as_ref()
             && change.follows
@@ -102,8 +98,10 @@ impl Lane<'_> {
             if let Err(why) = change.ticket.is_only_smaller_than(&in_force) {
                 return self.refuse_change(order, &change, only_smaller(halt, why)).await;
             }
-            claim.reducing = true;
-            intended = self.intend_change(order, IntentGuards::WithinLimits(rules, &claim)).await?;
+            if let Some(claim) = &mut claim {
+                claim.reducing = true;
+                intended = self.intend_change(order, IntentGuards::WithinLimits(rules, claim)).await?;
+            }
         }
         match intended {
             Ok(()) => {}
@@ -141,6 +139,25 @@ impl Lane<'_> {
                 self.settle_change(order, |order, now| order.change_unread(reason.clone(), now)).await
             }
         }
+    }
+
+    /// A change's way to the broker, and what it claims of the limits. An exit that becomes smaller with its order only takes risk
+    /// away, as a cancel does: no halt, limit or registration keeps it too large.
+    async fn way_of_change(
+        &mut self,
+        change: &Change,
+        wanted: &PlaceOrder,
+        in_force: &Ticket,
+    ) -> Result<(Arc<Session>, Conid, Option<Claim>), Stop> {
+        if change.follows && change.ticket.is_only_smaller_than(in_force).is_ok() {
+            let (session, conid) = self.way_without_rules(wanted).await?;
+            return Ok((session, conid, None));
+        }
+        let Way { session, conid, claim } = match change.leg {
+            None => self.way_to_the_broker(wanted).await?,
+            Some(_) => self.way_of_an_exit(wanted).await?,
+        };
+        Ok((session, conid, Some(claim)))
     }
 
     /// It goes out as soon as the rule lets it: nobody else would make the exit fit. Until then a person knows.

@@ -153,17 +153,31 @@ impl Lane<'_> {
     }
 
     async fn way_over_this_session(&mut self, request: &PlaceOrder, weighed: Weighed) -> Result<Way, Stop> {
-        if let Some(reason) = self.quiet_now() {
-            return Err(Stop::Wait(reason));
-        }
-        let session = self.session_for(&request.account_id).await?;
-        let conid = self.resolve(&session, request).await?;
+        let (session, conid) = self.reach(request).await?;
         self.on_price_steps(&session, request, conid).await?;
         let claim = Box::pin(self.within_limits(&session, request, conid, weighed)).await?;
         if !self.has_time(crate::exchange::EXCHANGE_TIME) {
             return Err(Stop::Wait(out_of_time()));
         }
         Ok(Way { session, conid, claim })
+    }
+
+    /// The way of what no rule of ours may keep: the session and the contract's number.
+    pub(crate) async fn way_without_rules(&mut self, request: &PlaceOrder) -> Result<(Arc<Session>, Conid), Stop> {
+        let way = match self.reach(request).await {
+            Err(Stop::Reopen(_)) => self.reach(request).await?,
+            way => way?,
+        };
+        if self.has_time(crate::exchange::EXCHANGE_TIME) { Ok(way) } else { Err(Stop::Wait(out_of_time())) }
+    }
+
+    async fn reach(&mut self, request: &PlaceOrder) -> Result<(Arc<Session>, Conid), Stop> {
+        if let Some(reason) = self.quiet_now() {
+            return Err(Stop::Wait(reason));
+        }
+        let session = self.session_for(&request.account_id).await?;
+        let conid = self.resolve(&session, request).await?;
+        Ok((session, conid))
     }
 
     pub(crate) fn quiet_now(&self) -> Option<Reason> {

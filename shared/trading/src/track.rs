@@ -128,7 +128,7 @@ impl Lane<'_> {
             (session, Looked::Shown(shown)) => {
                 self.book.looks.account_id = Some(account_id.clone());
                 self.keep_warm().await;
-                self.note_late_facts(&shown).await?;
+                self.note_late_facts(&session, &shown).await?;
                 for order in &mut open {
                     let taken = self.take_in(&session, order, &shown).await;
                     passed_over(&order.value.key, taken)?;
@@ -158,7 +158,7 @@ impl Lane<'_> {
     ) -> Result<(), StoreError> {
         // First, since a look that shows the order's end shows the ticket that it ended with.
         // Boxed, each: their futures are in that of every look.
-        Box::pin(self.judge_changes(order, shown)).await?;
+        Box::pin(self.judge_changes(session, order, shown)).await?;
         if order.value.status().is_final() {
             // Its exits are what is left of it.
             self.look_again_later(order).await?;

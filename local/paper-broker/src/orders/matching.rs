@@ -77,15 +77,16 @@ pub(crate) fn fill(desk: &mut Desk<'_>, id: i64, quantity: Decimal, price: Decim
         client_order_id: order.ticket.client_order_id.clone(),
     };
     let group = order.group;
+    let stands_alone = desk.state.options.exits_stand_alone;
     let trades = &mut desk.state.book.trades;
     if trades.len() >= TRADES_MAX {
         trades.pop_front();
     }
     trades.push_back(trade);
     if done {
-        cancel_others(desk, group, id);
+        cancel_others(desk, group.filter(|_| !stands_alone), id);
         activate_children(desk, id);
-    } else {
+    } else if !stands_alone {
         make_siblings_smaller(desk, id, size);
     }
 }

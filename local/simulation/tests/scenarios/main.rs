@@ -15,6 +15,7 @@ mod changes;
 mod connecting;
 mod customer_time;
 mod duplicates;
+mod ends;
 mod exactly_once;
 mod exchanges;
 mod fan_out;

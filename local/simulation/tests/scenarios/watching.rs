@@ -163,7 +163,7 @@ async fn what_a_person_must_know_of_an_order_stays_though_nobody_watches_it() {
     world.store().orders.save(&mut order).await.unwrap();
     world.run_for(Duration::from_mins(5)).await;
     assert!(world.order("mine").await.unwatched.is_some());
-    assert_eq!(warning(&world, "mine").await["code"], "unprotected");
+    assert_eq!(warning(&world, "mine").await["code"], "unprotected_position");
 }
 
 #[tokio::test(start_paused = true)]

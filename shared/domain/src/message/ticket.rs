@@ -87,6 +87,10 @@ fn contract(fields: &mut Fields<'_>) -> Option<Contract> {
     }
     fields.object("contract", |contract| {
         if contract.has("conid") {
+            if contract.has("symbol") {
+                contract.take("symbol");
+                contract.fault("symbol", "stands beside conid: give one of the two");
+            }
             let number = contract.whole_number("conid")?;
             return match Conid::try_from(number) {
                 Ok(conid) => Some(Contract::Conid { conid }),

@@ -14,6 +14,8 @@ fn ended(status: OrderStatus, has_number: bool) -> Ended {
         at: at(0),
         account_id: Some("DU0000001".parse().unwrap()),
         has_number,
+        broker_order_id: None,
+        exits: Vec::new(),
         looked_at: None,
         failed_at: None,
         gathers: false,

@@ -136,7 +136,7 @@ fn an_order_that_is_left_to_a_person_without_need_is_noticed() {
         let working = evidence.records[0].images.iter().find(|image| image.status().as_str() == "working");
         let mut review = working.unwrap().clone();
         review
-            .apply(Fact::Exhausted(Reason::new(ReasonCode::NotSettled, "It gave up.")), Timestamp::UNIX_EPOCH)
+            .apply(Fact::Exhausted(Reason::new(ReasonCode::QuietWindow, "It gave up.")), Timestamp::UNIX_EPOCH)
             .unwrap();
         evidence.records[0].order = review;
     });
