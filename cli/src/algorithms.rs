@@ -21,10 +21,23 @@ pub(crate) async fn run_add(arguments: &AddArguments) -> Result<(), CourierError
     let named = !principals.is_empty();
     let algorithm = add(&rules, arguments.id.clone(), principals, SystemClock.now()).await?;
     show(std::slice::from_ref(&algorithm), arguments.stack.json);
-    if !named && !algorithm.principals.is_empty() {
-        tell(KEPT);
+    if let Some(told) = told_of_adding(&algorithm, named) {
+        tell(&told);
     }
     Ok(())
+}
+
+/// What whoever names no principal must know.
+fn told_of_adding(algorithm: &Algorithm, named: bool) -> Option<String> {
+    let id = &algorithm.algorithm_id;
+    match (named, algorithm.principals.is_empty()) {
+        (true, _) => None,
+        (false, false) => Some(KEPT.to_owned()),
+        (false, true) => Some(format!(
+            "{id} has no principal: it may send by HTTP only, and nothing on the order queue. To let it send there, add one: \
+             `courier algorithms add {id} --principal PRINCIPAL`."
+        )),
+    }
 }
 
 pub(crate) async fn run_list(arguments: &StackArguments) -> Result<(), CourierError> {
@@ -100,5 +113,18 @@ mod tests {
         assert_eq!(added(&["AROAEXAMPLEROLEID0002"], 4).await, ids(&["AROAEXAMPLEROLEID0002"]));
         let kept = store.rules.algorithm(&"mr-7".parse().unwrap()).await.unwrap().unwrap();
         assert_eq!(kept.principals, ids(&["AROAEXAMPLEROLEID0002"]));
+    }
+
+    #[test]
+    fn whoever_names_no_principal_hears_what_the_algorithm_may_do() {
+        let with = |principals: &[&str]| Algorithm {
+            algorithm_id: "mr-7".parse().unwrap(),
+            principals: principals.iter().map(|id| id.parse().unwrap()).collect(),
+            registered_at: at(0),
+        };
+        let told = told_of_adding(&with(&[]), false).unwrap();
+        assert!(told.contains("by HTTP only") && told.contains("add mr-7 --principal"), "{told}");
+        assert_eq!(told_of_adding(&with(&["AROAEXAMPLE"]), false).as_deref(), Some(KEPT));
+        assert_eq!(told_of_adding(&with(&["AROAEXAMPLE"]), true), None);
     }
 }

@@ -6,9 +6,11 @@ mod doctor;
 mod halt;
 mod keys;
 mod orders;
+mod refusals;
 mod rotate;
 #[cfg(test)]
 mod told;
+mod unknown;
 
 pub(crate) use connections::{
     ConnectionArguments, ConnectionsCommand, ConnectionsListArguments, DisconnectArguments, ImportArguments,
@@ -20,11 +22,12 @@ pub(crate) use keys::{
     KeysCommand, KeysConsumerArguments, KeysExportArguments, KeysGenerateArguments, KeysPartArguments,
 };
 pub(crate) use orders::{OrderArguments, OrdersCommand, OrdersListArguments, OrdersReviewArguments, Stands};
+pub(crate) use refusals::{RefusalsArguments, RefusalsCommand, RefusalsOnly};
 pub(crate) use rotate::{RotateArguments, RotateCommand};
+pub(crate) use unknown::read;
 
 use clap::{Args, Parser, Subcommand};
 use domain::{AlgorithmId, PrincipalId, UserId};
-use jiff::civil::Date;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -166,7 +169,7 @@ pub(crate) enum AlgorithmsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct AddArguments {
-    /// The algorithm's id, as its messages name it: of A-Z a-z 0-9 _ - .
+    /// The algorithm's id, as its messages name it: letters A-Z and a-z, digits, `_`, `-` and `.`
     pub(crate) id: AlgorithmId,
     /// Who may send messages for it: the part of SQS's `SenderId` before the colon. For a role that is its id (AROA…), which
     /// `aws iam get-role --role-name NAME --query Role.RoleId --output text` prints; for a user of IAM AIDA…
@@ -224,26 +227,6 @@ pub(crate) struct RemoveArguments {
     pub(crate) stack: StackArguments,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum RefusalsCommand {
-    /// List the refused messages of one day: who sent each, and what was wrong with it.
-    #[command(after_help = WHICH_STACK)]
-    List(RefusalsArguments),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RefusalsArguments {
-    /// The day, in UTC, as 2026-11-25. Left out: today.
-    #[arg(long, value_parser = day)]
-    pub(crate) day: Option<Date>,
-    #[command(flatten)]
-    pub(crate) stack: StackArguments,
-}
-
-fn day(text: &str) -> Result<Date, String> {
-    text.parse().map_err(|_| "a day is written as year, month and day: 2026-11-25".to_owned())
-}
-
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StackArguments {
     /// Name of the CloudFormation stack.
@@ -291,13 +274,6 @@ mod tests {
         let line = ["courier", "algorithms", "add", "mean-reversion-7", "--principal", "AROAEXAMPLE:session"];
         let error = Arguments::try_parse_from(line).unwrap_err().to_string();
         assert!(error.contains("without `:`"), "{error}");
-    }
-
-    #[test]
-    fn a_day_in_words_is_refused_with_the_form_of_one() {
-        let parse = |day: &str| Arguments::try_parse_from(["courier", "refusals", "list", "--day", day]);
-        assert!(parse("yesterday").unwrap_err().to_string().contains("as year, month and day: 2026-11-25"));
-        assert!(parse("2026-11-25").is_ok());
     }
 
     #[test]

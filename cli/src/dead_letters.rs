@@ -104,7 +104,7 @@ impl Desk {
         })
     }
 
-    /// The letters, and what a replay does with each. All of them are in hand then.
+    /// The letters, and what a replay does with each. All of them are hidden from others then.
     async fn planned(&self, only: Option<&str>) -> Result<Vec<(DeadLetter, Plan)>, CourierError> {
         let mut planned = Vec::new();
         for letter in self.letters.take(LETTERS_MAX).await? {
@@ -129,7 +129,9 @@ impl Desk {
 /// What a replay does with a message of this sender in this group.
 async fn plan(intake: &Intake, sender_id: &str, group_id: &str, body: &str) -> Result<Plan, CourierError> {
     if Wake::parse(body).is_ok() {
-        return Ok(Plan::Done("a wake: the tracker has found its orders long since".to_owned()));
+        return Ok(Plan::Done(
+            "no order, but a function's note to look at a user's orders: that was done since".to_owned(),
+        ));
     }
     let leave = |why: String| Ok(Plan::Leave(why));
     let Ok(command) = Command::parse(body) else {

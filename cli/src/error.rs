@@ -25,7 +25,7 @@ pub(crate) enum CourierError {
     Store(#[from] StoreError),
     /// The project's files were not found.
     #[error(
-        "infra/template.yaml was found neither here, nor above, nor where this command was built. \
+        "infra/template.yaml was found neither in this folder or above, nor above this program, nor where it was compiled. \
          Run it in a checkout of the project."
     )]
     NoWorkspace,
@@ -54,10 +54,15 @@ pub(crate) enum CourierError {
     KeysThere,
     /// The name that is to be halted is nobody's here.
     #[error(
-        "nothing was halted: nobody here is called so ({0}): there is no connection, order, grant, limit, halt or registration \
-         under this name. `courier connections list` and `courier algorithms list` show the names. --yes halts it all the same."
+        "nothing was halted: {0} is not known here. It has no connection, order, grant, limit, halt or registration. \
+         `courier connections list` and `courier algorithms list` show the names. --yes halts it all the same."
     )]
     NobodyToHalt(String),
+    /// The name whose halt is to be lifted is nobody's here.
+    #[error(
+        "nothing was resumed: {0} is not known here, and was never halted. `courier halt list` shows the halts that are on."
+    )]
+    NobodyToResume(String),
     /// The doctor was given nothing, and the stack's secret was not read.
     #[error(
         "there is nothing to examine. Without a stack give a file: `courier doctor --secret-file consumer.json`, or for another \
@@ -120,7 +125,8 @@ pub(crate) enum CourierError {
     Setting { name: &'static str, value: String, problem: String },
     /// There is no such dead letter.
     #[error(
-        "there is no dead letter {0} now: it was taken up, or somebody else has it in hand. `courier dead-letters list` shows the rest."
+        "no dead letter with the id {0} is there now: it was replayed, deleted or is being read by another person just now. \
+         `courier dead-letters list` shows those that are there."
     )]
     NoDeadLetter(String),
     /// A local service gave no answer.
@@ -164,8 +170,23 @@ impl CourierError {
         }
     }
 
+    /// The error for people: with its causes, and with what is behind them where their words do not tell.
+    pub(crate) fn told(&self, endpoint: Option<String>) -> String {
+        let told = self.with_causes();
+        if lacks_credentials(&told) {
+            return match self {
+                Self::NothingToExamine(_) => format!("{told}\nFor a stack: {NO_CREDENTIALS}"),
+                _ => format!("{NO_CREDENTIALS}\nWhat failed for it: {told}"),
+            };
+        }
+        match Self::hint(&told, endpoint) {
+            Some(hint) => format!("{told}\n{hint}"),
+            None => told,
+        }
+    }
+
     /// What else to look at, where the failure is one that its words do not explain.
-    pub(crate) fn hint(told: &str, endpoint: Option<String>) -> Option<String> {
+    fn hint(told: &str, endpoint: Option<String>) -> Option<String> {
         let endpoint = endpoint.filter(|_| told.contains("Connection refused"))?;
         Some(format!(
             "Nothing listens at {endpoint}, where AWS_ENDPOINT_URL leads. Does the `courier local` still run that made this environment? \
@@ -189,9 +210,39 @@ impl CourierError {
     }
 }
 
+const NO_CREDENTIALS: &str = "there are no AWS credentials here, so AWS was not asked. For the local stack `source` the file that \
+     `courier local` printed. For a deployed one set AWS_PROFILE and AWS_REGION, and name it with --stack.";
+
+/// Whether the SDK found no credentials at all: then it ends its search at the metadata service of a machine of EC2.
+fn lacks_credentials(told: &str) -> bool {
+    told.contains("no credentials found in chain") || told.contains("failed to load IMDS session token")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// In the SDK's words, with and without a metadata service to ask.
+    #[test]
+    fn that_there_are_no_credentials_is_said_first_with_what_to_do() {
+        let words = [
+            "an error occurred while loading credentials: failed to load IMDS session token: service error: request forbidden: \
+             IMDS is disabled or the caller has insufficient permissions.",
+            "the credential provider was not enabled: no credentials found in chain. Attempted:\n  Environment: not set",
+        ];
+        for words in words {
+            let error = CourierError::Aws { doing: "reading the outputs".to_owned(), source: words.into() };
+            let told = error.told(None);
+            assert!(told.starts_with("there are no AWS credentials here"), "{told}");
+            for next in ["`source`", "AWS_PROFILE", "--stack", words] {
+                assert!(told.contains(next), "{next}: {told}");
+            }
+            let doctor = CourierError::NothingToExamine(Box::new(error)).told(None);
+            assert!(doctor.starts_with("there is nothing to examine") && doctor.contains("AWS_PROFILE"), "{doctor}");
+        }
+        let other = CourierError::Aws { doing: "reading the outputs".to_owned(), source: "AccessDenied".into() };
+        assert!(other.told(None).starts_with("reading the outputs failed"), "{}", other.told(None));
+    }
 
     #[test]
     fn an_environment_whose_stack_has_ended_is_named() {

@@ -30,7 +30,7 @@ pub(crate) struct ShownHalt {
     /// Whether it is in force for some users only: its writing was cut off.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     in_force_for_some_only: bool,
-    /// What became of the open orders, where their end was asked for.
+    /// What became of the open orders, where their cancel was asked for.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     cancelling: Option<Cancelling>,
 }
@@ -59,8 +59,8 @@ pub(crate) async fn run(scope: &HaltScopeArguments) -> Result<ExitCode, CourierE
     let HaltArguments { reason, reducing, cancel_working, yes, stack } = arguments;
     let resources = Resources::of_stack(&stack.stack).await;
     let rules = resources.rules().await?;
-    if !yes {
-        names::known(&resources, &rules, &scope).await?;
+    if !yes && !names::is_known(&resources, &rules, &scope).await {
+        return Err(CourierError::NobodyToHalt(scope.to_string()));
     }
     let mode = if reducing { HaltMode::Reducing } else { HaltMode::All };
     let halt = Halt { halted: true, mode, reason, since: Some(SystemClock.now()) };
@@ -104,8 +104,13 @@ pub(crate) async fn run_resume(scope: &ResumeScopeArguments) -> Result<(), Couri
         ResumeScopeArguments::User { user, arguments } => (HaltScope::User(user), arguments),
         ResumeScopeArguments::Algorithm { algorithm, arguments } => (HaltScope::Algorithm(algorithm), arguments),
     };
-    let rules = Resources::of_stack(&stack.stack).await.rules().await?;
+    let resources = Resources::of_stack(&stack.stack).await;
+    let rules = resources.rules().await?;
     let before = rules.kill_switch(&scope).await?;
+    // What is on is lifted whatever else can be read.
+    if !before.halt.halted && !names::is_known(&resources, &rules, &scope).await {
+        return Err(CourierError::NobodyToResume(scope.to_string()));
+    }
     let halt = Halt { halted: false, mode: HaltMode::All, reason, since: Some(SystemClock.now()) };
     let shown = set(&rules, &scope, halt).await?;
     if let Some(told) = told_of_lifting(&scope, &before, &shown) {
@@ -181,7 +186,7 @@ fn show(halts: &[ShownHalt], json: bool) {
             (true, ..) => "HALTED FOR SOME USERS ONLY: set it once more",
             (_, false, _) => "not halted",
             (_, true, HaltMode::All) => "HALTED",
-            (_, true, HaltMode::Reducing) => "HALTED but for what reduces",
+            (_, true, HaltMode::Reducing) => "REDUCING ONLY",
         };
         let since = halt.since.map(moment).unwrap_or_default();
         let reason = halt.reason.clone().unwrap_or_default();

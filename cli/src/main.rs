@@ -28,19 +28,15 @@ use arguments::{
     AlgorithmsCommand, Arguments, Command, ConnectionsCommand, DeadLettersCommand, KeysCommand, OrdersCommand,
     RefusalsCommand, RotateCommand,
 };
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use error::CourierError;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse().command).await {
+    match run(arguments::read().command).await {
         Ok(code) => code,
         Err(error) => {
-            let told = error.with_causes();
-            output::tell(&format!("courier: {told}"));
-            if let Some(hint) = CourierError::hint(&told, std::env::var("AWS_ENDPOINT_URL").ok()) {
-                output::tell(&hint);
-            }
+            output::tell(&format!("courier: {}", error.told(std::env::var("AWS_ENDPOINT_URL").ok())));
             ExitCode::FAILURE
         }
     }

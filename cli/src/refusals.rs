@@ -7,7 +7,7 @@ use platform::SystemClock;
 use serde_json::json;
 use store::{Orders, PAGE_ROWS_MAX};
 
-use crate::arguments::RefusalsArguments;
+use crate::arguments::{RefusalsArguments, RefusalsOnly};
 use crate::error::CourierError;
 use crate::output::{moment, print, print_json, table, tell};
 use crate::resources::Resources;
@@ -18,42 +18,63 @@ const SHOWN_MAX: usize = 1_000;
 pub(crate) async fn run_list(arguments: &RefusalsArguments) -> Result<(), CourierError> {
     let orders = Resources::of_stack(&arguments.stack.stack).await.orders().await?;
     let day = arguments.day.unwrap_or_else(|| TimeZone::UTC.to_datetime(SystemClock.now()).date());
-    let (refusals, more) = of_day(&orders, day).await?;
+    let (refusals, more) = of_day(&orders, day, &arguments.only).await?;
     if arguments.stack.json {
         print_json(&json!({"day": day, "refusals": refusals, "more": more}));
     } else if refusals.is_empty() {
-        print(&format!("Nothing was refused on {day} (UTC)."));
+        print(&none_of(day, &arguments.only));
     } else {
-        let header = ["at", "sender", "user", "algorithm", "command", "order", "reason"];
+        let header = ["at", "message", "sender", "user", "algorithm", "command", "order", "reason"];
         print(&table(header, refusals.iter().map(row).collect()));
     }
     if more {
-        tell(&format!("There are more than these {}.", refusals.len()));
+        tell(&format!(
+            "There are more than these {}. --user, --order and --algorithm narrow them down.",
+            refusals.len()
+        ));
     }
     Ok(())
 }
 
-/// The refusals of a day, oldest first, and whether there are more than are shown.
-async fn of_day(orders: &Orders, day: Date) -> Result<(Vec<Refusal>, bool), CourierError> {
+fn none_of(day: Date, only: &RefusalsOnly) -> String {
+    let all = only.user.is_none() && only.order.is_none() && only.algorithm.is_none();
+    let what = if all { "Nothing" } else { "Nothing of what you ask for" };
+    format!("{what} was refused on {day} (UTC).")
+}
+
+impl RefusalsOnly {
+    fn takes(&self, refusal: &Refusal) -> bool {
+        let fits =
+            |wanted: &Option<String>, named: Option<&str>| wanted.as_deref().is_none_or(|wanted| Some(wanted) == named);
+        fits(&self.user, Some(refusal.in_the_name_of()))
+            && fits(&self.order, refusal.order_id.as_deref())
+            && fits(&self.algorithm, refusal.algorithm_id.as_deref())
+    }
+}
+
+/// The refusals of a day that are asked for, oldest first, and whether there are more than are shown. The day is read to
+/// its end, or until so many are found: a part without any says nothing of the rest.
+async fn of_day(orders: &Orders, day: Date, only: &RefusalsOnly) -> Result<(Vec<Refusal>, bool), CourierError> {
     let mut refusals = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
         let page = orders.refusals(day, cursor.as_deref(), PAGE_ROWS_MAX).await?;
-        refusals.extend(page.items);
+        refusals.extend(page.items.into_iter().filter(|refusal| only.takes(refusal)));
         cursor = page.next_cursor;
-        if cursor.is_none() || refusals.len() >= SHOWN_MAX {
+        if cursor.is_none() || refusals.len() > SHOWN_MAX {
             break;
         }
     }
-    let more = cursor.is_some() || refusals.len() > SHOWN_MAX;
+    let more = refusals.len() > SHOWN_MAX;
     refusals.truncate(SHOWN_MAX);
     refusals.sort_by_key(|refusal| refusal.at);
     Ok((refusals, more))
 }
 
-fn row(refusal: &Refusal) -> [String; 7] {
+fn row(refusal: &Refusal) -> [String; 8] {
     [
         moment(refusal.at),
+        refusal.message_id.clone(),
         refusal.sender_id.clone(),
         refusal.user_id.clone().unwrap_or_default(),
         refusal.algorithm_id.clone().unwrap_or_default(),
@@ -73,6 +94,7 @@ fn command(excerpt: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::World;
 
     #[test]
     fn the_command_is_told_where_the_excerpt_holds_it() {
@@ -91,12 +113,43 @@ mod tests {
 
     #[test]
     fn a_row_tells_who_asked_for_what_in_whose_name() {
-        let refusal: Refusal = serde_json::from_value(json!({"message_id": "m-1", "sender_id": "AROAEXAMPLE:bot",
-            "group_id": "u-8", "user_id": "u-7", "algorithm_id": "mean-reversion-7", "order_id": "mr7-1",
+        let expected =
+            ["2026-11-25T06:55:05Z", "m-1", "AROAEXAMPLE:bot", "u-7", "mean-reversion-7", "place", "mr7-1", "No."];
+        assert_eq!(row(&refusal("m-1", "u-7", "mr7-1")), expected);
+    }
+
+    fn refusal(message: &str, user: &str, order: &str) -> Refusal {
+        serde_json::from_value(json!({"message_id": message, "sender_id": "AROAEXAMPLE:bot",
+            "group_id": "u-8", "user_id": user, "algorithm_id": "mean-reversion-7", "order_id": order,
             "reason": {"code": "other_group", "message": "No."}, "excerpt": "{\"command\": \"place\"",
             "at": "2026-11-25T06:55:05.924488269Z"}))
-        .unwrap();
-        let expected = ["2026-11-25T06:55:05Z", "AROAEXAMPLE:bot", "u-7", "mean-reversion-7", "place", "mr7-1", "No."];
-        assert_eq!(row(&refusal), expected);
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_those_that_are_asked_for_are_listed_and_the_day_is_read_to_its_end_for_them() {
+        let world = World::new().await;
+        let orders = &world.store.orders;
+        for number in 0..150 {
+            let user = if number == 149 { "u-rare" } else { "u-7" };
+            let refusal = refusal(&format!("m-{number:03}"), user, &format!("o-{}", number % 3));
+            orders.record_refusal(&refusal).await.unwrap();
+        }
+        let day: Date = "2026-11-25".parse().unwrap();
+        let named = |name: &str| Some(name.to_owned());
+        let cases = [
+            (RefusalsOnly::default(), 150),
+            (RefusalsOnly { user: named("u-rare"), ..RefusalsOnly::default() }, 1),
+            (RefusalsOnly { order: named("o-0"), ..RefusalsOnly::default() }, 50),
+            (RefusalsOnly { order: named("o-2"), user: named("u-7"), ..RefusalsOnly::default() }, 49),
+            (RefusalsOnly { algorithm: named("mean-reversion-7"), ..RefusalsOnly::default() }, 150),
+            (RefusalsOnly { algorithm: named("another"), ..RefusalsOnly::default() }, 0),
+        ];
+        for (only, count) in cases {
+            let (listed, more) = of_day(orders, day, &only).await.unwrap();
+            assert_eq!((listed.len(), more), (count, false), "{only:?}");
+        }
+        let rare = RefusalsOnly { user: named("u-8"), ..RefusalsOnly::default() };
+        assert_eq!(none_of(day, &rare), "Nothing of what you ask for was refused on 2026-11-25 (UTC).");
     }
 }

@@ -11,7 +11,7 @@ use store::{Connections, Rotation, RotationStage, SealingSecret, StoreError};
 
 use crate::arguments::RotateArguments;
 use crate::error::CourierError;
-use crate::output::{print, print_json, tell};
+use crate::output::{count_of, print, print_json, tell};
 use crate::resources::{Resources, tokens_of};
 
 /// Bytes of a new key's randomness: as many as the cipher's key has.
@@ -122,7 +122,7 @@ async fn seal_anew(connections: &Connections, tokens: &Tokens) -> Result<usize, 
             }
         }
         if (seen + 1) % TOLD_AFTER == 0 {
-            tell(&format!("{} of {} connections looked at, {sealed} sealed anew.", seen + 1, found.len()));
+            tell(&format!("Looked at {} of {}; sealed anew: {sealed}.", seen + 1, count_of(found.len(), "connection")));
         }
     }
     Ok(sealed)
@@ -157,15 +157,16 @@ fn stage_word(rotation: Option<Rotation>) -> &'static str {
 
 fn words(outcome: &Outcome) -> String {
     let Outcome { rotation, connections, sealed_with_the_other_key, sealed_anew, done } = outcome;
+    let connections = count_of(*connections, "connection");
     if *done {
         return format!(
-            "The old key is gone. {sealed_anew} of {connections} connections were sealed anew; nobody has to connect again."
+            "The old key is gone. Sealed anew: {sealed_anew} of {connections}. Nobody has to connect again."
         );
     }
     match rotation.as_str() {
-        "none" => format!("No rotation is under way. One would seal {connections} connections anew."),
+        "none" => format!("No rotation is under way. One would seal {connections} anew."),
         stage => format!(
-            "A rotation is under way ({stage}); {sealed_with_the_other_key} of {connections} connections are sealed with the other key."
+            "A rotation is under way ({stage}). Sealed with the other key: {sealed_with_the_other_key} of {connections}."
         ),
     }
 }

@@ -256,6 +256,48 @@ async fn a_secret_that_was_copied_badly_is_named() {
 /// What becomes of a secret that is copied badly.
 type Spoil = fn(String) -> String;
 
+/// An accepted signature proves that the broker holds the right file: only the one that was named is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_file_is_told_from_a_wrong_consumer_by_what_the_broker_accepts() {
+    let patient = Patient::well().await;
+    let wrong = options(["--public-signature", &patient.file("wrong.pem", PUBLIC_ENCRYPTION)]);
+    let (code, report) = patient.report(&wrong).await;
+    assert_eq!((code, &report["causes"]), (Some(0), &json!([])), "{report:#}");
+    let sent = finding(&report, "sent_signature_key");
+    assert_eq!(sent["verdict"], "warning");
+    let says = sent["says"].as_str().unwrap();
+    for told in
+        ["holds another file than the one named here", "consumer works", "nothing is to be sent", "Keep the right"]
+    {
+        assert!(says.contains(told), "{told}: {says}");
+    }
+    // A request token says nothing of the encryption key and of the prime: a live session token does.
+    let others = options([
+        "--public-encryption",
+        &patient.file("wrong.pem", PUBLIC_SIGNATURE),
+        "--dhparam",
+        &patient.file("wrong_dhparam.pem", OTHER_DHPARAM),
+    ]);
+    assert_eq!(patient.causes(&others).await, ["keys_swapped", "prime_differs"]);
+    let (code, report) = patient.report(&[others, patient.access_token(|secret| secret).to_vec()].concat()).await;
+    assert_eq!(code, Some(0), "{report:#}");
+    for check in ["sent_encryption_key", "sent_diffie_hellman"] {
+        assert_eq!(finding(&report, check)["verdict"], "warning", "{check}: {report:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_party_without_an_access_token_is_told_that_the_broker_was_not_asked() {
+    let patient = Patient::well().await;
+    let output = patient.output(&options(["--first-party"])).await;
+    let (told, progress) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("the broker was not asked") && told.contains("--access-token FILE"), "{told}");
+    assert!(told.ends_with("No fault was found. The broker was not asked.\n"), "{told}");
+    assert!(!progress.contains("Asking the broker"), "{progress}");
+    assert!(patient.broker.calls().is_empty());
+}
+
 /// The same is told without a call.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_was_copied_badly_is_named_offline() {

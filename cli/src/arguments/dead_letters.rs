@@ -9,9 +9,8 @@ use super::StackArguments;
 pub(super) const DEAD_LETTERS_HELP: &str = "\
 order-submit takes the dead letters itself: an order that is good until a time ahead is sent, any other is put on record as
 `expired`, a cancel is carried out. What stays in the queue are letters that it could not even do that with; mend what its log
-names, and they go away by themselves, or replay them here. A replay does the same through the ledger: nothing of it goes
-back to the queue but a wake. It needs a sender who may still send. Letters that are looked at are in hand, and hidden from
-others for two minutes at most.";
+names, and they go away by themselves, or replay them here. A replay does the same through the ledger: no order goes back to
+the queue. It needs a sender who may still send. Letters that somebody reads are hidden from others for two minutes at most.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLettersCommand {

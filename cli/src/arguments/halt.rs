@@ -9,10 +9,10 @@ use super::StackArguments;
 
 pub(super) const HALT_HELP: &str = "\
 While a halt is on, nothing new is sent: an order whose turn comes is `denied`, and says so; its sender sends it again under a
-new id. Cancels pass. What is at the broker stays there, unless --cancel-working asks for its end. It acts on the very next order: no restart, no deployment.
+new id. Cancels pass. What is at the broker stays there, unless --cancel-working cancels it. It acts on the very next order: no restart, no deployment.
 
-A name that nobody here has is refused unless --yes says that it is meant. With --cancel-working it exits with 1 where the end of an
-order could not be asked for, and names each.
+A name that is not known here is refused; --yes halts it all the same. With --cancel-working it exits with 1 where a cancel could not
+be asked for, and names each order.
 
 A user has a switch of their own (the console, `PUT /halt`). Neither lifts the other's: the stricter of the two is in force, and
 `courier halt list` says whose it is.
@@ -80,10 +80,10 @@ pub(crate) struct HaltArguments {
     /// Let orders pass that reduce a position.
     #[arg(long)]
     pub(crate) reducing: bool,
-    /// Ask for the end of what is open as well, at the broker too.
+    /// Cancel what is open as well, at the broker too.
     #[arg(long)]
     pub(crate) cancel_working: bool,
-    /// Halt this user or algorithm though nobody here has the name.
+    /// Halt this user or algorithm though the name is not known here.
     #[arg(long, visible_alias = "force")]
     pub(crate) yes: bool,
     #[command(flatten)]

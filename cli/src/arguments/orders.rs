@@ -18,8 +18,8 @@ Without a decision it shows the evidence. Without --yes it shows what the decisi
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrdersCommand {
-    /// List the orders that are not final; with --user all of a user's, newest first; with --status those of a status. A
-    /// long reason is cut: `courier orders show` has all of it.
+    /// List the orders that are open; with --user all of a user's, newest first; with --status those of a status. A bracket
+    /// stays open until its exits ended. A long reason is cut: `courier orders show` has all of it.
     #[command(after_help = WHICH_STACK)]
     List(OrdersListArguments),
     /// Show one order with its history.
@@ -35,9 +35,9 @@ pub(crate) struct OrdersListArguments {
     /// Only this user's.
     #[arg(long)]
     pub(crate) user: Option<UserId>,
-    /// Only those of this status. Without --user the whole table is read for it.
-    #[arg(long, value_parser = status, value_name = "STATUS")]
-    pub(crate) status: Option<OrderStatus>,
+    /// Only those of this status, or of these: working,filled. Without --user the whole table is read for each.
+    #[arg(long, value_parser = status, value_name = "STATUS", value_delimiter = ',')]
+    pub(crate) status: Vec<OrderStatus>,
     /// How many are shown.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "NUMBER")]
     pub(crate) limit: u32,
@@ -137,6 +137,8 @@ fn status(word: &str) -> Result<OrderStatus, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
     #[test]
@@ -144,5 +146,18 @@ mod tests {
         assert_eq!(status("needs_review"), Ok(OrderStatus::NeedsReview));
         let told = status("opened").unwrap_err();
         assert!(told.starts_with("must be one of received, held, ") && told.ends_with(", needs_review"), "{told}");
+    }
+
+    #[test]
+    fn several_statuses_are_read_as_the_api_reads_them() {
+        let line = ["courier", "orders", "list", "--status", "working,filled"];
+        let arguments = super::super::Arguments::try_parse_from(line).unwrap();
+        let super::super::Command::Orders { command: OrdersCommand::List(list) } = arguments.command else {
+            panic!("{arguments:?}")
+        };
+        assert_eq!(list.status, [OrderStatus::Working, OrderStatus::Filled]);
+        let wrong = ["courier", "orders", "list", "--status", "working,opened"];
+        let told = super::super::Arguments::try_parse_from(wrong).unwrap_err().to_string();
+        assert!(told.contains("must be one of received"), "{told}");
     }
 }

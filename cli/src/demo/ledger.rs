@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::orders::{Shown, ShownOrder};
 use super::samples::{Expectation, Sample};
+use crate::output::count_of;
 
 /// One order, compared.
 pub(crate) struct CheckedOrder {
@@ -47,7 +48,7 @@ pub(crate) fn check(broker: &PaperBroker, user_id: &UserId, samples: &[Sample], 
     let ours: usize = orders.iter().map(|order| order.tickets_registered).sum();
     let all = broker.ledger().len();
     let strangers =
-        (all != ours).then(|| format!("the broker's ledger holds {all} orders, of which {ours} are the demo's"));
+        (all != ours).then(|| format!("the broker's ledger holds {}; {ours} by the demo", count_of(all, "order")));
     Checked { orders, differences: strangers.into_iter().collect() }
 }
 

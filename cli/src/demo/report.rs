@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::ledger::{Checked, CheckedOrder};
 use super::orders::{ShownChange, ShownOrder};
 use super::secrets::Search;
-use crate::output::{print, print_json, table};
+use crate::output::{count_of, print, print_json, table};
 
 /// The outcome of a demo.
 pub(crate) struct Report {
@@ -52,12 +52,9 @@ impl Report {
         let header = ["file", "order", "status", "filled", "price", "tickets", "reason", "history"];
         print(&table(header, self.checked.orders.iter().map(row).collect()));
         let registered: usize = self.checked.orders.iter().map(|order| order.tickets_registered).sum();
-        print(&format!("The broker's ledger holds {registered} orders, one for each that it took."));
-        let (lines, forms) = (self.search.lines, self.search.forms);
-        print(&format!(
-            "{lines} lines of logs were searched for {forms} forms of secrets; {} found.",
-            self.search.found.len()
-        ));
+        print(&format!("The broker's ledger holds {}, one for each that it took.", count_of(registered, "order")));
+        let (lines, forms) = (count_of(self.search.lines, "line"), count_of(self.search.forms, "form"));
+        print(&format!("{lines} of logs were searched for {forms} of secrets; {} found.", self.search.found.len()));
         if differences.is_empty() {
             print("Everything is as it should be.");
         } else {

@@ -8,6 +8,7 @@ use super::case::Case;
 use super::causes;
 use super::report::Finding;
 use crate::access_token::Access;
+use crate::output::count_of;
 
 /// Bytes of an opened access token secret, in every example of the broker (IBKR Web API, crypto).
 const OPENED_BYTES: usize = 32;
@@ -31,19 +32,19 @@ pub(crate) fn open(case: &Case, access: &Access) -> (Option<AccessTokenSecret>, 
     match key.open(sealed) {
         Err(error) => {
             let bytes = STANDARD.decode(sealed).ok().map(|bytes| bytes.len());
-            let told = bytes.map_or_else(|| "no base64".to_owned(), |bytes| format!("{bytes} bytes"));
+            let told = bytes.map_or_else(|| "no base64".to_owned(), |bytes| count_of(bytes, "byte"));
             // A secret of the right length that does not open was sealed for another key.
             let whole = bytes.is_some_and(|bytes| bytes * 8 == key.bits() as usize);
             let why = if whole { &causes::ENCRYPTION_KEY_DIFFERS } else { &causes::SECRET_TRUNCATED };
-            (None, Finding::fault(CHECK, format!("{characters} characters, {told}: {error}"), why))
+            (None, Finding::fault(CHECK, format!("{}, {told}: {error}", count_of(characters, "character")), why))
         }
         Ok(opened) if opened.expose().len() == OPENED_BYTES => {
             (Some(opened), Finding::well(CHECK, format!("{characters} characters; it opens to {OPENED_BYTES} bytes")))
         }
         Ok(opened) => {
             let says = format!(
-                "it opens to {} bytes, and the broker's secrets have {OPENED_BYTES}: this is what a wrong encryption key gives",
-                opened.expose().len()
+                "it opens to {}, and the broker's secrets have {OPENED_BYTES}: this is what a wrong encryption key gives",
+                count_of(opened.expose().len(), "byte")
             );
             let finding = Finding::fault(CHECK, says, &causes::ENCRYPTION_KEY_DIFFERS);
             (Some(opened), finding)

@@ -14,7 +14,8 @@ use super::causes;
 use super::checks::{TestconsPrime, testcons_prime};
 use super::errors::{Known, Trouble, at, causes_of, trouble};
 use super::exchange::{Exchange, Recorder};
-use super::report::{Finding, Verdict};
+use super::report::{CALLS, Finding, Verdict};
+use crate::output::tell;
 
 /// Clocks further apart than this make the broker refuse requests.
 const SKEW_MAX: SignedDuration = SignedDuration::from_mins(5);
@@ -26,6 +27,34 @@ pub(crate) struct Instruments {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+const NO_ADDRESS: &str = "the broker was not asked: its address cannot be used";
+const INCOMPLETE: &str = "the broker was not asked: the secret lacks what a request needs";
+const NO_ACCESS_TOKEN: &str = "the broker was not asked: a first party has no request token, and no access token is here to ask with \
+     (--access-token FILE). A consumer key that is not active yet looks well all the same";
+
+/// What the calls showed.
+#[derive(Debug, Default)]
+pub(crate) struct Examined {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) exchanges: Vec<Exchange>,
+    pub(crate) proved: Proved,
+}
+
+impl Examined {
+    fn without_a_call(why: &str) -> Self {
+        Self { findings: vec![Finding::skipped(CALLS, why)], ..Self::default() }
+    }
+}
+
+/// What the broker's answers prove of the files that it holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Proved {
+    /// It took a signature: it holds the other half of `private_signature_pem`.
+    pub(crate) signature_key: bool,
+    /// A live session token was given and proved: it holds the other half of `private_encryption_pem`, and the same prime.
+    pub(crate) encryption_key_and_prime: bool,
 }
 
 /// What was tried, and how it ended.
@@ -40,22 +69,25 @@ struct Tries {
 }
 
 /// Makes the calls; with the access token's secret, where it could be opened.
-pub(crate) async fn examine(
-    case: &Case,
-    secret: Option<AccessTokenSecret>,
-    instruments: Instruments,
-) -> (Vec<Finding>, Vec<Exchange>) {
+pub(crate) async fn examine(case: &Case, secret: Option<AccessTokenSecret>, instruments: Instruments) -> Examined {
     let recorder = Arc::new(Recorder::new(instruments.transport, Arc::clone(&instruments.clock)));
-    let Some(address) = case.address.clone() else {
-        return (vec![Finding::skipped("calls", "the address cannot be used")], Vec::new());
-    };
+    let Some(address) = case.address.clone() else { return Examined::without_a_call(NO_ADDRESS) };
     let address = BrokerAddress { authorize: address.clone(), api: address, query_signing: QuerySigning::Omit };
     let api = Api::new(address, Arc::clone(&recorder) as _, instruments.clock, instruments.entropy);
-    let tries = Tries::make(case, &api, secret).await;
+    let Some(own) = consumer(case, &api, case.realm.as_deref(), case.signature_key.as_ref()) else {
+        return Examined::without_a_call(INCOMPLETE);
+    };
+    let token = case.access.as_ref().and_then(|access| AccessToken::new(access.token.expose()).ok());
+    let access = token.zip(secret);
+    if case.first_party && access.is_none() {
+        return Examined::without_a_call(NO_ACCESS_TOKEN);
+    }
+    tell("Asking the broker …");
+    let tries = Tries::make(case, &api, &own, access).await;
     let exchanges = recorder.exchanges();
     let mut findings = Vec::from_iter(clock(&exchanges));
     findings.extend(tries.findings(case));
-    (findings, exchanges)
+    Examined { findings, exchanges, proved: tries.proved() }
 }
 
 /// The consumer as it is sent. A realm that cannot stand in a header is left to Courier's choice.
@@ -66,19 +98,22 @@ fn consumer(case: &Case, api: &Api, realm: Option<&str>, pem: Option<&SignatureK
 }
 
 impl Tries {
-    async fn make(case: &Case, api: &Api, secret: Option<AccessTokenSecret>) -> Self {
+    async fn make(case: &Case, api: &Api, own: &Consumer, access: Option<(AccessToken, AccessTokenSecret)>) -> Self {
         let mut tries = Self::default();
-        let Some(own) = consumer(case, api, case.realm.as_deref(), case.signature_key.as_ref()) else { return tries };
         if !case.first_party {
             let answer = own.request_token().await.map(drop);
             tries.experiment(case, api, &answer).await;
             tries.request_token = Some(answer);
         }
-        let token = case.access.as_ref().and_then(|access| AccessToken::new(access.token.expose()).ok());
-        if let (Some(token), Some(secret)) = (token, secret) {
+        if let Some((token, secret)) = access {
             tries.live_session_token = Some(own.grant(token, secret).live_session_token().await.map(drop));
         }
         tries
+    }
+
+    fn proved(&self) -> Proved {
+        let proved = self.live_session_token == Some(Ok(()));
+        Proved { signature_key: proved || self.request_token == Some(Ok(())), encryption_key_and_prime: proved }
     }
 
     /// One more request where it turns a likelihood into a proof.
@@ -104,8 +139,7 @@ impl Tries {
         let mut findings = Vec::new();
         findings.push(match &self.request_token {
             Some(answer) => self.finding(case, OAuthStep::RequestToken, answer),
-            None if case.first_party => Finding::skipped("request_token", "a first party has none"),
-            None => Finding::skipped("request_token", "there is not all that it needs"),
+            None => Finding::skipped("request_token", "a first party has none"),
         });
         if let Some(helps) = self.with_fitting_realm {
             let verb = if helps { "knows the consumer" } else { "does not know the consumer either" };

@@ -1,12 +1,13 @@
 //! What can be told without a call.
 
-use broker::{ConsumerSecretFault, Primality, SigningError};
+use broker::{ConsumerSecretFault, Primality};
 use url::Url;
 
 use super::case::Case;
 use super::causes;
 use super::report::Finding;
 use crate::keys::is_of_usual_form;
+use crate::output::count_of;
 
 /// Bits of a key or a prime that the broker asks for (IBKR Web API, commands).
 const BITS: u32 = 2_048;
@@ -97,7 +98,7 @@ pub(crate) fn key_form(check: &'static str, key: &str) -> Option<Finding> {
     }
     let says = match key.chars().count() {
         CONSUMER_KEY_LETTERS => format!("{key:?} is not of letters alone"),
-        characters => format!("{key:?} has {characters} characters"),
+        characters => format!("{key:?} has {}", count_of(characters, "character")),
     };
     Some(Finding::fault(check, says, &causes::CONSUMER_KEY_FORM))
 }
@@ -197,7 +198,7 @@ fn bits_of(big_endian: &[u8]) -> u32 {
     u32::try_from(big_endian.len()).unwrap_or(u32::MAX).saturating_mul(8).saturating_sub(first.leading_zeros())
 }
 
-fn beginning(hex: &str) -> String {
+pub(crate) fn beginning(hex: &str) -> String {
     format!("{}…", hex.chars().take(DEMO_PRIME.len()).collect::<String>())
 }
 
@@ -221,60 +222,4 @@ pub(crate) fn address(text: &str) -> (Option<Url>, Finding) {
         Finding::warning(check, format!("{text}; IBKR's own is https://{HOST}{PREFIX}"))
     };
     (Some(url), finding)
-}
-
-/// The public files that were sent to the broker, as texts.
-#[derive(Debug, Default)]
-pub(crate) struct Uploads {
-    pub(crate) signature: Option<String>,
-    pub(crate) encryption: Option<String>,
-    pub(crate) dhparam: Option<String>,
-}
-
-/// Whether what was sent to the broker belongs to the secret; and whether all of it was given, and does.
-pub(crate) fn uploads(case: &Case, uploads: &Uploads) -> (Vec<Finding>, bool) {
-    let signature = case.signature_key.as_ref().map(broker::SignatureKey::fingerprint);
-    let encryption = case.encryption_key.as_ref().map(broker::EncryptionKey::fingerprint);
-    let mut findings = Vec::new();
-    let sent = [
-        ("sent_signature_key", &uploads.signature, signature, encryption, &causes::SIGNATURE_KEY_DIFFERS),
-        ("sent_encryption_key", &uploads.encryption, encryption, signature, &causes::ENCRYPTION_KEY_DIFFERS),
-    ];
-    for (check, text, own, other, cause) in sent {
-        let Some(text) = text else { continue };
-        findings.push(match broker::public_key_fingerprint(check, text) {
-            Err(error) => unreadable(check, &error),
-            Ok(sent) if Some(sent.as_str()) == own => Finding::well(check, "it is the pair of the private key"),
-            Ok(sent) if Some(sent.as_str()) == other => {
-                Finding::fault(check, "it is the pair of the OTHER private key", &causes::KEYS_SWAPPED)
-            }
-            Ok(sent) => Finding::fault(check, format!("it is the pair of neither private key (SHA-256 {sent})"), cause),
-        });
-    }
-    if let Some(text) = &uploads.dhparam {
-        findings.push(sent_group(case, text));
-    }
-    let complete = [&uploads.signature, &uploads.encryption, &uploads.dhparam].into_iter().all(Option::is_some);
-    let pair_up = complete && findings.iter().all(|finding| finding.causes.is_empty());
-    (findings, pair_up)
-}
-
-fn sent_group(case: &Case, text: &str) -> Finding {
-    let check = "sent_diffie_hellman";
-    match broker::DiffieHellmanParameters::from_pem(text) {
-        Err(error) => unreadable(check, &error),
-        Ok(sent) if hex::encode(sent.prime()) == case.prime_hex() => Finding::well(check, "it holds the same prime"),
-        Ok(sent) => {
-            let says = format!(
-                "its prime begins {}, that of the secret {}",
-                beginning(&hex::encode(sent.prime())),
-                beginning(&case.prime_hex())
-            );
-            Finding::fault(check, says, &causes::PRIME_DIFFERS)
-        }
-    }
-}
-
-fn unreadable(check: &'static str, error: &SigningError) -> Finding {
-    Finding::fault(check, error.to_string(), &causes::KEY_UNREADABLE)
 }

@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
+use crate::output::count_of;
+
 /// Characters of an answer that are shown.
 const ANSWER_CHARACTERS_MAX: usize = 300;
 /// Characters of a token that stay readable.
@@ -175,7 +177,7 @@ fn words(response: &Response<Bytes>) -> String {
     let status = response.status();
     if status.is_success() {
         // It holds a token.
-        return format!("{status}, {} bytes", response.body().len());
+        return format!("{status}, {}", count_of(response.body().len(), "byte"));
     }
     let body = String::from_utf8_lossy(response.body());
     let body: String =

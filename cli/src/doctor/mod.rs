@@ -9,6 +9,7 @@ mod errors;
 mod exchange;
 mod foreign_header;
 mod report;
+mod uploads;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,13 +24,13 @@ use crate::access_token;
 use crate::arguments::DoctorArguments;
 use crate::error::CourierError;
 use crate::files::read_file;
-use crate::output::{print, print_json, tell};
+use crate::output::{print, print_json};
 use crate::resources::Resources;
 use calls::Instruments;
 use case::Case;
-use checks::Uploads;
 use foreign_header::ForeignHeader;
 use report::{Finding, Report};
+use uploads::Uploads;
 
 /// Where the broker is unless somebody says otherwise (contract, `BrokerApiUrl`).
 const BROKER_API_URL: &str = "https://api.ibkr.com/v1/api";
@@ -60,12 +61,12 @@ pub(crate) async fn run(arguments: &DoctorArguments) -> Result<ExitCode, Courier
     findings.extend(examine_header(arguments, &case, access_secret.as_ref(), &clock)?);
     let mut exchanges = Vec::new();
     if arguments.offline || arguments.reads_only_a_header() {
-        findings.push(Finding::skipped("calls", NOT_ASKED));
+        findings.push(Finding::skipped(report::CALLS, NOT_ASKED));
     } else {
-        tell("Asking the broker …");
-        let (found, made) = calls::examine(&case, access_secret, instruments()?).await;
-        findings.extend(found);
-        exchanges = made;
+        let examined = calls::examine(&case, access_secret, instruments()?).await;
+        uploads::believe_the_broker(&mut findings, examined.proved);
+        findings.extend(examined.findings);
+        exchanges = examined.exchanges;
     }
     if !arguments.explain {
         exchanges.clear();
@@ -104,12 +105,12 @@ async fn api_url(arguments: &DoctorArguments) -> Result<String, CourierError> {
 
 fn examine_uploads(arguments: &DoctorArguments, case: &mut Case) -> Result<Vec<Finding>, CourierError> {
     let read = |path: &Option<PathBuf>| path.as_deref().map(read_file).transpose();
-    let uploads = Uploads {
+    let sent = Uploads {
         signature: read(&arguments.public_signature)?,
         encryption: read(&arguments.public_encryption)?,
         dhparam: read(&arguments.dhparam)?,
     };
-    let (findings, pair_up) = checks::uploads(case, &uploads);
+    let (findings, pair_up) = uploads::examine(case, &sent);
     case.uploads_pair_up = pair_up;
     Ok(findings)
 }

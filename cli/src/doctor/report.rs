@@ -7,6 +7,9 @@ use serde::Serialize;
 use super::causes::Cause;
 use super::exchange::Exchange;
 
+/// The check that stands for all calls, where none is made.
+pub(crate) const CALLS: &str = "calls";
+
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -93,6 +96,9 @@ impl Report {
         }
         if self.well {
             text.push_str("\nNo fault was found.");
+            if self.findings.iter().any(|finding| finding.check == CALLS && finding.verdict == Verdict::Skipped) {
+                text.push_str(" The broker was not asked.");
+            }
             return text;
         }
         text.push_str("\nWhat is wrong, the surest and likeliest first:\n");

@@ -9,6 +9,8 @@ use store::{HaltScope, PAGE_ROWS_MAX, StoreError};
 use tokio::task::JoinSet;
 use trading::Intake;
 
+use crate::output::count_of;
+
 /// Orders whose end is asked for at once.
 const AT_ONCE: usize = 16;
 /// Looks through the list of what is open, which lags behind the orders a little: the next one finds what the one before missed.
@@ -55,11 +57,12 @@ impl Cancelling {
     /// For people.
     pub(crate) fn text(&self) -> String {
         let mut lines = vec![format!(
-            "The end of {} orders was asked for; {} ended at once, which the broker never had.",
-            self.cancels_asked, self.cancelled_unsent
+            "Cancel asked: {}. Ended at once, as the broker never had them: {}.",
+            count_of(self.cancels_asked, "order"),
+            count_of(self.cancelled_unsent, "order")
         )];
         let left =
-            |left: &Left| format!("NOT asked to end: user {}, order {}: {}", left.user_id, left.order_id, left.why);
+            |left: &Left| format!("Cancel NOT asked: user {}, order {}: {}", left.user_id, left.order_id, left.why);
         lines.extend(self.cancels_left.iter().map(left));
         lines.extend(
             self.list_unread.as_ref().map(|why| format!("The list of open orders was NOT read to its end: {why}")),
@@ -215,6 +218,8 @@ mod tests {
         let asked = cancel_open(&world.intake(), &HaltScope::Global).await;
         assert_eq!((asked.cancels_asked, asked.cancelled_unsent), (130, USERS));
         assert!(asked.is_complete(), "{}", asked.text());
+        let told = "Cancel asked: 130 orders. Ended at once, as the broker never had them: 25 orders.";
+        assert_eq!(asked.text(), told);
         assert_eq!(unasked(&world).await, 0);
     }
 
@@ -239,7 +244,7 @@ mod tests {
         let asked = cancel_open(&world.intake(), &HaltScope::Global).await;
         assert_eq!((asked.cancels_asked, asked.cancels_left.len()), (0, 130 + USERS));
         assert!(!asked.is_complete());
-        assert!(asked.text().contains("NOT asked to end: user u-7, order many-000"), "{}", asked.text());
+        assert!(asked.text().contains("Cancel NOT asked: user u-7, order many-000"), "{}", asked.text());
         world.refuse("Query");
         let asked = cancel_open(&world.intake(), &HaltScope::Global).await;
         assert!(!asked.is_complete() && asked.list_unread.is_some(), "{asked:?}");

@@ -1,4 +1,4 @@
-//! Whether the name that is to be halted is anybody's: a name that was mistyped must not look like a halt that holds.
+//! Whether the name that is to be halted or resumed is anybody's: a name that was mistyped must not look like a halt that holds.
 
 use domain::{AlgorithmId, Halt, UserId};
 use store::{Connections, HaltScope, Orders, Rules, StoreError};
@@ -7,23 +7,22 @@ use crate::error::CourierError;
 use crate::output::tell;
 use crate::resources::Resources;
 
-/// Refuses a name that nobody here has. A table that does not answer keeps no halt from being set.
-pub(super) async fn known(resources: &Resources, rules: &Rules, scope: &HaltScope) -> Result<(), CourierError> {
-    let known = match scope {
-        HaltScope::Global => return Ok(()),
+/// Whether the name is somebody's. A table that does not answer keeps no halt from being set or lifted.
+pub(super) async fn is_known(resources: &Resources, rules: &Rules, scope: &HaltScope) -> bool {
+    look_up(resources, rules, scope).await.unwrap_or_else(|error| {
+        tell(&format!("Whether {scope} is known here could not be read ({error}). The command goes on all the same."));
+        true
+    })
+}
+
+async fn look_up(resources: &Resources, rules: &Rules, scope: &HaltScope) -> Result<bool, CourierError> {
+    Ok(match scope {
+        HaltScope::Global => true,
         HaltScope::User(user_id) => {
-            is_user(rules, &resources.connections().await?, &resources.orders().await?, user_id).await
+            is_user(rules, &resources.connections().await?, &resources.orders().await?, user_id).await?
         }
-        HaltScope::Algorithm(algorithm_id) => is_algorithm(rules, algorithm_id).await,
-    };
-    match known {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(CourierError::NobodyToHalt(scope.to_string())),
-        Err(error) => {
-            tell(&format!("Whether {scope} is known here could not be read ({error}); it is halted all the same."));
-            Ok(())
-        }
-    }
+        HaltScope::Algorithm(algorithm_id) => is_algorithm(rules, algorithm_id).await?,
+    })
 }
 
 /// Whether this user has a connection, an order, a grant, limits, or a word on record about a halt.

@@ -3,6 +3,7 @@
 use broker::{ConsumerIdentity, ConsumerSecret, default_realm};
 
 use crate::error::CourierError;
+use crate::output::count_of;
 
 /// Letters of a consumer key (IBKR Web API, "invalid consumer").
 const LETTERS: usize = 9;
@@ -32,7 +33,8 @@ fn doubts(named: &ConsumerSecret, before: &ConsumerSecret) -> Vec<String> {
         doubts.push(if upper != *key && is_of_usual_form(&upper) {
             format!("IBKR's keys have upper-case letters: {upper}, and not {key}")
         } else {
-            format!("{key:?} has {} characters, and IBKR's keys are nine upper-case letters", key.chars().count())
+            let characters = count_of(key.chars().count(), "character");
+            format!("{key:?} has {characters}, and IBKR's keys are nine upper-case letters")
         });
     }
     let fitting = default_realm(key);

@@ -38,9 +38,9 @@ pub(crate) async fn keep_open(house: House, user_id: &UserId, json: bool) -> Res
         print(&addresses(&house, user_id, &token_url, &file.0));
     }
     let house = Arc::new(house);
-    let door = Router::new().route("/token", get(token)).with_state(Arc::clone(&house));
+    let router = Router::new().route("/token", get(token)).with_state(Arc::clone(&house));
     let interrupted = interrupted();
-    let served = axum::serve(listener, door).with_graceful_shutdown(interrupted).await;
+    let served = axum::serve(listener, router).with_graceful_shutdown(interrupted).await;
     tell("Stopping.");
     drop(file);
     if let Some(house) = Arc::into_inner(house) {
@@ -144,8 +144,8 @@ fn as_json(
 fn addresses(house: &House, user_id: &UserId, token_url: &str, file: &Path) -> String {
     let (api, broker) = (house.stack.api_url(), &house.broker_url);
     format!(
-        "\nConsole        {api}/ (Sign in leads to this stack's own issuer: {user_id}, or any other name, without a password)\n\
-         Paper broker   {broker} (user {USERNAME}, account {ACCOUNT}; its control door is {broker}/control)\n\
+        "Console        {api}/ (Sign in leads to this stack's own issuer: {user_id}, or any other name, without a password)\n\
+         Paper broker   {broker} (user {USERNAME}, account {ACCOUNT}; its control API is {broker}/control)\n\
          Consent page   {broker}/authorize?oauth_token=… (POST /connections gives the whole address)\n\
          AWS            {} (its log: {})\n\n\
          For other programs and the aws command, in another terminal:\n  \

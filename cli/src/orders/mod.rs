@@ -2,6 +2,7 @@
 
 mod review;
 mod show;
+mod statuses;
 mod words;
 
 use domain::{Order, OrderKey, OrderStatus, UserId};
@@ -20,10 +21,10 @@ pub(crate) use review::run as run_review;
 pub(crate) enum Wanted<'a> {
     /// Those that are not final, of everybody, shard after shard and in each the longest due first.
     Open,
-    /// Those of this status, of everybody.
-    Status(OrderStatus),
-    /// A user's, the newest first; of one status, or all.
-    OfUser(&'a UserId, Option<OrderStatus>),
+    /// Those of these statuses, of everybody.
+    Status(&'a [OrderStatus]),
+    /// A user's, the newest first; of some statuses, or, where none is named, all.
+    OfUser(&'a UserId, &'a [OrderStatus]),
 }
 
 /// Orders, and where the list goes on.
@@ -35,13 +36,13 @@ pub(crate) struct Listed {
 
 pub(crate) async fn run_list(arguments: &OrdersListArguments) -> Result<(), CourierError> {
     let orders = Resources::of_stack(&arguments.stack.stack).await.orders().await?;
-    let wanted = match (&arguments.user, arguments.status) {
-        (Some(user), status) => Wanted::OfUser(user, status),
-        (None, Some(status)) => {
+    let wanted = match (&arguments.user, arguments.status.as_slice()) {
+        (Some(user), statuses) => Wanted::OfUser(user, statuses),
+        (None, []) => Wanted::Open,
+        (None, statuses) => {
             tell("Reading the whole table of orders …");
-            Wanted::Status(status)
+            Wanted::Status(statuses)
         }
-        (None, None) => Wanted::Open,
     };
     let limit = if arguments.all { usize::MAX } else { arguments.limit as usize };
     let listed = list(&orders, wanted, arguments.cursor.clone(), limit).await?;
@@ -51,7 +52,8 @@ pub(crate) async fn run_list(arguments: &OrdersListArguments) -> Result<(), Cour
     } else if listed.orders.is_empty() {
         print(&none_of(wanted));
     } else {
-        let header = ["user", "order", "algorithm", "account", "what", "status", "filled", "updated at", "reason"];
+        let header =
+            ["user", "order", "algorithm", "account", "what", "type", "status", "filled", "updated at", "reason"];
         print(&table(header, listed.orders.iter().map(row).collect()));
     }
     if let Some(cursor) = listed.cursor {
@@ -111,9 +113,9 @@ async fn page(
 ) -> Result<Page<Versioned<Order>>, StoreError> {
     match wanted {
         Wanted::Open => orders.open_page(None, cursor, limit).await,
-        Wanted::Status(status) => orders.status_page(status, cursor, limit).await,
-        Wanted::OfUser(user, status) => {
-            let filter = OrderFilter { statuses: status.into_iter().collect(), ..OrderFilter::default() };
+        Wanted::Status(statuses) => statuses::page(orders, statuses, cursor, limit).await,
+        Wanted::OfUser(user, statuses) => {
+            let filter = OrderFilter { statuses: statuses.to_vec(), ..OrderFilter::default() };
             orders.newest(user, &filter, cursor, limit).await
         }
     }
@@ -123,13 +125,17 @@ async fn page(
 fn none_of(wanted: Wanted<'_>) -> String {
     match wanted {
         Wanted::Open => "No order is open; --user shows a user's ended ones.".to_owned(),
-        Wanted::Status(status) => format!("No order is {}.", status.as_str()),
-        Wanted::OfUser(user, None) => format!("The user {user} has no order."),
-        Wanted::OfUser(user, Some(status)) => format!("The user {user} has no order that is {}.", status.as_str()),
+        Wanted::Status(statuses) => format!("No order is {}.", either(statuses)),
+        Wanted::OfUser(user, []) => format!("The user {user} has no order."),
+        Wanted::OfUser(user, statuses) => format!("The user {user} has no order that is {}.", either(statuses)),
     }
 }
 
-fn row(order: &Order) -> [String; 9] {
+fn either(statuses: &[OrderStatus]) -> String {
+    statuses.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(" or ")
+}
+
+fn row(order: &Order) -> [String; 10] {
     let view = order.view();
     let asked = view.quantity.or(view.cash_quantity.map(|cash| format!("cash {cash}"))).unwrap_or_default();
     [
@@ -138,17 +144,34 @@ fn row(order: &Order) -> [String; 9] {
         view.algorithm_id.to_string(),
         view.account_id.map(ToString::to_string).unwrap_or_default(),
         words::what(order),
-        [view.status.as_str().to_owned(), brief(&words::change(order))].join("\n").trim_end().to_owned(),
+        view.ticket.map(words::kind).unwrap_or_default(),
+        standing(order),
         format!("{} of {asked}", view.filled_quantity),
         moment(view.updated_at),
-        view.reason.map(|reason| brief(&reason.message)).unwrap_or_default(),
+        why(order),
     ]
+}
+
+/// The status, and what else a person must see of where it stands.
+fn standing(order: &Order) -> String {
+    let mut lines = vec![order.status().as_str().to_owned()];
+    lines.extend(order.view().cancel_asked.then(|| words::CANCEL_ASKED.to_owned()));
+    lines.extend([words::open_exits(order), brief(&words::change(order))].into_iter().filter(|line| !line.is_empty()));
+    lines.join("\n")
+}
+
+/// Why it is where it is, and its warning.
+fn why(order: &Order) -> String {
+    let view = order.view();
+    let reason = view.reason.map(|reason| brief(&reason.message));
+    let warning = view.warning.map(|warning| format!("WARNING: {}", brief(&warning.message)));
+    reason.into_iter().chain(warning).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{World, at, needs_review, order};
+    use crate::testing::{World, at, filled_bracket, needs_review, order};
 
     #[tokio::test]
     async fn orders_are_listed_by_user_by_status_and_by_being_open() {
@@ -166,9 +189,12 @@ mod tests {
         let listed = async |wanted| ids(&list(&store.orders, wanted, None, 10).await.unwrap());
         // One that a person decides on is open: the broker may have it.
         assert_eq!(listed(Wanted::Open).await, ["a", "b", "c", "d"]);
-        assert_eq!(listed(Wanted::OfUser(&user, None)).await, ["c", "d"]);
-        assert_eq!(listed(Wanted::OfUser(&user, Some(OrderStatus::NeedsReview))).await, ["d"]);
-        assert_eq!(listed(Wanted::Status(OrderStatus::NeedsReview)).await, ["d"]);
+        assert_eq!(listed(Wanted::OfUser(&user, &[])).await, ["c", "d"]);
+        assert_eq!(listed(Wanted::OfUser(&user, &[OrderStatus::NeedsReview])).await, ["d"]);
+        assert_eq!(listed(Wanted::Status(&[OrderStatus::NeedsReview])).await, ["d"]);
+        let both = [OrderStatus::NeedsReview, OrderStatus::Received];
+        assert_eq!(listed(Wanted::Status(&both)).await, ["a", "b", "c", "d"]);
+        assert_eq!(listed(Wanted::OfUser(&user, &both)).await, ["c", "d"]);
         assert!(matches!(get(&store.orders, &user, &"x".parse().unwrap()).await, Err(CourierError::NoOrder(_))));
     }
 
@@ -181,7 +207,7 @@ mod tests {
             store.orders.insert(&order).await.unwrap();
         }
         let user = "u-1".parse().unwrap();
-        let listed = list(&store.orders, Wanted::OfUser(&user, None), None, 10).await.unwrap();
+        let listed = list(&store.orders, Wanted::OfUser(&user, &[]), None, 10).await.unwrap();
         let ids: Vec<&str> = listed.orders.iter().map(|order| order.key.order_id.as_str()).collect();
         assert_eq!(ids, ["a", "c", "b"]);
     }
@@ -190,8 +216,35 @@ mod tests {
     fn an_empty_list_says_what_is_not_there() {
         let user = "u-1".parse().unwrap();
         assert!(none_of(Wanted::Open).contains("--user"));
-        assert_eq!(none_of(Wanted::OfUser(&user, None)), "The user u-1 has no order.");
-        assert_eq!(none_of(Wanted::Status(OrderStatus::NeedsReview)), "No order is needs_review.");
+        assert_eq!(none_of(Wanted::OfUser(&user, &[])), "The user u-1 has no order.");
+        assert_eq!(none_of(Wanted::Status(&[OrderStatus::NeedsReview])), "No order is needs_review.");
+        let both = [OrderStatus::Working, OrderStatus::Held];
+        assert_eq!(none_of(Wanted::OfUser(&user, &both)), "The user u-1 has no order that is working or held.");
+    }
+
+    #[test]
+    fn a_row_tells_the_price_the_warning_and_why_a_filled_bracket_is_open() {
+        let [_, _, _, _, what, kind, status, _, _, reason] = row(&order("u-7", "mr7-1"));
+        assert_eq!([what, kind, status, reason], ["buy 10 conid 265598", "limit 187.5", "received", ""]);
+        let mut bracket = filled_bracket("u-7", "mr7-1");
+        bracket.warn(
+            domain::Reason::new(domain::ReasonCode::NotSettled, "Its stop is gone."),
+            jiff::Timestamp::UNIX_EPOCH,
+        );
+        let [.., status, _, _, reason] = row(&bracket);
+        assert_eq!(status, "filled\nexits open: take_profit working, stop_loss working");
+        assert_eq!(reason, "WARNING: Its stop is gone.");
+    }
+
+    /// A cursor of another question would leave out what it does not know.
+    #[tokio::test]
+    async fn a_cursor_of_other_statuses_is_refused() {
+        let World { store, .. } = World::new().await;
+        for cursor in ["filled:", "filled", "x"] {
+            let wanted = Wanted::Status(&[OrderStatus::Received]);
+            let listed = list(&store.orders, wanted, Some(cursor.to_owned()), 10).await;
+            assert!(matches!(listed, Err(CourierError::Store(StoreError::CursorRefused))), "{cursor}: {listed:?}");
+        }
     }
 
     #[tokio::test]
@@ -199,12 +252,18 @@ mod tests {
         let World { store, .. } = World::new().await;
         for number in 0..230 {
             let user = if number < 120 { "u-1".to_owned() } else { format!("u-{number}") };
-            store.orders.insert(&order(&user, &format!("o-{number:03}"))).await.unwrap();
+            let id = format!("o-{number:03}");
+            let order = if number % 4 == 0 { needs_review(&user, &id) } else { order(&user, &id) };
+            store.orders.insert(&order).await.unwrap();
         }
+        let both = [OrderStatus::NeedsReview, OrderStatus::Received];
+        let more_than = async |statuses: &[OrderStatus]| {
+            list(&store.orders, Wanted::Status(statuses), None, 58).await.unwrap().cursor.is_some()
+        };
+        assert!(more_than(&both).await, "58 of 230 are the first status");
+        assert!(!more_than(&[OrderStatus::NeedsReview, OrderStatus::Filled]).await, "no more is promised in vain");
         let user = "u-1".parse().unwrap();
-        for (wanted, all) in
-            [(Wanted::Open, 230), (Wanted::Status(OrderStatus::Received), 230), (Wanted::OfUser(&user, None), 120)]
-        {
+        for (wanted, all) in [(Wanted::Open, 230), (Wanted::Status(&both), 230), (Wanted::OfUser(&user, &[]), 120)] {
             let (mut seen, mut cursor) = (std::collections::BTreeSet::new(), None);
             for _ in 0..9 {
                 let part = list(&store.orders, wanted, cursor, 50).await.unwrap();

@@ -18,10 +18,7 @@ pub(super) fn text(order: &Order) -> String {
         ("how", words::how(order)),
         ("change", words::change(order)),
         ("next revision", view.next_revision.to_string()),
-        (
-            "status",
-            format!("{}{}", view.status.as_str(), if view.cancel_asked { ", its end is asked for" } else { "" }),
-        ),
+        ("status", format!("{}{}", view.status.as_str(), asked(view.cancel_asked))),
         ("reason", view.reason.map(|reason| reason.message.clone()).unwrap_or_default()),
         ("algorithm", view.algorithm_id.to_string()),
         ("account", view.account_id.map(ToString::to_string).unwrap_or_default()),
@@ -32,7 +29,7 @@ pub(super) fn text(order: &Order) -> String {
         ("client order id", view.client_order_id.to_string()),
         ("times sent", order.sends.to_string()),
         ("good until", moment(view.good_until)),
-        ("looked at next", order.next_check_at.map(moment).unwrap_or_default()),
+        ("next check", order.next_check_at.map(moment).unwrap_or_default()),
     ];
     rows.extend(view.legs.iter().map(|leg| (leg.role.as_str(), leg_text(leg))));
     rows.extend(view.warning.map(|warning| ("warning", warning.message.clone())));
@@ -62,11 +59,36 @@ pub(super) fn text(order: &Order) -> String {
 fn leg_text(leg: &LegView<'_>) -> String {
     let number = leg.broker_order_id.map(|number| format!(", the broker's number {number}")).unwrap_or_default();
     let price = leg.average_price.as_ref().map(|price| format!(" at {price}")).unwrap_or_default();
-    let asked = if leg.cancel_asked { ", its end is asked for" } else { "" };
     format!(
-        "{}, {} of {} filled{price}{number}{asked}",
+        "{}, {}, {} of {} filled{price}{number}{}",
+        words::kind(leg.ticket),
         leg.status.as_str(),
         leg.filled_quantity,
-        leg.quantity.as_deref().unwrap_or("?")
+        leg.quantity.as_deref().unwrap_or("?"),
+        asked(leg.cancel_asked)
     )
+}
+
+fn asked(cancel_asked: bool) -> String {
+    if cancel_asked { format!(", {}", words::CANCEL_ASKED) } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{at, filled_bracket};
+
+    #[test]
+    fn an_exit_is_told_with_its_price_and_its_cancel() {
+        let mut order = filled_bracket("u-7", "mr7-1");
+        let told = text(&order);
+        assert!(
+            told.contains("take_profit       limit 200, working, 0 of 10 filled, the broker's number 1233"),
+            "{told}"
+        );
+        assert!(told.contains("stop_loss         stop 170, working, 0 of 10 filled"), "{told}");
+        assert!(told.contains("next check"), "{told}");
+        order.remember_cancel(at(3));
+        assert!(text(&order).contains("1234, cancel asked"), "{}", text(&order));
+    }
 }

@@ -1,7 +1,12 @@
 //! An order in few words: what is bought or sold, and how.
 
-use domain::Order;
+use domain::{Order, Ticket};
 use serde_json::{Value, json};
+
+use crate::output::count_of;
+
+/// That an order, or an exit, is to end.
+pub(crate) const CANCEL_ASKED: &str = "cancel asked";
 
 /// `buy 10 AAPL`, or `buy 10 conid 265598` where nobody told the contract's symbol.
 pub(crate) fn what(order: &Order) -> String {
@@ -19,7 +24,13 @@ pub(crate) fn what(order: &Order) -> String {
 
 /// `limit 187.5, day`.
 pub(crate) fn how(order: &Order) -> String {
-    let Some(ticket) = order.view().ticket.map(|ticket| json!(ticket)) else { return String::new() };
+    let Some(ticket) = order.view().ticket else { return String::new() };
+    format!("{}, {}", kind(ticket), text(&json!(ticket)["time_in_force"]))
+}
+
+/// The type with its prices: `limit 187.5`.
+pub(crate) fn kind(ticket: &Ticket) -> String {
+    let ticket = json!(ticket);
     let prices: Vec<String> = ["stop_price", "limit_price"]
         .map(|name| text(&ticket[name]))
         .into_iter()
@@ -27,7 +38,17 @@ pub(crate) fn how(order: &Order) -> String {
         .collect();
     let mut words = vec![text(&ticket["type"]).replace('_', " "), prices.join(" → ")];
     words.retain(|word| !word.is_empty());
-    format!("{}, {}", words.join(" "), text(&ticket["time_in_force"]))
+    words.join(" ")
+}
+
+/// Which exits keep an order open whose entry is at its end; nothing where none does.
+pub(crate) fn open_exits(order: &Order) -> String {
+    if !order.status().is_final() || order.is_over() {
+        return String::new();
+    }
+    let open = order.legs().iter().filter(|leg| !leg.has_ended());
+    let exits: Vec<String> = open.map(|leg| format!("{} {}", leg.role.as_str(), leg.status().as_str())).collect();
+    format!("exits open: {}", exits.join(", "))
 }
 
 /// What became of the latest change, and why; nothing where there was none.
@@ -37,7 +58,7 @@ pub(crate) fn change(order: &Order) -> String {
     let became = match change.status {
         "asked" => "waits to be sent",
         "sending" => "is on its way",
-        "unknown" => "was sent, and its outcome is being asked for",
+        "unknown" => "was sent, and its outcome is not known yet",
         "applied" => "is in force",
         "refused" => "was REFUSED and is not in force",
         other => other,
@@ -53,7 +74,7 @@ fn contract(contract: &Value) -> String {
         return words.to_owned();
     }
     match (&contract["conid"], contract["legs"].as_array()) {
-        (_, Some(legs)) => format!("spread of {} legs", legs.len()),
+        (_, Some(legs)) => format!("spread of {}", count_of(legs.len(), "leg")),
         (Value::Null, None) => contract.to_string(),
         (conid, None) => format!("conid {conid}"),
     }

@@ -56,6 +56,13 @@ async fn a_connection_that_nothing_here_opens_stops_the_rotation_before_a_key_is
 }
 
 #[test]
+fn one_connection_is_told_in_the_singular() {
+    let outcome = |connections| Outcome { rotation: "none".to_owned(), connections, ..Outcome::default() };
+    assert!(words(&outcome(1)).ends_with("One would seal 1 connection anew."), "{}", words(&outcome(1)));
+    assert!(words(&outcome(2)).ends_with("One would seal 2 connections anew."), "{}", words(&outcome(2)));
+}
+
+#[test]
 fn a_new_key_is_long_and_never_the_same() {
     let (one, other) = (new_key(), new_key());
     assert_eq!(one.expose().len(), 64);

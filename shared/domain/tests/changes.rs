@@ -334,6 +334,8 @@ fn no_warning_keeps_another_from_being_told() {
     assert_eq!(order.warning.as_ref().unwrap().code, position);
     assert!(order.has_warned(&exit) && order.has_warned(&position));
     assert_eq!(order.warnings_told(), 2);
+    let told: Vec<&str> = order.history.iter().filter_map(|entry| Some(entry.reason.as_ref()?.code.as_str())).collect();
+    assert_eq!(told, ["exit_too_large", "unprotected_position"], "each is an event, once");
 }
 
 fn limit_price_of(ticket: &domain::Ticket) -> String {

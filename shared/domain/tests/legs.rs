@@ -381,3 +381,57 @@ fn exits_go_back_with_an_entry_whose_change_was_not_carried_out() {
         assert!(!order.exit_is_too_large());
     }
 }
+
+#[test]
+fn an_order_that_comes_back_brings_its_exits_along_whatever_it_comes_back_as() {
+    let mut order = bracket();
+    order.apply(Fact::Intend(Intent { at: now(), epoch: 1, act: Act::Place }), now()).unwrap();
+    order.apply(Fact::Refused(Reason::new(ReasonCode::RefusedByBroker, "No.")), now()).unwrap();
+    assert_eq!(statuses(&order), [OrderStatus::Rejected; 2]);
+    order.apply(seen(&[7], BrokerStatus::Filled, 10), now()).unwrap();
+    assert_eq!((order.status(), statuses(&order)), (OrderStatus::Filled, [OrderStatus::Unknown; 2]));
+    assert!(!order.is_over() && order.may_be_at_the_broker() && order.next_check_at.is_some());
+}
+
+#[test]
+fn an_exit_that_ended_unfilled_comes_back_and_a_filled_one_does_not() {
+    let mut order = filled();
+    order.legs_seen(&[sight(TAKE, BrokerStatus::Cancelled, 0), sight(STOP, BrokerStatus::Cancelled, 0)], now());
+    assert!(order.is_over() && order.next_check_at.is_none());
+    // A look alone brings nothing back: its list may be an older one.
+    order.legs_seen(&[sight(STOP, BrokerStatus::Submitted, 0)], now());
+    assert_eq!(statuses(&order), [OrderStatus::Cancelled; 2]);
+    order.leg_fact(STOP, &LegFact::Back(sight(STOP, BrokerStatus::PreSubmitted, 0)), now());
+    assert_eq!(statuses(&order), [OrderStatus::Cancelled, OrderStatus::Working]);
+    assert!(!order.is_over() && order.next_check_at.is_some());
+    order.legs_seen(&[sight(STOP, BrokerStatus::Filled, 10)], now());
+    order.leg_fact(STOP, &LegFact::Back(sight(STOP, BrokerStatus::Submitted, 10)), now());
+    assert_eq!(statuses(&order), [OrderStatus::Cancelled, OrderStatus::Filled]);
+}
+
+#[test]
+fn a_cancelled_order_comes_back_only_by_the_brokers_second_word() {
+    let mut order = placed();
+    order.apply(seen(&[7], BrokerStatus::Cancelled, 0), now()).unwrap();
+    assert!(order.apply(seen(&[7], BrokerStatus::Submitted, 0), now()).is_err());
+    let Fact::Seen(at_work) = seen(&[7], BrokerStatus::Submitted, 0) else { panic!("it is a sight") };
+    order.apply(Fact::Back(at_work), now()).unwrap();
+    assert_eq!(order.status(), OrderStatus::Working);
+    let Fact::Seen(ended) = seen(&[7], BrokerStatus::Cancelled, 0) else { panic!("it is a sight") };
+    order.apply(seen(&[7], BrokerStatus::Cancelled, 0), now()).unwrap();
+    assert!(order.apply(Fact::Back(ended), now()).is_err(), "it does not work");
+}
+
+#[test]
+fn an_exit_to_which_nothing_is_left_is_to_end_and_one_to_which_something_is_becomes_smaller() {
+    for (closed, ends) in [(10, true), (6, false)] {
+        let mut order = filled();
+        order
+            .legs_seen(&[sight(TAKE, BrokerStatus::Submitted, closed), sight(STOP, BrokerStatus::Submitted, 0)], now());
+        assert!(order.exit_is_too_large());
+        order.exit_stays_too_large(now());
+        assert_eq!(order.leg(STOP).unwrap().cancel.is_some(), ends, "{closed}");
+        assert_eq!(order.changes().any(|change| change.leg == Some(STOP)), !ends, "{closed}");
+        assert!(!order.exit_is_too_large(), "it is being mended");
+    }
+}
