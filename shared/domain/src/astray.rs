@@ -161,7 +161,7 @@ fn came_late(late: u64, in_force: u64) -> Reason {
 
 pub(crate) fn not_sent_again(in_force: u64, why: &Reason) -> Reason {
     Reason::new(
-        why.code.clone(),
+        ReasonCode::ChangeCameLate,
         format!(
             "Another ticket stands at the broker in the place of revision {in_force}, which could not be sent again: {} Look at the order at the broker.",
             why.message

@@ -110,9 +110,9 @@ pub struct ListedReason {
 }
 
 reason_codes! {
-    AccountNotConnected "account_not_connected" [Order] AskUser "None of the user's connections reaches the account.";
-    AccountNotGranted "account_not_granted" [Order Refusal] AskUser "The user's grant to the algorithm does not list the account.";
-    AlgorithmUnknown "algorithm_unknown" [Order Refusal] AskOperator "The algorithm is not registered.";
+    AccountNotConnected "account_not_connected" [Order Change] AskUser "None of the user's connections reaches the account.";
+    AccountNotGranted "account_not_granted" [Order Change Refusal] AskUser "The user's grant to the algorithm does not list the account.";
+    AlgorithmUnknown "algorithm_unknown" [Order Change Refusal] AskOperator "The algorithm is not registered.";
     AlreadyRegistered "already_registered" [Order Change] Wait "The broker has an earlier copy, which is being looked up.";
     Asked "asked" [Order] Nothing "Its end was asked for, and it is at the broker no more.";
     BehindAnother "behind_another" [Order] Wait "An order that came before it, for the same account and contract, is to be sent first.";
@@ -127,34 +127,34 @@ reason_codes! {
     CannotBeRecorded "cannot_be_recorded" [Order Change Refusal] AskOperator "What would be written is too large or not valid. Nothing was changed or sent.";
     CannotBeSent "cannot_be_sent" [Order Change] Mend "It cannot be put into the broker's words.";
     ChangeCameLate "change_came_late" [Warning] LookAtBroker "An earlier change that was never answered came into force after a later one.";
-    ChangeHasNoPlace "change_has_no_place" [Change] Mend "This cannot be changed in this order, or not now.";
-    ChangeNotCarriedOut "change_not_carried_out" [Warning] LookAtBroker "The broker took a change, and shows the order as it was.";
+    ChangeHasNoPlace "change_has_no_place" [Change Refusal] Mend "This cannot be changed in this order, or not now.";
+    ChangeNotCarriedOut "change_not_carried_out" [Warning Change] LookAtBroker "The broker took a change, and shows the order as it was.";
     ChangeUnsettled "change_unsettled" [Change Warning] LookAtBroker "Whether the change came into force is not known and will not be.";
     Competing "competing" [Order Connection] AskUser "The broker's username is logged in somewhere else.";
     ConsentGone "consent_gone" [Connection] AskUser "The broker does not take the user's access any more: connect again.";
     ConsumerRefused "consumer_refused" [Connection] AskOperator "The broker refuses the platform, for all its users.";
-    ContractAmbiguous "contract_ambiguous" [Order] Mend "The words name several contracts. Name one by its conid.";
-    ContractNeedsConid "contract_needs_conid" [Order] Mend "This kind of contract is named by its conid.";
-    ContractUnknown "contract_unknown" [Order] Mend "The broker knows no such contract.";
-    DeadLetter "dead_letter" [Refusal Change] SendAnew "The message could not be worked on for so long that nobody knows how old it is.";
+    ContractAmbiguous "contract_ambiguous" [Order Change] Mend "The words name several contracts. Name one by its conid.";
+    ContractNeedsConid "contract_needs_conid" [Order Change] Mend "This kind of contract is named by its conid.";
+    ContractUnknown "contract_unknown" [Order Change] Mend "The broker knows no such contract.";
+    DeadLetter "dead_letter" [Order Change Refusal] SendAnew "The message could not be worked on for so long that nobody knows how old it is.";
     DisconnectedByOperator "disconnected_by_operator" [Connection] AskOperator "The operator disconnected the user.";
     DisconnectedByUser "disconnected_by_user" [Connection] AskUser "The user disconnected.";
     EntryEnded "entry_ended" [Order] Nothing "The exit's entry ended unfilled.";
     ExitDoesNotFollow "exit_does_not_follow" [Warning] LookAtBroker "An exit is not for what its order is for, and the change that mends it was not carried out.";
-    ExitOnWrongSide "exit_on_wrong_side" [Change] Mend "With this change an exit would stand on the wrong side of its entry or of the other exit.";
+    ExitOnWrongSide "exit_on_wrong_side" [Change Refusal] Mend "With this change an exit would stand on the wrong side of its entry or of the other exit.";
     ExitTooLarge "exit_too_large" [Warning] LookAtBroker "An exit at the broker was for more than its order leaves to it. It is being made smaller.";
     Expired "expired" [Order] SendAnew "It was not sent by its `good_until`.";
     FilledAfterEnd "filled_after_end" [Warning] LookAtBroker "The broker shows more filled than when the order ended.";
     FilledBeyondOrder "filled_beyond_order" [Warning] LookAtBroker "The broker shows more filled than was ever asked for.";
     Halted "halted" [Order Change] AskUser "A halt is on. The message names whose.";
     InactiveAtBroker "inactive_at_broker" [Order] Mend "The broker refused it after taking it in.";
-    LegEnded "leg_ended" [Change] Nothing "The exit has ended, or is about to.";
-    LegQuantity "leg_quantity" [Change] Mend "An exit can be for more than it has filled, and at most for what its order still has to close.";
+    LegEnded "leg_ended" [Change Refusal] Nothing "The exit has ended, or is about to.";
+    LegQuantity "leg_quantity" [Change Refusal] Mend "An exit can be for more than it has filled, and at most for what its order still has to close.";
     Maintenance "maintenance" [Connection] Wait "The broker is in its maintenance window.";
     Malformed "malformed" [Order Refusal] Mend "The message cannot be read. The message names each fault.";
     MissingAtBroker "missing_at_broker" [Order] LookAtBroker "For hours it is in none of the broker's lists.";
     NeverArrived "never_arrived" [Order Change] SendAnew "No answer was read, and complete looks proved that it never arrived.";
-    NextRun "next_run" [Order] Wait "Too little time was left in this run.";
+    NextRun "next_run" [Order Change] Wait "Too little time was left in this run.";
     NoAccount "no_account" [Connection] AskUser "The broker named no account that can be traded here.";
     NoConnection "no_connection" [Order] AskUser "The user is not connected.";
     NoGrant "no_grant" [Order Change Refusal] AskUser "The user has granted nothing to the algorithm, or the grant is halted or gone.";
@@ -171,7 +171,7 @@ reason_codes! {
     OnlyReducing "only_reducing" [Order Change] Mend "A halt lets only pass what reduces a position, and this does not.";
     OperatorNeeded "operator_needed" [Connection] AskOperator "The broker refuses what only the operator can mend.";
     OrderDiffers "order_differs" [Refusal] Mend "Another order is on record under this id.";
-    OrderEnded "order_ended" [Change] Nothing "The order has ended, so it was not changed.";
+    OrderEnded "order_ended" [Change Refusal] Nothing "The order has ended, so it was not changed.";
     OtherAlgorithm "other_algorithm" [Refusal] Mend "The message names another algorithm than the one that signed in.";
     OtherExitFilled "other_exit_filled" [Order] Nothing "The other exit is filled.";
     OtherGroup "other_group" [Refusal] Mend "The message group is not the user's id.";
@@ -182,7 +182,7 @@ reason_codes! {
     Penalty "penalty" [Connection] Wait "The broker refuses this address for some minutes, after too many requests.";
     PositionSettles "position_settles" [Order] Wait "Another order traded just now, and the position is not known yet.";
     PriceBetweenSteps "price_between_steps" [Order Change] Mend "A price lies between two that the contract may have.";
-    PromptAnswered "prompt_answered" [Order] Nothing "The broker asked something while the order worked; the message says what was answered.";
+    PromptAnswered "prompt_answered" [Order Change] Nothing "The broker asked something while the order worked; the message says what was answered.";
     QuestionDeclined "question_declined" [Order Change] Mend "The broker asked, and the policy answered no.";
     QuestionGone "question_gone" [Order Change] Wait "The broker's question was gone before it was answered. The outcome is being looked up.";
     QuestionTooLate "question_too_late" [Order Change] SendAnew "The broker asked, and by then it was too late to say yes.";

@@ -215,7 +215,7 @@ fn a_change_that_comes_late_makes_the_one_in_force_go_out_again() {
     order.change_refused(Reason::new(ReasonCode::Halted, "Trading is halted."), now());
     assert_eq!((order.change().unwrap().stage.as_str(), quantity(&order).as_str()), ("applied", "14"));
     let warning = order.warning.unwrap();
-    assert_eq!(warning.code, "halted");
+    assert_eq!(warning.code, "change_came_late");
     assert!(warning.message.contains("revision 3, which could not be sent again: Trading is halted."), "{warning:?}");
 }
 

@@ -90,7 +90,7 @@ fn a_price_that_a_type_needs_or_cannot_use_is_named() {
     assert_eq!(faults(with(&json!({"limit_price": null}))), ["limit_price: is missing: a limit order needs it"]);
     assert_eq!(
         faults(with(&json!({"type": "trailing_stop", "limit_price": null, "trail": {"percent": "100"}}))),
-        ["trail.percent: must be less than 100", "trail.: needs amount or percent"]
+        ["trail.percent: must be less than 100", "trail: needs amount or percent"]
     );
 }
 
@@ -103,7 +103,7 @@ fn one_reading_names_every_fault() {
         "quantity: must be a positive decimal string",
         "limit_price: must be a string, not a number",
         "colour: is not a field of this message",
-        "contract.symbol: is not a field of this message",
+        "contract.symbol: stands beside conid: give one of the two",
         "time_in_force: is missing",
         "account_id: must be 1 to 24",
     ] {
@@ -191,7 +191,7 @@ fn a_bracket_needs_an_exit() {
         "stop_loss": {"stop_price": "180", "limit_price": "179"}}})));
     let attached = place.ticket.attached.unwrap();
     assert!(attached.take_profit.is_some() && attached.stop_loss.unwrap().limit_price.is_some());
-    assert_eq!(faults(with(&json!({"attached": {}}))), ["attached.: needs take_profit, stop_loss, or both"]);
+    assert_eq!(faults(with(&json!({"attached": {}}))), ["attached: needs take_profit, stop_loss, or both"]);
     assert_eq!(faults(with(&json!({"attached": {"stop_loss": {"price": "1"}}}))).len(), 3);
 }
 
