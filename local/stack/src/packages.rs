@@ -36,11 +36,12 @@ pub fn profile() -> String {
     program.as_deref().and_then(profile_of).unwrap_or(RELEASE).to_owned()
 }
 
-/// `target/PROFILE/program`, or a test's `target/PROFILE/deps/program` (The Cargo Book, Build Cache).
+/// `target/PROFILE/program`, or a test's `target/PROFILE/deps/program` (The Cargo Book, Build Cache). Cargo keeps its fingerprints
+/// beside them.
 fn profile_of(program: &Path) -> Option<&str> {
     let folder = program.ancestors().skip(1).find(|folder| !folder.ends_with("deps"))?;
     let name = folder.file_name()?.to_str()?;
-    (name != "debug" && folder.parent()?.join("CACHEDIR.TAG").exists()).then_some(name)
+    (name != "debug" && folder.join(".fingerprint").exists()).then_some(name)
 }
 
 /// The target folder of the workspace.
@@ -89,7 +90,9 @@ mod tests {
     #[test]
     fn what_a_program_starts_is_built_as_it_was_itself_but_never_for_debugging() {
         let target = tempfile::tempdir().unwrap();
-        std::fs::write(target.path().join("CACHEDIR.TAG"), "").unwrap();
+        for profile in ["checked", "release", "debug"] {
+            std::fs::create_dir_all(target.path().join(profile).join(".fingerprint")).unwrap();
+        }
         for (program, profile) in [
             ("checked/courier", Some("checked")),
             ("checked/deps/stack-0f", Some("checked")),
