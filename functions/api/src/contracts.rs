@@ -75,7 +75,7 @@ impl FoundContracts {
 
 impl Api {
     pub(crate) async fn find_contracts(&self, request: &HttpRequest) -> Answer {
-        let user_id = request.user()?;
+        let (user_id, _) = self.whose(request, "user").await?;
         let symbol = request.query_parameter("symbol").unwrap_or_default();
         let fits = (1..=SYMBOL_CHARACTERS_MAX).contains(&symbol.len())
             && symbol.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b',');

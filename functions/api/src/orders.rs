@@ -44,7 +44,7 @@ impl Api {
     }
 
     pub(crate) async fn list_orders(&self, request: &HttpRequest) -> Answer {
-        let (user_id, algorithm_id) = self.whose(request).await?;
+        let (user_id, algorithm_id) = self.whose(request, "order").await?;
         let ListQuery { mut filter, limit } = read_list(request)?;
         if algorithm_id.is_some() {
             // An algorithm sees its own only, and so finds none of another.
@@ -125,12 +125,17 @@ impl Api {
         }
     }
 
-    /// Whose orders the caller may list: a user their own, an algorithm its own of a user who granted it (`?user_id=`).
-    async fn whose(&self, request: &HttpRequest) -> Result<(UserId, Option<AlgorithmId>), Problem> {
+    /// For whom the caller may read: a user for themselves, an algorithm for a user who granted it (`?user_id=`). To others
+    /// there is no such `what`.
+    pub(crate) async fn whose(
+        &self,
+        request: &HttpRequest,
+        what: &str,
+    ) -> Result<(UserId, Option<AlgorithmId>), Problem> {
         let (user_id, algorithm_id) = named_user(request)?;
         if let Some(algorithm_id) = &algorithm_id {
             let grant = self.intake.rules.grant(&user_id, algorithm_id).await.map_err(|error| store_failed(&error))?;
-            grant.ok_or_else(|| Problem::not_found("order"))?;
+            grant.ok_or_else(|| Problem::not_found(what))?;
         }
         Ok((user_id, algorithm_id))
     }
@@ -144,7 +149,7 @@ fn named_user(request: &HttpRequest) -> Result<(UserId, Option<AlgorithmId>), Pr
     };
     let user_id: Option<UserId> = request.query_parameter("user_id").and_then(|text| text.parse().ok());
     let user_id = user_id.ok_or_else(|| {
-        let message = "must name, as a parameter of the address (?user_id=), whose orders these are: an algorithm acts for the users who granted it".to_owned();
+        let message = "must name the user, as a parameter of the address (?user_id=): an algorithm acts for the users who granted it".to_owned();
         Problem::bad_fields(vec![domain::FieldFault { field: "user_id".to_owned(), message }])
     })?;
     Ok((user_id, Some(algorithm_id)))

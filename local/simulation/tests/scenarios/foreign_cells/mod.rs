@@ -84,7 +84,7 @@ fn is_own(asker: Asker, person: &Person, route: &str, acts_on: ActsOn) -> bool {
             ActsOn::Order(of) => of == algorithm_id && person.algorithm == algorithm_id,
             ActsOn::Refusals => person.algorithm == algorithm_id,
             _ => {
-                route == "GET /orders"
+                matches!(route, "GET /orders" | "GET /contracts")
                     && (person.algorithm == algorithm_id || (algorithm_id == HALTED && person.user_id == ADA.user_id))
             }
         },
