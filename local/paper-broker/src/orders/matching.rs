@@ -221,13 +221,16 @@ fn cancel_others(desk: &mut Desk<'_>, group: Option<i64>, filled: i64) {
     }
 }
 
-/// An exit that fills in part takes as much off the other exit of its bracket.
+/// An exit that fills in part takes as much off the other exit of its bracket, which ends where nothing is left to it.
 fn make_siblings_smaller(desk: &mut Desk<'_>, id: i64, size: Decimal) {
     let now = desk.now;
     let Some(parent) = desk.state.book.order(id).and_then(|order| order.parent_id) else { return };
     for sibling in children(desk, parent).into_iter().filter(|sibling| *sibling != id) {
-        if let Some(order) = desk.state.book.order_mut(sibling) {
-            order.resize((order.ticket.quantity - size).max(order.filled), now);
+        let Some(order) = desk.state.book.order_mut(sibling).filter(|order| !order.status.is_final()) else { continue };
+        order.resize((order.ticket.quantity - size).max(order.filled), now);
+        if order.ticket.quantity <= order.filled {
+            let ended = if order.filled.is_zero() { OrderStatus::Cancelled } else { OrderStatus::Filled };
+            finish(desk, sibling, ended);
         }
     }
 }

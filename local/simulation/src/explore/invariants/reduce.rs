@@ -148,13 +148,27 @@ pub(crate) fn changes_sent_reducing(evidence: &Evidence) -> usize {
     .count()
 }
 
-/// Each change at the moment when it was put on the wire, with the ticket that was in force.
+/// Each change at the moment when it was put on the wire, with the ticket that was in force. The intent of an answer to the
+/// broker's question counts where it brought the change into force: an answer no brings nothing.
 fn sent_changes(record: &Record) -> Vec<(&Ticket, &Change, Timestamp)> {
     let mut seen = Vec::new();
     let mut found = Vec::new();
     for image in &record.images {
         for change in image.changes() {
             let ChangeStage::Sending { at, .. } = change.stage else { continue };
+            let is_this = |other: &&Change| (other.revision, other.leg) == (change.revision, change.leg);
+            let is_an_answer =
+                found.iter().any(|(_, sent, _): &(_, &Change, _)| is_this(sent) && sent.sends == change.sends);
+            let came_in = || {
+                record
+                    .images
+                    .iter()
+                    .flat_map(Order::changes)
+                    .any(|one| is_this(&one) && one.stage == ChangeStage::Applied)
+            };
+            if is_an_answer && !came_in() {
+                continue;
+            }
             if let Some(in_force) = image.ticket_of(change.leg).filter(|_| !seen.contains(&(change.revision, at))) {
                 seen.push((change.revision, at));
                 found.push((in_force, change, at));
