@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 use crate::change_stage::ChangeStage;
 use crate::exit_sides::on_the_wrong_side;
 use crate::fields::FieldFault;
-use crate::following::exit_does_not_follow;
 use crate::leg::LegRole;
 use crate::legs::no_such_leg;
 use crate::message::ModifyOrder;
@@ -275,7 +274,7 @@ impl Order {
     /// nobody asked for the news; a person must know that it does not fit.
     pub(crate) fn tell_refused(&mut self, change: &Change, reason: Reason, now: Timestamp) {
         if let Some(role) = change.leg.filter(|_| change.follows) {
-            return self.warn(exit_does_not_follow(role, &reason), now);
+            return self.exit_lags(role, &reason, now);
         }
         for replaced in &change.replaces {
             self.tell_refused_change(*replaced, went_with(*replaced, change.revision, &reason), now);

@@ -39,6 +39,13 @@ impl Order {
         self.updated_at = now;
     }
 
+    /// An exit's change, by which it would have followed its order, was not carried out: the next one of the order's quantity
+    /// makes it follow all the same, and a person is told.
+    pub(crate) fn exit_lags(&mut self, role: LegRole, reason: &Reason, now: Timestamp) {
+        self.legs.iter_mut().filter(|leg| leg.role == role).for_each(|leg| leg.lags = true);
+        self.warn(exit_does_not_follow(role, reason), now);
+    }
+
     /// A rule keeps the change in hand, by which an exit follows its order, from being sent: it waits, and a person is told.
     pub fn exit_is_held_back(&mut self, reason: &Reason, now: Timestamp) {
         let role = self.change_in_hand().filter(|change| change.follows).and_then(|change| change.leg);
@@ -68,7 +75,8 @@ impl Order {
         let latest = self.latest_ticket(Some(leg.role))?;
         let Size::Quantity(quantity) = latest.size else { return None };
         let quantity = quantity.get();
-        let fits = quantity == most || (Some(quantity) != before && quantity < most);
+        let is_chosen = Some(quantity) != before && !leg.lags;
+        let fits = quantity == most || (is_chosen && quantity < most);
         if fits || leg.cancel.is_some() || !leg.may_work() {
             return None;
         }
@@ -107,7 +115,7 @@ fn exit_too_large() -> Reason {
     )
 }
 
-pub(crate) fn exit_does_not_follow(role: LegRole, reason: &Reason) -> Reason {
+fn exit_does_not_follow(role: LegRole, reason: &Reason) -> Reason {
     Reason::new(
         ReasonCode::ExitDoesNotFollow,
         format!(

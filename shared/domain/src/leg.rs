@@ -83,6 +83,9 @@ pub struct Leg {
     /// Since when the broker holds it as refused, without having said so a second time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_since: Option<Timestamp>,
+    /// That a change by which it would have followed its order's quantity was not carried out: nobody chose what it is for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) lags: bool,
 }
 
 /// What a look showed of a leg.
@@ -159,6 +162,7 @@ impl Leg {
             cancel: None,
             missing_since: None,
             refused_since: None,
+            lags: false,
         }
     }
 

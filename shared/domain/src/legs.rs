@@ -318,6 +318,7 @@ impl Order {
         let Some(leg) = self.legs.iter_mut().find(|leg| leg.role == role) else { return };
         leg.ticket = ticket.clone();
         leg.revision = revision;
+        leg.lags = false;
         if let Some(request) = &mut self.request {
             request.ticket.attach(role, Some(&ticket.order_type));
         }

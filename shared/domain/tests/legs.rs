@@ -345,6 +345,34 @@ fn an_exit_that_follows_its_entry_hides_neither_what_was_asked_for_nor_that_it_i
 }
 
 #[test]
+fn an_exit_that_could_not_follow_its_entry_follows_the_next_change_of_it() {
+    let mut order = placed();
+    let mut follow = |revision: u64, quantity: &str, stop_is_refused: bool| {
+        order.ask_change(&modify(revision, &json!({"quantity": quantity})), now());
+        while let Some(change) = order.change_in_hand().filter(|change| change.stage.is_open()) {
+            let (revision, leg) = (change.revision, change.leg);
+            order.change_sending(1, now());
+            if stop_is_refused && leg == Some(STOP) {
+                order.change_refused(Reason::new(ReasonCode::QuestionDeclined, "too far off"), now());
+            } else {
+                order.change_applied(revision, now());
+            }
+        }
+        [TAKE, STOP].map(|role| order.leg(role).unwrap().quantity().to_string())
+    };
+    assert_eq!(follow(2, "14", true), ["14", "10"]);
+    assert_eq!(follow(3, "20", false), ["20", "20"]);
+    // One that somebody chose is left alone.
+    order.ask_change(&modify(4, &json!({"leg": "stop_loss", "quantity": "5"})), now());
+    order.change_sending(1, now());
+    order.change_applied(4, now());
+    order.ask_change(&modify(5, &json!({"quantity": "30"})), now());
+    order.change_sending(1, now());
+    order.change_applied(5, now());
+    assert!(order.changes().all(|change| change.leg != Some(STOP)));
+}
+
+#[test]
 fn an_end_that_is_asked_for_shows_until_the_order_ends() {
     let mut order = placed();
     assert!(!order.view().cancel_asked);

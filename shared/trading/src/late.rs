@@ -122,6 +122,16 @@ impl Lane<'_> {
         }
     }
 
+    /// No time is left to ask about what this look shows: it counts as failed.
+    fn look_again(&mut self) {
+        self.track_in(1);
+        let Some(account_id) = self.book.looks.account_id.clone() else { return };
+        let failed_at = Some(self.now());
+        for ended in self.ended_in(&account_id) {
+            (ended.looked_at, ended.failed_at) = (None, failed_at);
+        }
+    }
+
     fn ended_in<'e>(&'e mut self, account_id: &'e AccountId) -> impl Iterator<Item = &'e mut Ended> {
         self.book.ended.iter_mut().filter(move |ended| ended.account_id.as_ref() == Some(account_id))
     }
@@ -188,7 +198,11 @@ impl Lane<'_> {
     /// Whether the broker says by its number, too, that what had ended works. Where it does not say, the list stands: to
     /// look after what has ended costs a look, and to leave what works costs the position.
     async fn says_so_again(&mut self, session: &Session, number: Option<BrokerOrderId>) -> bool {
-        let Some(number) = number.filter(|_| self.has_time(LOOK_TIME)) else { return true };
+        let Some(number) = number else { return true };
+        if !self.has_time(LOOK_TIME) {
+            self.look_again();
+            return false;
+        }
         session.order_status(number).await.map_or(true, |detail| detail.status.works())
     }
 

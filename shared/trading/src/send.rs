@@ -34,7 +34,12 @@ impl Lane<'_> {
         if order.value.cancel_asked_at.is_some() {
             return self.stop(order, Fact::CancelAsked(cancelled_before_sending())).await;
         }
-        self.learn_contract(&order.value, &request).await?;
+        match self.learn_contract(&order.value, &request).await {
+            Err(Stop::Store(error)) => return Err(error),
+            Err(Stop::Deny(reason)) => return self.stop(order, Fact::Deny(reason)).await,
+            // It stays behind what is ahead of it, unless that is gone.
+            Ok(()) | Err(Stop::Wait(_) | Stop::Reopen(_)) => {}
+        }
         if let Some(ahead) = self.ahead_of(&order.value) {
             let reason = behind(&ahead);
             return self.hold(order, reason).await;
@@ -56,16 +61,14 @@ impl Lane<'_> {
     }
 
     /// Asks the broker which contract an order's words mean, where an order ahead of it may be of another one.
-    async fn learn_contract(&mut self, order: &Order, request: &PlaceOrder) -> Result<(), StoreError> {
+    async fn learn_contract(&mut self, order: &Order, request: &PlaceOrder) -> Result<(), Stop> {
         let is_known = request.ticket.contract.words().is_none_or(|words| self.desk.contracts.conid(words).is_some());
         let may_ask = self.quiet_now().is_none() && self.has_time(crate::exchange::EXCHANGE_TIME);
         if is_known || !may_ask || self.ahead_of(order).is_none() {
             return Ok(());
         }
-        if let Some(session) = unless_stopped(self.session_for(&request.account_id).await)? {
-            unless_stopped(self.resolve(&session, request).await)?;
-        }
-        Ok(())
+        let session = self.session_for(&request.account_id).await?;
+        self.resolve(&session, request).await.map(|_| ())
     }
 
     /// What the rules say of an order whose outcome is unknown. Only a look can have changed it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{LegRole, Order, OrderStatus};
-use paper_broker::{Execution, Fault, FaultKind, LedgerEntry};
+use paper_broker::{Execution, Fault, FaultKind, LedgerEntry, QuestionRules};
 use serde_json::{Value, json};
 use simulation::{ACCOUNT, USER, World};
 
@@ -539,6 +539,30 @@ async fn the_exits_are_for_what_the_entry_filled_where_the_broker_took_its_chang
         world.run_for(Duration::from_mins(1)).await;
         assert_eq!(position(&world), "0");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_that_the_broker_does_not_let_go_back_is_told_and_tried_again() {
+    let world = world().await;
+    assert_eq!(send(&world, "first", bracket()).await, "working");
+    world.run_for(Duration::from_secs(20)).await;
+    let entry = world.tickets("first")[0].order_id;
+    let fault = Fault::next("POST", &format!("/iserver/account/*/order/{entry}"), FaultKind::NotCarriedOut);
+    world.broker().add_fault(Fault { times: 4, ..fault });
+    world.modify("first", 2, &json!({"quantity": "14"}));
+    world.run_for(Duration::from_secs(2)).await;
+    assert_eq!(exit(&world, "LMT").quantity, decimal("14"));
+    // Each exit is far from the market now, and the broker asks about every change of it.
+    world.broker().set_questions(QuestionRules { price_percent: Some(decimal("0.1")), ..QuestionRules::none() });
+    world.broker().set_price(AAPL, Some(decimal("186.90")));
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(world.tickets("first")[0].filled_quantity, decimal("10"));
+    let warning = world.order("first").await.warning.map(|warning| warning.code.to_string());
+    assert_eq!(warning.as_deref(), Some("exit_does_not_follow"));
+    world.broker().set_questions(QuestionRules::none());
+    world.run_for(Duration::from_mins(2)).await;
+    let exits = ["LMT", "STP"].map(|order_type| exit(&world, order_type).quantity);
+    assert_eq!(exits, [decimal("10"); 2]);
 }
 
 #[tokio::test(start_paused = true)]

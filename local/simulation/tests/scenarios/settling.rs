@@ -72,6 +72,7 @@ async fn an_order_by_symbol_waits_only_for_orders_of_its_own_contract() {
             "held: behind_another",
         ),
         ("other-again", by("MSFT"), "filled"),
+        ("no-contract", by("NOSUCH"), "denied: contract_unknown"),
     ] {
         world.place(order_id, &fields);
         world.deliver_all().await;
