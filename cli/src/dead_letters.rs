@@ -150,8 +150,8 @@ async fn plan(intake: &Intake, sender_id: &str, group_id: &str, body: &str) -> R
             return leave("a change: nobody knows whether it is still wanted; send it anew".to_owned());
         }
     };
-    if let Err(reason) = intake.permit(&Sender::Principal(principal), &request).await? {
-        return leave(reason.message);
+    if let Err(stop) = intake.permit(&Sender::Principal(principal), &request).await {
+        return leave(stop.reason()?.message);
     }
     judge(intake, request).await
 }

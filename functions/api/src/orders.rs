@@ -1,15 +1,14 @@
 //! Orders: placed, shown, changed, ended.
 
 use domain::{
-    AlgorithmId, Command, LegRole, Malformed, ModifyOrder, Order, OrderId, OrderKey, OrderView, PlaceOrder, Reason,
-    UserId,
+    AlgorithmId, Command, LegRole, Malformed, ModifyOrder, Order, OrderId, OrderKey, OrderView, PlaceOrder, UserId,
 };
 use http::StatusCode;
 use platform::{Caller, HttpRequest, HttpResponse, Problem};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::Wake;
-use trading::{ChangeAsked, LegCancelAsked, Recorded, Request, Sender};
+use trading::{ChangeAsked, LegCancelAsked, Recorded, Request, Sender, Stop};
 
 use crate::list_query::{ListQuery, read_list};
 use crate::{Answer, Api, json_body, path_id, store_failed};
@@ -28,8 +27,7 @@ impl Api {
         let caller = request.caller()?;
         let place = read_place(request, &caller)?;
         let key = place.key.clone();
-        let permitted = self.intake.permit(&sender(&caller), &Request::Place(place.clone())).await;
-        permitted.map_err(|error| store_failed(&error))?.map_err(|reason| forbidden(&reason))?;
+        self.intake.permit(&sender(&caller), &Request::Place(place.clone())).await.map_err(stopped)?;
         match self.intake.record(&self.lanes, place, None).await.map_err(|error| store_failed(&error))? {
             Recorded::New(order) | Recorded::Same(order) => {
                 if !order.value.status().is_final() {
@@ -68,8 +66,8 @@ impl Api {
     pub(crate) async fn modify_order(&self, request: &HttpRequest) -> Answer {
         let order = self.visible_order(request).await?;
         let modify = read_modify(request, &order)?;
-        let permitted = self.intake.permit(&sender(&request.caller()?), &Request::Modify(modify.clone())).await;
-        permitted.map_err(|error| store_failed(&error))?.map_err(|reason| forbidden(&reason))?;
+        let sender = sender(&request.caller()?);
+        self.intake.permit(&sender, &Request::Modify(modify.clone())).await.map_err(stopped)?;
         match self.intake.ask_change(&modify).await.map_err(|error| store_failed(&error))? {
             ChangeAsked::OnRecord(order) => {
                 self.wake(&modify.key).await;
@@ -231,6 +229,10 @@ fn sender(caller: &Caller) -> Sender {
     }
 }
 
-fn forbidden(reason: &Reason) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, reason.code.as_str(), reason.message.clone())
+/// Why the caller may not ask for this.
+fn stopped(stop: Stop) -> Problem {
+    match stop.reason() {
+        Ok(reason) => Problem::new(StatusCode::FORBIDDEN, reason.code.as_str(), reason.message),
+        Err(error) => store_failed(&error),
+    }
 }

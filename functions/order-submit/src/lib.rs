@@ -4,16 +4,10 @@
 //! A batch holds messages of several users. All that it asks for is put on record first; then the users are worked on side by
 //! side, so that nobody waits for another's broker, and one whose work fails or panics gives back their own messages alone.
 //!
-//! A message is done with once its order, or its refusal, is on record: from there the row carries it. Only a message
-//! that could not be put on record goes back to the queue, with those behind it in its group. The new orders of a group are
-//! put on record together, and what bears on them is read once. Cancels of orders that were on record before go ahead of them.
+//! Only a message that could not be put on record goes back to the queue, with those behind it in its group.
 //!
 //! The queue shows nothing of a user while it thinks that a message of theirs is in work, which is until the batch's slowest
 //! user is done. So whose work ends earlier has their messages deleted, or shown again, at once.
-
-mod ahead;
-mod together;
-mod work;
 
 use std::time::Duration;
 
@@ -22,14 +16,8 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::OrderQueue;
-use trading::{Desk, QueueMessage};
+use trading::{Desk, QueueMessage, Together, Turn};
 
-use crate::together::{Together, Turn};
-use crate::work::{Work, tell_back};
-
-/// How long one user's orders wait for the others' messages to be on record. Nobody's go to the broker before everybody's are:
-/// an invocation that dies then has lost nothing. Longer, and the database is in trouble: then each goes on by themselves.
-const WAITS_FOR_RECORD_MAX: Duration = Duration::from_secs(2);
 /// How long messages that are done with wait for the batch's end, with which Lambda deletes them for nothing.
 const WAITS_FOR_END_MAX: Duration = Duration::from_secs(1);
 
@@ -59,8 +47,9 @@ impl OrderSubmit {
         let (on_record, at_work) = (Together::of(groups.len()), Together::of(groups.len()));
         let work = groups.iter().map(|group| async {
             let turn = at_work.turn();
+            let messages = self.queue_messages(group);
             // Boxed: the whole path of an order is in this future.
-            let work = Box::pin(self.take_group(group, on_record.turn(), holder, deadline));
+            let work = Box::pin(self.desk.submit(&messages, on_record.turn(), holder, deadline));
             let done = done_with(group, platform::caught(work).await);
             self.let_go(group, done, turn, deadline).await;
             &group.messages[done..]
@@ -68,26 +57,6 @@ impl OrderSubmit {
         let failed = join_all(work).await.concat();
         let failed: Vec<Value> = failed.iter().map(|message| json!({ "itemIdentifier": message.message_id })).collect();
         json!({ "batchItemFailures": failed })
-    }
-
-    /// Takes a user's messages one after the other; returns how many are done with.
-    async fn take_group(&self, group: &Group, turn: Turn<'_>, holder: &str, deadline: Timestamp) -> usize {
-        let mut work = Work::new(self, holder, deadline);
-        let mut done = 0;
-        let mut tasks = work.read_all(group).await;
-        let recorded = work.record_all(&mut tasks).await;
-        if !turn.wait_for_the_others(WAITS_FOR_RECORD_MAX).await {
-            tracing::warn!("another user's messages are not on record yet; this one's are worked on");
-        }
-        let failed = match recorded {
-            Ok(()) => Box::pin(work.carry_out(tasks, &mut done)).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = failed {
-            tell_back(&error, &group.messages[done]);
-        }
-        Box::pin(work.leave()).await;
-        done
     }
 
     /// Has what goes back to the queue shown again within seconds; what is done with is deleted if the batch goes on for others.
@@ -121,7 +90,12 @@ impl OrderSubmit {
         Timestamp::from_millisecond(milliseconds.parse().ok()?).ok()
     }
 
+    fn queue_messages(&self, group: &Group) -> Vec<QueueMessage> {
+        group.messages.iter().map(|message| self.queue_message(message, &group.group_id)).collect()
+    }
+
     fn queue_message(&self, message: &SqsMessage, group_id: &str) -> QueueMessage {
+        self.tell_age(message);
         QueueMessage {
             message_id: message.message_id.clone().unwrap_or_default(),
             sender_id: message.attributes.get("SenderId").cloned().unwrap_or_default(),

@@ -2,10 +2,11 @@
 //! `SenderId` that SQS sets on a message.
 
 use domain::{AccountId, Algorithm, AlgorithmId, Grant, PrincipalId, Reason, ReasonCode, UserId};
-use store::{Rules, StoreError};
+use store::Rules;
 
 use crate::desk::Desk;
 use crate::readings::Readings;
+use crate::stop::Stop;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,32 +61,26 @@ impl Asked<'_> {
     }
 
     /// Whether the sender may ask for this, by the rules as they are now.
-    pub(crate) async fn permitted_by(&self, rules: &Rules) -> Result<Result<(), Reason>, StoreError> {
+    pub(crate) async fn permitted_by(&self, rules: &Rules) -> Result<(), Stop> {
         let registered = if self.needs_registration() { rules.algorithm(self.algorithm_id).await? } else { None };
-        if let Err(reason) = self.speaks(registered.as_ref()) {
-            return Ok(Err(reason));
-        }
+        self.speaks(registered.as_ref()).map_err(Stop::Deny)?;
         let needs_grant = self.needs_grant && !self.algorithm_id.is_own_hand();
         let grant = if needs_grant { rules.grant(self.user_id, self.algorithm_id).await? } else { None };
-        Ok(self.is_granted(grant.as_ref()))
+        self.is_granted(grant.as_ref()).map_err(Stop::Deny)
     }
 
     /// Whether the sender may ask for this, by what was read, or is read now.
-    pub(crate) async fn permitted(
-        &self,
-        desk: &Desk,
-        readings: &mut Readings,
-    ) -> Result<Result<(), Reason>, StoreError> {
+    pub(crate) async fn permitted(&self, desk: &Desk, readings: &mut Readings) -> Result<(), Stop> {
         // Nobody's row has to be read to refuse a user's own hand on the queue.
         if self.algorithm_id.is_own_hand() {
-            return Ok(self.speaks(None).and_then(|()| self.is_granted(None)));
+            return self.speaks(None).and_then(|()| self.is_granted(None)).map_err(Stop::Deny);
         }
         loop {
             let bearings = readings.of(desk, self.user_id, self.algorithm_id).await?;
             let grant = bearings.grant.as_ref().and_then(|grant| grant.rule.as_ref());
             let verdict = self.speaks(bearings.algorithm.as_ref()).and_then(|()| self.is_granted(grant));
             if verdict.is_ok() || !readings.forget_used(self.user_id, self.algorithm_id) {
-                return Ok(verdict);
+                return verdict.map_err(Stop::Deny);
             }
         }
     }

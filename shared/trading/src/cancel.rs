@@ -23,21 +23,14 @@ const CANCELS_AT_ONCE_MAX: usize = 20;
 const CONFLICTS_MAX: u32 = 5;
 
 impl Intake {
-    /// The order, if it is this algorithm's.
-    pub async fn own_order(
-        &self,
-        key: &OrderKey,
-        algorithm_id: &AlgorithmId,
-    ) -> Result<Result<Versioned<Order>, Reason>, StoreError> {
-        Ok(match self.orders.get(key).await? {
+    /// The order, if it is this algorithm's; denied with the reason where it is not.
+    pub async fn own_order(&self, key: &OrderKey, algorithm_id: &AlgorithmId) -> Result<Versioned<Order>, Stop> {
+        let denied = |code, message| Err(Stop::Deny(Reason::new(code, message)));
+        match self.orders.get(key).await? {
             Some(order) if order.value.algorithm_id == *algorithm_id => Ok(order),
-            Some(_) => {
-                Err(Reason::new(ReasonCode::NotItsOrder, format!("The order {} is another algorithm's.", key.order_id)))
-            }
-            None => {
-                Err(Reason::new(ReasonCode::NoSuchOrder, format!("There is no order {} of this user.", key.order_id)))
-            }
-        })
+            Some(_) => denied(ReasonCode::NotItsOrder, format!("The order {} is another algorithm's.", key.order_id)),
+            None => denied(ReasonCode::NoSuchOrder, format!("There is no order {} of this user.", key.order_id)),
+        }
     }
 
     /// Writes down that an order's end is asked for, or asked for once more. What was never sent ends here; what the broker

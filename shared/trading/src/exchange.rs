@@ -51,6 +51,20 @@ struct Exchange<'e> {
     outgoing: Outgoing,
 }
 
+/// Why an exchange goes on no further.
+enum Stopped {
+    /// It ended, and how.
+    Ended(Exchanged),
+    /// The database failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 /// What is answered to a question or to a prompt.
 struct Reply {
     accepted: bool,
@@ -75,14 +89,23 @@ impl Lane<'_> {
                 "It was not sent: writing down the intent took too long.",
             )));
         }
-        let mut answer = exchange.send(request).await;
+        let answer = exchange.send(request).await;
+        match self.answer_to_the_end(order, &exchange, answer).await {
+            Ok(exchanged) | Err(Stopped::Ended(exchanged)) => Ok(exchanged),
+            Err(Stopped::Store(error)) => Err(error),
+        }
+    }
+
+    async fn answer_to_the_end(
+        &mut self,
+        order: &mut Versioned<Order>,
+        exchange: &Exchange<'_>,
+        mut answer: Result<Answer, CallError>,
+    ) -> Result<Exchanged, Stopped> {
         for round in 1..=ANSWER_ROUNDS_MAX {
             match answer {
-                Ok(Answer::Question(question)) => match self.reply(order, &exchange, &question, round).await? {
-                    Ok(next) => answer = next,
-                    Err(ended) => return Ok(ended),
-                },
-                Ok(Answer::Prompt(prompt)) => return self.answer_prompt(order, &exchange, &prompt, round).await,
+                Ok(Answer::Question(question)) => answer = self.reply(order, exchange, &question, round).await?,
+                Ok(Answer::Prompt(prompt)) => return self.answer_prompt(order, exchange, &prompt, round).await,
                 answer => return Ok(Exchanged::Answered { answer, after_a_question: round > 1 }),
             }
         }
@@ -100,19 +123,16 @@ impl Lane<'_> {
         exchange: &Exchange<'_>,
         question: &Question,
         round: u32,
-    ) -> Result<Result<Result<Answer, CallError>, Exchanged>, StoreError> {
+    ) -> Result<Result<Answer, CallError>, Stopped> {
         let verdict = self.desk.questions.verdict(&question.message_ids);
         let text = question.messages.join(" ");
-        let reply = match self.reply_by(order, exchange, &verdict, &question.message_ids, &text, round).await? {
-            Ok(reply) => reply,
-            Err(unanswered) => return Ok(Err(unanswered)),
-        };
+        let reply = self.reply_by(order, exchange, &verdict, &question.message_ids, &text, round).await?;
         let answer = exchange.session.reply(&question.reply_id, reply.accepted).await;
         // Whatever words it has for a no that it took, nothing was placed or changed.
         if !reply.accepted && matches!(answer, Ok(Answer::Refused { .. } | Answer::ReplyNotFound { .. })) {
-            return Ok(Err(Exchanged::Declined(reply.why)));
+            return Err(Stopped::Ended(Exchanged::Declined(reply.why)));
         }
-        Ok(Ok(answer))
+        Ok(answer)
     }
 
     /// Chooses one of a prompt's options by the policy. "Success" says that the choice arrived, and nothing of the order.
@@ -122,16 +142,13 @@ impl Lane<'_> {
         exchange: &Exchange<'_>,
         prompt: &Prompt,
         round: u32,
-    ) -> Result<Exchanged, StoreError> {
+    ) -> Result<Exchanged, Stopped> {
         let ids: Vec<String> = prompt.message_id.iter().cloned().collect();
         let mut verdict = self.desk.questions.verdict(&ids);
         if verdict == Verdict::Accept && option_for(&prompt.options, true).is_none() {
             verdict = Verdict::Unlisted(ids.clone());
         }
-        let reply = match self.reply_by(order, exchange, &verdict, &ids, &prompt.message, round).await? {
-            Ok(reply) => reply,
-            Err(unanswered) => return Ok(unanswered),
-        };
+        let reply = self.reply_by(order, exchange, &verdict, &ids, &prompt.message, round).await?;
         // Without an option that says no, no answer is one.
         if let Some(option) = option_for(&prompt.options, reply.accepted)
             && let Err(error) = exchange.session.answer_prompt(prompt, option).await
@@ -156,18 +173,19 @@ impl Lane<'_> {
         message_ids: &[String],
         text: &str,
         round: u32,
-    ) -> Result<Result<Reply, Exchanged>, StoreError> {
+    ) -> Result<Reply, Stopped> {
         let mut accepted = *verdict == Verdict::Accept && !self.is_too_late(&order.value, exchange.outgoing);
         let mut why = declined(verdict, text);
         let act = |confirmed| Act::Reply { round, message_ids: message_ids.to_vec(), confirmed };
         if accepted {
             let guards = IntentGuards::HaltsAndGrant(&self.desk.intake.rules);
-            match self.intend_answer(order, exchange.outgoing, act(true), guards).await? {
+            match self.intend_answer(order, exchange.outgoing, act(true), guards).await {
                 // Writing it down may have taken long.
                 Ok(()) => {
                     exchange.session.wait_for_turn().await;
                     accepted = !self.is_too_late(&order.value, exchange.outgoing);
                 }
+                Err(IntentRefused::Store(error)) => return Err(error.into()),
                 Err(refused) => {
                     accepted = false;
                     why = stopped(&refused);
@@ -175,16 +193,14 @@ impl Lane<'_> {
             }
         }
         tracing::info!(key = %order.value.key, round, ?message_ids, accepted, metric.questions = 1, metric.questions_declined = u8::from(!accepted), "the broker asked");
-        if !accepted
-            && let Err(refused) =
-                self.intend_answer(order, exchange.outgoing, act(false), IntentGuards::LaneOnly).await?
-        {
-            return Ok(Err(Exchanged::Unanswered(Reason::new(
-                ReasonCode::QuestionUnanswered,
-                format!("The broker's question was not answered ({refused}); the outcome is being looked up."),
-            ))));
+        if !accepted {
+            match self.intend_answer(order, exchange.outgoing, act(false), IntentGuards::LaneOnly).await {
+                Ok(()) => {}
+                Err(IntentRefused::Store(error)) => return Err(error.into()),
+                Err(refused) => return Err(Stopped::Ended(unanswered(&refused))),
+            }
         }
-        Ok(Ok(Reply { accepted, why }))
+        Ok(Reply { accepted, why })
     }
 
     async fn intend_answer(
@@ -193,7 +209,7 @@ impl Lane<'_> {
         outgoing: Outgoing,
         act: Act,
         guards: IntentGuards<'_>,
-    ) -> Result<Result<(), IntentRefused>, StoreError> {
+    ) -> Result<(), IntentRefused> {
         match outgoing {
             Outgoing::Ticket => self.intend(order, act, guards).await,
             Outgoing::Amendment(_) => {
@@ -227,6 +243,13 @@ impl Exchange<'_> {
             Outgoing::Amendment(number) => self.session.modify(number, request).await,
         }
     }
+}
+
+fn unanswered(refused: &IntentRefused) -> Exchanged {
+    Exchanged::Unanswered(Reason::new(
+        ReasonCode::QuestionUnanswered,
+        format!("The broker's question was not answered ({refused}); the outcome is being looked up."),
+    ))
 }
 
 fn stopped(refused: &IntentRefused) -> Reason {

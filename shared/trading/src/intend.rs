@@ -20,17 +20,17 @@ impl Lane<'_> {
         order: &mut Versioned<Order>,
         act: Act,
         guards: IntentGuards<'_>,
-    ) -> Result<Result<(), IntentRefused>, StoreError> {
+    ) -> Result<(), IntentRefused> {
         let now = self.now();
         // The way to the broker may have taken long: whoever decides anew finds the order expired.
         if act.is_ticket() && now >= order.value.good_until {
-            return Ok(Err(IntentRefused::Conflict));
+            return Err(IntentRefused::Conflict);
         }
         let mut intended = order.clone();
         let intent = Intent { at: now, epoch: self.lease.epoch(), act };
         if let Err(out_of_place) = intended.value.apply(Fact::Intend(intent), now) {
             tracing::error!(key = %order.value.key, %out_of_place, "an intent has no place in the order's state");
-            return Ok(Err(IntentRefused::Conflict));
+            return Err(IntentRefused::Conflict);
         }
         self.write_intent(order, intended, guards).await
     }
@@ -41,22 +41,16 @@ impl Lane<'_> {
         order: &mut Versioned<Order>,
         mut intended: Versioned<Order>,
         guards: IntentGuards<'_>,
-    ) -> Result<Result<(), IntentRefused>, StoreError> {
+    ) -> Result<(), IntentRefused> {
         intended.value.check_again_at(self.now() + SENDING_CHECK);
-        let saved = match Box::pin(self.save_with_outcome(&mut intended, guards)).await? {
+        match Box::pin(self.save_with_outcome(&mut intended, guards)).await {
             Err(IntentRefused::OutcomeConflict) => {
-                self.desk.intake.orders.save_intent(&mut intended, &self.lease, guards).await
+                self.desk.intake.orders.save_intent(&mut intended, &self.lease, guards).await?;
             }
-            saved => saved,
-        };
-        match saved {
-            Ok(()) => {
-                *order = intended;
-                Ok(Ok(()))
-            }
-            Err(IntentRefused::Store(error)) => Err(error),
-            Err(refused) => Ok(Err(refused)),
+            saved => saved?,
         }
+        *order = intended;
+        Ok(())
     }
 
     /// Whether an intent that was refused may pass once the order, or what bears on it, is read anew.
@@ -84,6 +78,7 @@ impl Lane<'_> {
             return Ok(Next::Again);
         }
         match refused {
+            IntentRefused::Store(error) => Err(error),
             IntentRefused::Halted(_)
             | IntentRefused::NotRegistered(_)
             | IntentRefused::OnlyReducing(_)
@@ -96,8 +91,7 @@ impl Lane<'_> {
             IntentRefused::Conflict
             | IntentRefused::OutcomeConflict
             | IntentRefused::LimitsChanged
-            | IntentRefused::Contention
-            | IntentRefused::Store(_) => {
+            | IntentRefused::Contention => {
                 self.hold(
                     order,
                     Reason::new(

@@ -87,7 +87,7 @@ impl Lane<'_> {
         };
         let rules = &self.desk.intake.rules;
         let guards = claim.as_ref().map_or(IntentGuards::LaneOnly, |claim| IntentGuards::WithinLimits(rules, claim));
-        let mut intended = self.intend_change(order, guards).await?;
+        let mut intended = self.intend_change(order, guards).await;
         if let Err(refused) = intended.as_ref()
             && change.follows
             && is_by_rule(refused)
@@ -100,18 +100,17 @@ impl Lane<'_> {
             }
             if let Some(claim) = &mut claim {
                 claim.reducing = true;
-                intended = self.intend_change(order, IntentGuards::WithinLimits(rules, claim)).await?;
+                intended = self.intend_change(order, IntentGuards::WithinLimits(rules, claim)).await;
             }
         }
         match intended {
             Ok(()) => {}
+            Err(IntentRefused::Store(error)) => return Err(error),
             Err(refused) if self.may_pass_anew(order, &refused) => {
                 self.read_again(order).await?;
                 return Ok(Next::Again);
             }
-            Err(IntentRefused::LaneLost | IntentRefused::Contention | IntentRefused::Store(_)) => {
-                return Ok(Next::Rest);
-            }
+            Err(IntentRefused::LaneLost | IntentRefused::Contention) => return Ok(Next::Rest),
             Err(refused) => return self.refuse_change(order, &change, by_rule(&refused)).await,
         }
         let client_order_id = order.value.client_order_id.clone();
@@ -187,7 +186,7 @@ impl Lane<'_> {
         &mut self,
         order: &mut Versioned<Order>,
         guards: IntentGuards<'_>,
-    ) -> Result<Result<(), IntentRefused>, StoreError> {
+    ) -> Result<(), IntentRefused> {
         let mut intended = order.clone();
         intended.value.change_sending(self.lease.epoch(), self.now());
         self.write_intent(order, intended, guards).await

@@ -56,10 +56,10 @@ impl Lane<'_> {
         &mut self,
         intended: &mut Versioned<Order>,
         guards: IntentGuards<'_>,
-    ) -> Result<Result<(), IntentRefused>, StoreError> {
+    ) -> Result<(), IntentRefused> {
         let orders = &self.desk.intake.orders;
         let Some(mut outcome) = self.outcome.take() else {
-            return Ok(orders.save_intent(intended, &self.lease, guards).await);
+            return orders.save_intent(intended, &self.lease, guards).await;
         };
         let saved = orders.save_intent_after(&mut outcome.after, intended, &self.lease, guards).await;
         if saved.is_ok() {
@@ -69,6 +69,6 @@ impl Lane<'_> {
             self.outcome = Some(outcome);
             self.write_outcome().await?;
         }
-        Ok(saved)
+        saved
     }
 }

@@ -13,6 +13,7 @@ use crate::authority::{Asked, Sender};
 use crate::desk::{Desk, Intake};
 use crate::intake::dead_letter;
 use crate::readings::Readings;
+use crate::stop::Stop;
 
 /// A message as the queue hands it over.
 #[derive(Debug, Clone)]
@@ -138,12 +139,12 @@ impl Desk {
             Command::Cancel(cancel) => Request::Cancel(cancel),
         };
         let permitted = match request.asked_by(sender) {
-            Some(asked) => asked.permitted(self, readings).await?,
+            Some(asked) => asked.permitted(self, readings).await,
             None => Ok(()),
         };
         match permitted {
             Ok(()) => Ok(Some(request)),
-            Err(reason) => self.intake.refuse(message, Some(&key), reason).await,
+            Err(stop) => self.intake.refuse(message, Some(&key), stop.reason()?).await,
         }
     }
 
@@ -173,8 +174,8 @@ impl Desk {
             return intake.refuse(message, Some(&key), other_group()).await;
         }
         let asked = Asked { sender, user_id, algorithm_id, needs_grant: true, account_id: None };
-        if let Err(not_permitted) = asked.permitted(self, readings).await? {
-            return intake.refuse(message, Some(&key), not_permitted).await;
+        if let Err(stop) = asked.permitted(self, readings).await {
+            return intake.refuse(message, Some(&key), stop.reason()?).await;
         }
         if !malformed.is_place {
             return intake.refuse(message, Some(&key), reason).await;
@@ -200,11 +201,11 @@ impl Desk {
 }
 
 impl Intake {
-    /// Whether this sender may ask for this.
-    pub async fn permit(&self, sender: &Sender, request: &Request) -> Result<Result<(), Reason>, StoreError> {
+    /// Whether this sender may ask for this; denied with the reason where they may not.
+    pub async fn permit(&self, sender: &Sender, request: &Request) -> Result<(), Stop> {
         match request.asked_by(sender) {
             Some(asked) => asked.permitted_by(&self.rules).await,
-            None => Ok(Ok(())),
+            None => Ok(()),
         }
     }
 

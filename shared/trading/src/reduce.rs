@@ -38,7 +38,7 @@ impl Lane<'_> {
         }
         way.claim.reducing = true;
         let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
-        match self.intend(order, domain::Act::Place, guards).await? {
+        match self.intend(order, domain::Act::Place, guards).await {
             Ok(()) => self.carry_out(order, &way, request).await,
             Err(refused) => self.refused_intent(order, refused).await,
         }

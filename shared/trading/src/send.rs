@@ -51,7 +51,7 @@ impl Lane<'_> {
             Err(Stop::Deny(reason)) => return self.stop(order, Fact::Deny(reason)).await,
         };
         let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
-        match self.intend(order, Act::Place, guards).await? {
+        match self.intend(order, Act::Place, guards).await {
             Ok(()) => self.carry_out(order, &way, &request).await,
             Err(IntentRefused::OnlyReducing(halt)) => {
                 Box::pin(self.send_if_reducing(order, way, &request, &halt)).await
@@ -102,11 +102,12 @@ impl Lane<'_> {
                 }
             }
             let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
-            match self.intend(order, Act::PlaceAgain, guards).await? {
+            match self.intend(order, Act::PlaceAgain, guards).await {
                 Ok(()) => {
                     tracing::warn!(key = %order.value.key, sends = order.value.sends, "an order that never arrived is sent once more");
                     return self.carry_out(order, &way, &request).await;
                 }
+                Err(IntentRefused::Store(error)) => return Err(error),
                 Err(refused) if self.may_pass_anew(order, &refused) => {
                     self.read_again(order).await?;
                     return Ok(Next::Again);

@@ -5,7 +5,7 @@ use store::StoreError;
 
 /// Why an order, a change, a cancel or a look goes no further now.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub enum Stop {
     /// It waits.
     Wait(Reason),
     /// It will never go.
@@ -19,6 +19,19 @@ pub(crate) enum Stop {
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl Stop {
+    /// Why it goes no further; an error where the database failed.
+    ///
+    /// # Errors
+    /// That of the database.
+    pub fn reason(self) -> Result<Reason, StoreError> {
+        match self {
+            Self::Wait(reason) | Self::Deny(reason) | Self::Reopen(reason) => Ok(reason),
+            Self::Store(error) => Err(error),
+        }
     }
 }
 

@@ -1,12 +1,54 @@
-//! Work on the messages of one user: read, put on record together, and taken further one after the other.
+//! Submit: the messages of one user are read, put on record together, and taken further one after the other.
+//!
+//! A message is done with once its order, or its refusal, is on record: from there the row carries it. The new orders are put on
+//! record together, and what bears on them is read once. Cancels of orders that were on record before go ahead of them.
 
-use aws_lambda_events::sqs::SqsMessage;
+mod ahead;
+#[cfg(test)]
+mod tests;
+mod together;
+
+use std::time::Duration;
+
 use domain::{Order, OrderId, OrderKey, Reason, UserId};
 use jiff::Timestamp;
 use store::{StoreError, TrackAsk, Versioned, Wake};
-use trading::{Arrived, ChangeAsked, Desk, Lane, LegCancelAsked, QueueMessage, Readings, Recorded, Request};
 
-use crate::{Group, OrderSubmit};
+use crate::cancel::LegCancelAsked;
+use crate::desk::Desk;
+use crate::intake::{Arrived, Recorded, cannot_be_recorded};
+use crate::lane::Lane;
+use crate::modify::ChangeAsked;
+use crate::readings::Readings;
+use crate::receive::{QueueMessage, Request};
+pub use together::{Together, Turn};
+
+/// How long one user's orders wait for the others' messages to be on record. Nobody's go to the broker before everybody's are:
+/// an invocation that dies then has lost nothing. Longer, and the database is in trouble: then each goes on by themselves.
+const WAITS_FOR_RECORD_MAX: Duration = Duration::from_secs(2);
+
+impl Desk {
+    /// Takes the messages of one user, in their order; returns how many are done with. Those behind come again. `turn`: the
+    /// user's place among those of the batch. `holder` names this invocation, which must have ended at `deadline`.
+    pub async fn submit(&self, messages: &[QueueMessage], turn: Turn<'_>, holder: &str, deadline: Timestamp) -> usize {
+        let mut submission = Submission::new(self, holder, deadline);
+        let mut done = 0;
+        let mut tasks = submission.read_all(messages).await;
+        let recorded = submission.record_all(&mut tasks).await;
+        if !turn.wait_for_the_others(WAITS_FOR_RECORD_MAX).await {
+            tracing::warn!("another user's messages are not on record yet; this one's are worked on");
+        }
+        let failed = match recorded {
+            Ok(()) => Box::pin(submission.carry_out(tasks, &mut done)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = failed {
+            tell_back(&error, &messages[done]);
+        }
+        Box::pin(submission.leave()).await;
+        done
+    }
+}
 
 /// The user's lane while a group is worked on.
 enum Held<'d> {
@@ -18,7 +60,7 @@ enum Held<'d> {
 }
 
 /// What a message comes to, step by step.
-pub(crate) enum Task {
+enum Task {
     /// All that it asked for is done.
     Done,
     /// It was read, and its sender may ask for this.
@@ -32,7 +74,7 @@ pub(crate) enum Task {
 }
 
 /// What a message came to once it was put on record.
-pub(crate) enum OnRecord {
+enum OnRecord {
     /// An order, new or known, changed or to be cancelled: it is taken further. Boxed, since it is large.
     Order(Box<Versioned<Order>>),
     /// A wake, which leaves nothing on record.
@@ -42,8 +84,8 @@ pub(crate) enum OnRecord {
 }
 
 /// Work on the messages of one user.
-pub(crate) struct Work<'d> {
-    function: &'d OrderSubmit,
+struct Submission<'d> {
+    desk: &'d Desk,
     held: Held<'d>,
     readings: Readings,
     /// The new orders of the group, which are on record.
@@ -52,17 +94,16 @@ pub(crate) struct Work<'d> {
     deadline: Timestamp,
 }
 
-impl<'d> Work<'d> {
-    pub(crate) fn new(function: &'d OrderSubmit, holder: &'d str, deadline: Timestamp) -> Self {
-        Self { function, held: Held::NotAsked, readings: Readings::default(), in_hand: Vec::new(), holder, deadline }
+impl<'d> Submission<'d> {
+    fn new(desk: &'d Desk, holder: &'d str, deadline: Timestamp) -> Self {
+        Self { desk, held: Held::NotAsked, readings: Readings::default(), in_hand: Vec::new(), holder, deadline }
     }
 
     /// Reads a group's messages, up to one that cannot be read now: that one and all behind it come again.
-    pub(crate) async fn read_all(&mut self, group: &Group) -> Vec<Task> {
+    async fn read_all(&mut self, messages: &[QueueMessage]) -> Vec<Task> {
         let mut tasks = Vec::new();
-        for message in &group.messages {
-            self.function.tell_age(message);
-            match self.read(message, &group.group_id).await {
+        for message in messages {
+            match self.read(message).await {
                 Ok(task) => tasks.push(task),
                 Err(error) => {
                     tell_back(&error, message);
@@ -73,28 +114,23 @@ impl<'d> Work<'d> {
         tasks
     }
 
-    async fn read(&mut self, message: &SqsMessage, group_id: &str) -> Result<Task, StoreError> {
-        let desk = &self.function.desk;
-        let queue_message = self.function.queue_message(message, group_id);
-        if is_redelivered(message) && desk.intake.is_done_with(&queue_message).await? {
+    async fn read(&mut self, message: &QueueMessage) -> Result<Task, StoreError> {
+        let is_redelivered = message.deliveries > 1;
+        if is_redelivered && self.desk.intake.is_done_with(message).await? {
             return Ok(Task::Done);
         }
-        let request = match desk.read_message(&queue_message, &mut self.readings).await {
-            Err(error) if error.is_beyond_cure() => refuse_for_good(desk, &queue_message, None, &error).await?,
+        let request = match self.desk.read_message(message, &mut self.readings).await {
+            Err(error) if error.is_beyond_cure() => refuse_for_good(self.desk, message, None, &error).await?,
             read => read?,
         };
-        Ok(request.map_or(Task::Done, |request| Task::Read(queue_message, Box::new(request))))
-    }
-
-    pub(crate) fn desk(&self) -> &'d Desk {
-        &self.function.desk
+        Ok(request.map_or(Task::Done, |request| Task::Read(message.clone(), Box::new(request))))
     }
 
     /// Puts the new orders of a group on record, together, and then its cancels of orders that were there before.
-    pub(crate) async fn record_all(&mut self, tasks: &mut [Task]) -> Result<(), StoreError> {
+    async fn record_all(&mut self, tasks: &mut [Task]) -> Result<(), StoreError> {
         let arrived = tasks.iter().filter_map(arrived_by).collect();
         let new = tasks.iter_mut().filter(|task| arrived_by(task).is_some());
-        let desk = &self.function.desk;
+        let desk = self.desk;
         match desk.intake.record_all(&desk.lanes, arrived).await {
             Ok(recorded) => new.zip(recorded).for_each(|(task, recorded)| task.is_recorded(recorded)),
             // One of them spoils the write for all: each by itself.
@@ -112,7 +148,7 @@ impl<'d> Work<'d> {
 
     /// Takes what the messages ask for as far as it goes: cancels first, then one after the other. An error: one is not on
     /// record, or not all that follows from it, and must come again, with those behind it.
-    pub(crate) async fn carry_out(&mut self, mut tasks: Vec<Task>, done: &mut usize) -> Result<(), StoreError> {
+    async fn carry_out(&mut self, mut tasks: Vec<Task>, done: &mut usize) -> Result<(), StoreError> {
         self.carry_cancels(&mut tasks).await;
         let mut tasks = tasks.into_iter();
         while let Some(task) = tasks.next() {
@@ -137,13 +173,13 @@ impl<'d> Work<'d> {
         }
         let Some(order) = orders.first() else { return };
         let ask = TrackAsk::first(order.key.user_id.clone());
-        if let Err(error) = self.function.desk.track_queue.ask(&ask, 1).await {
+        if let Err(error) = self.desk.track_queue.ask(&ask, 1).await {
             tracing::warn!(%error, "a look was not asked for; the messages come again, and the schedule finds their orders");
         }
     }
 
     async fn take(&mut self, task: Task) -> Result<(), StoreError> {
-        let intake = &self.function.desk.intake;
+        let intake = &self.desk.intake;
         let (message, on_record) = match task {
             Task::Done => return Ok(()),
             Task::Carried => return self.catch_up().await,
@@ -154,7 +190,7 @@ impl<'d> Work<'d> {
                 let about = about(&request);
                 let on_record = match Box::pin(self.on_record(*request)).await {
                     Err(error) if error.is_beyond_cure() => {
-                        return refuse_for_good(&self.function.desk, &message, about.as_ref(), &error).await.map(drop);
+                        return refuse_for_good(self.desk, &message, about.as_ref(), &error).await.map(drop);
                     }
                     on_record => on_record?,
                 };
@@ -185,7 +221,7 @@ impl<'d> Work<'d> {
         match on_record {
             OnRecord::Order(order) if !order.value.is_over() => {
                 self.write_outcome().await?;
-                let now = self.function.desk.intake.orders.get(&order.value.key).await?;
+                let now = self.desk.intake.orders.get(&order.value.key).await?;
                 Ok(OnRecord::Order(now.map_or(order, Box::new)))
             }
             nothing_left => Ok(nothing_left),
@@ -203,21 +239,21 @@ impl<'d> Work<'d> {
         Ok(())
     }
 
-    pub(crate) async fn on_record(&self, request: Request) -> Result<OnRecord, StoreError> {
-        let intake = &self.function.desk.intake;
+    async fn on_record(&self, request: Request) -> Result<OnRecord, StoreError> {
+        let intake = &self.desk.intake;
         Ok(match request {
             // Only a dead letter's is not on record yet.
-            Request::Place(place) => of_recorded(intake.record_dead_letter(&self.function.desk.lanes, place).await?),
-            Request::Modify(modify) => match intake.own_order(&modify.key, &modify.algorithm_id).await? {
-                Err(reason) => OnRecord::Refused(modify.key, reason),
+            Request::Place(place) => of_recorded(intake.record_dead_letter(&self.desk.lanes, place).await?),
+            Request::Modify(modify) => match intake.own_order(&modify.key, &modify.algorithm_id).await {
+                Err(stop) => OnRecord::Refused(modify.key, stop.reason()?),
                 Ok(order) => match intake.ask_change(&modify).await? {
                     ChangeAsked::OnRecord(order) => OnRecord::Order(order),
                     ChangeAsked::Refused(reason) => OnRecord::Refused(modify.key, reason),
                     ChangeAsked::NoSuchOrder => OnRecord::Order(Box::new(order)),
                 },
             },
-            Request::Cancel(cancel) => match intake.own_order(&cancel.key, &cancel.algorithm_id).await? {
-                Err(reason) => OnRecord::Refused(cancel.key, reason),
+            Request::Cancel(cancel) => match intake.own_order(&cancel.key, &cancel.algorithm_id).await {
+                Err(stop) => OnRecord::Refused(cancel.key, stop.reason()?),
                 Ok(order) => match cancel.leg {
                     None => OnRecord::Order(Box::new(intake.ask_cancel(&cancel.key).await?.unwrap_or(order))),
                     Some(role) => match intake.ask_leg_cancel(&cancel.key, role).await? {
@@ -232,7 +268,7 @@ impl<'d> Work<'d> {
     }
 
     /// Gives the lane back. Where that fails the lease ends by itself, and its next holder takes over what was left.
-    pub(crate) async fn leave(self) {
+    async fn leave(self) {
         if let Held::Here(lane) = self.held
             && let Err(error) = Box::pin(lane.leave()).await
         {
@@ -245,7 +281,7 @@ impl<'d> Work<'d> {
     async fn take_further(&mut self, mut order: Versioned<Order>) -> Result<(), StoreError> {
         let taken = match Box::pin(self.lane(&order.value.key.user_id)).await {
             Ok(Some(lane)) => lane.take_on(&mut order).await,
-            Ok(None) => self.function.desk.leave_to_next(&order.value).await,
+            Ok(None) => self.desk.leave_to_next(&order.value).await,
             Err(error) => Err(error),
         };
         match taken {
@@ -261,12 +297,12 @@ impl<'d> Work<'d> {
     async fn wake(&mut self, wake: &Wake) -> Result<(), StoreError> {
         match Box::pin(self.lane(&wake.user_id)).await? {
             Some(lane) => lane.wake(wake).await,
-            None => self.function.desk.track_queue.ask(&TrackAsk::first(wake.user_id.clone()), 1).await,
+            None => self.desk.track_queue.ask(&TrackAsk::first(wake.user_id.clone()), 1).await,
         }
     }
 
     /// The user's lane; asked for once. A lease that is over, as after a long standstill, is no lane.
-    pub(crate) async fn lane(&mut self, user_id: &UserId) -> Result<Option<&mut Lane<'d>>, StoreError> {
+    async fn lane(&mut self, user_id: &UserId) -> Result<Option<&mut Lane<'d>>, StoreError> {
         if let Held::Here(lane) = &self.held
             && lane.is_over()
             && let Held::Here(lane) = std::mem::replace(&mut self.held, Held::Elsewhere)
@@ -275,7 +311,7 @@ impl<'d> Work<'d> {
             Box::pin(lane.leave()).await?;
         }
         if matches!(self.held, Held::NotAsked) {
-            let entered = self.function.desk.enter(user_id, self.holder, self.deadline).await?;
+            let entered = self.desk.enter(user_id, self.holder, self.deadline).await?;
             self.held = entered.map_or(Held::Elsewhere, |mut lane| {
                 lane.bring(std::mem::take(&mut self.readings));
                 lane.take_in_hand(std::mem::take(&mut self.in_hand));
@@ -308,7 +344,7 @@ impl Task {
     }
 
     /// A change is taken further in its own place, where it is found on record.
-    pub(crate) fn is_on_record(&mut self, on_record: OnRecord) {
+    fn is_on_record(&mut self, on_record: OnRecord) {
         let is_change = matches!(self, Self::Read(_, request) if matches!(**request, Request::Modify(_)));
         if is_change && matches!(on_record, OnRecord::Order(_)) {
             return;
@@ -344,11 +380,11 @@ async fn refuse_for_good(
 ) -> Result<Option<Request>, StoreError> {
     let source = std::error::Error::source(error);
     tracing::error!(%error, source, message_id = message.message_id, "a message can never be put on record");
-    desk.intake.refuse(message, about, trading::cannot_be_recorded()).await
+    desk.intake.refuse(message, about, cannot_be_recorded()).await
 }
 
 /// The order that a request is about; a wake is about none in particular.
-pub(crate) fn about(request: &Request) -> Option<OrderKey> {
+fn about(request: &Request) -> Option<OrderKey> {
     match request {
         Request::Place(place) => Some(place.key.clone()),
         Request::Modify(modify) => Some(modify.key.clone()),
@@ -365,7 +401,7 @@ fn of_recorded(recorded: Recorded) -> OnRecord {
 }
 
 /// The new order of a task, which is on record.
-pub(crate) fn new_order(task: &Task) -> Option<Order> {
+fn new_order(task: &Task) -> Option<Order> {
     match task {
         Task::Recorded(_, recorded) => match &**recorded {
             Recorded::New(order) => Some(order.value.clone()),
@@ -373,11 +409,6 @@ pub(crate) fn new_order(task: &Task) -> Option<Order> {
         },
         _ => None,
     }
-}
-
-/// SQS counts how often a message was handed out (SQS, message system attributes).
-fn is_redelivered(message: &SqsMessage) -> bool {
-    message.attributes.get("ApproximateReceiveCount").is_some_and(|count| count != "1")
 }
 
 /// `whose`: the order, or the user, whose row takes no more.
@@ -388,6 +419,6 @@ fn tell_unwritten(error: &StoreError, whose: &dyn std::fmt::Display) {
     );
 }
 
-pub(crate) fn tell_back(error: &StoreError, message: &SqsMessage) {
+fn tell_back(error: &StoreError, message: &QueueMessage) {
     tracing::error!(%error, source = std::error::Error::source(error), message_id = message.message_id, "a message goes back to the queue");
 }

@@ -5,13 +5,13 @@
 
 use domain::{Order, OrderKey, OrderState};
 use store::StoreError;
-use trading::Request;
 
-use crate::work::{OnRecord, Task, Work, about, new_order};
+use super::{OnRecord, Submission, Task, about, new_order};
+use crate::receive::Request;
 
-impl Work<'_> {
+impl Submission<'_> {
     /// Puts on record what goes ahead. What fails has its turn in its place, and so has what follows it for the same order.
-    pub(crate) async fn record_cancels(&self, tasks: &mut [Task]) {
+    pub(super) async fn record_cancels(&self, tasks: &mut [Task]) {
         let mut failed = Vec::new();
         for (index, key, request) in go_ahead(tasks) {
             if failed.contains(&key) {
@@ -28,7 +28,7 @@ impl Work<'_> {
     }
 
     /// Asks the broker for the ends that are on record. What fails has its turn in its place.
-    pub(crate) async fn carry_cancels(&mut self, tasks: &mut [Task]) {
+    pub(super) async fn carry_cancels(&mut self, tasks: &mut [Task]) {
         for task in tasks {
             let Task::OnRecord(_, OnRecord::Order(order)) = &*task else { continue };
             if !only_ends(&order.value) {
@@ -45,7 +45,7 @@ impl Work<'_> {
 
     /// What waited in line before this batch comes afterwards: it may take long.
     async fn carry_cancel(&mut self, order: &Order) -> Result<(), StoreError> {
-        let desk = self.desk();
+        let desk = self.desk;
         let Some(lane) = Box::pin(self.lane(&order.key.user_id)).await? else { return desk.leave_to_next(order).await };
         // Another may have carried it while the lane was waited for.
         match desk.intake.orders.get(&order.key).await? {
@@ -56,7 +56,7 @@ impl Work<'_> {
 }
 
 /// What goes ahead, and of which order: cancels, and the changes that a cancel comes after.
-fn go_ahead(tasks: &[Task]) -> Vec<(usize, OrderKey, Request)> {
+pub(super) fn go_ahead(tasks: &[Task]) -> Vec<(usize, OrderKey, Request)> {
     let of_an_order = tasks.iter().enumerate().filter_map(|(index, task)| match task {
         Task::Read(_, request) if matches!(**request, Request::Modify(_) | Request::Cancel(_)) => {
             Some((index, about(request)?, Request::clone(request)))

@@ -5,28 +5,34 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// The users of a batch who are not that far yet.
-pub(crate) struct Together {
+#[derive(Debug)]
+pub struct Together {
     left: watch::Sender<usize>,
 }
 
 /// One user's place among them. It is given up with its drop: whose work panics holds up nobody.
-pub(crate) struct Turn<'a> {
+#[derive(Debug)]
+pub struct Turn<'a> {
     all: &'a Together,
 }
 
 impl Together {
-    pub(crate) fn of(users: usize) -> Self {
+    /// So many users.
+    #[must_use]
+    pub fn of(users: usize) -> Self {
         Self { left: watch::Sender::new(users) }
     }
 
-    pub(crate) fn turn(&self) -> Turn<'_> {
+    /// One user's place among them.
+    #[must_use]
+    pub fn turn(&self) -> Turn<'_> {
         Turn { all: self }
     }
 }
 
 impl Turn<'_> {
     /// Says that this user is that far, and waits for the others; false: somebody is not, after so long.
-    pub(crate) async fn wait_for_the_others(self, longest: Duration) -> bool {
+    pub async fn wait_for_the_others(self, longest: Duration) -> bool {
         let mut left = self.all.left.subscribe();
         drop(self);
         tokio::time::timeout(longest, left.wait_for(|left| *left == 0)).await.is_ok()
