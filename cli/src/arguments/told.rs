@@ -149,7 +149,7 @@ fn every_link_of_a_page_leads_somewhere() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// The pages and headings that a text names, such as `docs/contract.md (Stack)` or `README.md, Limits`.
+/// The pages and headings that a text names, such as `docs/contract.md (Stack)` or `README.md, What you need`.
 fn named(text: &str) -> Vec<(String, Option<String>)> {
     let mut found = Vec::new();
     for (end, _) in text.match_indices(".md") {

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::operator::{ACCOUNT, Operator, Party, USER};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stack_a_first_party_is_set_up_and_looked_after_by_the_commands_of_the_operations_page() {
+async fn stack_a_first_party_is_set_up_and_looked_after_by_the_commands_of_the_docs() {
     let operator = Operator::with_an_empty_stack().await;
     operator.makes_keys_and_introduces_them(Party::First).await;
     let token = operator.access_token();

@@ -1,4 +1,4 @@
-//! An operator at the local stack, who does what docs/operations.md says, with the `courier` command.
+//! An operator at the local stack, who does what docs/deploy.md and docs/operations.md say, with the `courier` command.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

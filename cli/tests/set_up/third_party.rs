@@ -14,7 +14,7 @@ use url::Url;
 use crate::operator::{ACCOUNT, ALGORITHM, Operator, PRINCIPAL, Party, USER, USERNAME};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stack_a_third_party_is_set_up_by_the_commands_of_the_operations_page_and_its_user_connects() {
+async fn stack_a_third_party_is_set_up_by_the_commands_of_the_deploy_page_and_its_user_connects() {
     let operator = Operator::with_an_empty_stack().await;
     operator.makes_keys_and_introduces_them(Party::Third).await;
     operator.waits_for_the_night(&[]).await;

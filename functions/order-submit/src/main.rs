@@ -6,7 +6,7 @@ use order_submit::OrderSubmit;
 use platform::Parts;
 use platform::environment::required;
 
-/// A quarter of an order's instructions went into the system's allocator (docs/performance.md).
+/// A quarter of an order's instructions went into the system's allocator (docs/history.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -5,7 +5,7 @@ use order_track::OrderTrack;
 use platform::Parts;
 use serde_json::Value;
 
-/// A quarter of an order's instructions went into the system's allocator (docs/performance.md).
+/// A quarter of an order's instructions went into the system's allocator (docs/history.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
