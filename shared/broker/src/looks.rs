@@ -1,6 +1,6 @@
 //! What the broker shows when it is asked about orders and trades.
 
-use domain::{AccountId, BrokerOrderId, BrokerStatus, Conid, Side};
+use domain::{AccountId, BrokerOrderId, BrokerStatus, Conid, Side, TimeInForce};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -51,6 +51,8 @@ pub struct LiveOrder {
     pub average_price: Option<Decimal>,
     /// Its price; for a stop the stop price.
     pub price: Option<Decimal>,
+    /// For how long it works, where that is said in a word that is known: `CLOSE` and `DAY` for the day, `GTC`.
+    pub time_in_force: Option<TimeInForce>,
     /// When it last traded.
     pub last_execution_at: Option<Timestamp>,
 }

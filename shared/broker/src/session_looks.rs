@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AccountId, BrokerOrderId, BrokerStatus, Conid, Side};
+use domain::{AccountId, BrokerOrderId, BrokerStatus, Conid, Side, TimeInForce};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -140,8 +140,18 @@ fn live_order(row: &LiveOrderRow) -> Option<LiveOrder> {
         remaining_quantity: row.remaining_quantity.decimal(),
         average_price: row.avg_price.decimal(),
         price: row.price.decimal(),
+        time_in_force: row.time_in_force.text().and_then(time_in_force),
         last_execution_at: time(&row.last_execution_ms),
     })
+}
+
+/// IBKR says `CLOSE` of what works for the day (live orders).
+fn time_in_force(word: &str) -> Option<TimeInForce> {
+    match word.to_ascii_uppercase().as_str() {
+        "CLOSE" | "DAY" => Some(TimeInForce::Day),
+        "GTC" => Some(TimeInForce::Gtc),
+        _ => None,
+    }
 }
 
 fn trade(row: &TradeRow) -> Option<Trade> {

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::change_stage::ChangeStage;
 use crate::exit_sides::on_the_wrong_side;
 use crate::fields::FieldFault;
+use crate::following::exit_does_not_follow;
 use crate::leg::LegRole;
 use crate::legs::no_such_leg;
 use crate::message::ModifyOrder;
@@ -172,9 +173,7 @@ impl Order {
     /// whose whole ticket it brings: one for each part waits at most.
     pub(crate) fn line_up(&mut self, mut asked: Change) {
         let mut line = Vec::new();
-        let mut rest = self.change.take();
-        while let Some(mut change) = rest {
-            rest = change.next.take().map(|next| *next);
+        for change in self.take_line() {
             if change.stage == ChangeStage::Asked && change.leg == asked.leg {
                 asked.take_the_place_of(&change);
             } else if change.stage.is_open() {
@@ -187,6 +186,21 @@ impl Order {
             self.ended_change.take_if(|ended| ended.revision <= asked.revision);
         }
         line.push(asked);
+        self.put_line(line);
+    }
+
+    /// The change in hand and those behind it, each by itself.
+    fn take_line(&mut self) -> Vec<Change> {
+        let mut line = Vec::new();
+        let mut rest = self.change.take();
+        while let Some(mut change) = rest {
+            rest = change.next.take().map(|next| *next);
+            line.push(change);
+        }
+        line
+    }
+
+    fn put_line(&mut self, line: Vec<Change>) {
         let behind = |next: Option<Box<Change>>, change: Change| Some(Box::new(Change { next, ..change }));
         self.change = line.into_iter().rev().fold(None, behind).map(|change| *change);
     }
@@ -234,6 +248,8 @@ impl Order {
         self.put_in_force(leg, revision, ticket);
         if follows {
             self.unwarn(&ReasonCode::ExitDoesNotFollow);
+        } else if let Some(role) = leg {
+            self.leg_chosen(role);
         }
         self.updated_at = now;
         // Where its exits follow it, one of those is in hand now.
@@ -274,7 +290,7 @@ impl Order {
     /// nobody asked for the news; a person must know that it does not fit.
     pub(crate) fn tell_refused(&mut self, change: &Change, reason: Reason, now: Timestamp) {
         if let Some(role) = change.leg.filter(|_| change.follows) {
-            return self.exit_lags(role, &reason, now);
+            return self.warn(exit_does_not_follow(role, &reason), now);
         }
         for replaced in &change.replaces {
             self.tell_refused_change(*replaced, went_with(*replaced, change.revision, &reason), now);
@@ -317,6 +333,21 @@ impl Order {
                 self.settle_refused(reason, now);
             }
         }
+        self.end_waiting_changes_of(leg);
+    }
+
+    /// Those that wait behind a change of another part would be in nobody's way and never be sent, and hide the others.
+    fn end_waiting_changes_of(&mut self, leg: Option<LegRole>) {
+        let reason = ended(self);
+        let (over, line): (Vec<_>, Vec<_>) =
+            self.take_line().into_iter().partition(|change| change.leg == leg && change.stage.is_open());
+        self.put_line(line);
+        if let Some(latest) = over.into_iter().rfind(|change| !change.follows) {
+            let shown = self.ended_change.as_ref().map_or(0, |shown| shown.revision);
+            if latest.revision > shown {
+                self.ended_change = Some(Box::new(Change { stage: ChangeStage::Refused { reason }, ..latest }));
+            }
+        }
     }
 
     fn turn_change(&mut self, stage: ChangeStage, now: Timestamp) {
@@ -351,7 +382,10 @@ impl Order {
         {
             return Err(ended(self));
         }
-        let ticket = self.latest_ticket(modify.leg).ok_or_else(|| ended(self))?;
+        let mut ticket = self.latest_ticket(modify.leg).ok_or_else(|| ended(self))?;
+        if let Some(whole) = modify.leg.and_then(|role| self.whole_of_an_exit(role)) {
+            ticket.size = whole;
+        }
         let ticket = ticket.changed(modify).map_err(|fault| not_changeable(&fault))?;
         match self.exit_on_the_wrong_side(modify.leg, &ticket) {
             Some((role, fault)) => Err(exit_on_the_wrong_side(role, &fault)),
@@ -431,7 +465,7 @@ fn not_changeable(fault: &FieldFault) -> Reason {
     )
 }
 
-fn ended(order: &Order) -> Reason {
+pub(crate) fn ended(order: &Order) -> Reason {
     let over = order.status().is_final() || order.status() == OrderStatus::NeedsReview;
     let why = if over { order.status().as_str() } else { "about to be cancelled" };
     Reason::new(ReasonCode::OrderEnded, format!("The order is {why}, so it was not changed."))

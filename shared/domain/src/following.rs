@@ -17,14 +17,16 @@ impl Order {
     /// it would turn the position.
     #[must_use]
     pub fn exit_is_too_large(&self) -> bool {
-        let bears_on = |leg: Option<LegRole>, role| leg.is_none() || leg == Some(role);
-        let under_way = |role| {
-            self.changes().any(|change| change.stage.is_open() && bears_on(change.leg, role))
-                || self.changes_astray().any(|astray| bears_on(astray.leg, role))
-        };
         let too_large =
             |leg: &Leg| leg.may_work() && leg.cancel.is_none() && leg.quantity() > self.leg_quantity_max(leg.role);
-        self.cancel_asked_at.is_none() && self.legs.iter().any(|leg| too_large(leg) && !under_way(leg.role))
+        self.cancel_asked_at.is_none() && self.legs.iter().any(|leg| too_large(leg) && !self.is_under_way(leg.role))
+    }
+
+    /// Whether a change is under way that bears on this exit: its own, or the entry's, which it follows.
+    fn is_under_way(&self, role: LegRole) -> bool {
+        let bears_on = |leg: Option<LegRole>| leg.is_none() || leg == Some(role);
+        self.changes().any(|change| change.stage.is_open() && bears_on(change.leg))
+            || self.changes_astray().any(|astray| bears_on(astray.leg))
     }
 
     /// An exit stays too large at the broker: it goes out again as it should be, and a person is told.
@@ -39,11 +41,33 @@ impl Order {
         self.updated_at = now;
     }
 
-    /// An exit's change, by which it would have followed its order, was not carried out: the next one of the order's quantity
-    /// makes it follow all the same, and a person is told.
-    pub(crate) fn exit_lags(&mut self, role: LegRole, reason: &Reason, now: Timestamp) {
-        self.legs.iter_mut().filter(|leg| leg.role == role).for_each(|leg| leg.lags = true);
-        self.warn(exit_does_not_follow(role, reason), now);
+    /// Somebody asked for this exit to be as it is now.
+    pub(crate) fn leg_chosen(&mut self, role: LegRole) {
+        let most = self.leg_quantity_max(role);
+        if let Some(leg) = self.legs.iter_mut().find(|leg| leg.role == role) {
+            leg.is_chosen = leg.quantity() < most;
+        }
+    }
+
+    /// Whether an exit at the broker is for less than its order leaves to it, nobody asked for that here, and nothing is under way
+    /// that would mend it: a part of the position stands without it.
+    #[must_use]
+    pub fn exit_is_too_small(&self) -> Option<LegRole> {
+        let is_settled = self.status().is_final() && self.cancel_asked_at.is_none();
+        let too_small = |leg: &&Leg| {
+            leg.may_work()
+                && leg.cancel.is_none()
+                && !leg.is_chosen
+                && leg.quantity() < self.leg_quantity_max(leg.role)
+                && !self.is_under_way(leg.role)
+        };
+        self.legs.iter().find(too_small).filter(|_| is_settled).map(|leg| leg.role)
+    }
+
+    /// An exit stays too small at the broker: a person is told. Who made it smaller there may have wanted it so.
+    pub fn exit_stays_too_small(&mut self, role: LegRole, now: Timestamp) {
+        let why = "It is for less than the position: it was made smaller at the broker, or a change did not reach it.";
+        self.warn(exit_does_not_follow(role, &Reason::new(ReasonCode::ExitDoesNotFollow, why)), now);
     }
 
     /// A rule keeps the change in hand, by which an exit follows its order, from being sent: it waits, and a person is told.
@@ -69,18 +93,23 @@ impl Order {
         }
     }
 
-    /// The ticket that makes an exit fit; `None`: it fits, or will by what is on its way, or its end is asked for.
+    /// The ticket that makes an exit fit; `None`: it fits, or will by what is on its way, or its end is asked for. Without a
+    /// `before` none becomes larger.
     fn fitted(&self, leg: &Leg, before: Option<Decimal>) -> Option<Ticket> {
         let most = self.leg_quantity_max(leg.role);
         let latest = self.latest_ticket(Some(leg.role))?;
         let Size::Quantity(quantity) = latest.size else { return None };
         let quantity = quantity.get();
-        let is_chosen = Some(quantity) != before && !leg.lags;
-        let fits = quantity == most || (is_chosen && quantity < most);
-        if fits || leg.cancel.is_some() || !leg.may_work() {
+        let waits = self.changes().filter(|change| change.leg == Some(leg.role) && change.stage.is_open()).last();
+        let is_chosen = match waits {
+            Some(change) if !change.follows => Some(quantity) != before,
+            _ => leg.is_chosen,
+        };
+        let wanted = if before.is_none() || is_chosen { quantity.min(most) } else { most };
+        if quantity == wanted || leg.cancel.is_some() || !leg.may_work() {
             return None;
         }
-        Some(Ticket { size: Size::Quantity(Amount::new(most).ok()?), ..latest })
+        Some(Ticket { size: Size::Quantity(Amount::new(wanted).ok()?), ..latest })
     }
 
     /// A change of this exit that somebody asked for, and that waits, brings the quantity along. Whether there is one.
@@ -94,6 +123,14 @@ impl Order {
             rest = change.next.as_deref_mut();
         }
         false
+    }
+
+    /// What an exit is to be for where nobody chose less; `None`: somebody did, or it is not at the broker.
+    pub(crate) fn whole_of_an_exit(&self, role: LegRole) -> Option<Size> {
+        let leg = self.leg(role).filter(|leg| leg.may_work() && !leg.is_chosen)?;
+        let waits = self.changes().any(|change| change.leg == Some(role) && change.stage.is_open());
+        let most = Amount::new(self.leg_quantity_max(leg.role)).ok().filter(|_| !waits)?;
+        Some(Size::Quantity(most))
     }
 
     /// A leg's change may be for no more than the leg may trade by now: the other exit may have filled in part since.
@@ -115,7 +152,7 @@ fn exit_too_large() -> Reason {
     )
 }
 
-fn exit_does_not_follow(role: LegRole, reason: &Reason) -> Reason {
+pub(crate) fn exit_does_not_follow(role: LegRole, reason: &Reason) -> Reason {
     Reason::new(
         ReasonCode::ExitDoesNotFollow,
         format!(

@@ -80,12 +80,12 @@ pub struct Leg {
     /// Since when it does not show, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Timestamp>,
-    /// Since when the broker holds it as refused, without having said so a second time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused_since: Option<Timestamp>,
-    /// That a change by which it would have followed its order's quantity was not carried out: nobody chose what it is for.
+    /// Since when the broker shows an end of it that is not believed at once: refused, or filled with less than the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none", alias = "refused_since")]
+    pub unclear_since: Option<Timestamp>,
+    /// That somebody asked for it to be for less than its order: it does not follow where that becomes more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) lags: bool,
+    pub(crate) is_chosen: bool,
 }
 
 /// What a look showed of a leg.
@@ -129,6 +129,8 @@ pub enum LegFact {
     Ended(Reason),
     /// The broker holds it as refused, and said so again when it was asked for by its number.
     Refused,
+    /// The broker holds it as filled with less than its whole, and said so again by its number or for long.
+    Filled,
     /// The broker shows it at work after its end, and said so again when it was asked for by its number.
     Back(LegSight),
     /// It does not show for so long that a person must look.
@@ -161,8 +163,8 @@ impl Leg {
             average_price: None,
             cancel: None,
             missing_since: None,
-            refused_since: None,
-            lags: false,
+            unclear_since: None,
+            is_chosen: false,
         }
     }
 
@@ -211,7 +213,8 @@ impl Leg {
         let whole = !self.quantity().is_zero() && self.filled_quantity >= self.quantity();
         let part = if self.filled_quantity.is_zero() { OrderStatus::Working } else { OrderStatus::PartiallyFilled };
         match status {
-            BrokerStatus::Filled => OrderStatus::Filled,
+            // Of one by cash the whole is not known.
+            BrokerStatus::Filled if self.quantity().is_zero() => OrderStatus::Filled,
             _ if whole => OrderStatus::Filled,
             _ if self.has_ended() => self.status,
             BrokerStatus::Cancelled | BrokerStatus::Expired => OrderStatus::Cancelled,
@@ -224,8 +227,6 @@ impl Leg {
 
     pub(crate) fn see(&mut self, sight: &LegSight, now: Timestamp) {
         self.missing_since = None;
-        // That it is refused is not believed at once.
-        self.refused_since = self.refused_since.or(Some(now)).filter(|_| sight.status.is_doubtful_end());
         self.broker_order_id = self.broker_order_id.or(sight.broker_order_id);
         if let Some(quantity) = sight.quantity.and_then(|quantity| Amount::new(quantity).ok()) {
             self.ticket.size = Size::Quantity(quantity);
@@ -236,6 +237,10 @@ impl Leg {
         }
         let before = self.status;
         self.status = self.after(&sight.status);
+        // That it is refused, or filled with less than the whole, is not believed at once.
+        let is_short = sight.status == BrokerStatus::Filled && !self.has_ended();
+        let is_unclear = is_short || sight.status.is_doubtful_end();
+        self.unclear_since = self.unclear_since.or(Some(now)).filter(|_| is_unclear);
         if self.status != before {
             self.reason = None;
         }

@@ -8,11 +8,13 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use crate::cancel::{CancelTaken, LegCancel};
+use crate::change::ended;
 use crate::ids::BrokerOrderId;
 use crate::leg::{Leg, LegFact, LegRole, LegSight};
 use crate::order::{HistoryEntry, Order, filled_beyond};
 use crate::reason::Reason;
 use crate::reason_code::ReasonCode;
+use crate::sight::BrokerStatus;
 use crate::status::OrderStatus;
 use crate::ticket::{Attached, OrderType, Side, StopLoss, TakeProfit, Ticket, TimeInForce};
 
@@ -126,6 +128,15 @@ impl Order {
         }
     }
 
+    /// Why a change of the entry, or of an exit, cannot be in force any more, if it cannot.
+    #[must_use]
+    pub fn change_refused_by_now(&self, leg: Option<LegRole>) -> Option<Reason> {
+        match leg {
+            None => self.status().is_final().then(|| ended(self)),
+            Some(role) => self.leg_change_refused(role),
+        }
+    }
+
     /// Why a change of this leg cannot be in force any more, if it cannot.
     #[must_use]
     pub fn leg_change_refused(&self, role: LegRole) -> Option<Reason> {
@@ -165,6 +176,7 @@ impl Order {
                 LegFact::Back(sight) => leg.come_back(sight, now),
                 LegFact::CancelSent => leg.status = OrderStatus::Cancelling,
                 LegFact::Refused => (leg.status, leg.reason) = (OrderStatus::Rejected, Some(inactive())),
+                LegFact::Filled => (leg.status, leg.reason) = (OrderStatus::Filled, None),
                 LegFact::Ended(reason) => (leg.status, leg.reason) = (OrderStatus::Cancelled, Some(reason.clone())),
                 LegFact::Exhausted(reason) => {
                     (leg.status, leg.reason) = (OrderStatus::NeedsReview, Some(reason.clone()));
@@ -173,6 +185,8 @@ impl Order {
                     leg.see(sight, now);
                     if sight.status.is_doubtful_end() {
                         (leg.status, leg.reason) = (OrderStatus::Rejected, Some(inactive()));
+                    } else if sight.status == BrokerStatus::Filled {
+                        leg.status = OrderStatus::Filled;
                     }
                 }
             }
@@ -288,6 +302,23 @@ impl Order {
         }
     }
 
+    /// The broker's rows name the order's numbers otherwise than they were taken to be: the rows count. `legs`: those of the exits that
+    /// rows tell.
+    pub fn numbers_are(&mut self, entry: BrokerOrderId, legs: &[(LegRole, BrokerOrderId)], now: Timestamp) {
+        self.broker_order_ids.retain(|id| *id != entry);
+        self.broker_order_ids.insert(0, entry);
+        for leg in &mut self.legs {
+            let told = legs.iter().find(|(role, _)| *role == leg.role).map(|(_, id)| *id);
+            let is_anothers =
+                |id: &BrokerOrderId| *id == entry || legs.iter().any(|(role, other)| *role != leg.role && other == id);
+            leg.broker_order_id = told.or(leg.broker_order_id.filter(|id| !is_anothers(id)));
+        }
+        for (_, id) in legs {
+            self.number(Some(*id));
+        }
+        self.updated_at = now;
+    }
+
     /// The row of a release that knew no legs: what is attached to its ticket is followed all the same, until the broker
     /// told what became of it.
     #[must_use]
@@ -315,10 +346,11 @@ impl Order {
 
     /// A leg's ticket in force is this one now.
     pub(crate) fn leg_changed(&mut self, role: LegRole, revision: u64, ticket: &Ticket) {
+        let most = self.leg_quantity_max(role);
         let Some(leg) = self.legs.iter_mut().find(|leg| leg.role == role) else { return };
         leg.ticket = ticket.clone();
         leg.revision = revision;
-        leg.lags = false;
+        leg.is_chosen &= leg.quantity() < most;
         if let Some(request) = &mut self.request {
             request.ticket.attach(role, Some(&ticket.order_type));
         }

@@ -287,6 +287,7 @@ impl Order {
 
     /// Takes in a fact: the only place that changes an order's state.
     pub fn apply(&mut self, fact: Fact, now: Timestamp) -> Result<(), OutOfPlace> {
+        let is_short = matches!(&fact, Fact::Seen(sight) if self.is_filled_short(sight));
         let fact = self.weighed(fact);
         let Some(next) = self.state_to_leave().after(fact.clone()) else {
             return Err(OutOfPlace { status: self.status(), fact: format!("{fact:?}") });
@@ -298,7 +299,9 @@ impl Order {
             Fact::Intend(intent) if intent.act.is_ticket() => self.sends = self.sends.saturating_add(1),
             Fact::Seen(sight) | Fact::Ended(sight) | Fact::Back(sight) | Fact::Reviewed(sight) => {
                 self.unwatched = None;
+                let is_unclear = is_short || sight.status.is_unclear();
                 self.take_in(sight, now);
+                self.unclear_since = self.unclear_since.or(Some(now)).filter(|_| is_unclear);
             }
             Fact::CancelAsked(_) => self.cancel_asked_at = self.cancel_asked_at.or(Some(now)),
             _ => {}
@@ -362,7 +365,6 @@ impl Order {
             self.average_price = sight.average_price.map(|price| price.normalize()).or(self.average_price);
         }
         self.missing_since = None;
-        self.unclear_since = self.unclear_since.or(Some(now)).filter(|_| sight.status.is_unclear());
         if !matches!(sight.status, BrokerStatus::Other(_)) {
             self.unwarn(&ReasonCode::BrokerStatusUnknown);
         }

@@ -9,8 +9,9 @@ use crate::intent::Intent;
 use crate::order::Order;
 use crate::reason::Reason;
 use crate::reason_code::ReasonCode;
+use crate::sight::{BrokerStatus, Sight};
 use crate::state::{Fact, OrderState};
-use crate::ticket::OrderType;
+use crate::ticket::{OrderType, Size};
 
 /// Complete looks without the order that are needed before anything is concluded from its absence.
 pub const NEGATIVES_NEEDED: u32 = 2;
@@ -106,8 +107,25 @@ impl Order {
     pub(crate) fn weighed(&self, fact: Fact) -> Fact {
         match fact {
             Fact::Refused(reason) if self.sends > 1 => Fact::Unread(Doubt::RefusedAgain, reason),
+            // Until the broker says so again by its number, it counts as at work.
+            Fact::Seen(sight) if self.is_filled_short(&sight) => {
+                Fact::Seen(Sight { status: BrokerStatus::Submitted, ..sight })
+            }
             fact => fact,
         }
+    }
+
+    /// Whether it is shown as filled with less than any ticket of it that the broker may have: how much is filled may be told
+    /// later than that it is.
+    #[must_use]
+    pub fn is_filled_short(&self, sight: &Sight) -> bool {
+        let quantities = self.tickets_at_the_broker(None).map(|ticket| match ticket.size {
+            Size::Quantity(quantity) => Some(quantity.get()),
+            Size::CashQuantity(_) => None,
+        });
+        let least = quantities.collect::<Option<Vec<_>>>().and_then(|quantities| quantities.into_iter().min());
+        let filled = sight.filled_quantity.unwrap_or_default().max(self.filled_quantity);
+        sight.status == BrokerStatus::Filled && least.is_some_and(|least| filled < least)
     }
 
     fn may_be_sent_again(&self, doubt: Doubt, circumstances: Circumstances, now: Timestamp) -> bool {

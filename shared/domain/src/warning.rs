@@ -36,6 +36,13 @@ impl Order {
         self.warned.len().max(usize::from(self.warning.is_some()))
     }
 
+    /// The position has its stop again: where it goes once more, that is told anew.
+    pub fn is_protected_again(&mut self, now: Timestamp) {
+        self.unwarn(&ReasonCode::UnprotectedPosition);
+        self.exits_missing_since = None;
+        self.updated_at = now;
+    }
+
     /// A warning that does not hold any more is taken back.
     pub(crate) fn unwarn(&mut self, code: &ReasonCode) {
         self.warned.remove(code);

@@ -3,7 +3,7 @@
 mod guards;
 
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use domain::{AlgorithmId, Beyond, GivesBack, Order};
+use domain::{AlgorithmId, Beyond, Order};
 
 use crate::database::{Attributes, WRITE_ID, number, text_of};
 use crate::documents::{DocumentTable, VERSION};
@@ -38,10 +38,6 @@ pub enum IntentRefused {
     /// Somebody else wrote the order since it was read. Read it again and decide anew.
     #[error("the order was written by somebody else meanwhile; read it again and decide anew")]
     Conflict,
-    /// The outcome that was to be written with it cannot be: somebody else wrote its order since. Write it alone, and try
-    /// again without it.
-    #[error("the outcome of the order before was not written with it; write it alone, and try again")]
-    OutcomeConflict,
     /// The lane is another holder's now, or was given back. Stop, and leave the order to the present holder.
     #[error("the lane is not ours any more; stop, its present holder takes the order further")]
     LaneLost,
@@ -74,14 +70,9 @@ pub enum IntentRefused {
 pub(crate) async fn save_intent(
     table: &DocumentTable,
     order: &mut Versioned<Order>,
-    outcome: Option<&mut Versioned<Order>>,
     lease: &LaneLease,
     guards: IntentGuards<'_>,
 ) -> Result<(), IntentRefused> {
-    // What is given back takes a transaction of its own.
-    if outcome.as_ref().is_some_and(|outcome| outcome.value.gives_back() != GivesBack::Nothing) {
-        return Err(IntentRefused::OutcomeConflict);
-    }
     if lease.user_id() != &order.value.key.user_id {
         return Err(IntentRefused::LaneLost);
     }
@@ -99,10 +90,6 @@ pub(crate) async fn save_intent(
         }
         let first = Guard { part: put(table, &intended, order.version(), &write_id)?, refusal: Refusal::Conflict };
         let mut parts = vec![first];
-        if let Some(outcome) = &outcome {
-            let part = put(table, &outcome.value, outcome.version(), &write_id)?;
-            parts.push(Guard { part, refusal: Refusal::OutcomeConflict });
-        }
         parts.extend(checks(&order.value, lease, guards)?);
         let (mut items, refusals): (Vec<_>, Vec<_>) =
             parts.into_iter().map(|guard| (guard.part, guard.refusal)).unzip();
@@ -124,9 +111,6 @@ pub(crate) async fn save_intent(
         }
         order.value = intended;
         order.written();
-        if let Some(outcome) = outcome {
-            outcome.written();
-        }
         return Ok(());
     }
     Err(IntentRefused::Contention)

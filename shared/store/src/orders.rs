@@ -68,19 +68,7 @@ impl Orders {
         lease: &LaneLease,
         guards: IntentGuards<'_>,
     ) -> Result<(), IntentRefused> {
-        Box::pin(save_intent(&self.table, order, None, lease, guards)).await
-    }
-
-    /// As [`Orders::save_intent`], in one transaction with the outcome of the order before it, which the broker told a
-    /// moment ago: both are written, or neither is. An outcome that gives back what its order held is written alone.
-    pub async fn save_intent_after(
-        &self,
-        outcome: &mut Versioned<Order>,
-        order: &mut Versioned<Order>,
-        lease: &LaneLease,
-        guards: IntentGuards<'_>,
-    ) -> Result<(), IntentRefused> {
-        Box::pin(save_intent(&self.table, order, Some(outcome), lease, guards)).await
+        Box::pin(save_intent(&self.table, order, lease, guards)).await
     }
 
     /// The orders of a shard (0 to [`crate::DUE_SHARDS`] - 1) that somebody must look at, the longest due first, behind a

@@ -42,29 +42,25 @@ impl Lane<'_> {
         if self.waited_for {
             self.read_again(order).await?;
         }
-        self.take_steps(order).await
+        self.advance(order).await
     }
 
     /// Takes an order as far as it goes now.
     pub async fn advance(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
-        self.take_steps(order).await?;
-        if let Some(written) = self.write_outcome().await?.filter(|written| written.value.key == order.value.key) {
-            *order = written;
-        }
+        let taken = self.take_steps(order).await;
+        // Also where that failed: no later order passes it.
+        self.keep_in_line(&order.value);
+        taken?;
+        self.plan_the_next_look(&order.value);
         Ok(())
     }
 
-    /// The outcome may be left to be written with what comes next.
     async fn take_steps(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
         for _ in 0..STEPS_MAX {
             if matches!(Box::pin(self.step(order)).await?, Next::Rest) {
                 break;
             }
         }
-        if !self.keeps_outcome_of(&order.value.key.order_id) {
-            self.keep_in_line(&order.value);
-        }
-        self.plan_the_next_look(&order.value);
         Ok(())
     }
 
@@ -104,10 +100,6 @@ impl Lane<'_> {
     }
 
     async fn step(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
-        let is_next_in_line = matches!(order.value.state(), OrderState::Received);
-        if !is_next_in_line || self.keeps_outcome_of(&order.value.key.order_id) {
-            self.write_outcome().await?;
-        }
         if let Some(role) = order.value.leg_cancel_due(self.now()) {
             return Box::pin(self.cancel_at_broker(order, Some(role))).await;
         }

@@ -35,7 +35,6 @@ impl Lane<'_> {
         if let Some(conid) = self.desk.contracts.conid(words) {
             return Ok(conid);
         }
-        self.write_outcome().await?;
         match look_up(session, words).await {
             Ok((stocks, currencies)) => {
                 let found = the_only_one(words, &stocks, &currencies);

@@ -65,10 +65,7 @@ impl Lane<'_> {
         after_a_question: bool,
     ) -> Result<Next, StoreError> {
         let fact = match answer {
-            Ok(Answer::Placed(placed)) => {
-                self.keep_outcome(order, Fact::Seen(sight(&placed))).await?;
-                return Ok(Next::Rest);
-            }
+            Ok(Answer::Placed(placed)) => Fact::Seen(sight(&placed)),
             Ok(Answer::Refused { message }) => Fact::Refused(Reason::new(
                 ReasonCode::RefusedByBroker,
                 format!("The broker refused the order: {message}"),

@@ -1,6 +1,7 @@
 //! Protection: a position without the stop that was asked for is told at once.
 
 use domain::{HistoryEntry, Leg, LegRole, Order, OrderStatus, Reason, ReasonCode, TimeInForce};
+use jiff::civil::{Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
@@ -13,6 +14,9 @@ use crate::track::stands;
 const EXITS_AWAITED_SECONDS: u32 = 6;
 /// For so long after its parent filled an exit is expected to show.
 const EXPECTED_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// From when, and until when on the next day, an order for the day may have ended with it, in New York.
+const DAY_ENDS_FROM: Time = jiff::civil::time(15, 55, 0, 0);
+const DAY_ENDS_UNTIL: Time = jiff::civil::time(9, 30, 0, 0);
 
 impl Lane<'_> {
     /// Where a bracket's parent is filled and its stop is nowhere, the first look waits for another one, and the second
@@ -23,7 +27,15 @@ impl Lane<'_> {
         shown: &Shown,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        if order.value.has_warned(&ReasonCode::UnprotectedPosition) || !is_unprotected(&order.value, shown, now) {
+        let is_unprotected = is_unprotected(&order.value, shown, now);
+        if order.value.has_warned(&ReasonCode::UnprotectedPosition) {
+            if !is_unprotected && shows_its_stop(&order.value, shown) {
+                tracing::info!(key = %order.value.key, "a bracket's stop shows again");
+                self.record_change(order, Order::is_protected_again).await?;
+            }
+            return Ok(());
+        }
+        if !is_unprotected {
             return Ok(());
         }
         // What is over is looked at no more, and its exits are shown as ended: this look is as good as a second one.
@@ -62,9 +74,27 @@ fn is_wanted(order: &Order, leg: &Leg) -> bool {
     }
 }
 
-/// What works for the day ends with it, and is told as its leg's news: soon after a fill it is expected all the same.
+/// What works for the day ends with it, and is told as its leg's news. A refusal is no such end, and soon after a fill an exit
+/// is expected all the same.
 fn is_expected(order: &Order, leg: &Leg, now: Timestamp) -> bool {
-    leg.ticket.time_in_force == TimeInForce::Gtc || filled_at(order).is_some_and(|at| now < at + EXPECTED_FOR)
+    leg.ticket.time_in_force == TimeInForce::Gtc
+        || leg.status() == OrderStatus::Rejected
+        || filled_at(order).is_some_and(|at| now < at + EXPECTED_FOR)
+        || !day_may_be_over(now)
+}
+
+/// Whether an order for the day may have ended with it: in New York, from just before the close until the morning, and at weekends.
+/// Elsewhere a day ends earlier, and its position stands without a stop from then on all the same.
+fn day_may_be_over(now: Timestamp) -> bool {
+    let local = jiff::tz::get!("America/New_York").to_datetime(now);
+    let is_weekend = matches!(local.weekday(), Weekday::Saturday | Weekday::Sunday);
+    is_weekend || local.time() >= DAY_ENDS_FROM || local.time() < DAY_ENDS_UNTIL
+}
+
+/// Whether the row of a stop that nobody asked to end stands in this look.
+fn shows_its_stop(order: &Order, shown: &Shown) -> bool {
+    let stops = order.legs().iter().filter(|leg| leg.role == LegRole::StopLoss && leg.cancel.is_none());
+    stops.filter_map(|leg| leg_row(order, leg, &shown.live)).any(|row| row.status.works())
 }
 
 /// When its entry last filled.

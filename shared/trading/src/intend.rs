@@ -35,7 +35,7 @@ impl Lane<'_> {
         self.write_intent(order, intended, guards).await
     }
 
-    /// Writes down an order with an intent in it, and with it the outcome of the order before.
+    /// Writes down an order with an intent in it.
     pub(crate) async fn write_intent(
         &mut self,
         order: &mut Versioned<Order>,
@@ -43,12 +43,7 @@ impl Lane<'_> {
         guards: IntentGuards<'_>,
     ) -> Result<(), IntentRefused> {
         intended.value.check_again_at(self.now() + SENDING_CHECK);
-        match Box::pin(self.save_with_outcome(&mut intended, guards)).await {
-            Err(IntentRefused::OutcomeConflict) => {
-                self.desk.intake.orders.save_intent(&mut intended, &self.lease, guards).await?;
-            }
-            saved => saved?,
-        }
+        self.desk.intake.orders.save_intent(&mut intended, &self.lease, guards).await?;
         *order = intended;
         Ok(())
     }
@@ -88,10 +83,7 @@ impl Lane<'_> {
                 tracing::warn!(key = %order.value.key, "the lane was lost; its present holder takes the order further");
                 Ok(Next::Rest)
             }
-            IntentRefused::Conflict
-            | IntentRefused::OutcomeConflict
-            | IntentRefused::LimitsChanged
-            | IntentRefused::Contention => {
+            IntentRefused::Conflict | IntentRefused::LimitsChanged | IntentRefused::Contention => {
                 self.hold(
                     order,
                     Reason::new(

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use broker::{LiveOrder, Session};
 use domain::{
-    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, LegRole, Order, OrderType, Reason,
-    ReasonCode, Size, Ticket,
+    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, Leg, LegRole, Order, OrderType,
+    Reason, ReasonCode, Size, Ticket,
 };
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
@@ -73,13 +73,17 @@ impl Lane<'_> {
         if in_force == Some(true) {
             return self.record_change(order, |order, now| order.change_applied(change.revision, now)).await;
         }
-        if ended {
-            // The order's end ends it, too.
+        let part_is_over = match change.leg {
+            None => order.value.status().is_final(),
+            Some(role) => order.value.leg(role).is_none_or(Leg::has_ended),
+        };
+        if ended && !part_is_over {
+            // The order's end, which this look shows as well, ends it, too.
             return Ok(());
         }
         let given_up = if refused {
             reason
-        } else if change.sends < CHANGE_SENDS_MAX {
+        } else if change.sends < CHANGE_SENDS_MAX && !part_is_over {
             return self.record_change(order, Order::change_not_shown).await;
         } else {
             tracing::error!(key = %order.value.key, revision = change.revision, "a change could not be settled");

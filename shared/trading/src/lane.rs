@@ -14,7 +14,6 @@ use store::{Acquired, GivenBack, LaneBook, LaneLease, Pending, StoreError, Track
 
 use crate::advance::TRACK_AFTER_NEWS_SECONDS;
 use crate::desk::Desk;
-use crate::outcome::Outcome;
 use crate::readings::Readings;
 use crate::session::LaneSession;
 
@@ -47,8 +46,6 @@ pub struct Lane<'d> {
     pub(crate) deadline: Timestamp,
     /// In how many seconds the tracker should look, if anything is to be looked at.
     pub(crate) track_in_seconds: Option<u32>,
-    /// What the broker answered last, if it is not on record yet.
-    pub(crate) outcome: Option<Outcome>,
     caught_up: bool,
     /// How many polls of its chain came before this one ([`TrackAsk::links`]).
     links: u32,
@@ -83,7 +80,6 @@ impl Desk {
                     readings: Readings::default(),
                     deadline,
                     track_in_seconds: None,
-                    outcome: None,
                     caught_up: false,
                     links: 0,
                     in_hand: Vec::new(),
@@ -195,8 +191,6 @@ impl Lane<'_> {
     /// Gives the lane back, and asks for the next look if one is needed and none is on its way: looks that ask for
     /// looks must stay one chain for each user, however many orders start one.
     pub async fn leave(mut self) -> Result<(), StoreError> {
-        // Where that fails its order stands in the line, and is asked about.
-        let outcome = self.write_outcome().await;
         let user_id = self.user_id().clone();
         let now = self.now();
         // They came while others were in hand, behind them.
@@ -232,7 +226,7 @@ impl Lane<'_> {
         if let Some(((delay_seconds, _), next_link)) = wanted.zip(next_link) {
             self.desk.track_queue.ask(&next_link, delay_seconds).await?;
         }
-        outcome.map(drop)
+        Ok(())
     }
 
     /// Takes everything further that waited before this holder came, once: up to the first order that it brought along.
@@ -247,7 +241,6 @@ impl Lane<'_> {
 
     /// Takes further what is on record of this user: one order, or all that waits.
     pub async fn wake(&mut self, wake: &Wake) -> Result<(), StoreError> {
-        self.write_outcome().await?;
         self.catch_up().await?;
         // A wake for no order in particular says that the session is there.
         let Some(order_id) = &wake.order_id else { return self.watch_again().await };
@@ -300,8 +293,6 @@ impl Lane<'_> {
             .pending
             .iter()
             .take_while(|pending| pending.order_id != order.key.order_id)
-            // The outcome that is kept is written before this order's intent, or with it.
-            .filter(|pending| !self.keeps_outcome_of(&pending.order_id))
             .filter(|pending| pending.unsent_of.as_ref().is_none_or(|algorithm_id| *algorithm_id == order.algorithm_id))
             .find(|pending| may_be_the_same(pending, &own))
             .map(|pending| Ahead {

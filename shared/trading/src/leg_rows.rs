@@ -25,6 +25,22 @@ pub(crate) fn leg_row<'l>(order: &Order, leg: &Leg, live: &'l Listing<LiveOrder>
     })
 }
 
+/// The numbers of the exits whose rows name this number as their parent's, each by its type: one row for each.
+pub(crate) fn legs_by_parent(
+    order: &Order,
+    parent: BrokerOrderId,
+    live: &Listing<LiveOrder>,
+) -> Vec<(LegRole, BrokerOrderId)> {
+    let children = || live.rows.iter().filter(|row| row.parent_order_id == Some(parent));
+    let of_role = |leg: &Leg| {
+        let plays = |row: &&LiveOrder| row.order_type.as_deref().and_then(role_of_type) == Some(leg.role);
+        let mut rows = children().filter(plays);
+        let row = rows.next().filter(|_| rows.next().is_none())?;
+        Some((leg.role, row.order_id))
+    };
+    order.legs().iter().filter_map(of_role).collect()
+}
+
 /// Whether a row is one of this order's exits.
 fn is_child(order: &Order, row: &LiveOrder) -> bool {
     let parent = order.broker_order_ids.first();

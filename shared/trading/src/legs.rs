@@ -1,13 +1,13 @@
 //! The exits of brackets at the broker: looked at until each ended, and cancelled where that is asked for.
 
 use broker::Session;
-use domain::{Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, ReasonCode, TimeInForce};
+use domain::{BrokerStatus, Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, ReasonCode, TimeInForce};
 use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
 use crate::advance::TRACK_CLOSELY_SECONDS;
 use crate::lane::Lane;
-use crate::leg_rows::leg_sight;
+use crate::leg_rows::{leg_row, leg_sight};
 use crate::look::Shown;
 use crate::stop::unless_stopped;
 use crate::track::{LOOK_TIME, MISSING_FOR_MAX};
@@ -23,8 +23,8 @@ const MENDED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 /// What a look showed this long before is the best that can be known of an exit of an earlier session: the look's other orders
 /// had their turn in between.
 const LOOKED_JUST_NOW: SignedDuration = SignedDuration::from_secs(15);
-/// That the broker holds an exit as refused is believed when it says so again this much later.
-const REFUSED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(4);
+/// That the broker holds an exit as refused, or as filled in part, is believed when it says so again this much later.
+const SAID_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(4);
 
 impl Lane<'_> {
     /// Takes in what a look shows of an order's exits.
@@ -44,13 +44,14 @@ impl Lane<'_> {
         let open: Vec<LegRole> = order.value.legs().iter().filter(|leg| leg.may_work()).map(|leg| leg.role).collect();
         for role in open {
             if seen.contains(&role) {
-                self.confirm_refusal(session, order, role).await?;
+                self.confirm_end(session, order, role, shown).await?;
             } else {
                 self.look_for_missing_leg(session, order, role, shown).await?;
             }
         }
         self.bring_back_exits(session, order, shown).await?;
         self.mend_too_large_exits(order).await?;
+        self.tell_too_small_exits(order).await?;
         self.judge_protection(order, shown).await
     }
 
@@ -73,18 +74,34 @@ impl Lane<'_> {
         self.record_change(order, Order::exit_stays_too_large).await
     }
 
-    /// An exit that the broker holds as refused has ended only where it says so again when it is asked for by its number.
-    async fn confirm_refusal(
+    /// An exit that stays for less than its order leaves to it leaves a part of the position without it: a person is told.
+    async fn tell_too_small_exits(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+        let Some(role) = order.value.exit_is_too_small() else { return Ok(()) };
+        if order.value.has_warned(&ReasonCode::ExitDoesNotFollow) {
+            return Ok(());
+        }
+        if self.now() < order.value.updated_at + MENDED_AGAIN_AFTER {
+            self.track_in(TRACK_CLOSELY_SECONDS);
+            return Ok(());
+        }
+        tracing::error!(key = %order.value.key, %role, alarm = "exit_does_not_follow", metric.orders_for_a_person = 1, "an exit at the broker is for less than its order's position");
+        self.record_change(order, |order, now| order.exit_stays_too_small(role, now)).await
+    }
+
+    /// An exit that the broker holds as refused, or as filled with less than its whole, has ended only where it says so again when
+    /// it is asked for by its number.
+    async fn confirm_end(
         &mut self,
         session: &Session,
         order: &mut Versioned<Order>,
         role: LegRole,
+        shown: &Shown,
     ) -> Result<(), StoreError> {
         let leg = order.value.leg(role);
-        let Some((since, number)) = leg.and_then(|leg| Some((leg.refused_since?, leg.broker_order_id?))) else {
+        let Some((since, number)) = leg.and_then(|leg| Some((leg.unclear_since?, leg.broker_order_id?))) else {
             return Ok(());
         };
-        if self.now() < since + REFUSED_AGAIN_AFTER || !self.has_time(LOOK_TIME) {
+        if self.now() < since + SAID_AGAIN_AFTER || !self.has_time(LOOK_TIME) {
             self.track_in(TRACK_CLOSELY_SECONDS);
             return Ok(());
         }
@@ -93,12 +110,25 @@ impl Lane<'_> {
                 tracing::warn!(key = %order.value.key, %role, %number, "an exit was refused by the broker");
                 self.record_legs(order, |order, now| order.leg_fact(role, &LegFact::Refused, now)).await
             }
-            Ok(detail) => self.take_in_leg_detail(order, role, detail).await,
+            Ok(detail) => {
+                let is_filled = detail.status == BrokerStatus::Filled;
+                self.take_in_leg_detail(order, role, detail).await?;
+                if is_filled { self.believe_filled(order, role).await } else { Ok(()) }
+            }
             Err(error) => {
                 tracing::warn!(key = %order.value.key, %role, %error, "an exit is not shown by its number");
+                let row = order.value.leg(role).and_then(|leg| leg_row(&order.value, leg, &shown.live));
+                let is_filled = row.is_some_and(|row| row.status == BrokerStatus::Filled);
+                if is_filled && self.now() >= since + ENDED_AFTER {
+                    return self.believe_filled(order, role).await;
+                }
                 Ok(())
             }
         }
+    }
+
+    async fn believe_filled(&mut self, order: &mut Versioned<Order>, role: LegRole) -> Result<(), StoreError> {
+        self.record_legs(order, |order, now| order.leg_fact(role, &LegFact::Filled, now)).await
     }
 
     /// Asks how much each exit has filled, right before one of them is changed: a change brings the whole ticket, and one for

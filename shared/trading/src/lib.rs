@@ -26,7 +26,6 @@ mod legs;
 mod limits;
 mod look;
 mod modify;
-mod outcome;
 mod price_steps;
 mod questions;
 mod readings;

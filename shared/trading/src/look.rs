@@ -6,6 +6,7 @@
 use broker::{CallError, Listing, LiveOrder, LiveOrders, Session, Trade};
 use domain::{
     AccountId, BrokerOrderId, BrokerStatus, ClientOrderId, Contract, Leg, Order, OrderType, Side, Sight, Size, Ticket,
+    TimeInForce,
 };
 use rust_decimal::Decimal;
 use store::{StoreError, Versioned};
@@ -174,7 +175,9 @@ pub(crate) fn shows<'t>(
 ) -> Option<bool> {
     let quantity = told_quantity(ticket).zip(row.total_quantity);
     let price = told_price(ticket).zip(row.price);
-    if [quantity, price].iter().flatten().any(|(wanted, shown)| wanted != shown) {
+    let time = told_time(ticket).zip(row.time_in_force);
+    let differs = |(wanted, shown): &(Decimal, Decimal)| wanted != shown;
+    if [quantity, price].iter().flatten().any(differs) || time.is_some_and(|(wanted, shown)| wanted != shown) {
         return Some(false);
     }
     // What differs in something that the row tells is not what it shows.
@@ -182,8 +185,9 @@ pub(crate) fn shows<'t>(
         other == ticket
             || (quantity.is_some() && told_quantity(other) != told_quantity(ticket))
             || (price.is_some() && told_price(other) != told_price(ticket))
+            || (time.is_some() && told_time(other) != told_time(ticket))
     };
-    let tells_something = quantity.is_some() || price.is_some();
+    let tells_something = quantity.is_some() || price.is_some() || time.is_some();
     (tells_something && others.all(is_told_apart)).then_some(true)
 }
 
@@ -192,6 +196,11 @@ fn told_quantity(ticket: &Ticket) -> Option<Decimal> {
         Size::Quantity(quantity) => Some(quantity.get()),
         Size::CashQuantity(_) => None,
     }
+}
+
+/// The times in force of which the broker's word is known.
+fn told_time(ticket: &Ticket) -> Option<TimeInForce> {
+    Some(ticket.time_in_force).filter(|time| matches!(time, TimeInForce::Day | TimeInForce::Gtc))
 }
 
 /// `price` is the limit, but for STP and TRAIL the stop (IBKR Web API, place order). What trails does not stand still.

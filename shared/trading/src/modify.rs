@@ -66,7 +66,7 @@ impl Lane<'_> {
         let (Some(change), Some(request)) = (order.value.change_in_hand().cloned(), order.value.request.clone()) else {
             return Ok(Next::Rest);
         };
-        if let Some(over) = change.leg.and_then(|role| order.value.leg_change_refused(role)) {
+        if let Some(over) = order.value.change_refused_by_now(change.leg) {
             return self.refuse_change(order, &change, over).await;
         }
         let (Some(broker_order_id), Some(in_force)) =

@@ -25,9 +25,6 @@ impl Lane<'_> {
             return Ok(());
         }
         let known = self.desk.contracts.price_steps(conid);
-        if known.is_none() {
-            self.write_outcome().await?;
-        }
         let steps = match known {
             Some(steps) => steps,
             None => match session.contract_rules(conid, request.ticket.side).await {

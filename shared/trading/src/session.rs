@@ -174,7 +174,6 @@ impl Lane<'_> {
         let Some(open) = &mut self.session.open else { return Err(Stop::Wait(no_connection())) };
         open.connection.value.count_init(now);
         let session = Arc::clone(&open.session);
-        self.write_outcome().await?;
         match open_brokerage_session(&session, connection.choices.take_session, SESSION_WAIT).await {
             Ok(Opened::Established(accounts)) => {
                 if let Some(open) = &mut self.session.open {

@@ -186,7 +186,6 @@ impl<'d> Submission<'d> {
             Task::Recorded(message, recorded) => (message, of_recorded(*recorded)),
             Task::OnRecord(message, on_record) => (message, self.read_again(on_record).await?),
             Task::Read(message, request) => {
-                self.write_outcome().await?;
                 let about = about(&request);
                 let on_record = match Box::pin(self.on_record(*request)).await {
                     Err(error) if error.is_beyond_cure() => {
@@ -220,23 +219,11 @@ impl<'d> Submission<'d> {
     async fn read_again(&mut self, on_record: OnRecord) -> Result<OnRecord, StoreError> {
         match on_record {
             OnRecord::Order(order) if !order.value.is_over() => {
-                self.write_outcome().await?;
                 let now = self.desk.intake.orders.get(&order.value.key).await?;
                 Ok(OnRecord::Order(now.map_or(order, Box::new)))
             }
             nothing_left => Ok(nothing_left),
         }
-    }
-
-    /// What is not asked of a new order may be about the one before.
-    async fn write_outcome(&mut self) -> Result<(), StoreError> {
-        let Held::Here(lane) = &mut self.held else { return Ok(()) };
-        match lane.write_outcome().await {
-            // The order before is on record as being sent, in line, and is asked about; this message is not at fault.
-            Err(error) if error.is_beyond_cure() => tell_unwritten(&error, lane.user_id()),
-            written => drop(written?),
-        }
-        Ok(())
     }
 
     async fn on_record(&self, request: Request) -> Result<OnRecord, StoreError> {

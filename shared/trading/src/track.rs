@@ -10,7 +10,8 @@ use jiff::SignedDuration;
 use store::{StoreError, Versioned};
 
 use crate::lane::{Lane, passed_over};
-use crate::look::{Looked, Shown, sight_of};
+use crate::leg_rows::legs_by_parent;
+use crate::look::{Looked, Shown, row_of, sight_of};
 use crate::stop::Stop;
 use crate::unwatched::{TriedAgain, not_shown};
 
@@ -25,6 +26,8 @@ pub(crate) const LOOK_TIME: SignedDuration = SignedDuration::from_secs(17);
 const ASKED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(4);
 /// How long an order that the broker had may be missing from all that it shows before a person decides.
 pub(crate) const MISSING_FOR_MAX: SignedDuration = SignedDuration::from_hours(20);
+/// That an order is filled with less than its whole is believed after this, where it is not shown by its number.
+const SHORT_FILL_BELIEVED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 impl Lane<'_> {
     /// Takes further what waits, then looks at everything of this user that the broker may have.
@@ -158,6 +161,7 @@ impl Lane<'_> {
     ) -> Result<(), StoreError> {
         // First, since a look that shows the order's end shows the ticket that it ended with.
         // Boxed, each: their futures are in that of every look.
+        self.correct_numbers(order, shown).await?;
         Box::pin(self.judge_changes(session, order, shown)).await?;
         if order.value.status().is_final() {
             // Its exits are what is left of it.
@@ -169,6 +173,24 @@ impl Lane<'_> {
         self.advance(order).await
     }
 
+    /// Where the broker's rows name an order and its exits otherwise than its answer did, the rows count: a cancel of the order must
+    /// reach the order.
+    async fn correct_numbers(&mut self, order: &mut Versioned<Order>, shown: &Shown) -> Result<(), StoreError> {
+        let Some(row) = row_of(&order.value, &shown.live).filter(|row| row.client_order_id.is_some()) else {
+            return Ok(());
+        };
+        let (entry, legs) = (row.order_id, legs_by_parent(&order.value, row.order_id, &shown.live));
+        let is_known = order.value.broker_order_ids.first() == Some(&entry)
+            && legs.iter().all(|(role, id)| order.value.leg(*role).is_some_and(|leg| leg.broker_order_id == Some(*id)));
+        if order.value.sends == 0 || is_known {
+            return Ok(());
+        }
+        if order.value.broker_order_ids.first().is_some_and(|first| *first != entry) {
+            tracing::error!(key = %order.value.key, was = ?order.value.broker_order_ids, %entry, ?legs, "the broker's rows name an order otherwise than its answer did; the rows count");
+        }
+        self.record_change(order, |order, now| order.numbers_are(entry, &legs, now)).await
+    }
+
     async fn take_in_entry(
         &mut self,
         session: &Session,
@@ -177,10 +199,10 @@ impl Lane<'_> {
     ) -> Result<(), StoreError> {
         match sight_of(&order.value, shown) {
             Some(sight) => {
-                let unclear = sight.status.is_unclear();
-                self.take_in_sight(order, sight).await?;
+                let unclear = sight.status.is_unclear() || order.value.is_filled_short(&sight);
+                self.take_in_sight(order, sight.clone()).await?;
                 if unclear {
-                    self.ask_by_number(session, order).await?;
+                    self.ask_by_number(session, order, sight).await?;
                 }
                 self.cancel_again(order).await
             }
@@ -217,7 +239,12 @@ impl Lane<'_> {
 
     /// The broker's word leaves open where the order stands: it is asked for by its number, some seconds after it was first
     /// seen so. Only where both say that it is refused it has ended.
-    async fn ask_by_number(&mut self, session: &Session, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+    async fn ask_by_number(
+        &mut self,
+        session: &Session,
+        order: &mut Versioned<Order>,
+        listed: Sight,
+    ) -> Result<(), StoreError> {
         let (Some(since), Some(broker_order_id)) =
             (order.value.unclear_since, order.value.broker_order_ids.first().copied())
         else {
@@ -244,6 +271,9 @@ impl Lane<'_> {
             }
             Err(error) => {
                 tracing::warn!(key = %order.value.key, %error, "an order is not shown by its number");
+                if order.value.is_filled_short(&listed) && self.now() >= since + SHORT_FILL_BELIEVED_AFTER {
+                    return self.record(order, Fact::Ended(listed)).await;
+                }
                 self.track_in(LOOK_PAUSE_SECONDS);
                 Ok(())
             }
@@ -254,7 +284,8 @@ impl Lane<'_> {
     async fn take_in_detail(&mut self, order: &mut Versioned<Order>, sight: Sight) -> Result<(), StoreError> {
         let refused_before = order.value.broker_status.as_ref().is_some_and(BrokerStatus::is_doubtful_end);
         let some_seconds_ago = order.value.unclear_since.is_some_and(|since| self.now() >= since + ASKED_AGAIN_AFTER);
-        if sight.status.is_doubtful_end() && refused_before && some_seconds_ago {
+        let is_refused = sight.status.is_doubtful_end() && refused_before;
+        if some_seconds_ago && (is_refused || order.value.is_filled_short(&sight)) {
             return self.record(order, Fact::Ended(sight)).await;
         }
         let unknown = matches!(sight.status, BrokerStatus::Other(_));

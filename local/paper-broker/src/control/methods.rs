@@ -181,6 +181,16 @@ impl PaperBroker {
         self.at_desk(|desk| orders::correct(desk, order_id, price))
     }
 
+    /// Somebody changes the quantity of an order in the broker's own program; its exits and its parent stay as they are.
+    pub fn resize_order(&self, order_id: i64, quantity: Decimal) {
+        self.at_desk(|desk| {
+            let now = desk.now;
+            if let Some(order) = desk.state.book.order_mut(order_id) {
+                order.resize(quantity, now);
+            }
+        });
+    }
+
     /// Shows this word in place of an order's status for as long as the order works; `None`: its own again.
     pub fn say_of_order(&self, order_id: i64, word: Option<String>) {
         self.at_desk(|desk| {

@@ -50,6 +50,8 @@ pub(crate) struct LiveOrderRow {
     #[serde(default)]
     pub(crate) avg_price: Loose,
     #[serde(default)]
+    pub(crate) time_in_force: Loose,
+    #[serde(default)]
     pub(crate) price: Loose,
     #[serde(default, rename = "lastExecutionTime_r")]
     pub(crate) last_execution_ms: Loose,

@@ -24,7 +24,6 @@ pub(super) struct Guard {
 /// What the failure of a part means.
 pub(super) enum Refusal {
     Conflict,
-    OutcomeConflict,
     LaneLost,
     Halted(HaltScope),
     /// That the grant is not in force for the account, or was changed: its row tells.
@@ -154,7 +153,6 @@ pub(super) fn refuse(rows: &[Option<Attributes>], refusals: Vec<Refusal>, order:
     match failed {
         None => Ok(()),
         Some((_, Refusal::Conflict)) => Err(IntentRefused::Conflict),
-        Some((_, Refusal::OutcomeConflict)) => Err(IntentRefused::OutcomeConflict),
         Some((_, Refusal::LaneLost)) => Err(IntentRefused::LaneLost),
         Some((row, Refusal::Halted(HaltScope::Algorithm(id)))) if row.contains_key(UNREGISTERED) => {
             Err(IntentRefused::NotRegistered(id))

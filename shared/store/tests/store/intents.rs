@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use domain::{Act, BrokerOrderId, BrokerStatus, Fact, GrantStatus, Halt, Intent, Order, OrderStatus, Sight};
+use domain::{Act, Fact, GrantStatus, Halt, Intent, Order, OrderStatus};
 use embedded_dynamodb::Fault;
 use store::{HaltScope, IntentGuards, IntentRefused, LaneLease, Store, StoreError, Versioned};
 
@@ -264,66 +264,4 @@ async fn an_intent_without_any_answer_is_unavailable() {
     assert!(matches!(refused, Err(IntentRefused::Store(StoreError::Unavailable { .. }))), "{refused:?}");
     // As the error says: it may have happened.
     assert_eq!(recorded(&world).await, (OrderStatus::Sending, 2));
-}
-
-/// An order that the broker took, so far on no record; and the next one of its user.
-async fn one_taken_and_one_next() -> (World, Versioned<Order>, Versioned<Order>, LaneLease) {
-    let (world, mut taken, lease) = ready().await;
-    try_intent(&world.store, &mut taken, &lease).await.unwrap();
-    taken.value.apply(Fact::Seen(sight(BrokerStatus::Submitted)), at(2)).unwrap();
-    let mut next = world.insert(&order("u-7", "o2", "mr")).await;
-    let intent = Intent { at: at(3), epoch: lease.epoch(), act: Act::Place };
-    next.value.apply(Fact::Intend(intent), at(3)).unwrap();
-    (world, taken, next, lease)
-}
-
-fn sight(status: BrokerStatus) -> Sight {
-    Sight { broker_order_ids: vec![BrokerOrderId::new(7).unwrap()], status, filled_quantity: None, average_price: None }
-}
-
-async fn both_recorded(world: &World) -> [(OrderStatus, u64); 2] {
-    let next = world.store.orders.get(&key("u-7", "o2")).await.unwrap().unwrap();
-    [recorded(world).await, (next.value.status(), next.version())]
-}
-
-#[tokio::test]
-async fn an_outcome_is_written_with_the_next_intent_also_when_the_answer_to_it_is_lost() {
-    for lost in [false, true] {
-        let (world, mut taken, mut next, lease) = one_taken_and_one_next().await;
-        let store = if lost { world.losing_the_first_answer() } else { world.store.clone() };
-        let guards = IntentGuards::HaltsAndGrant(&store.rules);
-        store.orders.save_intent_after(&mut taken, &mut next, &lease, guards).await.unwrap();
-        assert_eq!(both_recorded(&world).await, [(OrderStatus::Working, 3), (OrderStatus::Sending, 2)]);
-        assert_eq!((taken.version(), next.version()), (3, 2));
-    }
-}
-
-#[tokio::test]
-async fn an_outcome_over_which_somebody_else_wrote_refuses_the_intent_and_an_intent_that_is_refused_writes_no_outcome()
-{
-    let (world, mut taken, mut next, lease) = one_taken_and_one_next().await;
-    let mut other = world.store.orders.get(&key("u-7", "o1")).await.unwrap().unwrap();
-    world.store.orders.save(&mut other).await.unwrap();
-    let guards = IntentGuards::HaltsAndGrant(&world.store.rules);
-    let refused = world.store.orders.save_intent_after(&mut taken, &mut next, &lease, guards).await;
-    assert!(matches!(refused, Err(IntentRefused::OutcomeConflict)), "{refused:?}");
-    assert_eq!(both_recorded(&world).await, [(OrderStatus::Sending, 3), (OrderStatus::Received, 1)]);
-
-    let (world, mut taken, mut next, lease) = one_taken_and_one_next().await;
-    world.store.rules.put_halt(&HaltScope::Global, &on()).await.unwrap();
-    let guards = IntentGuards::HaltsAndGrant(&world.store.rules);
-    let refused = world.store.orders.save_intent_after(&mut taken, &mut next, &lease, guards).await;
-    assert!(matches!(refused, Err(IntentRefused::Halted(HaltScope::Global))), "{refused:?}");
-    assert_eq!(both_recorded(&world).await, [(OrderStatus::Sending, 2), (OrderStatus::Received, 1)]);
-    assert_eq!((taken.version(), next.version()), (2, 1));
-}
-
-#[tokio::test]
-async fn an_outcome_that_gives_back_what_its_order_held_is_left_to_be_written_alone() {
-    let (world, mut taken, mut next, lease) = one_taken_and_one_next().await;
-    taken.value.apply(Fact::Seen(sight(BrokerStatus::Filled)), at(3)).unwrap();
-    let guards = IntentGuards::HaltsAndGrant(&world.store.rules);
-    let refused = world.store.orders.save_intent_after(&mut taken, &mut next, &lease, guards).await;
-    assert!(matches!(refused, Err(IntentRefused::OutcomeConflict)), "{refused:?}");
-    assert_eq!(both_recorded(&world).await, [(OrderStatus::Sending, 2), (OrderStatus::Received, 1)]);
 }

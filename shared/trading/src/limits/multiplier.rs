@@ -19,7 +19,6 @@ impl Lane<'_> {
         if let Some(known) = self.known_multiplier(request, conid) {
             return Ok(Some(known));
         }
-        self.write_outcome().await?;
         let told = match session.contract_details(conid).await.map(|details| details.worth()) {
             Ok(Some(worth)) => Ok(Some(worth)),
             // One of the two endpoints may lack it, or not know the contract.

@@ -124,7 +124,6 @@ impl Lane<'_> {
     /// The market's price. One that is not of now, or of which that is not told yet, is looked at again: the first look
     /// after a subscription may come too early. Where nothing is told of its age at the last look, it is taken for one of now.
     async fn market_price(&mut self, session: &Session, conid: Conid, looks: u32) -> Result<Market, Stop> {
-        self.write_outcome().await?;
         let mut market = Market::default();
         for look in 1..=looks {
             if !self.has_time(EXCHANGE_TIME) {

@@ -43,6 +43,7 @@ fn row(account_id: &str, side: Side) -> LiveOrder {
         remaining_quantity: None,
         average_price: None,
         price: None,
+        time_in_force: None,
         last_execution_at: None,
     }
 }

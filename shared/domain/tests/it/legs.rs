@@ -145,7 +145,7 @@ fn that_an_exit_is_refused_is_not_believed_at_once() {
     let mut order = filled();
     order.legs_seen(&[sight(STOP, BrokerStatus::Inactive, 0)], now());
     assert_eq!(order.leg(STOP).unwrap().status(), OrderStatus::Working);
-    assert_eq!(order.leg(STOP).unwrap().refused_since, Some(now()));
+    assert_eq!(order.leg(STOP).unwrap().unclear_since, Some(now()));
     order.leg_fact(STOP, &LegFact::Refused, now());
     assert_eq!(order.leg(STOP).unwrap().status(), OrderStatus::Rejected);
 }

@@ -11,7 +11,7 @@ use paper_broker::MachineClock;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::operator::{ACCOUNT, ALGORITHM, Operator, PRINCIPAL, Party, USER, USERNAME};
+use super::operator::{ACCOUNT, ALGORITHM, Operator, PRINCIPAL, Party, USER, USERNAME};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stack_a_third_party_is_set_up_by_the_commands_of_the_deploy_page_and_its_user_connects() {

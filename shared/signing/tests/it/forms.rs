@@ -16,10 +16,10 @@ use signing::{
     judge_signature, public_key_fingerprint,
 };
 
-const DHPARAM: &str = include_str!("vectors/dhparam.pem");
+const DHPARAM: &str = include_str!("../vectors/dhparam.pem");
 
 fn key() -> rsa::PrivateKey {
-    let vectors: Value = serde_json::from_str(include_str!("vectors/independent.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("../vectors/independent.json")).unwrap();
     let der = hex::decode(vectors["signature_pkcs8_der_hex"].as_str().unwrap()).unwrap();
     rsa::PrivateKey::from_pkcs8_der(&der).unwrap()
 }

@@ -25,7 +25,7 @@ pub(crate) const USER: &str = "ada";
 pub(crate) const ALGORITHM: &str = "mean-reversion-7";
 /// `SenderId` of whoever sends on the local engine's queues.
 pub(crate) const PRINCIPAL: &str = "000000000000";
-const DHPARAM: &str = include_str!("../../src/local/dhparam.pem");
+const DHPARAM: &str = include_str!("../../../src/local/dhparam.pem");
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 

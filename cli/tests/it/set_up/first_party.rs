@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use paper_broker::MachineClock;
 use serde_json::json;
 
-use crate::operator::{ACCOUNT, Operator, Party, USER};
+use super::operator::{ACCOUNT, Operator, Party, USER};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stack_a_first_party_is_set_up_and_looked_after_by_the_commands_of_the_docs() {

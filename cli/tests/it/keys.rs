@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const DHPARAM: &str = include_str!("keys/other_dhparam.pem");
+const DHPARAM: &str = include_str!("../keys/other_dhparam.pem");
 
 fn generate(folder: &Path, options: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_courier"));

@@ -352,13 +352,13 @@ async fn the_refused_cancel_of_an_exit_is_told_once_and_for_that_exit() {
 
 #[test]
 fn a_refused_message_is_told_once() {
-    let event = include_str!("../../../schemas/examples/events/refusal-of-a-used-id.json");
+    let event = include_str!("../../../../schemas/examples/events/refusal-of-a-used-id.json");
     let mut reader = EventReader::new();
     let told = reader.take(event).unwrap();
     let [Change::Refused(refusal)] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(refusal.reason.code, "order_differs");
     assert_eq!(reader.take(event).unwrap(), []);
-    let unreadable = include_str!("../../../schemas/examples/events/refusal-of-what-is-no-json.json");
+    let unreadable = include_str!("../../../../schemas/examples/events/refusal-of-what-is-no-json.json");
     let told = reader.take(unreadable).unwrap();
     assert!(matches!(told.as_slice(), [Change::Refused(refusal)] if refusal.order_id.is_none()), "{told:?}");
 }

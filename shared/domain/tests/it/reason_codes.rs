@@ -6,7 +6,7 @@ use std::path::Path;
 use domain::{REASON_CODES, ReasonCode, ReasonOf};
 use serde_json::json;
 
-#[path = "../examples/reason_codes.rs"]
+#[path = "../../examples/reason_codes.rs"]
 #[allow(dead_code, reason = "an example begins by itself")]
 mod published;
 

@@ -16,7 +16,7 @@ use signing::{
 const PRIME: &str = "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7edee386bfb5a899fa5ae9f24117c4b1fe649286651ece45b3dc2007cb8a163bf0598da48361c55d39a69163fa8fd24cf5f83655d23dca3ad961c62f356208552bb9ed529077096966d670c354e4abc9804f1746c08ca18217c32905e462e36ce3be39e772c180e86039b2783a2ec07a28fb5c55df06f4c52c9de2bcbf6955817183995497cea956ae515d2261898fa051015728e5a8aacaa68ffffffffffffffff";
 
 fn key() -> rsa::PrivateKey {
-    let vectors: Value = serde_json::from_str(include_str!("vectors/independent.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("../vectors/independent.json")).unwrap();
     let der = hex::decode(vectors["signature_pkcs8_der_hex"].as_str().unwrap()).unwrap();
     rsa::PrivateKey::from_pkcs8_der(&der).unwrap()
 }
@@ -126,7 +126,7 @@ fn a_response_outside_the_group_is_refused() {
 
 #[test]
 fn a_file_made_by_openssl_is_read_and_a_damaged_one_is_not() {
-    let made_by_openssl = include_str!("vectors/dhparam.pem");
+    let made_by_openssl = include_str!("../vectors/dhparam.pem");
     let group = DiffieHellmanParameters::from_pem(made_by_openssl).unwrap();
     assert_eq!(group.prime().len(), 256);
     let numbers = [group.prime().to_vec(), vec![2], vec![225]].map(|number| Uint::new(&number).unwrap());

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-const SIGNATURE: &str = include_str!("../../shared/broker/tests/it/keys/private_signature.pem");
-const ENCRYPTION: &str = include_str!("../../shared/broker/tests/it/keys/private_encryption.pem");
-const DHPARAM: &str = include_str!("../../shared/broker/tests/it/keys/dhparam.pem");
-const PUBLIC_SIGNATURE: &str = include_str!("../../shared/broker/tests/it/keys/public_signature.pem");
-const PUBLIC_ENCRYPTION: &str = include_str!("../../shared/broker/tests/it/keys/public_encryption.pem");
+const SIGNATURE: &str = include_str!("../../../shared/broker/tests/it/keys/private_signature.pem");
+const ENCRYPTION: &str = include_str!("../../../shared/broker/tests/it/keys/private_encryption.pem");
+const DHPARAM: &str = include_str!("../../../shared/broker/tests/it/keys/dhparam.pem");
+const PUBLIC_SIGNATURE: &str = include_str!("../../../shared/broker/tests/it/keys/public_signature.pem");
+const PUBLIC_ENCRYPTION: &str = include_str!("../../../shared/broker/tests/it/keys/public_encryption.pem");
 /// The group ffdhe2048 of RFC 7919.
-const OTHER_DHPARAM: &str = include_str!("keys/other_dhparam.pem");
+const OTHER_DHPARAM: &str = include_str!("../keys/other_dhparam.pem");
 const CONSUMER: &str = "COURIERXX";
 const USERNAME: &str = "paperuser";
 

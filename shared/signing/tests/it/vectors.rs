@@ -13,11 +13,11 @@ use signing::{
 use url::Url;
 
 fn ibkr() -> Value {
-    serde_json::from_str(include_str!("vectors/ibkr_2018.json")).unwrap()
+    serde_json::from_str(include_str!("../vectors/ibkr_2018.json")).unwrap()
 }
 
 fn independent() -> Value {
-    serde_json::from_str(include_str!("vectors/independent.json")).unwrap()
+    serde_json::from_str(include_str!("../vectors/independent.json")).unwrap()
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {

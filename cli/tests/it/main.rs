@@ -1,0 +1,7 @@
+//! The command as an operator runs it. One binary, since each is linked by itself.
+
+mod arrows;
+mod demo;
+mod doctor;
+mod keys;
+mod set_up;

@@ -1,0 +1,225 @@
+//! Exits follow their order, whatever the broker shows meanwhile: no part of a position stands without its stop in silence.
+
+use std::time::Duration;
+
+use domain::LegRole;
+use paper_broker::{Execution, Fault, FaultKind, LedgerEntry, OrderStatus};
+use serde_json::{Value, json};
+use simulation::{ACCOUNT, World};
+
+use crate::limits::{decimal, send, world};
+
+const AAPL: i64 = 265_598;
+const LIVE_ORDERS: &str = "/iserver/account/orders";
+
+fn bracket(time_in_force: &str) -> Value {
+    json!({"type": "limit", "limit_price": "187.00", "time_in_force": time_in_force,
+        "attached": {"take_profit": {"limit_price": "195.00"}, "stop_loss": {"stop_price": "180.00"}}})
+}
+
+/// A world in which a bracket works, and its market stands still.
+async fn at_work(time_in_force: &str) -> World {
+    let world = world().await;
+    assert_eq!(send(&world, "first", bracket(time_in_force)).await, "working");
+    world.run_for(Duration::from_secs(20)).await;
+    world
+}
+
+/// The entry, the take profit and the stop at the broker.
+fn tickets(world: &World) -> [LedgerEntry; 3] {
+    let ledger = world.broker().ledger();
+    let entry = world.tickets("first")[0].clone();
+    let of_type = |order_type: &str| {
+        let is_it = |row: &&LedgerEntry| row.parent_order_id == Some(entry.order_id) && row.order_type == order_type;
+        ledger.iter().find(is_it).unwrap().clone()
+    };
+    [entry.clone(), of_type("LMT"), of_type("STP")]
+}
+
+fn quantities(world: &World) -> [String; 3] {
+    tickets(world).map(|ticket| ticket.quantity.normalize().to_string())
+}
+
+fn execute(world: &World, order_id: i64, quantity: &str) {
+    world.broker().execute_order(Execution { order_id, quantity: decimal(quantity), price: decimal("186.90") });
+}
+
+async fn warning(world: &World) -> Option<String> {
+    world.order("first").await.warning.map(|warning| warning.code.to_string())
+}
+
+fn change_of(order_id: i64, kind: FaultKind) -> Fault {
+    Fault::next("POST", &format!("/iserver/account/*/order/{order_id}"), kind)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_entry_that_waits_ends_with_it_and_holds_up_no_exits() {
+    let world = at_work("gtc").await;
+    let [entry, _, stop] = tickets(&world);
+    world.broker().add_fault(change_of(stop.order_id, FaultKind::DropAfter));
+    world.modify("first", 2, &json!({"leg": "stop_loss", "stop_price": "181.00"}));
+    world.run_for(Duration::from_secs(1)).await;
+    world.modify("first", 3, &json!({"quantity": "12"}));
+    world.run_for(Duration::from_secs(1)).await;
+    world.broker().add_fault(change_of(entry.order_id, FaultKind::DropBefore));
+    execute(&world, entry.order_id, "10");
+    world.run_for(Duration::from_secs(40)).await;
+    assert_eq!(world.status("first").await, "filled");
+    world.modify("first", 4, &json!({"leg": "take_profit", "limit_price": "192.00"}));
+    world.run_for(Duration::from_secs(30)).await;
+    let [_, take_profit, stop] = tickets(&world);
+    assert_eq!((take_profit.price, stop.price), (Some(decimal("192")), Some(decimal("181"))));
+    let shown = serde_json::to_value(world.order("first").await.view()).unwrap()["change"].clone();
+    assert_eq!((&shown["revision"], &shown["status"]), (&json!(4), &json!("applied")), "{shown}");
+    assert_eq!(quantities(&world), ["10", "10", "10"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_entry_that_was_lost_after_its_end_holds_up_no_exits() {
+    let world = at_work("gtc").await;
+    let [entry, ..] = tickets(&world);
+    world.broker().add_fault(change_of(entry.order_id, FaultKind::DropBefore));
+    execute(&world, entry.order_id, "10");
+    world.modify("first", 2, &json!({"quantity": "12"}));
+    world.run_for(Duration::from_mins(1)).await;
+    world.modify("first", 3, &json!({"leg": "take_profit", "limit_price": "192.00"}));
+    world.run_for(Duration::from_secs(30)).await;
+    assert_eq!(tickets(&world)[1].price, Some(decimal("192")));
+    assert_eq!(quantities(&world), ["10", "10", "10"]);
+}
+
+fn answer(body: String) -> FaultKind {
+    FaultKind::Answer { executed: true, status: 200, content_type: "application/json".to_owned(), body }
+}
+
+/// The broker's list of live orders as it may be: the entry filled, of which so much is told so far.
+fn filled_and_told(world: &World, told: &Value) -> String {
+    let [entry, take_profit, stop] = tickets(world);
+    let row = |ticket: &LedgerEntry, status: &str, filled: &Value| {
+        json!({"orderId": ticket.order_id, "parentId": ticket.parent_order_id, "order_ref": ticket.client_order_id,
+            "acct": ACCOUNT, "conid": AAPL, "side": ticket.side, "orderType": ticket.order_type, "status": status,
+            "totalSize": 10, "filledQuantity": filled, "price": ticket.price.map(|price| price.to_string())})
+    };
+    let rows =
+        [row(&entry, "Filled", told), row(&take_profit, "Submitted", &json!(0)), row(&stop, "PreSubmitted", &json!(0))];
+    json!({"orders": rows, "snapshot": true}).to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn filled_with_less_than_the_whole_cuts_no_exits_and_is_told_with_what_it_filled() {
+    for told in [json!(0), json!(null), json!(4)] {
+        let world = at_work("gtc").await;
+        let [entry, ..] = tickets(&world);
+        let stale = Fault::next("GET", LIVE_ORDERS, answer(filled_and_told(&world, &told)));
+        world.broker().add_fault(Fault { times: 4, ..stale });
+        let none = Fault::next("GET", "/iserver/account/trades", answer("[]".to_owned()));
+        world.broker().add_fault(Fault { times: 4, ..none });
+        execute(&world, entry.order_id, "10");
+        world.run_for(Duration::from_mins(1)).await;
+        let order = world.order("first").await;
+        assert_eq!((order.status().as_str(), order.filled_quantity), ("filled", decimal("10")), "{told}");
+        let first_told = order.history.iter().find(|entry| entry.status.as_str() == "filled").unwrap();
+        assert!(first_told.reason.is_none(), "{told}: {first_told:?}");
+        assert_eq!(quantities(&world), ["10", "10", "10"], "{told}");
+        assert!(tickets(&world)[1..].iter().all(|exit| !exit.status.is_final()), "{told}");
+        assert_eq!(warning(&world).await, None, "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_that_fell_behind_follows_the_next_change_of_its_entry() {
+    let world = at_work("gtc").await;
+    let [entry, _, stop] = tickets(&world);
+    world.broker().add_fault(change_of(stop.order_id, FaultKind::NotCarriedOut));
+    world.modify("first", 2, &json!({"quantity": "12"}));
+    world.run_for(Duration::from_secs(2)).await;
+    execute(&world, entry.order_id, "1");
+    world.run_for(Duration::from_secs(6)).await;
+    world.modify("first", 3, &json!({"quantity": "14"}));
+    world.run_for(Duration::from_secs(2)).await;
+    execute(&world, entry.order_id, "13");
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(quantities(&world), ["14", "14", "14"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_whose_stop_came_back_and_went_is_told_of_twice() {
+    let world = at_work("gtc").await;
+    let [entry, _, stop] = tickets(&world);
+    execute(&world, entry.order_id, "10");
+    world.run_for(Duration::from_secs(20)).await;
+    world.broker().say_of_order(stop.order_id, Some("Inactive".to_owned()));
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(warning(&world).await.as_deref(), Some("unprotected_position"));
+    world.broker().say_of_order(stop.order_id, None);
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(warning(&world).await, None, "its stop works");
+    assert!(world.broker().reject_order(stop.order_id, OrderStatus::Cancelled));
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(warning(&world).await.as_deref(), Some("unprotected_position"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_for_the_day_that_goes_in_the_middle_of_it_is_missed() {
+    for word in [OrderStatus::Cancelled, OrderStatus::Inactive] {
+        let world = at_work("day").await;
+        let [entry, _, stop] = tickets(&world);
+        execute(&world, entry.order_id, "10");
+        world.run_for(Duration::from_secs(320)).await;
+        assert!(world.broker().reject_order(stop.order_id, word));
+        world.run_for(Duration::from_mins(1)).await;
+        assert_eq!(warning(&world).await.as_deref(), Some("unprotected_position"), "{word:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_time_in_force_that_is_not_carried_out_goes_out_again() {
+    for (before, after) in [("day", "GTC"), ("gtc", "DAY")] {
+        let world = at_work(before).await;
+        let [entry, ..] = tickets(&world);
+        world.broker().add_fault(change_of(entry.order_id, FaultKind::NotCarriedOut));
+        world.modify("first", 2, &json!({"time_in_force": after.to_lowercase()}));
+        world.run_for(Duration::from_mins(1)).await;
+        assert_eq!(tickets(&world)[0].time_in_force, after);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_was_made_smaller_at_the_broker_is_told_of() {
+    let world = at_work("gtc").await;
+    let [entry, _, stop] = tickets(&world);
+    execute(&world, entry.order_id, "10");
+    world.run_for(Duration::from_secs(30)).await;
+    world.broker().resize_order(stop.order_id, decimal("2"));
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(warning(&world).await.as_deref(), Some("exit_does_not_follow"));
+    assert_eq!(quantities(&world), ["10", "10", "2"], "who made it smaller may have wanted it so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_reaches_the_entry_though_the_brokers_answer_named_an_exit_first() {
+    let world = world().await;
+    // The broker counts its orders up.
+    let resting = json!({"type": "limit", "limit_price": "100.00", "contract": {"conid": 272_093}});
+    assert_eq!(send(&world, "before", resting).await, "working");
+    let first = world.tickets("before")[0].order_id + 1;
+    let numbers: Vec<Value> = (0..3_i64)
+        .rev()
+        .map(|behind| json!({"order_id": (first + behind).to_string(), "order_status": "Submitted"}))
+        .collect();
+    let reversed = answer(Value::from(numbers).to_string());
+    world.broker().add_fault(Fault::next("POST", "/iserver/account/*/orders", reversed));
+    world.place("first", &bracket("gtc"));
+    world.deliver_all().await;
+    world.run_for(Duration::from_secs(20)).await;
+    let [entry, take_profit, stop] = tickets(&world);
+    let order = world.order("first").await;
+    let number = |role| order.leg(role).unwrap().broker_order_id.unwrap().get();
+    assert_eq!(order.broker_order_ids[0].get(), u64::try_from(entry.order_id).unwrap());
+    assert_eq!(number(LegRole::TakeProfit), u64::try_from(take_profit.order_id).unwrap());
+    assert_eq!(number(LegRole::StopLoss), u64::try_from(stop.order_id).unwrap());
+    world.cancel("first");
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.status("first").await, "cancelled");
+    assert!(tickets(&world).iter().all(|ticket| ticket.status.is_final()));
+}
