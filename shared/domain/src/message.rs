@@ -125,6 +125,19 @@ impl PlaceOrder {
         let content = serde_json::to_value(self).map_or_else(|error| error.to_string(), |value| value.to_string());
         hex::encode(Sha256::digest(content))
     }
+
+    /// The names of the fields in which two orders differ.
+    #[must_use]
+    pub fn differing_fields(&self, other: &Self) -> Vec<String> {
+        // Serialising plain data into a JSON value cannot fail; were it ever to, no field could be named.
+        let fields = |order: &Self| match serde_json::to_value(order) {
+            Ok(Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let (these, those) = (fields(self), fields(other));
+        let names: std::collections::BTreeSet<&String> = these.keys().chain(those.keys()).collect();
+        names.into_iter().filter(|name| these.get(*name) != those.get(*name)).cloned().collect()
+    }
 }
 
 /// A change of an order: the fields that are to be different.

@@ -110,10 +110,7 @@ fn a_fault_of_one_field_is_told_of_no_other() {
     let profit = faults(with(&json!({"attached": {"take_profit": {"price": "190"}}})));
     assert_eq!(
         profit,
-        [
-            "attached.take_profit.limit_price: is missing",
-            "attached.take_profit.price: is not a field of this message"
-        ]
+        ["attached.take_profit.limit_price: is missing", "attached.take_profit.price: is not a field of this message"]
     );
 }
 
@@ -131,10 +128,7 @@ fn prices_are_judged_only_where_the_type_could_be_read() {
 fn a_whole_number_with_a_point_is_told_how_it_is_written() {
     let conid = |conid: Value| faults(with(&json!({"contract": {"conid": conid}})));
     let fault = "contract.conid: must be a whole number that is not negative, not ";
-    assert_eq!(
-        conid(json!(265_598.0)),
-        [format!("{fault}265598.0: write it without a point and without an exponent")]
-    );
+    assert_eq!(conid(json!(265_598.0)), [format!("{fault}265598.0: write it without a point and without an exponent")]);
     assert_eq!(conid(json!(1.5)), [format!("{fault}1.5")]);
     assert_eq!(conid(json!(-1)), [format!("{fault}-1")]);
     assert_eq!(conid(json!("1")), [format!("{fault}a string")]);
@@ -144,10 +138,7 @@ fn a_whole_number_with_a_point_is_told_how_it_is_written() {
 fn a_bracket_by_cash_is_refused() {
     let by_cash = json!({"quantity": null, "cash_quantity": "1000",
         "attached": {"take_profit": {"limit_price": "190"}}});
-    assert_eq!(
-        faults(with(&by_cash)),
-        ["attached: needs a quantity: a cash quantity leaves that of the exits open"]
-    );
+    assert_eq!(faults(with(&by_cash)), ["attached: needs a quantity: a cash quantity leaves that of the exits open"]);
 }
 
 #[test]
@@ -221,10 +212,7 @@ fn times_must_be_in_utc() {
     let expected = "good_until: must be a time in UTC by RFC 3339, such as \"2026-11-24T15:04:05Z\"";
     for zone in ["+02:00", "-05:30"] {
         let time = format!("2026-11-24T15:04:05{zone}");
-        assert_eq!(
-            faults(with(&json!({"good_until": time}))),
-            [format!("{expected}; convert it: {zone} is not UTC")]
-        );
+        assert_eq!(faults(with(&json!({"good_until": time}))), [format!("{expected}; convert it: {zone} is not UTC")]);
     }
     for time in ["2026-11-24T15:04:05", "2026-11-24T15:04:05-00:00", "tomorrow", "+02:00", "ü02:00"] {
         assert_eq!(faults(with(&json!({"good_until": time}))), [expected], "{time}");
@@ -352,6 +340,15 @@ fn the_same_order_has_the_same_fingerprint_however_it_is_spelled() {
     {
         assert_ne!(placed(with(&change)).fingerprint(), first, "{change}");
     }
+}
+
+#[test]
+fn two_orders_differ_in_these_fields() {
+    let order = |changes: &Value| placed(with(changes));
+    let first = order(&json!({}));
+    assert!(first.differing_fields(&order(&json!({"limit_price": "187.5"}))).is_empty());
+    let other = json!({"quantity": null, "cash_quantity": "100", "side": "sell", "good_until": null});
+    assert_eq!(first.differing_fields(&order(&other)), ["cash_quantity", "good_until", "quantity", "side"]);
 }
 
 #[test]

@@ -30,8 +30,7 @@ fn order(order_type: &str) -> Order {
 fn an_end_that_nobody_asked_for_has_the_reason_that_the_order_names() {
     let ended = |time_in_force: &str, asked: bool, status: &str| {
         let mut order = order("market");
-        order.request.as_mut().unwrap().ticket.time_in_force =
-            serde_json::from_value(json!(time_in_force)).unwrap();
+        order.request.as_mut().unwrap().ticket.time_in_force = serde_json::from_value(json!(time_in_force)).unwrap();
         order.apply(place(), start()).unwrap();
         if asked {
             order.remember_cancel(start());

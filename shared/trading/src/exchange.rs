@@ -188,7 +188,7 @@ impl Lane<'_> {
                 Err(IntentRefused::Store(error)) => return Err(error.into()),
                 Err(refused) => {
                     accepted = false;
-                    why = stopped(&refused);
+                    why = stopped(&refused, exchange.outgoing);
                 }
             }
         }
@@ -252,11 +252,13 @@ fn unanswered(refused: &IntentRefused) -> Exchanged {
     ))
 }
 
-fn stopped(refused: &IntentRefused) -> Reason {
-    Reason::new(
-        ReasonCode::StoppedAtQuestion,
-        format!("The broker asked a question, and by then this was not allowed any more: {refused}."),
-    )
+fn stopped(refused: &IntentRefused, outgoing: Outgoing) -> Reason {
+    let means = match outgoing {
+        Outgoing::Ticket => "the order was not placed",
+        Outgoing::Amendment(_) => "the change was not made; the order is as it was, and works on",
+    };
+    let why = format!("The broker asked a question, and by then this was not allowed any more: {refused}.");
+    Reason::new(ReasonCode::StoppedAtQuestion, format!("{why} The answer was no, so {means}."))
 }
 
 fn declined(verdict: &Verdict, text: &str) -> Reason {
