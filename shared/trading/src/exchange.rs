@@ -285,3 +285,16 @@ fn declined(verdict: &Verdict, text: &str) -> Reason {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_no_to_a_question_about_a_change_leaves_the_order_as_it_was() {
+        let told = |outgoing| stopped(&IntentRefused::Conflict, outgoing).message;
+        assert!(told(Outgoing::Ticket).ends_with("The answer was no, so the order was not placed."));
+        let change = told(Outgoing::Amendment(BrokerOrderId::new(1).unwrap()));
+        assert!(change.ends_with("so the change was not made; the order is as it was, and works on."), "{change}");
+    }
+}

@@ -75,6 +75,7 @@ impl Lane<'_> {
             return Ok(Next::Rest);
         };
         let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
+        let kept = KeptBack::of_change(&order.value, &change);
         let (session, conid, mut claim) = match self.way_of_change(&change, &wanted, &in_force).await {
             Ok(way) => way,
             Err(Stop::Store(error)) => return Err(error),
@@ -83,12 +84,8 @@ impl Lane<'_> {
                 self.track_in(u32::try_from(crate::advance::HELD_CHECK.as_secs()).unwrap_or(u32::MAX));
                 return Ok(Next::Rest);
             }
-            Err(Stop::Deny(reason)) => {
-                let told = KeptBack::of_change(&order.value, &change).told(reason);
-                return self.refuse_change(order, &change, told).await;
-            }
+            Err(Stop::Deny(reason)) => return self.refuse_change(order, &change, kept.told(reason)).await,
         };
-        let kept = KeptBack::of_change(&order.value, &change);
         let rules = &self.desk.intake.rules;
         let guards = claim.as_ref().map_or(IntentGuards::LaneOnly, |claim| IntentGuards::WithinLimits(rules, claim));
         let mut intended = self.intend_change(order, guards).await;
