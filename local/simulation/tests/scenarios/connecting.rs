@@ -291,13 +291,13 @@ async fn who_ends_what_was_never_connected_is_told_of_no_access_at_the_broker() 
         connection.last_error.unwrap()
     };
     for _ in ["first", "again"] {
-        let told = end(&ended.connection_id).await;
+        let told = end(ended.connection_id.as_str()).await;
         assert_eq!(told.code, "disconnected_by_user");
         assert!(told.message.starts_with("You disconnected before anything was connected."), "{}", told.message);
         assert!(!told.message.contains("still names"), "{}", told.message);
     }
     tokio::time::sleep(SignedDuration::from_mins(11).unsigned_abs()).await;
-    assert_eq!(end(&late.connection_id).await.code, "not_completed");
+    assert_eq!(end(late.connection_id.as_str()).await.code, "not_completed");
 }
 
 #[tokio::test(start_paused = true)]
