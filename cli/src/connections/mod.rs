@@ -5,7 +5,7 @@ mod working;
 
 use std::sync::Arc;
 
-use domain::{Connection, ConnectionId, ConnectionView, UserId};
+use domain::{Clock, Connection, ConnectionId, ConnectionView, UserId};
 use platform::SystemClock;
 use serde_json::json;
 use sessions::{End, EndedBy};
@@ -85,14 +85,20 @@ pub(crate) async fn list(
         let found = connections.all(SHOWN_MAX).await?;
         (found.items, found.more)
     };
-    let mut listed: Vec<Connection> = found.into_iter().map(|connection| connection.value).collect();
+    let mut listed: Vec<Connection> = found.into_iter().map(|connection| as_of_now(connection.value)).collect();
     listed.sort_by(|one, other| (&one.user_id, other.created_at).cmp(&(&other.user_id, one.created_at)));
     Ok((listed, more))
 }
 
 async fn get(connections: &Connections, user: &UserId, id: &ConnectionId) -> Result<Connection, CourierError> {
-    let found = connections.get(user, id).await?.map(|connection| connection.value);
+    let found = connections.get(user, id).await?.map(|connection| as_of_now(connection.value));
     found.ok_or_else(|| CourierError::NoConnection { user: user.clone(), connection: id.clone() })
+}
+
+/// An attempt that nobody came back from has ended, though only the next one writes it down.
+fn as_of_now(mut connection: Connection) -> Connection {
+    connection.lapse(SystemClock.now());
+    connection
 }
 
 fn show(connection: &Connection, json: bool) {

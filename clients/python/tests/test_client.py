@@ -12,6 +12,7 @@ from courier_client import (
     CourierError,
     InvalidMessage,
     ModifyOrder,
+    NotSetUp,
     OrderEnded,
     OrderStatus,
     Problem,
@@ -57,15 +58,39 @@ def test_a_user_id_that_sqs_would_refuse_is_refused_first() -> None:
 
 def test_what_is_not_there_is_named() -> None:
     client = Client(user_id="u-7", algorithm_id="a", order_queue=None, api=None)
-    with pytest.raises(ValueError, match="COURIER_ORDER_QUEUE_URL"):
+    with pytest.raises(NotSetUp, match=r"source.*COURIER_ORDER_QUEUE_URL"):
         client.place(order())
-    with pytest.raises(ValueError, match="COURIER_TOKEN"):
+    with pytest.raises(NotSetUp, match=r"source.*COURIER_TOKEN"):
         client.order("o-1")
 
 
 def test_a_token_does_not_travel_in_the_open() -> None:
-    with pytest.raises(ValueError, match="in the open"):
+    with pytest.raises(NotSetUp, match="in the open"):
         Api("http://courier.example.com", "a-token")
+
+
+def test_what_cannot_be_used_is_named(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotSetUp, match="cannot be read"):
+        Api("https://[::1", "a-token")
+    broken = Client(user_id="u-7", algorithm_id="a", order_queue=None, api=Api(api.url, "a\ntoken"))
+    with pytest.raises(NotSetUp, match="the token holds what no header can") as refused:
+        broken.order("o-1")
+    assert isinstance(refused.value, CourierError)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "COURIER_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("COURIER_ORDER_QUEUE_URL", "https://sqs.test/orders.fifo")
+    with pytest.raises(NotSetUp, match=r"AWS_REGION.*source"):
+        Client.from_environment(user_id="u-7", algorithm_id="a")
+
+
+def test_what_is_no_message_is_refused(client: Client) -> None:
+    with pytest.raises(InvalidMessage, match=r"must be PlaceOrder\(…\), not \{'order_id': 'o-1'\}"):
+        client.place({"order_id": "o-1"})  # type: ignore[arg-type]
+    with pytest.raises(InvalidMessage, match=r"must be ModifyOrder\(…\)"):
+        client.modify(order())  # type: ignore[arg-type]
+    with pytest.raises(InvalidMessage, match="order_id must be"):
+        client.cancel_by_http("")
 
 
 def test_an_order_is_read_with_the_token_and_the_user_it_is_about(api: FakeApi) -> None:
@@ -89,11 +114,11 @@ def test_a_user_s_own_token_says_that_another_name_is_not_used(api: FakeApi) -> 
         return Client(user_id="u-7", algorithm_id="self", order_queue=None, api=Api(api.url, token))
 
     own = jwt(sub="u-7")
-    with pytest.raises(ValueError, match="the name u-8 is not used"):
+    with pytest.raises(NotSetUp, match="the name u-8 is not used"):
         client(own).for_user("u-8")
     # A function's token is known when it is asked for.
     other = client(lambda: own).for_user("u-8")
-    with pytest.raises(ValueError, match="the name u-8 is not used"):
+    with pytest.raises(NotSetUp, match="the name u-8 is not used"):
         other.order("o-1")
     assert api.requests == []
     for token in (own, jwt(sub="service", algorithm_id="mean-reversion-7"), "opaque"):

@@ -187,6 +187,41 @@ def test_a_price_that_a_type_needs_or_cannot_use_is_named() -> None:
     assert faults(type="trailing_stop", limit_price=None) == ["trail is missing: a trailing_stop order needs it"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"type": "trailing_stop", "limit_price": None, "trail": "1"},
+            "trail must be Trail(amount=…) or Trail(percent=…), not '1'",
+        ),
+        (
+            {"attached": {"stop_loss": {"stop_price": "180"}}},
+            "attached must be Attached(TakeProfit(…), StopLoss(…)), not {'stop_loss': {'stop_price': '180'}}",
+        ),
+        ({"attached": Attached(stop_loss="184")}, "attached.stop_loss must be StopLoss(stop_price), not '184'"),  # type: ignore[arg-type]
+        ({"type": ["limit"]}, "type must be market, limit, "),
+        ({"side": ["buy"], "attached": Attached(TakeProfit(200))}, "side must be buy or sell, not ['buy']"),
+    ],
+)
+def test_what_is_of_another_class_is_a_fault_with_its_field(changes: dict[str, Any], expected: str) -> None:
+    found = faults(**changes)
+    assert found[0].startswith(expected)
+    assert len(found) == 1
+
+
+def test_exits_in_each_other_s_place_are_both_named() -> None:
+    swapped = Attached(StopLoss(Decimal(180)), TakeProfit(Decimal(200)))  # type: ignore[arg-type]
+    assert [fault.split(" ")[0] for fault in faults(attached=swapped)] == [
+        "attached.take_profit",
+        "attached.stop_loss",
+    ]
+
+
+def test_a_change_with_a_distance_of_another_class_is_refused() -> None:
+    with pytest.raises(InvalidMessage, match="trail must be Trail"):
+        ModifyOrder(order_id="o-1", revision=2, trail="1")  # type: ignore[arg-type]
+
+
 def test_the_exits_of_a_bracket_need_a_quantity() -> None:
     attached = Attached(stop_loss=StopLoss(Decimal(180)))
     assert faults(quantity=None, cash_quantity=Decimal(100), attached=attached) == [

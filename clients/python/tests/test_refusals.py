@@ -68,6 +68,19 @@ def test_a_used_id_never_returns_the_first_order_s_fill(api: FakeApi, client: Cl
     assert used.value.order.status is OrderStatus.FILLED
 
 
+def test_what_a_client_of_another_user_sent_is_remembered_by_the_next_one_of_that_user(
+    api: FakeApi, client: Client
+) -> None:
+    client.for_user("u-8").place(order())
+    api.will_answer(200, shown("filled", user_id="u-8", ticket=TICKET | {"quantity": "11"}))
+    will_list(api)
+    with pytest.raises(IdAlreadyUsed):
+        client.for_user("u-8").wait("mr7-20261124-0001", until="filled")
+    # The same id of the user before is another order.
+    api.will_answer(200, shown("filled", ticket=TICKET | {"quantity": "11"}))
+    assert client.wait("mr7-20261124-0001", until="filled").status is OrderStatus.FILLED
+
+
 def test_a_used_id_is_told_by_its_refusal_too(api: FakeApi, client: Client) -> None:
     client.place(order())
     api.will_answer(200, shown("filled", revision=2, ticket=TICKET | {"quantity": "7"}))

@@ -18,6 +18,8 @@ use crate::views::{ChangeView, LegView, OrderStatus, OrderView, Refusal};
 /// Between two looks at an order: at first often, then less and less.
 const FIRST_LOOK_AFTER: Duration = Duration::from_millis(200);
 const LOOK_EVERY_MAX: Duration = Duration::from_secs(3);
+/// How the environment of the local stack is had.
+const SOURCE: &str = "give the line `source …` that `courier local` printed";
 
 /// Places, changes, ends and follows the orders of one user.
 ///
@@ -70,7 +72,7 @@ impl Client {
         order_queue: Option<OrderQueue>,
         api: Option<Api>,
     ) -> Result<Self, Error> {
-        let sent = SentMessages::default();
+        let sent = SentMessages::new(user_id);
         Ok(Self { identity: Identity::new(user_id, algorithm_id)?, order_queue, api, sent })
     }
 
@@ -94,8 +96,11 @@ impl Client {
     }
 
     /// The same for another user, for an algorithm's token: a user's own token reaches that user's orders alone.
+    ///
+    /// It remembers what this client sent, and each client that this one gives; so it may be asked for each time anew.
     pub fn for_user(&self, user_id: &str) -> Result<Self, Error> {
-        Self::new(user_id, &self.identity.algorithm_id, self.order_queue.clone(), self.api.clone())
+        let other = Self::new(user_id, &self.identity.algorithm_id, self.order_queue.clone(), self.api.clone())?;
+        Ok(Self { sent: self.sent.of_user(user_id), ..other })
     }
 
     /// Puts a new order on the queue. Whether it may trade shows in its status: see [`Client::wait`].
@@ -358,8 +363,10 @@ impl Client {
 
     async fn send(&self, message: Message) -> Result<(), Error> {
         let queue = self.order_queue.as_ref().ok_or_else(|| {
-            let help = "there is no order queue: set COURIER_ORDER_QUEUE_URL, or use the methods `…_by_http`";
-            Error::NotSetUp(help.to_owned())
+            Error::NotSetUp(format!(
+                "there is no order queue: {SOURCE}, or set COURIER_ORDER_QUEUE_URL (the stack's output OrderQueueUrl). Without AWS \
+                 credentials use the methods `…_by_http`"
+            ))
         })?;
         let message_id = queue.send(&message).await?;
         self.sent.remember(message, message_id);
@@ -374,7 +381,9 @@ impl Client {
         message: Option<&Message>,
     ) -> Result<T, Error> {
         let api = self.api.as_ref().ok_or_else(|| {
-            Error::NotSetUp("there is no API: set COURIER_API_URL and COURIER_TOKEN, or hand an Api in".to_owned())
+            Error::NotSetUp(format!(
+                "there is no API: {SOURCE}, or set COURIER_API_URL (the stack's output ApiUrl) and COURIER_TOKEN, or hand an Api in"
+            ))
         })?;
         // An algorithm has to say whose orders it means; a user's own token says it already.
         query.push(("user_id", self.identity.user_id.clone()));

@@ -124,7 +124,7 @@ reason_codes! {
     NotCompleted "not_completed" AskUser "The user did not come back from the broker in time.";
     NotConnected "not_connected" AskUser "The broker did not complete the connection.";
     NotEstablished "not_established" Wait "The broker did not open the trading session in time.";
-    NotItsOrder "not_its_order" Mend "The order is another algorithm's.";
+    NotItsOrder "not_its_order" Mend "The order is another algorithm's, or the user's own.";
     NotSettled "not_settled" LookAtBroker "It was sent, and for hours what became of it could not be found out.";
     OnlyReducing "only_reducing" Mend "A halt lets only pass what reduces a position, and this does not.";
     OperatorNeeded "operator_needed" AskOperator "The broker refuses what only the operator can mend.";

@@ -39,31 +39,46 @@ struct OfOrder {
     cancels: Vec<Sent>,
 }
 
+/// The user and the order.
+type Key = (String, String);
+
 #[derive(Debug, Default)]
 struct Memory {
-    orders: HashMap<String, OfOrder>,
+    orders: HashMap<Key, OfOrder>,
     /// In the order of their first message.
-    order_ids: VecDeque<String>,
+    keys: VecDeque<Key>,
 }
 
-/// What was put on the queue. Clones are the same memory.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct SentMessages(Arc<Mutex<Memory>>);
+/// What was put on the queue for one user. Clones, and those of other users that were made of it, are the same memory.
+#[derive(Debug, Clone)]
+pub(crate) struct SentMessages {
+    user_id: String,
+    memory: Arc<Mutex<Memory>>,
+}
 
 impl SentMessages {
+    pub(crate) fn new(user_id: &str) -> Self {
+        Self { user_id: user_id.to_owned(), memory: Arc::default() }
+    }
+
+    /// The same memory, for another user.
+    pub(crate) fn of_user(&self, user_id: &str) -> Self {
+        Self { user_id: user_id.to_owned(), memory: Arc::clone(&self.memory) }
+    }
+
     /// Remembers a message that the queue took.
     pub(crate) fn remember(&self, message: Message, message_id: String) {
-        let order_id = message.text("order_id").to_owned();
+        let key = self.key(message.text("order_id"));
         let mut memory = self.lock();
-        if !memory.orders.contains_key(&order_id) {
-            memory.order_ids.push_back(order_id.clone());
-            if memory.order_ids.len() > ORDERS_MAX
-                && let Some(oldest) = memory.order_ids.pop_front()
+        if !memory.orders.contains_key(&key) {
+            memory.keys.push_back(key.clone());
+            if memory.keys.len() > ORDERS_MAX
+                && let Some(oldest) = memory.keys.pop_front()
             {
                 memory.orders.remove(&oldest);
             }
         }
-        let of_order = memory.orders.entry(order_id).or_default();
+        let of_order = memory.orders.entry(key).or_default();
         match message.text("command") {
             "place" => of_order.placed = Some(Placed { message, message_id }),
             "modify" => {
@@ -80,29 +95,33 @@ impl SentMessages {
 
     /// The message that placed this order, while it is not known whether it is the order on record.
     pub(crate) fn unconfirmed(&self, order_id: &str) -> Option<Placed> {
-        self.lock().orders.get(order_id).and_then(|of_order| of_order.placed.clone())
+        self.lock().orders.get(&self.key(order_id)).and_then(|of_order| of_order.placed.clone())
     }
 
     /// Whether the order on record is the one that was placed is known, or was told.
     pub(crate) fn told_of_placing(&self, order_id: &str) {
-        if let Some(of_order) = self.lock().orders.get_mut(order_id) {
+        if let Some(of_order) = self.lock().orders.get_mut(&self.key(order_id)) {
             of_order.placed = None;
         }
     }
 
     /// The revisions of this order that were sent and of which nothing was told yet.
     pub(crate) fn changes(&self, order_id: &str) -> Vec<u64> {
-        self.lock().orders.get(order_id).map(|of_order| of_order.changes.keys().copied().collect()).unwrap_or_default()
+        self.lock()
+            .orders
+            .get(&self.key(order_id))
+            .map(|of_order| of_order.changes.keys().copied().collect())
+            .unwrap_or_default()
     }
 
     /// A change of which nothing was told yet.
     pub(crate) fn change(&self, order_id: &str, revision: u64) -> Option<Sent> {
-        self.lock().orders.get(order_id).and_then(|of_order| of_order.changes.get(&revision).cloned())
+        self.lock().orders.get(&self.key(order_id)).and_then(|of_order| of_order.changes.get(&revision).cloned())
     }
 
     /// What became of a change was told.
     pub(crate) fn told(&self, order_id: &str, revision: u64) {
-        if let Some(of_order) = self.lock().orders.get_mut(order_id) {
+        if let Some(of_order) = self.lock().orders.get_mut(&self.key(order_id)) {
             of_order.changes.remove(&revision);
         }
     }
@@ -110,7 +129,7 @@ impl SentMessages {
     /// The latest cancel of this order and of each exit of which nothing was told yet, and that the order does not show as taken.
     pub(crate) fn cancels(&self, order: &OrderView) -> Vec<Sent> {
         let mut memory = self.lock();
-        let Some(of_order) = memory.orders.get_mut(&order.order_id) else { return Vec::new() };
+        let Some(of_order) = memory.orders.get_mut(&self.key(&order.order_id)) else { return Vec::new() };
         of_order.cancels.retain(|cancel| !cancel.is_taken(order));
         of_order.cancels.clone()
     }
@@ -118,7 +137,7 @@ impl SentMessages {
     /// The messages whose refusal tells why this order is not on record: the one that placed it, else those that meant it to be there.
     pub(crate) fn of_unseen(&self, order_id: &str) -> Vec<String> {
         let memory = self.lock();
-        let Some(of_order) = memory.orders.get(order_id) else { return Vec::new() };
+        let Some(of_order) = memory.orders.get(&self.key(order_id)) else { return Vec::new() };
         if let Some(placed) = &of_order.placed {
             return vec![placed.message_id.clone()];
         }
@@ -128,14 +147,18 @@ impl SentMessages {
 
     /// That this message was refused was told.
     pub(crate) fn told_of(&self, order_id: &str, message_id: &str) {
-        if let Some(of_order) = self.lock().orders.get_mut(order_id) {
+        if let Some(of_order) = self.lock().orders.get_mut(&self.key(order_id)) {
             of_order.changes.retain(|_, sent| sent.message_id != message_id);
             of_order.cancels.retain(|sent| sent.message_id != message_id);
         }
     }
 
+    fn key(&self, order_id: &str) -> Key {
+        (self.user_id.clone(), order_id.to_owned())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Memory> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -93,7 +93,7 @@ fn odd_form(text: &str) -> &'static str {
     } else if has(&['$', '€', '£', '¥', '%']) {
         "; it has a sign of a currency or a per cent sign, which is left out"
     } else if number.starts_with(['-', '−', '(']) {
-        "; it is negative, and the side says whether it is bought or sold"
+        "; it is negative"
     } else if number.starts_with('+') {
         "; it has a sign, which is left out"
     } else if number.len() < text.len() || has(&['_']) || text.contains(char::is_whitespace) {

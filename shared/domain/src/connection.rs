@@ -7,10 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, ConnectionId, UserId};
 use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::session_care::{Choices, Inits};
 
 /// How long a connection that was ended can still be read.
 const DISCONNECTED_KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+/// How long a user may take from here to their consent and back.
+pub const ATTEMPT_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
 /// One connection. Its secrets are sealed; what is here may be shown to its user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +171,22 @@ impl Connection {
             && reached(self) == reached(other)
     }
 
+    /// Ends it where its user was sent to the broker and did not come back in time. Whoever shows it ends it so, whether or not
+    /// that is on record already. Whether it was ended by this.
+    pub fn lapse(&mut self, now: Timestamp) -> bool {
+        let ended_at = self.created_at.saturating_add(ATTEMPT_LIFE).unwrap_or(Timestamp::MAX);
+        if self.status != ConnectionStatus::Pending || now <= ended_at {
+            return false;
+        }
+        self.turn(ConnectionStatus::Disconnected);
+        self.last_error = Some(Reason::new(
+            ReasonCode::NotCompleted,
+            "You were sent to the broker and did not come back in time. Connect again.",
+        ));
+        self.updated_at = self.updated_at.max(ended_at);
+        true
+    }
+
     /// Ends it: the tokens are forgotten.
     pub fn end(&mut self, why: Reason, now: Timestamp) {
         self.tokens = None;
@@ -275,5 +295,26 @@ pub struct Sealed(pub String);
 impl std::fmt::Debug for Sealed {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Sealed(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_that_nobody_came_back_from_ends_by_itself() {
+        let begun: Timestamp = "2026-11-24T15:00:00Z".parse().unwrap();
+        let ids = ("u-7".parse().unwrap(), "c".repeat(32).parse().unwrap());
+        let mut connection = Connection::begin(ids.0, ids.1, ("TESTCONS", "test_realm"), begun);
+        let ended_at = begun + ATTEMPT_LIFE;
+        assert!(!connection.lapse(ended_at));
+        assert_eq!(connection.status, ConnectionStatus::Pending);
+        assert!(connection.lapse(ended_at + SignedDuration::from_hours(5)));
+        assert_eq!((connection.status, connection.updated_at), (ConnectionStatus::Disconnected, ended_at));
+        assert_eq!(connection.last_error.as_ref().unwrap().code, "not_completed");
+        assert!(!connection.lapse(ended_at + SignedDuration::from_hours(6)), "it ended before");
+        connection.turn(ConnectionStatus::Connected);
+        assert!(!connection.lapse(ended_at + SignedDuration::from_hours(7)));
     }
 }

@@ -89,7 +89,7 @@ impl<'f> Fields<'f> {
         let value = self.object.remove(field)?;
         let number = value.as_u64();
         if number.is_none() {
-            self.fault(field, format!("must be a whole number that is not negative, not {}", kind(&value)));
+            self.fault(field, format!("must be a whole number that is not negative, not {}", as_written(&value)));
         }
         number
     }
@@ -146,6 +146,15 @@ fn cut(text: &str, characters_max: usize) -> String {
         short.push('…');
     }
     short
+}
+
+/// What stands where a whole number belongs. One with a point says how it is written without.
+fn as_written(value: &Value) -> String {
+    let Value::Number(number) = value else { return kind(value).to_owned() };
+    match number.as_f64().filter(|figure| number.is_f64() && figure.fract() == 0.0) {
+        Some(_) => format!("{number}: write it without a point and without an exponent"),
+        None => number.to_string(),
+    }
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -54,8 +54,8 @@ pub use change_stage::ChangeStage;
 pub use clock::{Clock, Entropy};
 pub use condition::Condition;
 pub use connection::{
-    AccountSharing, Connection, ConnectionStatus, Environment, Sealed, SealedLiveSessionToken, SealedTokens,
-    SessionState,
+    ATTEMPT_LIFE, AccountSharing, Connection, ConnectionStatus, Environment, Sealed, SealedLiveSessionToken,
+    SealedTokens, SessionState,
 };
 pub use fields::FieldFault;
 pub use ids::{

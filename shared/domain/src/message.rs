@@ -125,6 +125,19 @@ impl PlaceOrder {
         let content = serde_json::to_value(self).map_or_else(|error| error.to_string(), |value| value.to_string());
         hex::encode(Sha256::digest(content))
     }
+
+    /// The names of the fields in which two orders differ.
+    #[must_use]
+    pub fn differing_fields(&self, other: &Self) -> Vec<String> {
+        // Serialising plain data into a JSON value cannot fail; were it ever to, no field could be named.
+        let fields = |order: &Self| match serde_json::to_value(order) {
+            Ok(Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let (these, those) = (fields(self), fields(other));
+        let names: std::collections::BTreeSet<&String> = these.keys().chain(those.keys()).collect();
+        names.into_iter().filter(|name| these.get(*name) != those.get(*name)).cloned().collect()
+    }
 }
 
 /// A change of an order: the fields that are to be different.
@@ -252,15 +265,15 @@ fn modify(fields: &mut Fields<'_>, identity: &Identity) -> Option<ModifyOrder> {
     if revision.is_some_and(|revision| revision < 2) {
         fields.fault("revision", "must be 2 or more: the order as placed is revision 1");
     }
+    let asks_for_something = CHANGEABLE.iter().chain(&FIXED).any(|field| fields.has(field));
     let leg = fields.optional("leg", LegRole::parse);
-    let quantity = fields.optional("quantity", str::parse::<Amount>);
+    let quantity = fields.optional("quantity", ticket::size_amount);
     let limit_price = fields.optional("limit_price", str::parse::<Amount>);
     let stop_price = fields.optional("stop_price", str::parse::<Amount>);
     let trail = ticket::trail(fields);
     let time_in_force = fields.optional("time_in_force", ticket::time_in_force);
-    let changes =
-        [quantity.is_some(), limit_price.is_some(), stop_price.is_some(), trail.is_some(), time_in_force.is_some()];
-    if !changes.contains(&true) {
+    refuse_fixed(fields);
+    if !asks_for_something {
         fields.fault("", "nothing to change: give quantity, limit_price, stop_price, trail or time_in_force");
     }
     let (key, algorithm_id) = identity.complete()?;
@@ -277,6 +290,23 @@ fn modify(fields: &mut Fields<'_>, identity: &Identity) -> Option<ModifyOrder> {
     })
 }
 
+/// What a change can make different.
+const CHANGEABLE: [&str; 5] = ["quantity", "limit_price", "stop_price", "trail", "time_in_force"];
+/// What an order has, and no change can make different.
+const FIXED: [&str; 8] =
+    ["account_id", "good_until", "contract", "side", "cash_quantity", "type", "outside_regular_hours", "attached"];
+
+fn refuse_fixed(fields: &mut Fields<'_>) {
+    for field in FIXED.into_iter().filter(|field| fields.has(field)).collect::<Vec<_>>() {
+        fields.take(field);
+        let fault = match field {
+            "attached" => "cannot be changed as a whole: name the exit by leg, and give its new prices",
+            _ => "cannot be changed: cancel the order, and place a new one under a new id",
+        };
+        fields.fault(field, fault);
+    }
+}
+
 fn cancel(fields: &mut Fields<'_>, identity: &Identity) -> Option<CancelOrder> {
     let leg = fields.optional("leg", LegRole::parse);
     let (key, algorithm_id) = identity.complete()?;
@@ -288,7 +318,19 @@ pub fn utc(text: &str) -> Result<Timestamp, String> {
     const EXPECTED: &str = "must be a time in UTC by RFC 3339, such as \"2026-11-24T15:04:05Z\"";
     let time = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00")).filter(|time| is_written_out(time));
     // The parser takes more forms of ISO 8601 than RFC 3339 has.
-    time.and_then(|_| text.parse().ok()).ok_or_else(|| EXPECTED.to_owned())
+    time.and_then(|_| text.parse().ok()).ok_or_else(|| match other_zone(text) {
+        Some(zone) => format!("{EXPECTED}; convert it: {zone} is not UTC"),
+        None => EXPECTED.to_owned(),
+    })
+}
+
+/// The zone that a time names in place of UTC, as `+02:00`.
+fn other_zone(text: &str) -> Option<&str> {
+    let (time, zone) = text.split_at_checked(text.len().checked_sub("+00:00".len())?)?;
+    let form = |(byte, form): (u8, u8)| if form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    let fits = |pattern: &str| zone.bytes().zip(pattern.bytes()).all(form);
+    let is_zone = (fits("+00:00") || fits("-00:00")) && !zone.ends_with("00:00");
+    (is_zone && is_written_out(time)).then_some(zone)
 }
 
 /// Whether a date and time has the form of RFC 3339: `2026-11-24T15:04:05`, and a fraction of a second or none.

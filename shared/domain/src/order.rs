@@ -23,7 +23,7 @@ use crate::sight::{BrokerStatus, Sight};
 use crate::state::{Fact, OrderState};
 use crate::status::OrderStatus;
 use crate::taken_change::TakenChange;
-use crate::ticket::{OrderType, Size};
+use crate::ticket::{OrderType, Size, TimeInForce};
 use crate::unwatched::Unwatched;
 
 /// How long a market order may be sent to the broker after its sender sent it, where they did not say (contract).
@@ -292,6 +292,7 @@ impl Order {
         let Some(next) = self.state_to_leave().after(fact.clone()) else {
             return Err(OutOfPlace { status: self.status(), fact: format!("{fact:?}") });
         };
+        let next = self.with_its_reason(next);
         if self.status().is_final() && next.status() != self.status() {
             self.legs_come_back();
         }
@@ -336,6 +337,19 @@ impl Order {
         match &self.state {
             OrderState::Cancelling if self.cancel_asked_at.is_none() => &OrderState::Working,
             state => state,
+        }
+    }
+
+    /// The end that nobody asked for, of an order whose time is over at once, has that for its reason.
+    fn with_its_reason(&self, next: OrderState) -> OrderState {
+        let time_in_force = self.request.as_ref().map(|request| request.ticket.time_in_force);
+        match (&next, time_in_force) {
+            (OrderState::Cancelled { reason: None }, Some(ended @ (TimeInForce::Ioc | TimeInForce::Opg)))
+                if self.cancel_asked_at.is_none() =>
+            {
+                OrderState::Cancelled { reason: Some(time_ended_at_once(ended)) }
+            }
+            _ => next,
         }
     }
 
@@ -425,6 +439,17 @@ impl Order {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+fn time_ended_at_once(time_in_force: TimeInForce) -> Reason {
+    let when = match time_in_force {
+        TimeInForce::Opg => "at the opening (opg)",
+        _ => "at once (ioc)",
+    };
+    Reason::new(
+        ReasonCode::TimeInForceEnded,
+        format!("The broker ended the order: what was not filled {when} is cancelled."),
+    )
 }
 
 pub(crate) fn filled_beyond(filled: Decimal, most: Decimal) -> Reason {

@@ -166,7 +166,7 @@ reason_codes! {
     NotCompleted "not_completed" [Connection] AskUser "The user did not come back from the broker in time.";
     NotConnected "not_connected" [Connection] AskUser "The broker did not complete the connection.";
     NotEstablished "not_established" [Order Connection] Wait "The broker did not open the trading session in time.";
-    NotItsOrder "not_its_order" [Refusal] Mend "The order is another algorithm's.";
+    NotItsOrder "not_its_order" [Refusal] Mend "The order is another algorithm's, or the user's own.";
     NotSettled "not_settled" [Order] LookAtBroker "It was sent, and for hours what became of it could not be found out.";
     OnlyReducing "only_reducing" [Order Change] Mend "A halt lets only pass what reduces a position, and this does not.";
     OperatorNeeded "operator_needed" [Connection] AskOperator "The broker refuses what only the operator can mend.";

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use access::PenaltyBox;
 use broker::{Consumer, NextStep, OAuthError};
-use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Reason, ReasonCode, Secret, UserId};
-use jiff::{SignedDuration, Timestamp};
+use domain::{ATTEMPT_LIFE, Clock, Connection, ConnectionId, ConnectionStatus, Entropy, Secret, UserId};
+use jiff::Timestamp;
 use store::{Attempt, Attempts, Connections, SecretHash, StoreError};
 use url::Url;
 
-/// How long a user may take from here to their consent and back.
-pub const ATTEMPT_LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// Connections that one user may have on record: far more than anybody has usernames.
 pub const CONNECTIONS_MAX: usize = 50;
 /// Bytes of randomness in the cookie: as strong as the key of a session.
@@ -109,15 +107,7 @@ impl Begin {
         let now = self.clock.now();
         let mut kept = 0;
         for mut connection in self.connections.list(user_id).await? {
-            let stale = connection.value.status == ConnectionStatus::Pending
-                && connection.value.created_at + ATTEMPT_LIFE < now;
-            if stale {
-                connection.value.turn(ConnectionStatus::Disconnected);
-                connection.value.last_error = Some(Reason::new(
-                    ReasonCode::NotCompleted,
-                    "You were sent to the broker and did not come back in time. Connect again.",
-                ));
-                connection.value.updated_at = now;
+            if connection.value.lapse(now) {
                 ended_by_us_or_another(self.connections.save(&mut connection).await)?;
             }
             kept += usize::from(connection.value.status != ConnectionStatus::Disconnected);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::{Readers, Tokens};
 use broker::Api;
-use domain::{Clock, Connection, ConnectionId, Reason, ReasonCode, UserId};
+use domain::{Clock, Connection, ConnectionId, ConnectionStatus, Reason, ReasonCode, UserId};
 use store::{Connections, StoreError, Versioned};
 
 /// How often an end is begun anew when somebody else writes the connection at the same time.
@@ -20,14 +20,19 @@ pub enum EndedBy {
 }
 
 impl EndedBy {
-    /// What the user reads of it.
-    fn reason(self) -> Reason {
+    /// What the user reads of it. Of a connection that was never made, nothing is at the broker.
+    fn reason(self, was: ConnectionStatus) -> Reason {
         let (code, who) = match self {
-            Self::User => (ReasonCode::DisconnectedByUser, "You disconnected."),
-            Self::Operator => (ReasonCode::DisconnectedByOperator, "The operator of this platform disconnected you."),
+            Self::User => (ReasonCode::DisconnectedByUser, "You disconnected"),
+            Self::Operator => (ReasonCode::DisconnectedByOperator, "The operator of this platform disconnected you"),
         };
-        let rest = "The broker's own list of third parties still names this platform until you remove it there.";
-        Reason::new(code, format!("{who} {rest}"))
+        let rest = match was {
+            ConnectionStatus::Pending => {
+                " before anything was connected. If you did consent at the broker, remove this platform from its list of third parties."
+            }
+            _ => ". The broker's own list of third parties still names this platform until you remove it there.",
+        };
+        Reason::new(code, format!("{who}{rest}"))
     }
 }
 
@@ -76,7 +81,13 @@ impl End {
     }
 
     async fn forget(&self, connection: &mut Versioned<Connection>, by: EndedBy) -> Result<(), StoreError> {
-        connection.value.end(by.reason(), self.clock.now());
+        let (was, now) = (connection.value.status, self.clock.now());
+        // What ended before has its own reason.
+        if was == ConnectionStatus::Disconnected || connection.value.lapse(now) {
+            connection.value.tokens = None;
+        } else {
+            connection.value.end(by.reason(was), now);
+        }
         self.connections.save(connection).await
     }
 

@@ -13,9 +13,10 @@ mod renewal;
 mod warm;
 
 pub use access::PENALTY;
-pub use begin::{ATTEMPT_LIFE, Begin, BeginError, Begun, CONNECTIONS_MAX};
+pub use begin::{Begin, BeginError, Begun, CONNECTIONS_MAX};
 pub use care::{Step, next_step, settle_due, wait_out_penalty, wait_out_quiet};
 pub use complete::{Complete, CompleteError, Completed, Return, record_opening};
+pub use domain::ATTEMPT_LIFE;
 pub use end::{End, EndedBy};
 pub use failure::pause_while_away;
 pub use fan_out::WAITING_MAX;

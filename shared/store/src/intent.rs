@@ -3,7 +3,7 @@
 mod guards;
 
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use domain::{AlgorithmId, Beyond, Order};
+use domain::{AccountId, AlgorithmId, Beyond, Order, SetBy};
 
 use crate::database::{Attributes, WRITE_ID, number, text_of};
 use crate::documents::{DocumentTable, VERSION};
@@ -32,6 +32,28 @@ pub enum IntentGuards<'r> {
     LaneOnly,
 }
 
+/// A halt that stopped an intent, as its row says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HaltInForce {
+    /// What it stops.
+    pub scope: HaltScope,
+    /// Whose words make it; empty for one that an earlier release wrote.
+    pub set_by: Vec<SetBy>,
+    /// Why, in the words of whoever set it.
+    pub reason: Option<String>,
+}
+
+/// What an algorithm's grant lacks for an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantLack {
+    /// There is none: the user took it back, or never gave it.
+    Gone,
+    /// The user halted it.
+    Halted,
+    /// It does not list the order's account; `None`: the order names none.
+    Account(Option<AccountId>),
+}
+
 /// Why an intent was not written. Nothing was, and nothing may be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum IntentRefused {
@@ -42,8 +64,8 @@ pub enum IntentRefused {
     #[error("the lane is not ours any more; stop, its present holder takes the order further")]
     LaneLost,
     /// A halt is on. An order that has not been sent is denied: one that waited for the halt's end would trade late.
-    #[error("a halt is on: {0}; nothing new is sent until it is lifted")]
-    Halted(HaltScope),
+    #[error("a halt is on: {}; nothing new is sent until it is lifted", .0.scope)]
+    Halted(HaltInForce),
     /// A halt or a grant lets only orders pass that reduce a position, and this one is not known to. It names which.
     #[error("only orders that reduce a position pass for {0}")]
     OnlyReducing(String),
@@ -52,7 +74,7 @@ pub enum IntentRefused {
     NotRegistered(AlgorithmId),
     /// The algorithm has no active grant for the order's account.
     #[error("algorithm {0} has no active grant of this user for the order's account")]
-    NoGrant(AlgorithmId),
+    NoGrant(AlgorithmId, GrantLack),
     /// A limit leaves no room for the order.
     #[error("the order is beyond {0}")]
     BeyondLimits(Beyond),

@@ -65,7 +65,7 @@ pub use due::{DUE_ROWS_MAX, DueCursor, DuePage, shards_in_turn};
 pub use error::StoreError;
 pub use everybody::HaltOn;
 pub use insert_all::Lined;
-pub use intent::{IntentGuards, IntentRefused};
+pub use intent::{GrantLack, HaltInForce, IntentGuards, IntentRefused};
 pub use lane_book::{Ended, EndedExit, LaneBook, Looks, Pending};
 pub use lanes::{Acquired, GivenBack, LaneLease, Lanes};
 pub use listing::OrderFilter;

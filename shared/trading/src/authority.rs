@@ -148,7 +148,7 @@ pub(crate) fn not_registered(algorithm_id: &AlgorithmId) -> Reason {
     Reason::new(
         ReasonCode::AlgorithmUnknown,
         format!(
-            "The algorithm {algorithm_id} is not registered, so nothing was sent for it. The operator registers it with `courier algorithms add`."
+            "The algorithm {algorithm_id} is not registered, and may send nothing. The operator registers it with `courier algorithms add`."
         ),
     )
 }

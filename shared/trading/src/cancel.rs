@@ -22,13 +22,21 @@ const CANCELS_AT_ONCE_MAX: usize = 20;
 /// Tries to write a cancel when others write the order as well.
 const CONFLICTS_MAX: u32 = 5;
 
+fn not_its_order(order: &Order) -> String {
+    let id = &order.key.order_id;
+    if order.algorithm_id.is_own_hand() {
+        return format!("The order {id} is the user's own. The user alone changes and cancels it.");
+    }
+    format!("The order {id} is another algorithm's.")
+}
+
 impl Intake {
     /// The order, if it is this algorithm's; denied with the reason where it is not.
     pub async fn own_order(&self, key: &OrderKey, algorithm_id: &AlgorithmId) -> Result<Versioned<Order>, Stop> {
         let denied = |code, message| Err(Stop::Deny(Reason::new(code, message)));
         match self.orders.get(key).await? {
             Some(order) if order.value.algorithm_id == *algorithm_id => Ok(order),
-            Some(_) => denied(ReasonCode::NotItsOrder, format!("The order {} is another algorithm's.", key.order_id)),
+            Some(order) => denied(ReasonCode::NotItsOrder, not_its_order(&order.value)),
             None => denied(ReasonCode::NoSuchOrder, format!("There is no order {} of this user.", key.order_id)),
         }
     }

@@ -46,7 +46,7 @@ impl Lane<'_> {
             Err(CallError::Refused { message }) => {
                 let reason = Reason::new(
                     ReasonCode::ContractUnknown,
-                    format!("The broker knows no stock {}: {message}", words.symbol),
+                    format!("The broker knows no stock {}: {message}.{}", words.symbol, capitals(words)),
                 );
                 Err(Stop::Deny(reason))
             }
@@ -79,7 +79,7 @@ fn the_only_one(words: &SymbolContract, stocks: &[Stock], currencies: &Currencie
         [only] => Ok(only.conid),
         [] if stocks.is_empty() => Err(Reason::new(
             ReasonCode::ContractUnknown,
-            format!("The broker knows no stock {}. Look at GET /contracts?symbol=.", words.symbol),
+            format!("The broker knows no stock {}.{} Look at GET /contracts?symbol=.", words.symbol, capitals(words)),
         )),
         [] => Err(Reason::new(
             ReasonCode::ContractUnknown,
@@ -105,6 +105,15 @@ fn the_only_one(words: &SymbolContract, stocks: &[Stock], currencies: &Currencie
             ),
         )),
     }
+}
+
+/// What may be wrong with a symbol that has small letters; empty for one that has none.
+fn capitals(words: &SymbolContract) -> String {
+    let capitals = words.symbol.to_ascii_uppercase();
+    if capitals == words.symbol {
+        return String::new();
+    }
+    format!(" Symbols are written in capitals: {capitals}?")
 }
 
 /// Whether the broker says every word of this stock.

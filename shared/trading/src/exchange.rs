@@ -188,7 +188,7 @@ impl Lane<'_> {
                 Err(IntentRefused::Store(error)) => return Err(error.into()),
                 Err(refused) => {
                     accepted = false;
-                    why = stopped(&refused);
+                    why = stopped(&refused, exchange.outgoing);
                 }
             }
         }
@@ -252,11 +252,13 @@ fn unanswered(refused: &IntentRefused) -> Exchanged {
     ))
 }
 
-fn stopped(refused: &IntentRefused) -> Reason {
-    Reason::new(
-        ReasonCode::StoppedAtQuestion,
-        format!("The broker asked a question, and by then this was not allowed any more: {refused}."),
-    )
+fn stopped(refused: &IntentRefused, outgoing: Outgoing) -> Reason {
+    let means = match outgoing {
+        Outgoing::Ticket => "the order was not placed",
+        Outgoing::Amendment(_) => "the change was not made; the order is as it was, and works on",
+    };
+    let why = format!("The broker asked a question, and by then this was not allowed any more: {refused}.");
+    Reason::new(ReasonCode::StoppedAtQuestion, format!("{why} The answer was no, so {means}."))
 }
 
 fn declined(verdict: &Verdict, text: &str) -> Reason {
@@ -281,5 +283,18 @@ fn declined(verdict: &Verdict, text: &str) -> Reason {
                 ids.join(", ")
             ),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_no_to_a_question_about_a_change_leaves_the_order_as_it_was() {
+        let told = |outgoing| stopped(&IntentRefused::Conflict, outgoing).message;
+        assert!(told(Outgoing::Ticket).ends_with("The answer was no, so the order was not placed."));
+        let change = told(Outgoing::Amendment(BrokerOrderId::new(1).unwrap()));
+        assert!(change.ends_with("so the change was not made; the order is as it was, and works on."), "{change}");
     }
 }

@@ -199,7 +199,18 @@ fn differs(taken: &Order, order: &Order) -> Reason {
     Reason::new(
         ReasonCode::OrderDiffers,
         format!(
-            "{whose} under the id {id}, and was left as it is. An id is one order's of this user for ever: take a new one."
+            "{whose} under the id {id}, and was left as it is.{} An id is one order's of this user for ever: take a new one.",
+            differing(taken, order)
         ),
     )
+}
+
+/// By which fields the two can be told apart: their names alone, and of the same algorithm's orders alone.
+fn differing(taken: &Order, order: &Order) -> String {
+    let (Some(taken), Some(asked)) = (&taken.request, &order.request) else { return String::new() };
+    let fields = asked.differing_fields(taken);
+    if fields.is_empty() || taken.algorithm_id != asked.algorithm_id {
+        return String::new();
+    }
+    format!(" This one differs from it in: {}.", fields.join(", "))
 }

@@ -146,7 +146,7 @@ impl Lane<'_> {
     }
 }
 
-/// Why an order that is beyond a limit was not sent.
+/// Why an order, or a change of one, is kept back by a limit.
 pub(crate) fn reason(beyond: &Beyond) -> Reason {
-    Reason::new(ReasonCode::BeyondLimits, format!("The order is beyond {beyond}. It was not sent."))
+    Reason::new(ReasonCode::BeyondLimits, format!("The order would be beyond {beyond}."))
 }

@@ -13,7 +13,7 @@ use store::{Claim, IntentGuards, IntentRefused, StoreError, Versioned};
 use crate::advance::Next;
 use crate::desk::Intake;
 use crate::exchange::{Exchanged, Outgoing};
-use crate::intend::by_rule;
+use crate::intend::{KeptBack, by_rule};
 use crate::lane::Lane;
 use crate::send::Way;
 use crate::stop::Stop;
@@ -75,6 +75,7 @@ impl Lane<'_> {
             return Ok(Next::Rest);
         };
         let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
+        let kept = KeptBack::of_change(&order.value, &change);
         let (session, conid, mut claim) = match self.way_of_change(&change, &wanted, &in_force).await {
             Ok(way) => way,
             Err(Stop::Store(error)) => return Err(error),
@@ -83,7 +84,7 @@ impl Lane<'_> {
                 self.track_in(u32::try_from(crate::advance::HELD_CHECK.as_secs()).unwrap_or(u32::MAX));
                 return Ok(Next::Rest);
             }
-            Err(Stop::Deny(reason)) => return self.refuse_change(order, &change, reason).await,
+            Err(Stop::Deny(reason)) => return self.refuse_change(order, &change, kept.told(reason)).await,
         };
         let rules = &self.desk.intake.rules;
         let guards = claim.as_ref().map_or(IntentGuards::LaneOnly, |claim| IntentGuards::WithinLimits(rules, claim));
@@ -92,11 +93,11 @@ impl Lane<'_> {
             && change.follows
             && is_by_rule(refused)
         {
-            return self.hold_back_exit(order, &by_rule(refused)).await;
+            return self.hold_back_exit(order, &by_rule(refused, kept)).await;
         }
         if let Err(IntentRefused::OnlyReducing(halt)) = &intended {
             if let Err(why) = change.ticket.is_only_smaller_than(&in_force) {
-                return self.refuse_change(order, &change, only_smaller(halt, why)).await;
+                return self.refuse_change(order, &change, only_smaller(halt, why, kept)).await;
             }
             if let Some(claim) = &mut claim {
                 claim.reducing = true;
@@ -111,7 +112,7 @@ impl Lane<'_> {
                 return Ok(Next::Again);
             }
             Err(IntentRefused::LaneLost | IntentRefused::Contention) => return Ok(Next::Rest),
-            Err(refused) => return self.refuse_change(order, &change, by_rule(&refused)).await,
+            Err(refused) => return self.refuse_change(order, &change, by_rule(&refused, kept)).await,
         }
         let client_order_id = order.value.client_order_id.clone();
         let ticket = OrderRequest {
@@ -286,12 +287,12 @@ fn is_by_rule(refused: &IntentRefused) -> bool {
         IntentRefused::Halted(_)
             | IntentRefused::OnlyReducing(_)
             | IntentRefused::NotRegistered(_)
-            | IntentRefused::NoGrant(_)
+            | IntentRefused::NoGrant(..)
             | IntentRefused::BeyondLimits(_)
     )
 }
 
-fn only_smaller(halt: &str, why: NotSmaller) -> Reason {
-    let rest = format!("Of changes only one that makes its order smaller passes for {halt}: {why}. It was not sent.");
-    Reason::new(ReasonCode::OnlyReducing, rest)
+fn only_smaller(halt: &str, why: NotSmaller, kept: KeptBack) -> Reason {
+    let rest = format!("Of changes only one that makes its order smaller passes for {halt}: {why}.");
+    kept.told(Reason::new(ReasonCode::OnlyReducing, rest))
 }

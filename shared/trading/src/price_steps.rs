@@ -56,8 +56,8 @@ fn off_steps(ticket: &Ticket, steps: &[PriceStep]) -> Option<Reason> {
         }
         let below = price.checked_sub(above_a_step)?;
         let message = format!(
-            "The {name} {price} is between two prices of the contract, which move in steps of {}: {} and {}. It was not \
-             changed, and not sent.",
+            "The {name} {price} is between two prices of the contract, which move in steps of {}: {} and {}. No price is \
+             rounded here.",
             increment.normalize(),
             below.normalize(),
             below.saturating_add(increment).normalize()

@@ -129,6 +129,9 @@ fn fits_into(position: Decimal, side: Side, at_work: Option<Decimal>, quantity: 
         Side::Sell => position,
         Side::Buy => -position,
     };
+    if takes_off <= Decimal::ZERO {
+        return Err(nothing_to_take_off(position, side));
+    }
     let Some(at_work) = at_work else {
         return Err(format!(
             "the position is {}, and an order that names no quantity may take all of it off",
@@ -145,6 +148,16 @@ fn fits_into(position: Decimal, side: Side, at_work: Option<Decimal>, quantity: 
         at_work.normalize(),
         quantity.normalize()
     ))
+}
+
+/// Why an order on this side reduces nothing, whatever its quantity is.
+fn nothing_to_take_off(position: Decimal, side: Side) -> String {
+    let size = position.abs().normalize();
+    match side {
+        _ if position.is_zero() => "there is no position in its contract".to_owned(),
+        Side::Buy => format!("a buy does not reduce a long position of {size}"),
+        Side::Sell => format!("a sell does not reduce a short position of {size}"),
+    }
 }
 
 /// Whether an order at the broker may take something off the same position: its entry, or one of its exits.
@@ -217,7 +230,9 @@ fn deny(why: &str) -> Stop {
 fn only_reducing(halt: &str, why: &str) -> Reason {
     Reason::new(
         ReasonCode::OnlyReducing,
-        format!("Only orders that reduce a position pass for {halt}, and this one does not: {why}. It was not sent."),
+        format!(
+            "Only orders that reduce a position pass for {halt}, and this one does not: {why}. The order was not sent."
+        ),
     )
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use store::{Claim, IntentGuards, IntentRefused, StoreError, Versioned};
 
 use crate::advance::{HELD_CHECK, HELD_CHECK_MAX, Next};
+use crate::intend::KeptBack;
 use crate::lane::{Ahead, Lane};
 use crate::limits::Weighed;
 use crate::stop::{Stop, unless_stopped};
@@ -36,7 +37,7 @@ impl Lane<'_> {
         }
         match self.learn_contract(&order.value, &request).await {
             Err(Stop::Store(error)) => return Err(error),
-            Err(Stop::Deny(reason)) => return self.stop(order, Fact::Deny(reason)).await,
+            Err(Stop::Deny(reason)) => return self.deny(order, KeptBack::Order.told(reason)).await,
             // It stays behind what is ahead of it, unless that is gone.
             Ok(()) | Err(Stop::Wait(_) | Stop::Reopen(_)) => {}
         }
@@ -48,7 +49,7 @@ impl Lane<'_> {
             Ok(way) => way,
             Err(Stop::Store(error)) => return Err(error),
             Err(Stop::Wait(reason) | Stop::Reopen(reason)) => return self.hold(order, reason).await,
-            Err(Stop::Deny(reason)) => return self.stop(order, Fact::Deny(reason)).await,
+            Err(Stop::Deny(reason)) => return self.deny(order, KeptBack::Order.told(reason)).await,
         };
         let guards = IntentGuards::WithinLimits(&self.desk.intake.rules, &way.claim);
         match self.intend(order, Act::Place, guards).await {

@@ -83,7 +83,7 @@ impl Lane<'_> {
             self.load(account_id).await?;
         }
         self.ensure_established().await?;
-        self.open_session().ok_or_else(|| Stop::Wait(no_connection()))
+        self.open_session().ok_or_else(|| Stop::Wait(no_connection(self.lease.user_id())))
     }
 
     /// The session that is open already.
@@ -109,7 +109,7 @@ impl Lane<'_> {
             // Before the first brokerage session a connection's accounts are not known.
             return match connected.iter().find(|connection| connection.value.accounts.is_empty()) {
                 Some(connection) => Err(self.ask_for_session(&connection.value, no_live_session()).await?),
-                None if connected.is_empty() => Err(Stop::Wait(no_connection())),
+                None if connected.is_empty() => Err(Stop::Wait(no_connection(self.lease.user_id()))),
                 None => Err(Stop::Deny(no_such_account(account_id))),
             };
         };
@@ -149,7 +149,7 @@ impl Lane<'_> {
 
     /// Opens the brokerage session if the row says that there is none, or a call just showed it.
     async fn ensure_established(&mut self) -> Result<(), Stop> {
-        let Some(open) = &self.session.open else { return Err(Stop::Wait(no_connection())) };
+        let Some(open) = &self.session.open else { return Err(Stop::Wait(no_connection(self.lease.user_id()))) };
         if matches!(open.connection.value.session, SessionState::Established { .. }) {
             return Ok(());
         }
@@ -171,7 +171,7 @@ impl Lane<'_> {
             return Err(Stop::Wait(waits));
         }
         self.session.init_done = true;
-        let Some(open) = &mut self.session.open else { return Err(Stop::Wait(no_connection())) };
+        let Some(open) = &mut self.session.open else { return Err(Stop::Wait(no_connection(self.lease.user_id()))) };
         open.connection.value.count_init(now);
         let session = Arc::clone(&open.session);
         match open_brokerage_session(&session, connection.choices.take_session, SESSION_WAIT).await {

@@ -98,11 +98,15 @@ pub(crate) fn not_shown() -> Reason {
 
 fn unwatched(since: Timestamp, why: &Reason) -> Reason {
     let because = match why.code {
-        ReasonCode::NoConnection => "you are not connected to the broker. Connect again (POST /connections)",
-        ReasonCode::AccountNotConnected => {
-            "none of your connections reaches its account. Connect the username that does"
+        ReasonCode::NoConnection => {
+            "the user is not connected to the broker. The user connects again (POST /connections)"
         }
-        ReasonCode::Competing => "your broker's username is logged in somewhere else. Log out there",
+        ReasonCode::AccountNotConnected => {
+            "none of the user's connections reaches its account. The user connects the username that does"
+        }
+        ReasonCode::Competing => {
+            "the user's username at the broker is logged in somewhere else. The user logs out there"
+        }
         ReasonCode::SessionPaused => "the broker's session was opened often today, and the next one waits",
         ReasonCode::Pacing => "the broker refuses this platform's address for some minutes",
         ReasonCode::BrokerUnreachable => "the broker does not answer",

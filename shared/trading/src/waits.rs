@@ -1,6 +1,6 @@
 //! Why an order waits, in words for its sender.
 
-use domain::{AccountId, Reason, ReasonCode};
+use domain::{AccountId, Reason, ReasonCode, UserId};
 use jiff::Timestamp;
 
 /// Whether an order waits for nothing but another try.
@@ -21,10 +21,12 @@ pub(crate) fn session_refused(told: &Reason) -> Reason {
     Reason::new(ReasonCode::NoSession, format!("The order waits. {}", told.message))
 }
 
-pub(crate) fn no_connection() -> Reason {
+pub(crate) fn no_connection(user_id: &UserId) -> Reason {
     Reason::new(
         ReasonCode::NoConnection,
-        "The order waits: you are not connected to the broker. Connect (POST /connections) before it expires.",
+        format!(
+            "The order waits: the user {user_id} is not connected to the broker. The user connects in the console or by POST /connections, before the order expires."
+        ),
     )
 }
 
@@ -32,7 +34,7 @@ pub(crate) fn no_such_account(account_id: &AccountId) -> Reason {
     Reason::new(
         ReasonCode::AccountNotConnected,
         format!(
-            "None of your connections reaches the account {account_id}. Check the account, or connect the username that trades it."
+            "None of the user's connections reaches the account {account_id}. Check the account, or let the user connect the username that trades it."
         ),
     )
 }
@@ -49,6 +51,6 @@ pub(crate) fn opened_often(until: Timestamp) -> Reason {
 pub(crate) fn competing() -> Reason {
     Reason::new(
         ReasonCode::Competing,
-        "The order waits: your broker's username is logged in somewhere else, and the broker gives one session per username. Log out there.",
+        "The order waits: the user's username at the broker is logged in somewhere else, and the broker gives one session per username. The user logs out there.",
     )
 }

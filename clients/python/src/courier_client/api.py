@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
-from courier_client.errors import FieldFault, Problem, UnexpectedAnswer, Unreachable
+from courier_client.errors import FieldFault, NotSetUp, Problem, UnexpectedAnswer, Unreachable
 
 Token: TypeAlias = str | Callable[[], str]
 
@@ -28,18 +28,19 @@ class Api:
     """
 
     def __init__(self, url: str, token: Token, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise NotSetUp(f"the API's address cannot be read ({error}): {url}") from error
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
-            raise ValueError(
-                f"the API's address must begin with https://, or the token would travel in the open: {url}"
-            )
+            raise NotSetUp(f"the API's address must begin with https://, or the token would travel in the open: {url}")
         self._url = url.rstrip("/")
         self._token = token
         self._timeout_seconds = timeout_seconds
         self._opener = urllib.request.build_opener(_NoRedirects)
 
     def check_user(self, user_id: str) -> None:
-        """Raise `ValueError` where the token is another user's own. A token of a function is looked at later."""
+        """Raise `NotSetUp` where the token is another user's own. A token of a function is looked at later."""
         if isinstance(self._token, str):
             _check_user(self._token, user_id)
 
@@ -76,6 +77,9 @@ class Api:
                 raise _refusal(what, error.code, _text(error)) from None
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"{what} got no answer: {error}. Asking again is safe") from error
+        except ValueError as error:
+            # The text of the error may repeat the token.
+            raise NotSetUp(f"{what} was not sent: the token holds what no header can. Give the JWT alone") from error
 
 
 def _check_user(token: str, user_id: str) -> None:
@@ -88,7 +92,7 @@ def _check_user(token: str, user_id: str) -> None:
         # The API tells what is wrong with a token.
         return
     if algorithm_id is None and subject is not None and subject != user_id:
-        raise ValueError(
+        raise NotSetUp(
             f"the token is the user {subject}'s own, so the name {user_id} is not used: an own token reaches its "
             "user's orders alone. Take an algorithm's token (claim algorithm_id), or a token of that user"
         )

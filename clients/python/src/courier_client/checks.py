@@ -51,6 +51,13 @@ class Faults:
         if not isinstance(value, str) or not _WORD.fullmatch(value):
             self.add(field, f"must be 1 to 32 of A-Z a-z 0-9 space . - / ' _ @, not {_shown(value)}")
 
+    def kind(self, field: str, value: object, kind: type, written: str) -> bool:
+        """Check that the value is of this class of the package; whether it is."""
+        if isinstance(value, kind):
+            return True
+        self.add(field, f"must be {written}, not {_shown(value)}")
+        return False
+
     def choice(self, field: str, value: object, choices: tuple[str, ...]) -> None:
         """Check that the value is one of the contract's words."""
         if value not in choices:

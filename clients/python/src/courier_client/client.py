@@ -15,6 +15,7 @@ from courier_client.errors import (
     CourierError,
     IdAlreadyUsed,
     NoSuchLeg,
+    NotSetUp,
     OrderEnded,
     OrderRefused,
     Problem,
@@ -22,7 +23,7 @@ from courier_client.errors import (
     Unreachable,
     WaitTimeout,
 )
-from courier_client.messages import LegRole, Message, ModifyOrder, PlaceOrder, cancel_message, check_leg
+from courier_client.messages import LegRole, Message, ModifyOrder, PlaceOrder, cancel_message
 from courier_client.queue import OrderQueue
 from courier_client.sent import SentMessages, is_cancel_taken, is_other, is_other_change, refused_change
 from courier_client.views import FINAL_STATUSES, LegView, OrderStatus, OrderView, Refusal
@@ -35,6 +36,7 @@ _LOOKS_SPREAD_BY = 1.5
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _NOT_FOUND = 404
+_SOURCE = "give the line `source …` that `courier local` printed"
 
 
 class Client:
@@ -67,7 +69,7 @@ class Client:
         self._api = api
         self._clock = clock
         self._sleep = sleep
-        self._sent = SentMessages()
+        self._sent = SentMessages(user_id)
 
     @classmethod
     def from_environment(cls, *, user_id: str, algorithm_id: str, token: Token | None = None) -> Client:
@@ -85,10 +87,13 @@ class Client:
         )
 
     def for_user(self, user_id: str) -> Client:
-        """The same for another user, for an algorithm's token: a user's own token reaches that user's orders alone."""
+        """The same for another user, for an algorithm's token: a user's own token reaches that user's orders alone.
+
+        It remembers what this client sent, and each client that this one gives; so it may be asked for each time anew.
+        """
         if self._api is not None:
             self._api.check_user(user_id)
-        return Client(
+        other = Client(
             user_id=user_id,
             algorithm_id=self.algorithm_id,
             order_queue=self._order_queue,
@@ -96,6 +101,8 @@ class Client:
             clock=self._clock,
             sleep=self._sleep,
         )
+        other._sent = self._sent.of_user(user_id)
+        return other
 
     def place(self, order: PlaceOrder) -> str:
         """Put a new order on the queue; returns its id. Whether it may trade shows in its status: see `wait`.
@@ -103,12 +110,12 @@ class Client:
         The same order again is the first one. Another order under a used id is refused, and the first stays as it is:
         the next `wait` raises `IdAlreadyUsed`, once.
         """
-        self._put(order.message(self.user_id, self.algorithm_id))
+        self._put(self._message(order, PlaceOrder))
         return order.order_id
 
     def modify(self, change: ModifyOrder) -> None:
         """Put a change on the queue. A revision is applied once. What becomes of it: `wait_change`, and `wait`."""
-        self._put(change.message(self.user_id, self.algorithm_id))
+        self._put(self._message(change, ModifyOrder))
 
     def cancel(self, order_id: str, *, leg: LegRole | None = None) -> None:
         """Ask to cancel an order, or one exit of a bracket. It may be filled before.
@@ -122,18 +129,16 @@ class Client:
 
         After `Unreachable` it may be on record or not. Place the same order again: it is the first one or the only one.
         """
-        return OrderView.from_json(self._ask("POST", "orders", body=order.message(self.user_id, self.algorithm_id)))
+        return OrderView.from_json(self._ask("POST", "orders", body=self._message(order, PlaceOrder)))
 
     def modify_by_http(self, change: ModifyOrder) -> OrderView:
         """Change an order with the token alone."""
-        body = change.message(self.user_id, self.algorithm_id)
+        body = self._message(change, ModifyOrder)
         return OrderView.from_json(self._ask("PUT", "orders", change.order_id, body=body))
 
     def cancel_by_http(self, order_id: str, *, leg: LegRole | None = None) -> OrderView:
         """Ask to cancel an order, or one exit of a bracket, with the token alone."""
-        faults = Faults()
-        check_leg(faults, leg)
-        faults.raise_any()
+        cancel_message(order_id, self.user_id, self.algorithm_id, leg)
         query = {} if leg is None else {"leg": leg}
         return OrderView.from_json(self._ask("DELETE", "orders", order_id, **query))
 
@@ -342,17 +347,29 @@ class Client:
                 return
             query["cursor"] = page["cursor"]
 
+    def _message(self, what: PlaceOrder | ModifyOrder, kind: type[PlaceOrder | ModifyOrder]) -> Message:
+        faults = Faults()
+        faults.kind("the message", what, kind, f"{kind.__name__}(…)")
+        faults.raise_any()
+        return what.message(self.user_id, self.algorithm_id)
+
     def _put(self, message: Message) -> None:
         self._sent.remember(message, self._queue().send(message))
 
     def _queue(self) -> OrderQueue:
         if self._order_queue is None:
-            raise ValueError("there is no order queue: set COURIER_ORDER_QUEUE_URL, or use the methods `…_by_http`")
+            raise NotSetUp(
+                f"there is no order queue: {_SOURCE}, or set COURIER_ORDER_QUEUE_URL (the stack's output "
+                "OrderQueueUrl). Without AWS credentials use the methods `…_by_http`"
+            )
         return self._order_queue
 
     def _ask(self, method: str, *path: str, body: object = None, **query: str) -> Any:
         if self._api is None:
-            raise ValueError("there is no API: set COURIER_API_URL, and give a token or set COURIER_TOKEN")
+            raise NotSetUp(
+                f"there is no API: {_SOURCE}, or set COURIER_API_URL (the stack's output ApiUrl), and give a token or "
+                "set COURIER_TOKEN"
+            )
         # An algorithm has to say whose orders it means; a user's own token says it already.
         return self._api.ask(method, *path, query={"user_id": self.user_id, **query}, body=body, user_id=self.user_id)
 

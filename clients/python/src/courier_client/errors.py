@@ -33,6 +33,10 @@ class InvalidMessage(CourierError, ValueError):
         super().__init__("nothing was sent: " + "; ".join(map(str, self.faults)))
 
 
+class NotSetUp(CourierError, ValueError):
+    """An address, a queue or a token that is needed was not given, or cannot be used for this. Nothing was sent."""
+
+
 class NotEnqueued(CourierError):
     """The queue did not confirm a message; it says whether it may have arrived. Sending it again is safe."""
 

@@ -166,7 +166,7 @@ class PlaceOrder:
 
     def _check_prices(self, faults: Faults) -> None:
         _check_price_fields(faults, self)
-        if self.type not in _NEEDS:
+        if not isinstance(self.type, str) or self.type not in _NEEDS:
             return
         needed, allowed = _NEEDS[self.type]
         for field in _PRICES:
@@ -177,21 +177,20 @@ class PlaceOrder:
                 faults.add(field, f"has no meaning in a {self.type} order")
 
     def _check_attached(self, faults: Faults, attached: Attached) -> None:
+        if not faults.kind("attached", attached, Attached, "Attached(TakeProfit(…), StopLoss(…))"):
+            return
         if attached.take_profit is None and attached.stop_loss is None:
             faults.add("attached", "needs take_profit, stop_loss, or both")
         if self.cash_quantity is not None:
             faults.add("attached", "needs a quantity: a cash quantity leaves that of the exits open")
-        if attached.take_profit is not None:
-            faults.amount("attached.take_profit.limit_price", attached.take_profit.limit_price)
-        if attached.stop_loss is not None:
-            faults.amount("attached.stop_loss.stop_price", attached.stop_loss.stop_price)
-            if attached.stop_loss.limit_price is not None:
-                faults.amount("attached.stop_loss.limit_price", attached.stop_loss.limit_price)
-        self._check_sides(faults, attached)
+        if _check_exits(faults, attached):
+            self._check_sides(faults, attached)
 
     def _check_sides(self, faults: Faults, attached: Attached) -> None:
         """Name an exit on the wrong side: it would trade as soon as the entry is filled."""
-        towards = {"buy": 1, "sell": -1}.get(self.side)
+        if self.side not in get_args(Side) or self.type not in get_args(OrderType):
+            return
+        towards = {"buy": 1, "sell": -1}[self.side]
         profit = None if attached.take_profit is None else comparable(attached.take_profit.limit_price)
         stop = None if attached.stop_loss is None else comparable(attached.stop_loss.stop_price)
         fields = {
@@ -203,8 +202,6 @@ class PlaceOrder:
         prices = [
             price for field in fields.get(self.type, ()) if (price := comparable(getattr(self, field))) is not None
         ]
-        if towards is None:
-            return
         profit_side, loss_side = ("above", "below") if towards > 0 else ("below", "above")
         entry, soon = " or ".join(map(str, prices)), "would trade as soon as the entry is filled"
         if profit is not None and prices and all((profit - price) * towards <= 0 for price in prices):
@@ -305,7 +302,23 @@ def _check_price_fields(faults: Faults, order: PlaceOrder | ModifyOrder) -> None
         _check_trail(faults, order.trail)
 
 
+def _check_exits(faults: Faults, attached: Attached) -> bool:
+    """Check each exit by itself; whether each is one."""
+    profit, stop = attached.take_profit, attached.stop_loss
+    is_profit = profit is None or faults.kind("attached.take_profit", profit, TakeProfit, "TakeProfit(limit_price)")
+    is_stop = stop is None or faults.kind("attached.stop_loss", stop, StopLoss, "StopLoss(stop_price)")
+    if profit is not None and is_profit:
+        faults.amount("attached.take_profit.limit_price", profit.limit_price)
+    if stop is not None and is_stop:
+        faults.amount("attached.stop_loss.stop_price", stop.stop_price)
+        if stop.limit_price is not None:
+            faults.amount("attached.stop_loss.limit_price", stop.limit_price)
+    return is_profit and is_stop
+
+
 def _check_trail(faults: Faults, trail: Trail) -> None:
+    if not faults.kind("trail", trail, Trail, "Trail(amount=…) or Trail(percent=…)"):
+        return
     if (trail.amount is None) == (trail.percent is None):
         faults.add("trail", "takes amount or percent: one of the two")
     if trail.amount is not None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from courier_client.errors import NotEnqueued
+from courier_client.errors import NotEnqueued, NotSetUp
 from courier_client.messages import Message
 
 
@@ -42,7 +42,13 @@ class SqsClient(Protocol):
 
 def sqs_client() -> SqsClient:
     """boto3's client of SQS, by the environment (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL …)."""
-    client: SqsClient = boto3.client("sqs")
+    try:
+        client: SqsClient = boto3.client("sqs")
+    except BotoCoreError as error:
+        raise NotSetUp(
+            f"boto3 cannot ask SQS: {error}. Set AWS_REGION or AWS_PROFILE; for the local stack give the line "
+            "`source …` that `courier local` printed"
+        ) from error
     return client
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeAlias
 
 from courier_client.messages import Message
 from courier_client.views import ChangeView, OrderStatus, OrderView, Refusal
 
 # What a client remembers at most; beyond it, what was sent longest ago is forgotten.
 ORDERS_MAX = 10_000
+
+_Key: TypeAlias = tuple[str, str]
 
 # What a change cannot touch, and what it can.
 _FIXED = ("side", "type")
@@ -36,49 +38,64 @@ class Sent:
     message_id: str
 
 
-class SentMessages:
-    """What was put on the queue, by order."""
+class _Memory:
+    """What was put on the queue, by user and order."""
 
     def __init__(self) -> None:
-        self._placed: dict[str, Placed] = {}
-        self._changes: dict[str, dict[int, Sent]] = {}
-        self._cancels: dict[str, dict[str | None, Sent]] = {}
+        self.placed: dict[_Key, Placed] = {}
+        self.changes: dict[_Key, dict[int, Sent]] = {}
+        self.cancels: dict[_Key, dict[str | None, Sent]] = {}
+
+
+class SentMessages:
+    """What was put on the queue for one user, by order. Those of other users may be one memory with it."""
+
+    def __init__(self, user_id: str, memory: _Memory | None = None) -> None:
+        self._user_id = user_id
+        self._memory = memory if memory is not None else _Memory()
+
+    def of_user(self, user_id: str) -> SentMessages:
+        """The same memory, for another user."""
+        return SentMessages(user_id, self._memory)
 
     def remember(self, message: Message, message_id: str) -> None:
         """Remember a message that the queue took."""
-        order_id = message["order_id"]
+        memory, key = self._memory, self._key(message["order_id"])
         if message["command"] == "place":
-            self._placed.pop(order_id, None)
-            self._placed[order_id] = Placed(message, message_id)
+            memory.placed.pop(key, None)
+            memory.placed[key] = Placed(message, message_id)
         elif message["command"] == "modify":
-            self._changes.setdefault(order_id, {})[message["revision"]] = Sent(message, message_id)
+            memory.changes.setdefault(key, {})[message["revision"]] = Sent(message, message_id)
         else:
-            self._cancels.setdefault(order_id, {})[message.get("leg")] = Sent(message, message_id)
-        _forget_oldest(self._placed)
-        _forget_oldest(self._changes)
-        _forget_oldest(self._cancels)
+            memory.cancels.setdefault(key, {})[message.get("leg")] = Sent(message, message_id)
+        _forget_oldest(memory.placed)
+        _forget_oldest(memory.changes)
+        _forget_oldest(memory.cancels)
 
     def placed(self, order_id: str) -> Placed | None:
         """The message that placed this order, if this client sent it."""
-        return self._placed.get(order_id)
+        return self._memory.placed.get(self._key(order_id))
 
     def forget_placed(self, order_id: str) -> None:
         """That the order on record is another one was told."""
-        self._placed.pop(order_id, None)
+        self._memory.placed.pop(self._key(order_id), None)
 
     def changes(self, order_id: str) -> dict[int, Sent]:
         """The changes of this order that this client sent and nothing was told of: their messages, by revision."""
-        return self._changes.get(order_id, {})
+        return self._memory.changes.get(self._key(order_id), {})
 
     def cancels(self, order_id: str) -> dict[str | None, Sent]:
         """The latest cancel of each exit that nothing was told of; under None that of the order."""
-        return self._cancels.get(order_id, {})
+        return self._memory.cancels.get(self._key(order_id), {})
 
     def told(self, refusal: Refusal) -> None:
         """That this change or cancel was refused was told."""
         order_id = refusal.order_id or ""
-        _forget_message(self._cancels.get(order_id, {}), refusal.message_id)
-        _forget_message(self._changes.get(order_id, {}), refusal.message_id)
+        _forget_message(self.cancels(order_id), refusal.message_id)
+        _forget_message(self.changes(order_id), refusal.message_id)
+
+    def _key(self, order_id: str) -> _Key:
+        return (self._user_id, order_id)
 
 
 def is_other(message: Message, seen: OrderView) -> bool:
@@ -145,7 +162,7 @@ def _forget_message(sent: dict[Any, Sent], message_id: str) -> None:
         del sent[key]
 
 
-def _forget_oldest(kept: dict[str, Any]) -> None:
+def _forget_oldest(kept: dict[_Key, Any]) -> None:
     while len(kept) > ORDERS_MAX:
         del kept[next(iter(kept))]
 

@@ -141,6 +141,18 @@ async fn a_used_id_never_gives_the_first_orders_fill() {
 }
 
 #[tokio::test]
+async fn what_a_client_of_another_user_sent_is_remembered_by_the_next_one_of_that_user() {
+    let mut other = ticket();
+    other["quantity"] = json!("7");
+    let client = Fake::start(&[shown("filled", &json!({"ticket": other}))], &[]).await;
+    client.for_user("u-8").unwrap().place(&placed()).await.unwrap();
+    // The same id of the user before is another order.
+    assert!(client.wait("o-1", &[OrderStatus::Filled], SOON).await.is_ok());
+    let error = client.for_user("u-8").unwrap().wait("o-1", &[OrderStatus::Filled], SOON).await.unwrap_err();
+    assert!(matches!(error, Error::IdAlreadyUsed(_)), "{error}");
+}
+
+#[tokio::test]
 async fn the_same_order_again_is_the_first_one_and_a_mended_one_is_not_held_against_the_refusal_before() {
     let client = Fake::start(&[not_there(), shown("filled", &json!({}))], &[refusal("m-1", "no_grant")]).await;
     client.place(&placed()).await.unwrap();

@@ -140,6 +140,36 @@ async fn what_the_broker_says_no_to_leaves_the_order_as_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_a_rule_keeps_back_says_that_the_order_works_on() {
+    let grant = |body: Value| json!({"path": {"algorithm_id": simulation::ALGORITHM}, "body": body});
+    let halt = json!({"body": {"halted": true, "reason": "a walk"}});
+    let limits = json!({"body": {"max_order_quantity": "5"}});
+    let halted = grant(json!({"account_ids": [simulation::ACCOUNT], "status": "halted"}));
+    let listed = grant(json!({"account_ids": ["DU9999999"]}));
+    for (route, body, begins) in [
+        ("PUT /halt", halt, "has halted their own trading. The reason given: \"a walk\"."),
+        ("PUT /limits", limits, "would be beyond the user's own limits (max_order_quantity): 10 is more than 5."),
+        ("PUT /grants/{algorithm_id}", halted, "The user has halted the grant to the algorithm"),
+        ("PUT /grants/{algorithm_id}", listed, "does not list the account DU0000001."),
+    ] {
+        let world = with_a_working_order().await;
+        assert_eq!(world.api(route, &body).await.status, 200);
+        world.modify("first", 2, &json!({"limit_price": "185"}));
+        world.run_for(Duration::from_mins(2)).await;
+        let order = world.order("first").await;
+        let stage = &order.change().unwrap().stage;
+        let told = &stage.reason().unwrap().message;
+        assert_eq!((stage.as_str(), at_the_broker(&world).1.as_str()), ("refused", "186"), "{told}");
+        assert!(told.contains(begins), "{told}");
+        assert!(told.contains("The change was not sent; the order is as it was, and works on."), "{told}");
+        assert!(!told.contains("under a new id"), "{told}");
+        if !route.contains("limits") {
+            assert!(told.ends_with("send the change as revision 3."), "{told}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancel_goes_before_a_change_that_waits() {
     let world = with_a_working_order().await;
     world.network.refuse_connections(1);

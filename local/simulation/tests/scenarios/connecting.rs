@@ -279,6 +279,28 @@ async fn a_connection_that_was_ended_is_forgotten_after_ninety_days_and_one_that
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_ends_what_was_never_connected_is_told_of_no_access_at_the_broker() {
+    let world = World::start().await;
+    let (ended, late) = (world.begin().await, world.begin().await);
+    let end = async |id: &str| {
+        let asked = json!({"path": {"connection_id": id}});
+        assert_eq!(world.api("DELETE /connections/{connection_id}", &asked).await.status, 204);
+        let connections = world.connections().await;
+        let connection = connections.into_iter().find(|connection| connection.connection_id.as_str() == id).unwrap();
+        assert_eq!(connection.status, ConnectionStatus::Disconnected);
+        connection.last_error.unwrap()
+    };
+    for _ in ["first", "again"] {
+        let told = end(ended.connection_id.as_str()).await;
+        assert_eq!(told.code, "disconnected_by_user");
+        assert!(told.message.starts_with("You disconnected before anything was connected."), "{}", told.message);
+        assert!(!told.message.contains("still names"), "{}", told.message);
+    }
+    tokio::time::sleep(SignedDuration::from_mins(11).unsigned_abs()).await;
+    assert_eq!(end(late.connection_id.as_str()).await.code, "not_completed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_disconnects_is_forgotten_here_and_logged_out_there() {
     let world = World::start().await;
     let id = world.connect_user().await;

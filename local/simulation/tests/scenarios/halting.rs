@@ -129,6 +129,9 @@ async fn the_operators_halt_over_a_user_outlasts_whatever_the_users_jwt_says() {
     world.place("under-the-operators", &limit);
     world.deliver_all().await;
     assert_eq!(world.status("under-the-operators").await, "denied: halted");
+    let told = world.reason("under-the-operators").await;
+    let whose = format!("The operator has halted trading for the user {USER}. The reason given: \"asked by phone\".");
+    assert!(told.starts_with(&whose), "{told}");
 
     let stands = say(json!({"halted": true, "mode": "reducing", "reason": "on holiday"})).await;
     assert_eq!(stands, json!({"halted": true, "reason": "asked by phone", "set_by": ["user", "operator"]}));

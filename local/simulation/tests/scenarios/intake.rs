@@ -54,6 +54,8 @@ async fn another_order_under_a_taken_id_is_a_recorded_refusal_and_the_first_is_u
     world.deliver_all().await;
     let refusals = world.refusals().await;
     assert_eq!((refusals.len(), refusals[0].reason.code.as_str()), (1, "order_differs"));
+    let told = &refusals[0].reason.message;
+    assert!(told.contains("This one differs from it in: quantity."), "{told}");
     assert_eq!(world.order("first").await.request, before.request);
     assert_eq!(world.status("after").await, "working");
     assert_eq!(world.broker().ledger().len(), 2);

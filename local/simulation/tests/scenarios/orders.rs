@@ -111,7 +111,7 @@ async fn every_time_in_force_and_a_cash_quantity_are_taken() {
     for name in ["day", "gtc", "opg"] {
         assert_eq!(world.status(name).await, "working", "{name}");
     }
-    assert_eq!(world.status("ioc").await, "cancelled");
+    assert_eq!(world.status("ioc").await, "cancelled: time_in_force_ended");
     assert_eq!(world.status("cash").await, "filled");
     assert_eq!(world.tickets("cash")[0].quantity, decimal("10"));
 }

@@ -143,7 +143,8 @@ async fn beside_an_order_by_cash_nothing_is_known_to_reduce_and_everything_else_
     assert_eq!(send(&world, "cash", cash).await, "working");
     only_reducing(&world).await;
     assert_eq!(send(&world, "buys", buy("1")).await, "denied: only_reducing");
-    assert!(world.reason("buys").await.contains("names no quantity"), "{}", world.reason("buys").await);
+    let told = world.reason("buys").await;
+    assert!(told.contains("a buy does not reduce a long position of 10"), "{told}");
     assert_eq!(send(&world, "sells", sell("10")).await, "working");
     world.cancel("cash");
     world.run_for(Duration::from_mins(1)).await;

@@ -200,6 +200,15 @@ async fn a_cancel_of_no_order_or_of_anothers_is_a_recorded_refusal() {
     world.settle().await;
     assert!(world.refusals().await.iter().any(|refusal| refusal.reason.code == "not_its_order"));
     assert_eq!(world.status("first").await, "working");
+    let mut own = world.place_command("own", &limit());
+    own["algorithm_id"] = json!("self");
+    assert_eq!(world.api("POST /orders", &json!({"body": own})).await.status, 202);
+    world.cancel("own");
+    world.settle().await;
+    let refusals = world.refusals().await;
+    let told = refusals.iter().map(|refusal| refusal.reason.message.as_str());
+    let expected = "The order own is the user's own. The user alone changes and cancels it.";
+    assert!(told.clone().any(|told| told == expected), "{:?}", told.collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,7 +36,7 @@ async fn an_order_that_nothing_ever_lets_through_expires_and_says_what_it_waited
     world.place("first", &limit());
     world.run_for(Duration::from_mins(17)).await;
     assert_eq!(world.status("first").await, "expired: expired");
-    assert!(world.reason("first").await.contains("you are not connected"));
+    assert!(world.reason("first").await.contains(&format!("the user {} is not connected", simulation::USER)));
 }
 
 #[tokio::test(start_paused = true)]

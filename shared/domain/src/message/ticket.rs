@@ -19,10 +19,14 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Option<Ticket> {
         "sell" => Ok(Side::Sell),
         other => Err(format!("must be buy or sell, not {:?}", shortened(other))),
     });
+    let is_by_cash = fields.has("cash_quantity");
     let how_much = size(fields);
     let order_type = order_type(fields);
     let time_in_force = fields.required("time_in_force", time_in_force);
     let outside_regular_hours = fields.boolean("outside_regular_hours");
+    if fields.has("attached") && is_by_cash {
+        fields.fault("attached", "needs a quantity: a cash quantity leaves that of the exits open");
+    }
     let attached = fields.object("attached", |exits| Some(read_attached(exits)));
     if let (Some(side), Some(entry), Some(attached)) = (side, &order_type, &attached) {
         for (role, fault) in on_the_wrong_side(side, entry, attached) {
@@ -56,16 +60,17 @@ pub(super) fn time_in_force(text: &str) -> Result<TimeInForce, String> {
 
 pub(super) fn trail(fields: &mut Fields<'_>) -> Option<Trail> {
     fields.object("trail", |trail| {
+        let is_given = (trail.has("amount"), trail.has("percent"));
         let amount = trail.optional("amount", str::parse::<Amount>);
         let percent = trail.optional("percent", percent);
-        match (amount, percent) {
-            (Some(amount), None) => Some(Trail::Amount(amount)),
-            (None, Some(percent)) => Some(Trail::Percent(percent)),
-            (None, None) => {
+        match is_given {
+            (true, false) => amount.map(Trail::Amount),
+            (false, true) => percent.map(Trail::Percent),
+            (false, false) => {
                 trail.fault("", "needs amount or percent");
                 None
             }
-            (Some(_), Some(_)) => {
+            (true, true) => {
                 trail.fault("", "takes amount or percent, not both");
                 None
             }
@@ -126,8 +131,8 @@ fn word(text: &str) -> Result<String, String> {
 fn size(fields: &mut Fields<'_>) -> Option<Size> {
     let quantity = fields.has("quantity");
     let cash_quantity = fields.has("cash_quantity");
-    let by_quantity = fields.optional("quantity", str::parse::<Amount>);
-    let by_cash = fields.optional("cash_quantity", str::parse::<Amount>);
+    let by_quantity = fields.optional("quantity", size_amount);
+    let by_cash = fields.optional("cash_quantity", size_amount);
     match (quantity, cash_quantity) {
         (true, true) => {
             fields.fault("cash_quantity", "stands beside quantity: give one of the two");
@@ -142,8 +147,18 @@ fn size(fields: &mut Fields<'_>) -> Option<Size> {
     }
 }
 
+/// How much of a contract, or for how much money.
+pub(super) fn size_amount(text: &str) -> Result<Amount, String> {
+    let is_negative = text.trim().starts_with(['-', '−']);
+    let side = if is_negative { ", and the side says whether it is bought or sold" } else { "" };
+    text.parse().map_err(|error: crate::InvalidAmount| format!("{error}{side}"))
+}
+
 fn order_type(fields: &mut Fields<'_>) -> Option<OrderType> {
-    let name = fields.required("type", |text| Ok::<_, String>(text.to_owned()))?;
+    let Some(name) = fields.required("type", |text| Ok::<_, String>(text.to_owned())) else {
+        unjudged_prices(fields);
+        return None;
+    };
     let mut prices = Prices { fields, name: &name };
     match name.as_str() {
         "market" => {
@@ -186,9 +201,18 @@ fn order_type(fields: &mut Fields<'_>) -> Option<OrderType> {
                 shortened(other)
             );
             fields.fault("type", message);
+            unjudged_prices(fields);
             None
         }
     }
+}
+
+/// Which prices belong to an order whose type cannot be read nobody knows: each is read, and none is too much or missing.
+fn unjudged_prices(fields: &mut Fields<'_>) {
+    for field in ["limit_price", "stop_price"] {
+        fields.optional(field, str::parse::<Amount>);
+    }
+    trail(fields);
 }
 
 /// The prices that go with one type of order.
@@ -229,6 +253,7 @@ impl Prices<'_, '_> {
 }
 
 fn read_attached(attached: &mut Fields<'_>) -> Attached {
+    let has_an_exit = attached.has("take_profit") || attached.has("stop_loss");
     let take_profit = attached.object("take_profit", |exit| {
         let limit_price = exit.required("limit_price", str::parse::<Amount>)?;
         Some(TakeProfit { limit_price })
@@ -238,7 +263,7 @@ fn read_attached(attached: &mut Fields<'_>) -> Attached {
         let limit_price = exit.optional("limit_price", str::parse::<Amount>);
         Some(StopLoss { stop_price: stop_price?, limit_price })
     });
-    if take_profit.is_none() && stop_loss.is_none() {
+    if !has_an_exit {
         attached.fault("", "needs take_profit, stop_loss, or both");
     }
     Attached { take_profit, stop_loss }

@@ -90,8 +90,65 @@ fn a_price_that_a_type_needs_or_cannot_use_is_named() {
     assert_eq!(faults(with(&json!({"limit_price": null}))), ["limit_price: is missing: a limit order needs it"]);
     assert_eq!(
         faults(with(&json!({"type": "trailing_stop", "limit_price": null, "trail": {"percent": "100"}}))),
-        ["trail.percent: must be less than 100", "trail: needs amount or percent"]
+        ["trail.percent: must be less than 100"]
     );
+}
+
+#[test]
+fn a_fault_of_one_field_is_told_of_no_other() {
+    let distance = |trail: Value| faults(with(&json!({"type": "trailing_stop", "limit_price": null, "trail": trail})));
+    for (percent, fault) in
+        [("100", "must be less than 100"), ("150", "must be less than 100"), ("0", "must be greater than zero")]
+    {
+        assert_eq!(distance(json!({"percent": percent})), [format!("trail.percent: {fault}")]);
+    }
+    assert_eq!(distance(json!({})), ["trail: needs amount or percent"]);
+    assert_eq!(
+        distance(json!({"amount": "0", "percent": "1"})),
+        ["trail.amount: must be greater than zero", "trail: takes amount or percent, not both"]
+    );
+    let profit = faults(with(&json!({"attached": {"take_profit": {"price": "190"}}})));
+    assert_eq!(
+        profit,
+        ["attached.take_profit.limit_price: is missing", "attached.take_profit.price: is not a field of this message"]
+    );
+}
+
+#[test]
+fn prices_are_judged_only_where_the_type_could_be_read() {
+    let names = "must be market, limit, stop, stop_limit, trailing_stop, trailing_stop_limit or midprice";
+    assert_eq!(faults(with(&json!({"type": "LMT"}))), [format!("type: {names}, not \"LMT\"")]);
+    assert_eq!(faults(with(&json!({"type": null}))), ["type: is missing"]);
+    assert_eq!(faults(with(&json!({"type": 1}))), ["type: must be a string, not a number"]);
+    let wrong = faults(with(&json!({"type": null, "limit_price": "0", "stop_price": "1", "trail": {"amount": "1"}})));
+    assert_eq!(wrong, ["type: is missing", "limit_price: must be greater than zero"]);
+}
+
+#[test]
+fn a_whole_number_with_a_point_is_told_how_it_is_written() {
+    let conid = |conid: Value| faults(with(&json!({"contract": {"conid": conid}})));
+    let fault = "contract.conid: must be a whole number that is not negative, not ";
+    assert_eq!(conid(json!(265_598.0)), [format!("{fault}265598.0: write it without a point and without an exponent")]);
+    assert_eq!(conid(json!(1.5)), [format!("{fault}1.5")]);
+    assert_eq!(conid(json!(-1)), [format!("{fault}-1")]);
+    assert_eq!(conid(json!("1")), [format!("{fault}a string")]);
+}
+
+#[test]
+fn a_bracket_by_cash_is_refused() {
+    let by_cash = json!({"quantity": null, "cash_quantity": "1000",
+        "attached": {"take_profit": {"limit_price": "190"}}});
+    assert_eq!(faults(with(&by_cash)), ["attached: needs a quantity: a cash quantity leaves that of the exits open"]);
+}
+
+#[test]
+fn only_how_much_has_a_side() {
+    let negative = "must be a positive decimal string such as \"187.50\"; it is negative";
+    assert_eq!(
+        faults(with(&json!({"quantity": "-3"}))),
+        [format!("quantity: {negative}, and the side says whether it is bought or sold")]
+    );
+    assert_eq!(faults(with(&json!({"limit_price": "-3"}))), [format!("limit_price: {negative}")]);
 }
 
 #[test]
@@ -152,6 +209,14 @@ fn times_must_be_in_utc() {
         assert_eq!(faults(with(&json!({"good_until": time}))).len(), 1, "{time}");
     }
     assert!(placed(with(&json!({"good_until": null}))).good_until.is_none());
+    let expected = "good_until: must be a time in UTC by RFC 3339, such as \"2026-11-24T15:04:05Z\"";
+    for zone in ["+02:00", "-05:30"] {
+        let time = format!("2026-11-24T15:04:05{zone}");
+        assert_eq!(faults(with(&json!({"good_until": time}))), [format!("{expected}; convert it: {zone} is not UTC")]);
+    }
+    for time in ["2026-11-24T15:04:05", "2026-11-24T15:04:05-00:00", "tomorrow", "+02:00", "ü02:00"] {
+        assert_eq!(faults(with(&json!({"good_until": time}))), [expected], "{time}");
+    }
 }
 
 #[test]
@@ -192,7 +257,7 @@ fn a_bracket_needs_an_exit() {
     let attached = place.ticket.attached.unwrap();
     assert!(attached.take_profit.is_some() && attached.stop_loss.unwrap().limit_price.is_some());
     assert_eq!(faults(with(&json!({"attached": {}}))), ["attached: needs take_profit, stop_loss, or both"]);
-    assert_eq!(faults(with(&json!({"attached": {"stop_loss": {"price": "1"}}}))).len(), 3);
+    assert_eq!(faults(with(&json!({"attached": {"stop_loss": {"price": "1"}}}))).len(), 2);
 }
 
 #[test]
@@ -250,7 +315,20 @@ fn a_change_says_what_and_which_revision() {
     assert_eq!(faults(first).len(), 1);
     let mut nothing = identity;
     nothing.as_object_mut().unwrap().remove("limit_price");
-    assert_eq!(faults(nothing).len(), 1);
+    assert_eq!(faults(nothing.clone()).len(), 1);
+    let asks = |field: &str, value: Value| {
+        let mut change = nothing.clone();
+        change[field] = value;
+        faults(change)
+    };
+    assert_eq!(asks("limit_price", json!(186.5)), ["limit_price: must be a string, not a number"]);
+    for field in ["account_id", "good_until", "contract", "side", "cash_quantity", "type", "outside_regular_hours"] {
+        let fault = format!("{field}: cannot be changed: cancel the order, and place a new one under a new id");
+        assert_eq!(asks(field, json!("x")), [fault]);
+    }
+    let whole = "attached: cannot be changed as a whole: name the exit by leg, and give its new prices";
+    assert_eq!(asks("attached", json!({})), [whole]);
+    assert_eq!(asks("colour", json!("red")).len(), 2, "an unknown field asks for nothing");
 }
 
 #[test]
@@ -262,6 +340,15 @@ fn the_same_order_has_the_same_fingerprint_however_it_is_spelled() {
     {
         assert_ne!(placed(with(&change)).fingerprint(), first, "{change}");
     }
+}
+
+#[test]
+fn two_orders_differ_in_these_fields() {
+    let order = |changes: &Value| placed(with(changes));
+    let first = order(&json!({}));
+    assert!(first.differing_fields(&order(&json!({"limit_price": "187.5"}))).is_empty());
+    let other = json!({"quantity": null, "cash_quantity": "100", "side": "sell", "good_until": null});
+    assert_eq!(first.differing_fields(&order(&other)), ["cash_quantity", "good_until", "quantity", "side"]);
 }
 
 #[test]

@@ -26,6 +26,28 @@ fn order(order_type: &str) -> Order {
     }
 }
 
+#[test]
+fn an_end_that_nobody_asked_for_has_the_reason_that_the_order_names() {
+    let ended = |time_in_force: &str, asked: bool, status: &str| {
+        let mut order = order("market");
+        order.request.as_mut().unwrap().ticket.time_in_force = serde_json::from_value(json!(time_in_force)).unwrap();
+        order.apply(place(), start()).unwrap();
+        if asked {
+            order.remember_cancel(start());
+        }
+        order.apply(seen(status, 0), start()).unwrap();
+        assert_eq!(order.status(), OrderStatus::Cancelled);
+        order.state().reason().map(|reason| reason.code.clone())
+    };
+    for time_in_force in ["ioc", "opg"] {
+        assert_eq!(ended(time_in_force, false, "Cancelled"), Some(ReasonCode::TimeInForceEnded), "{time_in_force}");
+        assert_eq!(ended(time_in_force, true, "Cancelled"), None, "{time_in_force}: its sender knows why");
+    }
+    // Who ended it at the broker nobody tells.
+    assert_eq!(ended("day", false, "Cancelled"), None);
+    assert_eq!(ended("day", false, "Expired"), Some(ReasonCode::TimeInForceEnded));
+}
+
 fn reason() -> Reason {
     Reason::new(ReasonCode::OutcomeUnknown, "A test says so.")
 }

@@ -1,14 +1,14 @@
 //! What must hold for an intent, as parts of its transaction; and what it means when one does not.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use domain::{Grant, Order};
+use domain::{Grant, KillSwitch, Order};
 
-use super::{IntentGuards, IntentRefused};
+use super::{GrantLack, HaltInForce, IntentGuards, IntentRefused};
 use crate::alike::{self, Window};
 use crate::database::{Attributes, number, text, text_of};
 use crate::error::StoreError;
 use crate::lanes::LaneLease;
-use crate::rules::{HaltScope, Rules, UNREGISTERED};
+use crate::rules::{HaltScope, RULE, Rules, UNREGISTERED};
 use crate::standing::Standing;
 use crate::transaction::built;
 
@@ -143,6 +143,23 @@ fn grants(row: &Attributes, order: &Order) -> bool {
         && accounts.is_some_and(|accounts| accounts.contains(&text(account_of(order))))
 }
 
+/// What the row of a halt says of it. What cannot be read of it is left out: it is in force all the same.
+fn in_force(row: &Attributes, scope: HaltScope) -> HaltInForce {
+    let rule = row.get(RULE).cloned();
+    let switch = rule.and_then(|rule| serde_dynamo::from_attribute_value::<_, KillSwitch>(rule).ok());
+    let switch = switch.unwrap_or_default();
+    HaltInForce { set_by: scope.set_by(&switch), reason: switch.halt.reason, scope }
+}
+
+/// What the grant in this row, if there is one, lacks for the order.
+fn grant_lack(row: &Attributes, order: &Order) -> GrantLack {
+    match row.get(RULE).and_then(|rule| rule.as_m().ok()) {
+        None => GrantLack::Gone,
+        Some(rule) if text_of(rule, "status") == Some("halted") => GrantLack::Halted,
+        Some(_) => GrantLack::Account(order.account_id().cloned()),
+    }
+}
+
 fn account_of(order: &Order) -> &str {
     order.request.as_ref().map_or("", |request| request.account_id.as_str())
 }
@@ -160,7 +177,7 @@ pub(super) fn refuse(rows: &[Option<Attributes>], refusals: Vec<Refusal>, order:
         Some((row, Refusal::Halted(scope))) if is_reducing(row, "mode") => {
             Err(IntentRefused::OnlyReducing(scope.to_string()))
         }
-        Some((_, Refusal::Halted(scope))) => Err(IntentRefused::Halted(scope)),
+        Some((row, Refusal::Halted(scope))) => Err(IntentRefused::Halted(in_force(row, scope))),
         Some((_, Refusal::LimitsChanged)) => Err(IntentRefused::LimitsChanged),
         Some((row, Refusal::Alike(window))) => Err(IntentRefused::BeyondLimits(alike::beyond(row, window))),
         Some((row, Refusal::Grant { reducing })) if grants(row, order) => {
@@ -169,6 +186,8 @@ pub(super) fn refuse(rows: &[Option<Attributes>], refusals: Vec<Refusal>, order:
             }
             Err(IntentRefused::LimitsChanged)
         }
-        Some((_, Refusal::Grant { .. })) => Err(IntentRefused::NoGrant(order.algorithm_id.clone())),
+        Some((row, Refusal::Grant { .. })) => {
+            Err(IntentRefused::NoGrant(order.algorithm_id.clone(), grant_lack(row, order)))
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use domain::{Act, Fact, GrantStatus, Halt, Intent, Order, OrderStatus};
+use domain::{Act, Fact, GrantStatus, Halt, Intent, Order, OrderStatus, SetBy};
 use embedded_dynamodb::Fault;
-use store::{HaltScope, IntentGuards, IntentRefused, LaneLease, Store, StoreError, Versioned};
+use store::{GrantLack, HaltInForce, HaltScope, IntentGuards, IntentRefused, LaneLease, Store, StoreError, Versioned};
 
 use crate::support::{World, algorithm, at, grant, key, order, user};
 
@@ -52,7 +52,10 @@ async fn each_halt_refuses_the_intent_and_is_named() {
         let (world, mut order, lease) = ready().await;
         world.store.rules.put_halt(&scope, &on()).await.unwrap();
         match try_intent(&world.store, &mut order, &lease).await {
-            Err(IntentRefused::Halted(which)) => assert_eq!(which, scope),
+            Err(IntentRefused::Halted(halt)) => {
+                let told = HaltInForce { scope, set_by: vec![SetBy::Operator], reason: on().reason };
+                assert_eq!(halt, told);
+            }
             other => panic!("{other:?}"),
         }
         assert_eq!(recorded(&world).await, (OrderStatus::Received, 1));
@@ -124,20 +127,26 @@ async fn a_global_halt_reaches_users_of_every_shard() {
         let mut order = world.insert(&order(&id, "o1", "self")).await;
         let lease = world.lease(&user(&id)).await;
         let refused = try_intent(&world.store, &mut order, &lease).await;
-        assert!(matches!(refused, Err(IntentRefused::Halted(HaltScope::Global))), "{id}: {refused:?}");
+        assert!(
+            matches!(refused, Err(IntentRefused::Halted(HaltInForce { scope: HaltScope::Global, .. }))),
+            "{id}: {refused:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn without_an_active_grant_for_the_account_there_is_no_intent() {
     let grants = [
-        None,
-        Some(grant("u-7", "mr", &["DU0000001"], GrantStatus::Halted)),
-        Some(grant("u-7", "mr", &["DU00000010", "DU000000"], GrantStatus::Active)),
-        Some(grant("u-7", "other", &["DU0000001"], GrantStatus::Active)),
-        Some(grant("u-8", "mr", &["DU0000001"], GrantStatus::Active)),
+        (None, GrantLack::Gone),
+        (Some(grant("u-7", "mr", &["DU0000001"], GrantStatus::Halted)), GrantLack::Halted),
+        (
+            Some(grant("u-7", "mr", &["DU00000010", "DU000000"], GrantStatus::Active)),
+            GrantLack::Account("DU0000001".parse().ok()),
+        ),
+        (Some(grant("u-7", "other", &["DU0000001"], GrantStatus::Active)), GrantLack::Gone),
+        (Some(grant("u-8", "mr", &["DU0000001"], GrantStatus::Active)), GrantLack::Gone),
     ];
-    for given in grants {
+    for (given, lacks) in grants {
         let world = World::new().await;
         if let Some(given) = &given {
             world.store.rules.put_grant(given).await.unwrap();
@@ -145,7 +154,7 @@ async fn without_an_active_grant_for_the_account_there_is_no_intent() {
         let mut order = world.insert(&order("u-7", "o1", "mr")).await;
         let lease = world.lease(&user("u-7")).await;
         let refused = try_intent(&world.store, &mut order, &lease).await;
-        assert!(matches!(refused, Err(IntentRefused::NoGrant(_))), "{given:?}: {refused:?}");
+        assert!(matches!(&refused, Err(IntentRefused::NoGrant(_, lack)) if *lack == lacks), "{given:?}: {refused:?}");
         assert_eq!(recorded(&world).await, (OrderStatus::Received, 1));
     }
 }

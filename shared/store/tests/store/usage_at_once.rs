@@ -33,7 +33,7 @@ async fn a_limit_or_a_grant_that_changed_since_it_was_read_refuses_the_intent() 
     let halted = Grant { status: GrantStatus::Halted, ..limited_grant("{}") };
     world.store.rules.put_grant(&halted).await.unwrap();
     let refused = intend_with(&world.store, &mut order, &lease, &read).await;
-    assert!(matches!(refused, Err(IntentRefused::NoGrant(_))), "{refused:?}");
+    assert!(matches!(refused, Err(IntentRefused::NoGrant(..))), "{refused:?}");
     assert_eq!(own(&world).await, Usage::default());
 }
 

@@ -56,6 +56,19 @@ fn a_currency_that_no_listing_has_is_no_match_and_the_candidates_are_named() {
 }
 
 #[test]
+fn a_symbol_in_small_letters_is_told_how_symbols_are_written() {
+    let told = |symbol: &str| {
+        let words = SymbolContract { symbol: symbol.to_owned(), ..words(None, None) };
+        the_only_one(&words, &[], &Currencies::new()).unwrap_err().message
+    };
+    assert_eq!(
+        told("aapl"),
+        "The broker knows no stock aapl. Symbols are written in capitals: AAPL? Look at GET /contracts?symbol=."
+    );
+    assert_eq!(told("AAPLX"), "The broker knows no stock AAPLX. Look at GET /contracts?symbol=.");
+}
+
+#[test]
 fn a_word_that_the_answer_does_not_confirm_is_no_match_though_only_one_is_left() {
     let only = [stock(1, None, Some(true))];
     for words in [words(Some("NASDAQ"), None), words(None, Some("USD"))] {

@@ -21,9 +21,23 @@ fn position(quantity: Decimal) -> Position {
 fn of_an_order_by_cash_nobody_knows_what_it_leaves() {
     assert_eq!(left_of(&order(r#""quantity":"10""#), Side::Buy), Some(Decimal::TEN));
     assert_eq!(left_of(&order(r#""cash_quantity":"10""#), Side::Buy), None);
-    for (held, side) in [("10", Side::Buy), ("10", Side::Sell), ("-10", Side::Buy)] {
+    for (held, side) in [("10", Side::Sell), ("-10", Side::Buy)] {
         let why = fits_into(held.parse().unwrap(), side, None, Decimal::ONE).unwrap_err();
         assert!(why.contains("names no quantity"), "{why}");
+    }
+}
+
+#[test]
+fn the_side_is_judged_before_any_quantity() {
+    for at_work in [None, Some(Decimal::ZERO), Some(Decimal::TEN)] {
+        for (held, side, told) in [
+            ("6", Side::Buy, "a buy does not reduce a long position of 6"),
+            ("-6", Side::Sell, "a sell does not reduce a short position of 6"),
+            ("0", Side::Sell, "there is no position in its contract"),
+            ("0", Side::Buy, "there is no position in its contract"),
+        ] {
+            assert_eq!(fits_into(held.parse().unwrap(), side, at_work, Decimal::ONE), Err(told.to_owned()));
+        }
     }
 }
 
