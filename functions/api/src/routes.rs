@@ -8,6 +8,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::{BoxError, Router};
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use platform::Problem;
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
@@ -42,7 +43,9 @@ impl Routes {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let Ok(response) = self.0.clone().oneshot(request).await;
+        let Ok(mut response) = self.0.clone().oneshot(request).await;
+        // The gateway tells the length of what it sends.
+        response.headers_mut().remove(CONTENT_LENGTH);
         response
     }
 }

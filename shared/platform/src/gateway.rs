@@ -55,6 +55,7 @@ impl<'de> Deserialize<'de> for Event {
         if body.is_some_and(|body| STANDARD.decode(body).is_err()) {
             return Err(D::Error::custom("the body is said to be base64, and is not"));
         }
+        event.request_context.route_key = event.route_key.take().or(event.request_context.route_key);
         // The address is put together from the route. As it was sent it may be no URI, which `lambda_http` does not survive.
         event.raw_path = None;
         event.raw_query_string = None;
