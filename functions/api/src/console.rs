@@ -1,12 +1,21 @@
 //! The console: one page, put together from the folder `console/` when the function starts, with the settings that the
 //! template gives. Nothing in it comes from elsewhere, and its Content-Security-Policy lets in nothing else.
 
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::StatusCode;
-use platform::HttpResponse;
+use http::header::{CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY};
+use platform::answer;
 use platform::environment::{BadSetting, optional, required, required_url};
 use sha2::{Digest, Sha256};
 use url::Url;
+use utoipa::IntoResponses;
+
+use crate::Api;
+use crate::answers::{Told, content, of_every_page, told};
 
 const PAGE: &str = include_str!("../../../console/page.html");
 const STYLE: &str = include_str!("../../../console/style.css");
@@ -83,13 +92,36 @@ impl Console {
 
     /// The page that a browser sees, also when it comes back from the broker or from the issuer. Its address may hold a
     /// code for a moment, so no address of it goes elsewhere.
-    pub(crate) fn page(&self) -> HttpResponse {
-        let mut response = HttpResponse::page(StatusCode::OK, self.html.clone());
-        response.headers.insert("content-security-policy", self.content_security_policy.clone());
-        response.headers.insert("referrer-policy", "no-referrer".to_owned());
-        response.headers.insert("cross-origin-opener-policy", "same-origin".to_owned());
-        response
+    fn page(&self) -> Page {
+        let mut response = answer::page(StatusCode::OK, self.html.clone());
+        answer::add_header(&mut response, CONTENT_SECURITY_POLICY, &self.content_security_policy);
+        answer::add_header(&mut response, REFERRER_POLICY, "no-referrer");
+        answer::add_header(&mut response, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+        Page(response)
     }
+}
+
+/// A page for people.
+#[derive(Debug)]
+pub(crate) struct Page(platform::gateway::Response);
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+impl IntoResponses for Page {
+    fn responses() -> Told {
+        let page = told(StatusCode::OK, "A page for people", Some(content::<String>("text/html")));
+        page.into_iter().chain(of_every_page()).collect()
+    }
+}
+
+/// The console
+#[utoipa::path(get, path = "/", tag = "pages", security())]
+pub(crate) async fn console(State(api): State<Arc<Api>>) -> Page {
+    api.console.page()
 }
 
 /// Modules that each stand on a line of their own with what they import and export, as one.
@@ -157,8 +189,9 @@ mod tests {
 
     #[test]
     fn the_page_runs_its_own_script_and_style_and_no_other() {
-        let page = Console::new(&settings()).page();
-        let (html, policy) = (page.body.unwrap(), &page.headers["content-security-policy"]);
+        let (parts, body) = Console::new(&settings()).page().0.into_parts();
+        let html = String::from_utf8(body.to_vec()).unwrap();
+        let policy = parts.headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
         let script = between(&html, "<script type=\"module\">", "</script>");
         let style = between(&html, "<style>", "</style>");
         assert!(policy.contains(&format!("script-src {};", source_of(script))), "{policy}");

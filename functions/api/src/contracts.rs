@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::extract::State;
 use broker::{CallError, Session, Stock};
 use domain::ConnectionStatus;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use platform::{HttpRequest, HttpResponse, Problem};
+use platform::Problem;
 use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::{Answer, Api, store_failed};
+use crate::answers::{Conflict, Forbidden, NotFound, Refused, answer};
+use crate::callers::{ForUser, What, Whose};
+use crate::query::{Asked, Query, Reader};
+use crate::{Api, store_failed};
 
 /// The longest symbol, in characters.
 const SYMBOL_CHARACTERS_MAX: usize = 32;
@@ -19,22 +24,33 @@ const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// Symbols that are remembered at once.
 const REMEMBERED_MAX: usize = 1000;
 
-#[derive(Serialize)]
-struct Contracts<'c> {
-    contracts: &'c [ContractView],
+answer! {
+    /// The contracts
+    Found: OK, Contracts<'_> as Contracts<'static>
 }
 
-#[derive(Debug, Serialize)]
-struct ContractView {
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Contracts<'c> {
+    contracts: &'c [FoundContract],
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FoundContract {
     conid: domain::Conid,
     symbol: String,
+    #[schema(required)]
     name: Option<String>,
+    #[schema(required)]
     exchange: Option<String>,
+    #[schema(required)]
     security_type: Option<String>,
+    #[schema(required)]
     is_us: Option<bool>,
 }
 
-impl From<Stock> for ContractView {
+impl From<Stock> for FoundContract {
     fn from(stock: Stock) -> Self {
         let Stock { conid, symbol, name, asset_class, exchange, is_us } = stock;
         Self { conid, symbol, name, exchange, security_type: asset_class, is_us }
@@ -49,19 +65,19 @@ pub struct FoundContracts {
 
 #[derive(Debug)]
 struct Remembered {
-    contracts: Arc<Vec<ContractView>>,
+    contracts: Arc<Vec<FoundContract>>,
     at: Timestamp,
 }
 
 impl FoundContracts {
-    fn of(&self, symbol: &str, now: Timestamp) -> Option<Arc<Vec<ContractView>>> {
+    fn of(&self, symbol: &str, now: Timestamp) -> Option<Arc<Vec<FoundContract>>> {
         let by_symbol = self.by_symbol.lock().unwrap_or_else(PoisonError::into_inner);
         let found = by_symbol.get(symbol).filter(|found| found.at + REMEMBERED_FOR > now)?;
         Some(Arc::clone(&found.contracts))
     }
 
     /// That there are none is not remembered: it may be the broker's mishap.
-    fn remember(&self, symbol: &str, contracts: &Arc<Vec<ContractView>>, now: Timestamp) {
+    fn remember(&self, symbol: &str, contracts: &Arc<Vec<FoundContract>>, now: Timestamp) {
         if contracts.is_empty() {
             return;
         }
@@ -73,37 +89,62 @@ impl FoundContracts {
     }
 }
 
-impl Api {
-    pub(crate) async fn find_contracts(&self, request: &HttpRequest) -> Answer {
-        let (user_id, _) = self.whose(request, "user").await?;
-        let symbol = request.query_parameter("symbol").unwrap_or_default();
+/// A user of whose connections one is used.
+#[derive(Debug)]
+pub(crate) struct OfUser;
+
+impl What for OfUser {
+    const WORD: &'static str = "user";
+}
+
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FindContracts {
+    #[param(pattern = "^[ -+\\--~]{1,32}$")]
+    symbol: String,
+}
+
+impl Asked for FindContracts {
+    fn read(said: &mut Reader<'_>) -> Self {
+        let symbol = said.text("symbol").unwrap_or_default();
         let fits = (1..=SYMBOL_CHARACTERS_MAX).contains(&symbol.len())
             && symbol.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b',');
         if !fits {
-            let message = format!("must be 1 to {SYMBOL_CHARACTERS_MAX} visible characters, without a comma");
-            return Err(Problem::bad_fields(vec![domain::FieldFault { field: "symbol".to_owned(), message }]));
+            said.refuse("symbol", &format!("must be 1 to {SYMBOL_CHARACTERS_MAX} visible characters, without a comma"));
         }
-        let session = self.any_session(&user_id).await?;
-        let now = self.intake.clock.now();
-        let contracts = match self.found_contracts.of(symbol, now) {
-            Some(contracts) => contracts,
-            None => self.ask_for_contracts(&session, symbol, now).await?,
-        };
-        Ok(HttpResponse::json(StatusCode::OK, &Contracts { contracts: &contracts }))
+        Self { symbol }
     }
+}
 
+/// The broker's contracts for a symbol
+#[utoipa::path(get, path = "/contracts", tag = "orders", params(ForUser, FindContracts))]
+pub(crate) async fn find_contracts(
+    State(api): State<Arc<Api>>,
+    whose: Whose<OfUser>,
+    Query(FindContracts { symbol }): Query<FindContracts>,
+) -> Result<Found, Refused<(Forbidden, NotFound, Conflict)>> {
+    let session = api.any_session(&whose.user_id).await?;
+    let now = api.intake.clock.now();
+    let contracts = match api.found_contracts.of(&symbol, now) {
+        Some(contracts) => contracts,
+        None => api.ask_for_contracts(&session, &symbol, now).await?,
+    };
+    Ok(Found::of(&Contracts { contracts: &contracts }))
+}
+
+impl Api {
     async fn ask_for_contracts(
         &self,
         session: &Session,
         symbol: &str,
         now: Timestamp,
-    ) -> Result<Arc<Vec<ContractView>>, Problem> {
+    ) -> Result<Arc<Vec<FoundContract>>, Problem> {
         let stocks = match session.stocks(symbol).await {
             Ok(stocks) => stocks,
             Err(CallError::Refused { .. }) => Vec::new(),
             Err(error) => return Err(not_answered(&error)),
         };
-        let contracts: Arc<Vec<_>> = Arc::new(stocks.into_iter().map(ContractView::from).collect());
+        let contracts: Arc<Vec<_>> = Arc::new(stocks.into_iter().map(FoundContract::from).collect());
         self.found_contracts.remember(symbol, &contracts, now);
         Ok(contracts)
     }

@@ -1,54 +1,40 @@
-//! The HTTP API (contract: The HTTP API): connections, orders, grants, limits, halts, contracts, and two open pages.
+//! The HTTP API (contract: The HTTP API): connections, orders, grants, limits, halts, contracts, and two open pages. A route
+//! is one handler; the types of its arguments and of its answer are also its description (`GET /openapi.json`).
 
+mod answers;
+mod body;
+mod callers;
 mod compression;
 mod connections;
 mod console;
 mod contracts;
 mod description;
+mod elsewhere;
+mod grants;
+mod halts;
 mod limits;
 mod list_query;
 mod orders;
-mod parameters;
+mod path;
+mod published;
+mod query;
 mod refusals;
-mod rules;
+mod routes;
+mod strict;
 mod words;
 
 use access::{Readers, Tokens};
-use domain::Reason;
-use platform::{HttpRequest, HttpResponse, Problem};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use domain::{FieldFault, Reason};
+use platform::Problem;
 use sessions::End;
 use store::{Connections, Lanes, OrderQueue, StoreError};
 use trading::Intake;
 
 pub use console::{Console, ConsoleSettings};
 pub use contracts::FoundContracts;
+pub use routes::{Routes, route_keys};
 
-/// The routes that this function answers, as the template names them.
-pub const ROUTES: [&str; 19] = [
-    "GET /connections",
-    "PUT /connections/{connection_id}",
-    "DELETE /connections/{connection_id}",
-    "GET /grants",
-    "PUT /grants/{algorithm_id}",
-    "DELETE /grants/{algorithm_id}",
-    "GET /limits",
-    "PUT /limits",
-    "GET /halt",
-    "PUT /halt",
-    "POST /orders",
-    "GET /orders",
-    "GET /orders/{order_id}",
-    "PUT /orders/{order_id}",
-    "DELETE /orders/{order_id}",
-    "GET /refusals",
-    "GET /contracts",
-    "GET /",
-    "GET /openapi.json",
-];
-
-/// The function, with what it needs.
+/// What the routes stand on.
 #[derive(Debug)]
 pub struct Api {
     /// What puts orders on record.
@@ -73,60 +59,10 @@ pub struct Api {
     pub console: Console,
 }
 
-type Answer = Result<HttpResponse, Problem>;
-
-impl Api {
-    /// Answers one request.
-    pub async fn handle(&self, request: &HttpRequest) -> HttpResponse {
-        match self.route(request).await {
-            Ok(response) => compression::compressed(request, response),
-            Err(problem) => {
-                tracing::info!(
-                    route = request.route_key,
-                    status = problem.status,
-                    code = problem.code,
-                    metric.forgeries_refused = trading::is_forgery(&problem.code).then_some(1),
-                    "a request was refused"
-                );
-                problem.into()
-            }
-        }
-    }
-
-    async fn route(&self, request: &HttpRequest) -> Answer {
-        parameters::only_known(request)?;
-        match request.route_key.as_str() {
-            "GET /connections" => self.list_connections(request).await,
-            "PUT /connections/{connection_id}" => self.choose(request).await,
-            "DELETE /connections/{connection_id}" => self.disconnect(request).await,
-            "GET /grants" => self.list_grants(request).await,
-            "PUT /grants/{algorithm_id}" => self.put_grant(request).await,
-            "DELETE /grants/{algorithm_id}" => self.delete_grant(request).await,
-            "GET /limits" => self.get_limits(request).await,
-            "PUT /limits" => self.put_limits(request).await,
-            "GET /halt" => self.get_halt(request).await,
-            "PUT /halt" => self.put_halt(request).await,
-            "POST /orders" => self.place_order(request).await,
-            "GET /orders" => self.list_orders(request).await,
-            "GET /orders/{order_id}" => self.get_order(request).await,
-            "PUT /orders/{order_id}" => self.modify_order(request).await,
-            "DELETE /orders/{order_id}" => self.cancel_order(request).await,
-            "GET /refusals" => self.list_refusals(request).await,
-            "GET /contracts" => self.find_contracts(request).await,
-            "GET /" => Ok(self.console.page()),
-            "GET /openapi.json" => Ok(description::openapi()),
-            _ => Err(Problem::not_found("route")),
-        }
-    }
-}
-
 /// A table or queue that failed: what of it is the caller's to know.
 fn store_failed(error: &StoreError) -> Problem {
     if matches!(error, StoreError::CursorRefused) {
-        return Problem::bad_fields(vec![domain::FieldFault {
-            field: "cursor".to_owned(),
-            message: error.to_string(),
-        }]);
+        return bad_field("cursor", &error.to_string());
     }
     tracing::error!(
         %error,
@@ -151,75 +87,11 @@ fn store_failed(error: &StoreError) -> Problem {
     }
 }
 
-/// The body as a JSON object of this form. An array is none, though serde would take one for a struct.
-fn json_body<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
-    let unreadable = |error: &dyn std::fmt::Display| {
-        let message = format!("the body cannot be read: {error}");
-        Problem::bad_fields(vec![domain::FieldFault { field: String::new(), message }])
-    };
-    let body = domain::parse_unique(&request.text()?).map_err(|error| unreadable(&error))?;
-    if !body.is_object() {
-        return Err(unreadable(&"it must be a JSON object"));
-    }
-    fields(body)
+/// One field that is wrong.
+fn bad_field(field: &str, message: &str) -> Problem {
+    Problem::bad_fields(vec![fault(field, message)])
 }
 
-/// The fields of a body; the fault names the one that is wrong.
-fn fields<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
-    read_fields(body, words::TEXT).map_err(|fault| Problem::bad_fields(vec![fault]))
-}
-
-/// The fields of an object whose texts are what `text` says; else the first fault.
-fn read_fields<T: DeserializeOwned>(object: Value, text: &str) -> Result<T, domain::FieldFault> {
-    serde_path_to_error::deserialize(object).map_err(|error| {
-        let message = words::plain(&error.inner().to_string(), text);
-        domain::FieldFault { field: field_of(&error), message }
-    })
-}
-
-/// Which field an error is of: where it stands in the body, else the one that is missing or not known.
-fn field_of(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
-    let path = error.path().to_string();
-    if path != "." && path != "?" {
-        return path;
-    }
-    let words = error.inner().to_string();
-    let named = ["missing field `", "unknown field `"].iter().find_map(|words_before| words.strip_prefix(words_before));
-    named.and_then(|rest| rest.split('`').next()).unwrap_or_default().to_owned()
-}
-
-/// A placeholder of the path, as the identifier that it must be. What is none names nothing.
-fn path_id<T: std::str::FromStr>(request: &HttpRequest, name: &str, what: &str) -> Result<T, Problem> {
-    request.path_parameter(name).and_then(|text| text.parse().ok()).ok_or_else(|| Problem::not_found(what))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-    use serde_json::json;
-
-    use super::*;
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Body {
-        halted: bool,
-        #[serde(default)]
-        account_ids: Vec<domain::AccountId>,
-    }
-
-    #[test]
-    fn what_is_wrong_in_a_body_names_its_field() {
-        for (body, field) in [
-            (json!({"halted": "yes"}), "halted"),
-            (json!({}), "halted"),
-            (json!({"halted": true, "because": "x"}), "because"),
-            (json!({"halted": true, "account_ids": ["DU1", "../x"]}), "account_ids[1]"),
-        ] {
-            let problem = fields::<Body>(body.clone()).unwrap_err();
-            assert_eq!(problem.errors[0].field, field, "{body}: {}", problem.errors[0].message);
-        }
-        let read: Body = fields(json!({"halted": true, "account_ids": ["DU1"]})).unwrap();
-        assert!(read.halted && read.account_ids.len() == 1);
-    }
+fn fault(field: &str, message: &str) -> FieldFault {
+    FieldFault { field: field.to_owned(), message: message.to_owned() }
 }

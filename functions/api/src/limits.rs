@@ -1,14 +1,71 @@
-//! Limits as a body holds them, read with every fault named.
+//! The user's own limits, and limits as a body holds them, read with every fault named.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::extract::State;
 use domain::{DUPLICATE_WINDOW_SECONDS_MAX, FieldFault, Limits};
 use platform::Problem;
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-use crate::read_fields;
+use crate::answers::{Forbidden, Refused, TooLarge, answer};
+use crate::body::{Json, read_fields};
+use crate::callers::User;
 use crate::words::DECIMAL;
+use crate::{Api, store_failed};
 
 /// Contracts that one list allows: far more than an algorithm trades, and small enough for a row.
 const ALLOWED_CONIDS_MAX: usize = 1_000;
+
+answer! {
+    /// The limits
+    InForce: OK, Limits
+}
+
+/// Limits as a body holds them, before each is looked at.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PutLimits(Map<String, Value>);
+
+impl PartialSchema for PutLimits {
+    fn schema() -> RefOr<Schema> {
+        Limits::schema()
+    }
+}
+
+impl ToSchema for PutLimits {
+    fn name() -> Cow<'static, str> {
+        Limits::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Limits::schemas(schemas);
+    }
+}
+
+/// The user's own limits
+#[utoipa::path(get, path = "/limits", tag = "rules")]
+pub(crate) async fn get_limits(
+    State(api): State<Arc<Api>>,
+    User(user_id): User,
+) -> Result<InForce, Refused<(Forbidden,)>> {
+    let limits = api.intake.rules.limits(&user_id).await.map_err(|error| store_failed(&error))?;
+    Ok(InForce::of(&limits.unwrap_or_default()))
+}
+
+/// Set the user's own limits: on every order of any algorithm, from the next one on
+#[utoipa::path(put, path = "/limits", tag = "rules")]
+pub(crate) async fn put_limits(
+    State(api): State<Arc<Api>>,
+    User(user_id): User,
+    Json(PutLimits(said)): Json<PutLimits>,
+) -> Result<InForce, Refused<(Forbidden, TooLarge)>> {
+    let limits = read_limits("", &said)?;
+    api.intake.rules.put_limits(&user_id, &limits).await.map_err(|error| store_failed(&error))?;
+    Ok(InForce::of(&limits))
+}
 
 /// Takes limits in. `path` is where they stand in the body: empty, or with a point behind it.
 pub(crate) fn read_limits(path: &str, fields: &Map<String, Value>) -> Result<Limits, Problem> {

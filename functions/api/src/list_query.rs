@@ -3,50 +3,64 @@
 use std::str::FromStr;
 
 use domain::message::utc;
-use domain::{FieldFault, OrderStatus};
-use platform::{HttpRequest, Problem};
+use domain::{AlgorithmId, OrderStatus};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as NoSuchWord, StrDeserializer};
-use store::{OrderFilter, PAGE_ROWS_MAX};
+use utoipa::IntoParams;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
+use crate::published;
+use crate::query::{Asked, Reader};
 use crate::words::{TEXT, plain};
 
 /// Orders on one page, unless the caller wants more or fewer.
 const PAGE_ORDERS: u32 = 50;
 
 /// What is asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ListQuery {
-    pub(crate) filter: OrderFilter,
+#[derive(Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListOrders {
+    /// Only orders in one of these statuses
+    #[param(value_type = Option<Vec<published::Status>>, nullable = false, explode = false, min_items = 1)]
+    pub(crate) status: Vec<OrderStatus>,
+    /// Only orders that are not final
+    #[param(schema_with = only_true, required = false)]
+    pub(crate) open: bool,
+    /// Only orders of this algorithm; `self`: of the user's own hand
+    #[param(value_type = Option<published::AlgorithmId>, nullable = false)]
+    pub(crate) algorithm_id: Option<AlgorithmId>,
+    /// Only orders recorded then or later
+    #[param(value_type = Option<published::MessageTime>, nullable = false)]
+    pub(crate) since: Option<Timestamp>,
+    /// Only orders recorded before
+    #[param(value_type = Option<published::MessageTime>, nullable = false)]
+    pub(crate) until: Option<Timestamp>,
+    /// Orders on the page at most
+    #[param(value_type = Option<u32>, nullable = false, minimum = 1, maximum = 100, default = 50)]
     pub(crate) limit: u32,
+    /// Of the page before; with the same filters
+    #[param(nullable = false)]
+    pub(crate) cursor: Option<String>,
 }
 
-/// Reads the query of `GET /orders`, but for whose orders and the cursor.
-pub(crate) fn read_list(request: &HttpRequest) -> Result<ListQuery, Problem> {
-    let mut faults = Vec::new();
-    let mut query = Query { request, faults: &mut faults };
-    let filter = OrderFilter {
-        statuses: query.read("status", statuses).unwrap_or_default(),
-        only_open: query.read("open", only_true).is_some(),
-        algorithm_id: query.read("algorithm_id", FromStr::from_str),
-        since: query.read("since", utc),
-        until: query.read("until", utc),
-    };
-    let limit = query.read("limit", limit).unwrap_or(PAGE_ORDERS);
-    if faults.is_empty() { Ok(ListQuery { filter, limit }) } else { Err(Problem::bad_fields(faults)) }
-}
-
-struct Query<'q> {
-    request: &'q HttpRequest,
-    faults: &'q mut Vec<FieldFault>,
-}
-
-impl Query<'_> {
-    fn read<T, E: ToString>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-        let read = parse(self.request.query_parameter(name)?);
-        read.map_err(|error| self.faults.push(fault(name, &error.to_string()))).ok()
+impl Asked for ListOrders {
+    fn read(said: &mut Reader<'_>) -> Self {
+        Self {
+            status: said.read("status", statuses).unwrap_or_default(),
+            open: said.read("open", is_true).is_some(),
+            algorithm_id: said.read("algorithm_id", FromStr::from_str),
+            since: said.read("since", utc),
+            until: said.read("until", utc),
+            limit: said.limit().unwrap_or(PAGE_ORDERS),
+            cursor: said.text("cursor"),
+        }
     }
+}
+
+fn only_true() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["true"])).build()
 }
 
 fn statuses(text: &str) -> Result<Vec<OrderStatus>, String> {
@@ -57,56 +71,48 @@ fn statuses(text: &str) -> Result<Vec<OrderStatus>, String> {
     text.split(',').map(status).collect()
 }
 
-fn only_true(text: &str) -> Result<(), &'static str> {
+fn is_true(text: &str) -> Result<(), &'static str> {
     if text == "true" { Ok(()) } else { Err("must be true, or be left out") }
-}
-
-fn limit(text: &str) -> Result<u32, String> {
-    let number = text.parse().ok().filter(|number| (1..=PAGE_ROWS_MAX).contains(number));
-    number.ok_or_else(|| format!("must be a whole number from 1 to {PAGE_ROWS_MAX}"))
-}
-
-fn fault(field: &str, message: &str) -> FieldFault {
-    FieldFault { field: field.to_owned(), message: message.to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
     use domain::OrderStatus;
-    use platform::HttpRequest;
-    use serde_json::{Value, json};
-    use store::OrderFilter;
+    use platform::Problem;
 
-    use super::{ListQuery, read_list};
+    use super::ListOrders;
+    use crate::query::{Said, read};
 
-    fn request(query: &Value) -> HttpRequest {
-        serde_json::from_value(json!({"routeKey": "GET /orders", "queryStringParameters": query})).unwrap()
+    fn asked(query: &str) -> Result<ListOrders, Problem> {
+        read(&Said::of(&format!("/orders?{query}").parse().unwrap()))
     }
 
     #[test]
     fn without_a_query_everything_is_asked_for_fifty_at_a_time() {
-        let all = ListQuery { filter: OrderFilter::default(), limit: 50 };
-        assert_eq!(read_list(&request(&Value::Null)).unwrap(), all);
+        let all = asked("").unwrap();
+        assert_eq!(all.limit, 50);
+        assert!(all.status.is_empty() && !all.open && all.algorithm_id.is_none());
+        assert!(all.since.is_none() && all.until.is_none() && all.cursor.is_none());
     }
 
     #[test]
     fn every_filter_is_taken() {
-        let query = json!({"status": "working,filled", "open": "true", "algorithm_id": "a", "limit": "7", "cursor": "x",
-            "since": "2026-11-24T00:00:00Z", "until": "2026-11-25T00:00:00Z", "user_id": "u-7"});
-        let ListQuery { filter, limit } = read_list(&request(&query)).unwrap();
-        assert_eq!(filter.statuses, [OrderStatus::Working, OrderStatus::Filled]);
-        assert!(filter.only_open);
-        assert_eq!(filter.algorithm_id.unwrap().as_str(), "a");
-        assert_eq!(filter.since.unwrap().to_string(), "2026-11-24T00:00:00Z");
-        assert_eq!(filter.until.unwrap().to_string(), "2026-11-25T00:00:00Z");
-        assert_eq!(limit, 7);
+        let asked = asked(
+            "status=working%2Cfilled&open=true&algorithm_id=a&limit=7&cursor=x&since=2026-11-24T00:00:00Z&until=2026-11-25T00:00:00Z&user_id=u-7",
+        );
+        let asked = asked.unwrap();
+        assert_eq!(asked.status, [OrderStatus::Working, OrderStatus::Filled]);
+        assert!(asked.open);
+        assert_eq!(asked.algorithm_id.unwrap().as_str(), "a");
+        assert_eq!(asked.since.unwrap().to_string(), "2026-11-24T00:00:00Z");
+        assert_eq!(asked.until.unwrap().to_string(), "2026-11-25T00:00:00Z");
+        assert_eq!((asked.limit, asked.cursor.as_deref()), (7, Some("x")));
     }
 
     #[test]
     fn every_bad_parameter_is_named() {
-        let query = json!({"status": "open", "open": "yes", "algorithm_id": "a b", "limit": "0", "since": "yesterday",
-            "until": "2026-11-25"});
-        let problem = read_list(&request(&query)).unwrap_err();
+        let query = "status=open&open=yes&algorithm_id=a%20b&limit=0&since=yesterday&until=2026-11-25";
+        let problem = asked(query).unwrap_err();
         assert_eq!(problem.status, 400);
         let mut named: Vec<&str> = problem.errors.iter().map(|fault| fault.field.as_str()).collect();
         named.sort_unstable();
@@ -118,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_page_has_at_most_a_hundred_orders() {
-        assert_eq!(read_list(&request(&json!({"limit": "100"}))).unwrap().limit, 100);
-        assert_eq!(read_list(&request(&json!({"limit": "101"}))).unwrap_err().errors[0].field, "limit");
+        assert_eq!(asked("limit=100").unwrap().limit, 100);
+        assert_eq!(asked("limit=101").unwrap_err().errors[0].field, "limit");
     }
 }

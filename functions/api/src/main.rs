@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use api::{Api, Console, ConsoleSettings, FoundContracts};
-use lambda_runtime::{Error, LambdaEvent, service_fn};
-use platform::{HttpRequest, Parts};
+use api::{Api, Console, ConsoleSettings, FoundContracts, Routes};
+use lambda_http::{Error, service_fn};
+use platform::Parts;
+use platform::gateway::{Request, serve};
 use sessions::End;
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let parts = Parts::start()?;
     let keyring = parts.keyring()?;
     let (connections, tokens, broker) = (parts.connections()?, keyring.tokens(), parts.api()?);
-    let function = Api {
+    let routes = Routes::of(Api {
         end: End {
             connections: connections.clone(),
             tokens: tokens.clone(),
@@ -29,11 +30,11 @@ async fn main() -> Result<(), Error> {
         broker,
         readers: parts.readers()?,
         found_contracts: FoundContracts::default(),
-    };
-    let (function, keyring) = (&function, &keyring);
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {
+    });
+    let (routes, keyring) = (&routes, &keyring);
+    serve(service_fn(async |request: Request| {
         keyring.keep_current().await?;
-        Ok::<_, Error>(function.handle(&event.payload).await)
+        Ok::<_, Error>(routes.answer(request).await)
     }))
     .await
 }

@@ -1,106 +1,191 @@
 //! Orders: placed, shown, changed, ended.
 
-use domain::{
-    AlgorithmId, Command, LegRole, Malformed, ModifyOrder, Order, OrderId, OrderKey, OrderView, PlaceOrder, UserId,
-};
+use std::sync::Arc;
+
+use axum::extract::State;
+use domain::{AlgorithmId, Command, LegRole, Malformed, ModifyOrder, Order, OrderKey, OrderView, PlaceOrder, Reason};
 use http::StatusCode;
-use platform::{Caller, HttpRequest, HttpResponse, Problem};
-use serde::Serialize;
+use platform::{Caller, Problem};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use store::Wake;
+use store::{OrderFilter, Wake};
 use trading::{ChangeAsked, LegCancelAsked, Recorded, Request, Sender, Stop};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::list_query::{ListQuery, read_list};
-use crate::{Answer, Api, json_body, path_id, store_failed};
+use crate::answers::{Conflict, Forbidden, NotFound, Refused, TooLarge, answer};
+use crate::body::Json;
+use crate::callers::{Anyone, ForUser, OrderPlace, VisibleOrder, What, Whose};
+use crate::list_query::ListOrders;
+use crate::published::{self, named};
+use crate::query::{Asked, Query, Reader};
+use crate::{Api, bad_field, fault, store_failed};
 
-#[derive(Serialize)]
-struct Orders<'a> {
+answer! {
+    /// The order, on record
+    Placed: ACCEPTED, OrderView<'_> as published::Order
+}
+answer! {
+    /// A page of orders. It may hold fewer than asked for: the list ends where there is no cursor.
+    Listed: OK, Orders<'_> as Orders<'static>
+}
+answer! {
+    /// The order
+    Shown: OK, OrderView<'_> as published::Order
+}
+answer! {
+    /// The order, with the change on record
+    Changed: ACCEPTED, OrderView<'_> as published::Order
+}
+answer! {
+    /// The order; it may be filled before it is cancelled
+    Ending: ACCEPTED, OrderView<'_> as published::Order
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Orders<'a> {
+    #[schema(value_type = Vec<published::Order>)]
     orders: Vec<OrderView<'a>>,
+    /// For the next page; left out at the end
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     cursor: Option<String>,
 }
 
+/// The message in a body, in which what the JWT and the route say may be left out. `description` puts its shape together from
+/// the message's own.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PlaceBody(Map<String, Value>);
+named!(PlaceBody = "PlaceOrder");
+
+/// Likewise a change.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ModifyBody(Map<String, Value>);
+named!(ModifyBody = "ModifyOrder");
+
+/// The exit of a bracket that the address names.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OfLeg {
+    /// The exit of a bracket that is meant; left out, the whole order.
+    #[param(value_type = Option<published::Leg>, nullable = false)]
+    leg: Option<LegRole>,
+}
+
+impl Asked for OfLeg {
+    fn read(said: &mut Reader<'_>) -> Self {
+        Self { leg: said.read("leg", LegRole::parse) }
+    }
+}
+
+/// Orders, where whose they are is asked.
+#[derive(Debug)]
+pub(crate) struct OfOrders;
+
+impl What for OfOrders {
+    const WORD: &'static str = "order";
+}
+
+/// Place an order. The same order again is the first one
+///
+/// It is put on record under the identity that the JWT proved. From here the record carries it to the broker.
+#[utoipa::path(post, path = "/orders", tag = "orders")]
+pub(crate) async fn place_order(
+    State(api): State<Arc<Api>>,
+    Anyone(caller): Anyone,
+    Json(body): Json<PlaceBody>,
+) -> Result<Placed, Refused<(Forbidden, Conflict, TooLarge)>> {
+    let place = read_place(body, &caller)?;
+    let key = place.key.clone();
+    api.intake.permit(&sender(caller), &Request::Place(place.clone())).await.map_err(stopped)?;
+    match api.intake.record(&api.lanes, place, None).await.map_err(|error| store_failed(&error))? {
+        Recorded::New(order) | Recorded::Same(order) => {
+            if !order.value.status().is_final() {
+                api.wake(&key).await;
+            }
+            Ok(Placed::of(&order.value.view()))
+        }
+        Recorded::Differs(_, reason) => Err(conflict(&reason).into()),
+    }
+}
+
+/// The user's orders, the newest first
+#[utoipa::path(get, path = "/orders", tag = "orders", params(ListOrders, ForUser))]
+pub(crate) async fn list_orders(
+    State(api): State<Arc<Api>>,
+    whose: Whose<OfOrders>,
+    Query(asked): Query<ListOrders>,
+) -> Result<Listed, Refused<(Forbidden, NotFound)>> {
+    let ListOrders { status: statuses, open: only_open, mut algorithm_id, since, until, limit, cursor } = asked;
+    if let Some(own) = whose.algorithm_id {
+        // An algorithm sees its own only, and so finds none of another.
+        if algorithm_id.is_some_and(|asked| asked != own) {
+            return Ok(Listed::of(&Orders { orders: Vec::new(), cursor: None }));
+        }
+        algorithm_id = Some(own);
+    }
+    let filter = OrderFilter { statuses, only_open, algorithm_id, since, until };
+    let page = api.intake.orders.newest(&whose.user_id, &filter, cursor.as_deref(), limit).await;
+    let page = page.map_err(|error| store_failed(&error))?;
+    let orders = page.items.iter().map(|order| order.value.view()).collect();
+    Ok(Listed::of(&Orders { orders, cursor: page.next_cursor }))
+}
+
+/// An order, with its history
+#[utoipa::path(get, path = "/orders/{order_id}", tag = "orders", params(OrderPlace, ForUser))]
+pub(crate) async fn get_order(VisibleOrder(order): VisibleOrder) -> Result<Shown, Refused<(Forbidden, NotFound)>> {
+    Ok(Shown::of(&order.view()))
+}
+
+/// Change an order, or one exit of a bracket; each revision once
+///
+/// The change is put on record at once. What the broker has is changed there soon after.
+#[utoipa::path(put, path = "/orders/{order_id}", tag = "orders", params(OrderPlace, OfLeg, ForUser))]
+pub(crate) async fn modify_order(
+    State(api): State<Arc<Api>>,
+    VisibleOrder(order): VisibleOrder,
+    Anyone(caller): Anyone,
+    Query(OfLeg { leg }): Query<OfLeg>,
+    Json(body): Json<ModifyBody>,
+) -> Result<Changed, Refused<(Forbidden, NotFound, Conflict, TooLarge)>> {
+    let modify = read_modify(body, leg, &order)?;
+    api.intake.permit(&sender(caller), &Request::Modify(modify.clone())).await.map_err(stopped)?;
+    match api.intake.ask_change(&modify).await.map_err(|error| store_failed(&error))? {
+        ChangeAsked::OnRecord(order) => {
+            api.wake(&modify.key).await;
+            Ok(Changed::of(&order.value.view()))
+        }
+        ChangeAsked::Refused(reason) => Err(conflict(&reason).into()),
+        ChangeAsked::NoSuchOrder => Err(Problem::not_found("order").into()),
+    }
+}
+
+/// Ask for the end of an order with its exits, or of one exit; twice is once
+///
+/// The cancel is put on record at once. What the broker has is cancelled there soon after.
+#[utoipa::path(delete, path = "/orders/{order_id}", tag = "orders", params(OrderPlace, OfLeg, ForUser))]
+pub(crate) async fn cancel_order(
+    State(api): State<Arc<Api>>,
+    VisibleOrder(order): VisibleOrder,
+    Query(OfLeg { leg }): Query<OfLeg>,
+) -> Result<Ending, Refused<(Forbidden, NotFound, Conflict)>> {
+    let key = order.key;
+    let order = match leg {
+        None => api.intake.ask_cancel(&key).await.map_err(|error| store_failed(&error))?,
+        Some(role) => match api.intake.ask_leg_cancel(&key, role).await.map_err(|error| store_failed(&error))? {
+            LegCancelAsked::OnRecord(order) => Some(*order),
+            LegCancelAsked::Refused(reason) => return Err(conflict(&reason).into()),
+            LegCancelAsked::NoSuchOrder => None,
+        },
+    };
+    let order = order.ok_or_else(|| Problem::not_found("order"))?;
+    if !order.value.is_over() || order.value.works_late() {
+        api.wake(&key).await;
+    }
+    Ok(Ending::of(&order.value.view()))
+}
+
 impl Api {
-    /// Puts the order on record under the identity that the JWT proved, and wakes the worker. The answer is 202: from
-    /// here the row carries the order.
-    pub(crate) async fn place_order(&self, request: &HttpRequest) -> Answer {
-        let caller = request.caller()?;
-        let place = read_place(request, &caller)?;
-        let key = place.key.clone();
-        self.intake.permit(&sender(&caller), &Request::Place(place.clone())).await.map_err(stopped)?;
-        match self.intake.record(&self.lanes, place, None).await.map_err(|error| store_failed(&error))? {
-            Recorded::New(order) | Recorded::Same(order) => {
-                if !order.value.status().is_final() {
-                    self.wake(&key).await;
-                }
-                Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
-            }
-            Recorded::Differs(_, reason) => {
-                Err(Problem::new(StatusCode::CONFLICT, reason.code.as_str(), reason.message))
-            }
-        }
-    }
-
-    pub(crate) async fn list_orders(&self, request: &HttpRequest) -> Answer {
-        let (user_id, algorithm_id) = self.whose(request, "order").await?;
-        let ListQuery { mut filter, limit } = read_list(request)?;
-        if algorithm_id.is_some() {
-            // An algorithm sees its own only, and so finds none of another.
-            if filter.algorithm_id.as_ref().is_some_and(|asked| Some(asked) != algorithm_id.as_ref()) {
-                return Ok(HttpResponse::json(StatusCode::OK, &Orders { orders: Vec::new(), cursor: None }));
-            }
-            filter.algorithm_id = algorithm_id;
-        }
-        let page = self.intake.orders.newest(&user_id, &filter, request.query_parameter("cursor"), limit).await;
-        let page = page.map_err(|error| store_failed(&error))?;
-        let orders = page.items.iter().map(|order| order.value.view()).collect();
-        Ok(HttpResponse::json(StatusCode::OK, &Orders { orders, cursor: page.next_cursor }))
-    }
-
-    pub(crate) async fn get_order(&self, request: &HttpRequest) -> Answer {
-        let order = self.visible_order(request).await?;
-        Ok(HttpResponse::json(StatusCode::OK, &order.view()))
-    }
-
-    /// Puts the change on record at once; what the broker has is changed there by the worker.
-    pub(crate) async fn modify_order(&self, request: &HttpRequest) -> Answer {
-        let order = self.visible_order(request).await?;
-        let modify = read_modify(request, &order)?;
-        let sender = sender(&request.caller()?);
-        self.intake.permit(&sender, &Request::Modify(modify.clone())).await.map_err(stopped)?;
-        match self.intake.ask_change(&modify).await.map_err(|error| store_failed(&error))? {
-            ChangeAsked::OnRecord(order) => {
-                self.wake(&modify.key).await;
-                Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
-            }
-            ChangeAsked::Refused(reason) => {
-                Err(Problem::new(StatusCode::CONFLICT, reason.code.as_str(), reason.message))
-            }
-            ChangeAsked::NoSuchOrder => Err(Problem::not_found("order")),
-        }
-    }
-
-    /// Writes the cancel down at once; what the broker has is cancelled there by the worker.
-    pub(crate) async fn cancel_order(&self, request: &HttpRequest) -> Answer {
-        let order = self.visible_order(request).await?;
-        let (key, leg) = (order.key, leg_asked(request)?);
-        let order = match leg {
-            None => self.intake.ask_cancel(&key).await.map_err(|error| store_failed(&error))?,
-            Some(role) => match self.intake.ask_leg_cancel(&key, role).await.map_err(|error| store_failed(&error))? {
-                LegCancelAsked::OnRecord(order) => Some(*order),
-                LegCancelAsked::Refused(reason) => {
-                    return Err(Problem::new(StatusCode::CONFLICT, reason.code.as_str(), reason.message));
-                }
-                LegCancelAsked::NoSuchOrder => None,
-            },
-        };
-        let order = order.ok_or_else(|| Problem::not_found("order"))?;
-        if !order.value.is_over() || order.value.works_late() {
-            self.wake(&key).await;
-        }
-        Ok(HttpResponse::json(StatusCode::ACCEPTED, &order.value.view()))
-    }
-
     /// A wake that is lost costs time, not the order: the tracker finds it by its row.
     pub(crate) async fn wake(&self, key: &OrderKey) {
         let wake = Wake { user_id: key.user_id.clone(), order_id: Some(key.order_id.clone()) };
@@ -108,54 +193,10 @@ impl Api {
             tracing::error!(%error, %key, "the worker was not woken; the tracker takes the order further");
         }
     }
-
-    /// An order that the caller may see and end: a user each of theirs, an algorithm each of its own, whatever became of its
-    /// grant.
-    async fn visible_order(&self, request: &HttpRequest) -> Result<Order, Problem> {
-        let (user_id, algorithm_id) = named_user(request)?;
-        let order_id: OrderId = path_id(request, "order_id", "order")?;
-        let order =
-            self.intake.orders.get(&OrderKey { user_id, order_id }).await.map_err(|error| store_failed(&error))?;
-        let order = order.map(|order| order.value).ok_or_else(|| Problem::not_found("order"))?;
-        match algorithm_id {
-            Some(algorithm_id) if order.algorithm_id != algorithm_id => Err(Problem::not_found("order")),
-            _ => Ok(order),
-        }
-    }
-
-    /// For whom the caller may read: a user for themselves, an algorithm for a user who granted it (`?user_id=`). To others
-    /// there is no such `what`.
-    pub(crate) async fn whose(
-        &self,
-        request: &HttpRequest,
-        what: &str,
-    ) -> Result<(UserId, Option<AlgorithmId>), Problem> {
-        let (user_id, algorithm_id) = named_user(request)?;
-        if let Some(algorithm_id) = &algorithm_id {
-            let grant = self.intake.rules.grant(&user_id, algorithm_id).await.map_err(|error| store_failed(&error))?;
-            grant.ok_or_else(|| Problem::not_found(what))?;
-        }
-        Ok((user_id, algorithm_id))
-    }
-}
-
-/// The user whom the caller speaks of, and the algorithm that speaks.
-fn named_user(request: &HttpRequest) -> Result<(UserId, Option<AlgorithmId>), Problem> {
-    let algorithm_id = match request.caller()? {
-        Caller::User(user_id) => return Ok((user_id, None)),
-        Caller::Algorithm(algorithm_id) => algorithm_id,
-    };
-    let user_id: Option<UserId> = request.query_parameter("user_id").and_then(|text| text.parse().ok());
-    let user_id = user_id.ok_or_else(|| {
-        let message = "must name the user, as a parameter of the address (?user_id=): an algorithm acts for the users who granted it".to_owned();
-        Problem::bad_fields(vec![domain::FieldFault { field: "user_id".to_owned(), message }])
-    })?;
-    Ok((user_id, Some(algorithm_id)))
 }
 
 /// The message in the body. What the JWT says already may be left out; what is there must agree with it.
-fn read_place(request: &HttpRequest, caller: &Caller) -> Result<PlaceOrder, Problem> {
-    let mut body: Map<String, Value> = json_body(request)?;
+fn read_place(PlaceBody(mut body): PlaceBody, caller: &Caller) -> Result<PlaceOrder, Problem> {
     let mut default = |field: &str, value: &str| {
         body.entry(field).or_insert_with(|| Value::from(value));
     };
@@ -177,22 +218,17 @@ fn read_place(request: &HttpRequest, caller: &Caller) -> Result<PlaceOrder, Prob
             }
             _ => Ok(place),
         },
-        Ok(_) => {
-            let message = "must be place: change by PUT /orders/{order_id}, end by DELETE".to_owned();
-            Err(Problem::bad_fields(vec![domain::FieldFault { field: "command".to_owned(), message }]))
-        }
+        Ok(_) => Err(bad_field("command", "must be place: change by PUT /orders/{order_id}, end by DELETE")),
         Err(Malformed { faults, .. }) => Err(Problem::bad_fields(faults)),
     }
 }
 
 /// The change in the body. What the address and the JWT say already may be left out; what is there must agree with it.
-fn read_modify(request: &HttpRequest, order: &Order) -> Result<ModifyOrder, Problem> {
-    let mut body: Map<String, Value> = json_body(request)?;
-    if let Some(role) = leg_asked(request)? {
+fn read_modify(ModifyBody(mut body): ModifyBody, leg: Option<LegRole>, order: &Order) -> Result<ModifyOrder, Problem> {
+    if let Some(role) = leg {
         let said = body.entry("leg").or_insert_with(|| Value::from(role.as_str()));
         if said != role.as_str() {
-            let message = format!("must be {:?} as the address says, or be left out", role.as_str());
-            return Err(Problem::bad_fields(vec![domain::FieldFault { field: "leg".to_owned(), message }]));
+            return Err(bad_field("leg", &format!("must be {:?} as the address says, or be left out", role.as_str())));
         }
     }
     let said = [
@@ -205,8 +241,7 @@ fn read_modify(request: &HttpRequest, order: &Order) -> Result<ModifyOrder, Prob
     let mut faults = Vec::new();
     for (field, value) in said {
         if body.entry(field).or_insert_with(|| Value::from(value)) != value {
-            let message = format!("must be {value:?}, or be left out");
-            faults.push(domain::FieldFault { field: field.to_owned(), message });
+            faults.push(fault(field, &format!("must be {value:?}, or be left out")));
         }
     }
     match Command::from_value(Value::Object(body)) {
@@ -216,16 +251,10 @@ fn read_modify(request: &HttpRequest, order: &Order) -> Result<ModifyOrder, Prob
     }
 }
 
-/// The exit of a bracket that the address names (`?leg=`).
-fn leg_asked(request: &HttpRequest) -> Result<Option<LegRole>, Problem> {
-    let read = request.query_parameter("leg").map(LegRole::parse).transpose();
-    read.map_err(|message| Problem::bad_fields(vec![domain::FieldFault { field: "leg".to_owned(), message }]))
-}
-
-fn sender(caller: &Caller) -> Sender {
+fn sender(caller: Caller) -> Sender {
     match caller {
-        Caller::User(user_id) => Sender::User(user_id.clone()),
-        Caller::Algorithm(algorithm_id) => Sender::Algorithm(algorithm_id.clone()),
+        Caller::User(user_id) => Sender::User(user_id),
+        Caller::Algorithm(algorithm_id) => Sender::Algorithm(algorithm_id),
     }
 }
 
@@ -235,4 +264,8 @@ fn stopped(stop: Stop) -> Problem {
         Ok(reason) => Problem::new(StatusCode::FORBIDDEN, reason.code.as_str(), reason.message),
         Err(error) => store_failed(&error),
     }
+}
+
+fn conflict(reason: &Reason) -> Problem {
+    Problem::new(StatusCode::CONFLICT, reason.code.as_str(), reason.message.clone())
 }

@@ -2,8 +2,11 @@
 
 use domain::{ConnectionId, Secret};
 use http::StatusCode;
+use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, SET_COOKIE};
+use lambda_http::RequestExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use platform::{ConsumerSource, HttpRequest, HttpResponse};
+use platform::gateway::{Request, Response};
+use platform::{ConsumerSource, answer, browser};
 use sessions::{Complete, CompleteError, Completed, Return};
 
 /// The project's own page, from here: the callback's address must not stay in the browser's history, since it holds
@@ -23,7 +26,7 @@ pub struct OauthCallback {
 
 impl OauthCallback {
     /// Answers one request.
-    pub async fn handle(&self, request: &HttpRequest) -> HttpResponse {
+    pub async fn handle(&self, request: &Request) -> Response {
         let mut response = match self.complete(request).await {
             Ok(Completed::Connected(connection_id)) => {
                 tracing::info!(%connection_id, "a user connected");
@@ -36,21 +39,22 @@ impl OauthCallback {
             Err(failure) => self.failed(&failure),
         };
         // A bare navigation, which any page can cause, leaves the attempt to its browser; else the cookie has done its work.
-        if request.query_parameter("oauth_token").is_some_and(|token| !token.is_empty()) {
-            let secure = if request.is_to_this_machine() { "" } else { "; Secure" };
-            response
-                .cookies
-                .push(format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}", request.attempt_cookie()));
+        if said(request, "oauth_token").is_some() {
+            let secure = if browser::is_to_this_machine(request.headers()) { "" } else { "; Secure" };
+            let name = browser::attempt_cookie(request.headers());
+            let cookie = format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");
+            answer::add_header(&mut response, SET_COOKIE, &cookie);
         }
         response
     }
 
-    async fn complete(&self, request: &HttpRequest) -> Result<Completed, Failure> {
-        let secret = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(|text| Secret::new(text.to_owned()));
+    async fn complete(&self, request: &Request) -> Result<Completed, Failure> {
+        let headers = request.headers();
+        let cookie = browser::cookie(headers, browser::attempt_cookie(headers));
         let back = Return {
-            request_token: secret(request.query_parameter("oauth_token")),
-            verifier: secret(request.query_parameter("oauth_verifier")),
-            cookie: secret(request.cookie(request.attempt_cookie())),
+            request_token: said(request, "oauth_token").map(Secret::new),
+            verifier: said(request, "oauth_verifier").map(Secret::new),
+            cookie: cookie.filter(|text| !text.is_empty()).map(|text| Secret::new(text.to_owned())),
         };
         let loaded = self.consumer.current().await.map_err(|error| {
             tracing::error!(%error, source = std::error::Error::source(&error), metric.consumer_refusals = 1, "there is no consumer");
@@ -70,18 +74,18 @@ impl OauthCallback {
     }
 
     /// Sends the browser to a clean address.
-    fn onward(&self, outcome: &str, connection_id: Option<&ConnectionId>) -> HttpResponse {
+    fn onward(&self, outcome: &str, connection_id: Option<&ConnectionId>) -> Response {
         let page = self.next_page();
         let separator = if page.contains('?') { '&' } else { '?' };
         let connection = connection_id
             .map(|id| format!("&connection_id={}", utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC)))
             .unwrap_or_default();
-        HttpResponse::see_other(&format!("{page}{separator}connection={outcome}{connection}"))
+        answer::see_other(&format!("{page}{separator}connection={outcome}{connection}"))
     }
 
     /// A page without scripts or anything from elsewhere: its address still holds the verifier. The way back tells nobody
     /// that address (`no-referrer`).
-    fn failed(&self, failure: &Failure) -> HttpResponse {
+    fn failed(&self, failure: &Failure) -> Response {
         let page = escaped(self.next_page());
         // A link with the look of a button, which needs neither style nor script.
         let again = if failure.begin_again {
@@ -95,11 +99,17 @@ impl OauthCallback {
              {again}<p><a href=\"{page}\" rel=\"noreferrer\">Go back</a></p></main></body></html>",
             escaped(&failure.why),
         );
-        let mut response = HttpResponse::page(failure.status, html);
-        response.headers.insert("referrer-policy", "no-referrer".to_owned());
-        response.headers.insert("content-security-policy", "default-src 'none'".to_owned());
+        let mut response = answer::page(failure.status, html);
+        answer::add_header(&mut response, REFERRER_POLICY, "no-referrer");
+        answer::add_header(&mut response, CONTENT_SECURITY_POLICY, "default-src 'none'");
         response
     }
+}
+
+/// A parameter of the query that says something. One that came twice is none of the broker's, and its texts stand together.
+fn said(request: &Request, name: &str) -> Option<String> {
+    let texts = request.query_string_parameters_ref()?.all(name)?;
+    Some(texts.join(",")).filter(|text| !text.is_empty())
 }
 
 /// Why there is no connection, for the browser's user.

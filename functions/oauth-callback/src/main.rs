@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Error, service_fn};
 use oauth_callback::OauthCallback;
-use platform::{HttpRequest, Parts, environment};
+use platform::gateway::{Request, serve};
+use platform::{Parts, environment};
 use sessions::Complete;
 
 #[tokio::main(flavor = "current_thread")]
@@ -26,9 +27,9 @@ async fn main() -> Result<(), Error> {
         return_url: environment::optional("COURIER_RETURN_URL"),
     };
     let (function, keyring) = (&function, &keyring);
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {
+    serve(service_fn(async |request: Request| {
         keyring.keep_current().await?;
-        Ok::<_, Error>(function.handle(&event.payload).await)
+        Ok::<_, Error>(function.handle(&request).await)
     }))
     .await
 }

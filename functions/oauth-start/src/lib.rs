@@ -1,7 +1,9 @@
 //! `POST /connections`: begins a connection, and gives the address at which the user consents.
 
-use http::StatusCode;
-use platform::{ConsumerError, ConsumerSource, HttpRequest, HttpResponse, Problem};
+use http::header::SET_COOKIE;
+use http::{HeaderMap, StatusCode};
+use platform::gateway::{Request, Response};
+use platform::{Caller, ConsumerError, ConsumerSource, Problem, answer, browser};
 use serde::Serialize;
 use sessions::{ATTEMPT_LIFE, Begin, BeginError, Begun};
 
@@ -15,7 +17,7 @@ pub struct OauthStart {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct BegunConnection<'a> {
     connection_id: &'a domain::ConnectionId,
     authorize_url: &'a str,
     expires_at: jiff::Timestamp,
@@ -23,35 +25,35 @@ struct Answer<'a> {
 
 impl OauthStart {
     /// Answers one request.
-    pub async fn handle(&self, request: &HttpRequest) -> HttpResponse {
+    pub async fn handle(&self, request: &Request) -> Response {
         match self.begin(request).await {
             Ok(response) => response,
             Err(problem) => problem.into(),
         }
     }
 
-    async fn begin(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-        let user_id = request.user()?;
+    async fn begin(&self, request: &Request) -> Result<Response, Problem> {
+        let user_id = Caller::of(request.extensions())?.user()?;
         let loaded = self.consumer.current().await.map_err(|error| no_consumer(&error))?;
         let begun = self.begin.begin(&loaded.consumer, &user_id).await.map_err(|error| not_begun(&error))?;
         tracing::info!(%user_id, connection_id = %begun.connection_id, "a connection was begun");
-        let answer = Answer {
+        let begun_connection = BegunConnection {
             connection_id: &begun.connection_id,
             authorize_url: begun.authorize_url.as_str(),
             expires_at: begun.expires_at,
         };
-        let mut response = HttpResponse::json(StatusCode::CREATED, &answer);
-        response.cookies.push(cookie(request, &begun));
+        let mut response = answer::json(StatusCode::CREATED, &begun_connection);
+        answer::add_header(&mut response, SET_COOKIE, &cookie(request.headers(), &begun));
         Ok(response)
     }
 }
 
 /// The cookie crosses from the broker's page to ours by a link, which `SameSite=Lax` allows and `Strict` does not.
-fn cookie(request: &HttpRequest, begun: &Begun) -> String {
-    let secure = if request.is_to_this_machine() { "" } else { "; Secure" };
+fn cookie(headers: &HeaderMap, begun: &Begun) -> String {
+    let secure = if browser::is_to_this_machine(headers) { "" } else { "; Secure" };
     format!(
         "{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-        request.attempt_cookie(),
+        browser::attempt_cookie(headers),
         begun.cookie.expose(),
         ATTEMPT_LIFE.as_secs()
     )

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Error, service_fn};
 use oauth_start::OauthStart;
-use platform::{HttpRequest, Parts};
+use platform::Parts;
+use platform::gateway::{Request, serve};
 use sessions::Begin;
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,8 +22,5 @@ async fn main() -> Result<(), Error> {
         },
     };
     let function = &function;
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpRequest>| {
-        Ok::<_, Error>(function.handle(&event.payload).await)
-    }))
-    .await
+    serve(service_fn(async |request: Request| Ok::<_, Error>(function.handle(&request).await))).await
 }

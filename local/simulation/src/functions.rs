@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use access::{Calendar, PenaltyBox, Readers, Tokens};
-use api::{Api, Console, ConsoleSettings, FoundContracts};
+use api::{Api, Console, ConsoleSettings, FoundContracts, Routes};
 use broker::BrokerAddress;
 use domain::{AccountSharing, Clock, Entropy, PrincipalId, Region};
 use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
@@ -63,7 +63,7 @@ pub(crate) struct Functions {
     pub(crate) refresh: Sealing<SessionRefresh>,
     pub(crate) submit: Sealing<OrderSubmit>,
     pub(crate) track: Sealing<OrderTrack>,
-    pub(crate) api: Sealing<Api>,
+    pub(crate) api: Sealing<Routes>,
     pub(crate) events: OrderEvents,
 }
 
@@ -187,9 +187,9 @@ impl<'g> Worker<'g> {
         }
     }
 
-    fn api(&self, tokens: Tokens) -> Api {
+    fn api(&self, tokens: Tokens) -> Routes {
         let (connections, broker) = (self.store.connections.clone(), self.broker.clone());
-        Api {
+        Routes::of(Api {
             intake: self.intake(),
             lanes: self.store.lanes.clone(),
             connections: connections.clone(),
@@ -200,7 +200,7 @@ impl<'g> Worker<'g> {
             end: End { connections, tokens, api: broker, readers: Some(self.readers()), clock: self.clock() },
             order_queue: self.order_queue(),
             console: Console::new(&console_settings()),
-        }
+        })
     }
 
     fn desk(&self, tokens: Tokens) -> Desk {

@@ -60,7 +60,7 @@ impl World {
     pub(crate) async fn call_api(&self, claims: &Value, route: &str, details: &Value) -> Option<Answered> {
         let request = request(route, claims, details);
         let invocation = Invocation::new(format!("Api {route}"));
-        let handler = Box::pin(async { self.functions.api.invoked().await.handle(&request).await });
-        invocation.run(handler, API_TIME).await.map(Answered::from)
+        let handler = Box::pin(async { Answered::of(self.functions.api.invoked().await.answer(request).await).await });
+        invocation.run(handler, API_TIME).await
     }
 }

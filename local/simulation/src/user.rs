@@ -69,7 +69,7 @@ impl World {
 
     async fn try_to_begin_as(&self, user_id: &str) -> Answered {
         let request = request("POST /connections", &json!({"sub": user_id}), &json!({}));
-        self.functions.start.handle(&request).await.into()
+        Answered::of(self.functions.start.handle(&request).await).await
     }
 
     /// The user says yes at the broker; the address to which the broker sends their browser.
@@ -83,7 +83,7 @@ impl World {
         let query: Value = address.query_pairs().map(|(name, value)| (name.into_owned(), json!(value))).collect();
         let cookies: Vec<&str> = cookie.into_iter().collect();
         let request = request("GET /oauth/callback", &Value::Null, &json!({"query": query, "cookies": cookies}));
-        self.functions.callback.invoked().await.handle(&request).await.into()
+        Answered::of(self.functions.callback.invoked().await.handle(&request).await).await
     }
 }
 

@@ -7,7 +7,6 @@ use domain::{Connection, Order, OrderKey, Refusal};
 use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
 use jiff::SignedDuration;
 use paper_broker::{CallRecord, ConsumerRegistration, LedgerEntry, Options, PaperBroker, User};
-use platform::HttpRequest;
 use serde_json::{Value, json};
 use store::Store;
 
@@ -157,12 +156,11 @@ impl World {
 
     /// Calls the API as whoever these claims are. Which function answers a route, the template says.
     pub async fn api_as(&self, claims: &Value, route: &str, details: &Value) -> Answered {
-        let request: HttpRequest = request(route, claims, details);
+        let request = request(route, claims, details);
         match route {
-            "POST /connections" => self.functions.start.handle(&request).await.into(),
-            "GET /oauth/callback" => self.functions.callback.invoked().await.handle(&request).await.into(),
-            // Boxed: all routes are in this future.
-            _ => Box::pin(self.functions.api.invoked().await.handle(&request)).await.into(),
+            "POST /connections" => Answered::of(self.functions.start.handle(&request).await).await,
+            "GET /oauth/callback" => Answered::of(self.functions.callback.invoked().await.handle(&request).await).await,
+            _ => Answered::of(self.functions.api.invoked().await.answer(request).await).await,
         }
     }
 

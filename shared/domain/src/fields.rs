@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 /// One fault of a message: which field, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldFault {
     /// The field, with its path (`attached.stop_loss.stop_price`); empty for the message as a whole.
     pub field: String,

@@ -24,6 +24,8 @@ mod leg;
 mod legs;
 mod likeness;
 pub mod message;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod order;
 mod reason;
 mod reason_code;

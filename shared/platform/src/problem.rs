@@ -9,16 +9,21 @@ const FAULTS_MAX: usize = 100;
 /// One problem. `type` stays `about:blank` (RFC 9457, 4.2.1), so `title` is the status's own phrase, and `code`
 /// is the stable word for programs.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Problem {
     /// The HTTP status.
+    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
     pub status: u16,
     /// The status's phrase.
     pub title: String,
     /// A stable word, such as `order_differs`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[a-z_]+$"))]
     pub code: String,
     /// What happened, what it means, and what to do next.
     pub detail: String,
     /// Each bad field.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldFault>,
     /// After so many seconds it may be tried again: the header `Retry-After` (RFC 9110, 10.2.3).

@@ -214,9 +214,9 @@ async fn a_cancel_of_no_order_or_of_anothers_is_a_recorded_refusal() {
 #[tokio::test(start_paused = true)]
 async fn every_route_of_the_api_leads_to_its_answer() {
     let world = World::start().await;
-    for route in api::ROUTES {
-        let answered = world.api_as(&Value::Null, route, &json!({})).await;
-        let open = ["GET /", "GET /openapi.json"].contains(&route);
+    for route in api::route_keys() {
+        let answered = world.api_as(&Value::Null, &route, &json!({})).await;
+        let open = ["GET /", "GET /openapi.json"].contains(&route.as_str());
         assert_eq!(answered.status, if open { 200 } else { 401 }, "{route}: {}", answered.text);
     }
     assert_eq!(world.api_as(&Value::Null, "GET /nothing", &json!({})).await.status, 404);

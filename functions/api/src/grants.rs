@@ -1,0 +1,159 @@
+//! A user's word on which algorithm may trade which accounts, and how much.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::State;
+use domain::{AccountId, AlgorithmId, GrantStatus, Limits, UserId};
+use platform::Problem;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use utoipa::openapi::{AllOfBuilder, ObjectBuilder, RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+use crate::answers::{Forbidden, NotFound, Refused, TooLarge, answer};
+use crate::body::Json;
+use crate::callers::User;
+use crate::limits::read_limits;
+use crate::path::{Path, Place};
+use crate::{Api, bad_field, published, store_failed};
+
+/// Accounts of one grant: far more than one user has.
+const ACCOUNTS_MAX: usize = 100;
+
+answer! {
+    /// The grants
+    Listed: OK, Grants
+}
+answer! {
+    /// The grant
+    Granted: OK, Grant
+}
+answer! {
+    /// Taken back, or there was none
+    TakenBack: NO_CONTENT
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Grants {
+    grants: Vec<Grant>,
+}
+
+/// A user's word that an algorithm may trade named accounts within limits.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Grant {
+    #[schema(value_type = String)]
+    user_id: UserId,
+    #[schema(value_type = String)]
+    algorithm_id: AlgorithmId,
+    #[schema(value_type = BTreeSet<String>)]
+    account_ids: BTreeSet<AccountId>,
+    limits: Limits,
+    status: GrantStatus,
+    /// Whether the operator registered the algorithm. If not, nothing of it is sent.
+    registered: bool,
+}
+
+/// A grant as its user gives it. What is left out stays as it is: what is not said lifts neither a limit nor a halt.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PutGrant {
+    #[schema(value_type = Vec<published::AccountId>, min_items = 1, max_items = 100)]
+    account_ids: BTreeSet<AccountId>,
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<Limits>, nullable = false)]
+    limits: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "said")]
+    #[schema(nullable = false)]
+    status: Option<GrantStatus>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct GrantPlace {
+    /// Not `self`: the user's own hand needs no grant
+    #[param(schema_with = not_the_own_hand, required = true)]
+    algorithm_id: AlgorithmId,
+}
+
+impl Place for GrantPlace {
+    const WHAT: &'static str = "algorithm";
+
+    fn check(&self) -> Result<(), Problem> {
+        if self.algorithm_id.is_own_hand() {
+            return Err(bad_field("algorithm_id", "your own hand (`self`) needs no grant"));
+        }
+        Ok(())
+    }
+}
+
+/// What an algorithm's id in an address is: `utoipa` has no `not`.
+fn not_the_own_hand() -> RefOr<Schema> {
+    let own_hand = serde_json::json!({"enum": [AlgorithmId::OWN_HAND]});
+    let other = ObjectBuilder::new().schema_type(utoipa::openapi::schema::SchemaType::AnyValue);
+    let other = other.extensions(Some([("not".to_owned(), own_hand)].into_iter().collect()));
+    AllOfBuilder::new().item(published::AlgorithmId::schema()).item(other).into()
+}
+
+/// The user's grants
+#[utoipa::path(get, path = "/grants", tag = "rules")]
+pub(crate) async fn list_grants(
+    State(api): State<Arc<Api>>,
+    User(user_id): User,
+) -> Result<Listed, Refused<(Forbidden,)>> {
+    let grants = api.intake.rules.grants(&user_id).await.map_err(|error| store_failed(&error))?;
+    let mut shown = Vec::with_capacity(grants.len());
+    for grant in grants {
+        shown.push(api.shown(grant).await?);
+    }
+    Ok(Listed::of(&Grants { grants: shown }))
+}
+
+/// Allow an algorithm to trade accounts within limits
+#[utoipa::path(put, path = "/grants/{algorithm_id}", tag = "rules", params(GrantPlace))]
+pub(crate) async fn put_grant(
+    State(api): State<Arc<Api>>,
+    User(user_id): User,
+    Path(GrantPlace { algorithm_id }): Path<GrantPlace>,
+    Json(body): Json<PutGrant>,
+) -> Result<Granted, Refused<(Forbidden, NotFound, TooLarge)>> {
+    if body.account_ids.is_empty() || body.account_ids.len() > ACCOUNTS_MAX {
+        return Err(bad_field("account_ids", &format!("must list 1 to {ACCOUNTS_MAX} accounts")).into());
+    }
+    let before = api.intake.rules.grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
+    let (limits, status) = before.map_or_else(Default::default, |grant| (grant.limits, Some(grant.status)));
+    let limits = body.limits.map_or(Ok(limits), |limits| read_limits("limits.", &limits))?;
+    let status = body.status.or(status).unwrap_or(GrantStatus::Active);
+    let grant = domain::Grant { user_id, algorithm_id, account_ids: body.account_ids, limits, status };
+    api.intake.rules.put_grant(&grant).await.map_err(|error| store_failed(&error))?;
+    tracing::info!(user_id = %grant.user_id, algorithm_id = %grant.algorithm_id, status = ?grant.status, "a grant was given");
+    Ok(Granted::of(&api.shown(grant).await?))
+}
+
+/// Take a grant back
+#[utoipa::path(delete, path = "/grants/{algorithm_id}", tag = "rules", params(GrantPlace))]
+pub(crate) async fn delete_grant(
+    State(api): State<Arc<Api>>,
+    User(user_id): User,
+    Path(GrantPlace { algorithm_id }): Path<GrantPlace>,
+) -> Result<TakenBack, Refused<(Forbidden, NotFound)>> {
+    api.intake.rules.delete_grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
+    tracing::info!(%user_id, %algorithm_id, "a grant was taken back");
+    Ok(TakenBack)
+}
+
+impl Api {
+    async fn shown(&self, grant: domain::Grant) -> Result<Grant, Problem> {
+        let registered =
+            self.intake.rules.algorithm(&grant.algorithm_id).await.map_err(|error| store_failed(&error))?;
+        let domain::Grant { user_id, algorithm_id, account_ids, limits, status } = grant;
+        Ok(Grant { user_id, algorithm_id, account_ids, limits, status, registered: registered.is_some() })
+    }
+}
+
+/// What is said is said: `null` is no way of leaving it out.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
