@@ -166,6 +166,8 @@ fn with_published(mut description: Value) -> Value {
     }]);
     schemas["ModifyOrder"] = body_of(&schemas["order-message.modify"], "modify", &SAID_OF_A_CHANGE);
     schemas["ModifyOrder"]["examples"] = json!([{"revision": 2, "limit_price": "188.00"}]);
+    let algorithm = json!({"$ref": "#/components/schemas/order-message.algorithm_id"});
+    schemas["AnotherAlgorithm"] = json!({"allOf": [algorithm, {"not": {"enum": [domain::AlgorithmId::OWN_HAND]}}]});
     schemas["PutHalt"]["anyOf"] = json!([
         {"properties": {"halted": {"const": true}}},
         {"properties": {"cancel_working": {"const": false}}},
@@ -268,6 +270,8 @@ mod tests {
                 let of_path = parameters.iter().filter(|parameter| parameter["in"] == "path");
                 let described: Vec<&str> = of_path.map(|parameter| parameter["name"].as_str().unwrap()).collect();
                 assert_eq!(described, placeholder.into_iter().collect::<Vec<_>>(), "{method} {path}");
+                let is_required = |parameter: &&Value| parameter["in"] != "path" || parameter["required"] == true;
+                assert!(parameters.iter().all(|parameter| is_required(&parameter)), "{method} {path}");
             }
         }
     }

@@ -8,15 +8,15 @@ use domain::{AccountId, AlgorithmId, GrantStatus, Limits, UserId};
 use platform::Problem;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
-use utoipa::openapi::{AllOfBuilder, ObjectBuilder, RefOr, Schema};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::answers::{Forbidden, NotFound, Refused, TooLarge, answer};
 use crate::body::Json;
 use crate::callers::User;
 use crate::limits::read_limits;
 use crate::path::{Path, Place};
-use crate::{Api, bad_field, published, store_failed};
+use crate::published::{self, named};
+use crate::{Api, bad_field, store_failed};
 
 /// Accounts of one grant: far more than one user has.
 const ACCOUNTS_MAX: usize = 100;
@@ -74,7 +74,7 @@ pub(crate) struct PutGrant {
 #[into_params(parameter_in = Path)]
 pub(crate) struct GrantPlace {
     /// Not `self`: the user's own hand needs no grant
-    #[param(schema_with = not_the_own_hand, required = true)]
+    #[param(value_type = AnotherAlgorithm)]
     algorithm_id: AlgorithmId,
 }
 
@@ -89,13 +89,9 @@ impl Place for GrantPlace {
     }
 }
 
-/// What an algorithm's id in an address is: `utoipa` has no `not`.
-fn not_the_own_hand() -> RefOr<Schema> {
-    let own_hand = serde_json::json!({"enum": [AlgorithmId::OWN_HAND]});
-    let other = ObjectBuilder::new().schema_type(utoipa::openapi::schema::SchemaType::AnyValue);
-    let other = other.extensions(Some([("not".to_owned(), own_hand)].into_iter().collect()));
-    AllOfBuilder::new().item(published::AlgorithmId::schema()).item(other).into()
-}
+/// An algorithm that is not the user's own hand. Its shape `description` adds: `utoipa` has no `not`.
+pub(crate) struct AnotherAlgorithm;
+named!(AnotherAlgorithm = "AnotherAlgorithm");
 
 /// The user's grants
 #[utoipa::path(get, path = "/grants", tag = "rules")]

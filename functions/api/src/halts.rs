@@ -35,7 +35,7 @@ pub(crate) struct PutHalt {
     #[serde(default)]
     #[schema(max_length = 500)]
     reason: Option<String>,
-    /// reducing: orders that reduce a position pass
+    /// With halted true: reducing lets orders pass that reduce a position
     #[serde(default)]
     #[schema(schema_with = all_unless_said)]
     mode: HaltMode,
@@ -123,6 +123,9 @@ pub(crate) async fn put_halt(
     }
     if body.cancel_working && !body.halted {
         return Err(bad_field("cancel_working", "goes with halted: true only").into());
+    }
+    if !body.halted && !body.mode.is_all() {
+        return Err(bad_field("mode", "goes with halted: true only: nothing is halted, so nothing is let pass").into());
     }
     let since = Some(api.intake.clock.now());
     let word = Halt { halted: body.halted, mode: body.mode, reason: body.reason, since };

@@ -8,8 +8,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::FieldFault;
-use http::Method;
-use platform::Problem;
+use http::{Method, StatusCode};
+use platform::{Caller, Problem};
 use serde_json::Value;
 
 use crate::answers::Refused;
@@ -27,6 +27,9 @@ pub(crate) async fn only_known(State(description): State<Arc<Description>>, requ
     // Nothing is there, or it is a page, and others may add to its address.
     let Some(known) = known else { return next.run(request).await };
     let said = Said::of(request.uri());
+    if let Some(refused) = speaks_of_another(&request, &said) {
+        return refused.into_response();
+    }
     let unknown = said.names().filter(|name| *name != USER && !known.contains(name));
     let mut faults: Vec<FieldFault> = unknown.map(|name| fault(name, "is not a parameter of this route")).collect();
     let mut request = request;
@@ -40,6 +43,15 @@ pub(crate) async fn only_known(State(description): State<Arc<Description>>, requ
     } else {
         Refused::<()>::from(Problem::bad_fields(faults)).into_response()
     }
+}
+
+/// A user speaks for themselves only: another one named in the address must not be passed over.
+fn speaks_of_another(request: &Request, said: &Said) -> Option<Refused> {
+    let Ok(Caller::User(user_id)) = Caller::of(request.extensions()) else { return None };
+    said.get(USER).filter(|named| *named != user_id.as_str())?;
+    let message =
+        "The address names another user (?user_id=) than the one who signed in. Leave it out: it is for algorithms.";
+    Some(Problem::new(StatusCode::FORBIDDEN, "other_user", message).into())
 }
 
 /// The fields of a body that nobody reads.

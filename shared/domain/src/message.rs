@@ -134,9 +134,9 @@ impl PlaceOrder {
             Ok(Value::Object(fields)) => fields,
             _ => serde_json::Map::new(),
         };
-        let (these, those) = (fields(self), fields(other));
-        let names: std::collections::BTreeSet<&String> = these.keys().chain(those.keys()).collect();
-        names.into_iter().filter(|name| these.get(*name) != those.get(*name)).cloned().collect()
+        let (own, others) = (fields(self), fields(other));
+        let names: std::collections::BTreeSet<&String> = own.keys().chain(others.keys()).collect();
+        names.into_iter().filter(|name| own.get(*name) != others.get(*name)).cloned().collect()
     }
 }
 

@@ -152,11 +152,11 @@ fn fits_into(position: Decimal, side: Side, at_work: Option<Decimal>, quantity: 
 
 /// Why an order on this side reduces nothing, whatever its quantity is.
 fn nothing_to_take_off(position: Decimal, side: Side) -> String {
-    let size = position.abs().normalize();
+    let held = position.abs().normalize();
     match side {
         _ if position.is_zero() => "there is no position in its contract".to_owned(),
-        Side::Buy => format!("a buy does not reduce a long position of {size}"),
-        Side::Sell => format!("a sell does not reduce a short position of {size}"),
+        Side::Buy => format!("a buy does not reduce a long position of {held}"),
+        Side::Sell => format!("a sell does not reduce a short position of {held}"),
     }
 }
 

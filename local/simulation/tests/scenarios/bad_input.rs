@@ -186,3 +186,30 @@ async fn a_body_that_is_no_object_is_refused_and_changes_nothing() {
     assert_eq!(world.connections().await[0].choices, domain::Choices::default());
     assert_eq!(world.api("GET /halt", &json!({})).await.json["halted"], false);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_names_another_in_the_address_is_refused_and_nothing_is_done() {
+    let world = World::with_a_connected_user().await;
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.deliver_all().await;
+    let other = |order: bool| {
+        let path = if order { json!({"order_id": "first"}) } else { json!({}) };
+        json!({"path": path, "query": {"user_id": "somebody-else"}})
+    };
+    for (route, order) in
+        [("DELETE /orders/{order_id}", true), ("GET /orders/{order_id}", true), ("GET /orders", false)]
+    {
+        let refused = world.api(route, &other(order)).await;
+        assert_eq!((refused.status, &refused.json["code"]), (403, &json!("other_user")), "{route}: {}", refused.text);
+    }
+    assert_eq!(world.status("first").await, "working");
+    let own = world.api("GET /orders", &json!({"query": {"user_id": USER}})).await;
+    assert_eq!(own.status, 200, "{}", own.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_halt_that_halts_nothing_names_no_mode() {
+    let world = World::with_a_connected_user().await;
+    let refused = world.api("PUT /halt", &json!({"body": {"halted": false, "mode": "reducing"}})).await;
+    assert_eq!((refused.status, &refused.json["errors"][0]["field"]), (400, &json!("mode")), "{}", refused.text);
+}
