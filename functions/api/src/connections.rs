@@ -65,6 +65,10 @@ pub(crate) async fn list_connections(
     // What the table has not deleted yet, and rows of a release that named no time for it.
     let now = api.intake.clock.now();
     connections.retain(|connection| connection.value.forgotten_at().is_none_or(|at| at > now));
+    // An attempt whose time is past is shown as ended; on record it ends with the next one.
+    for connection in &mut connections {
+        connection.value.lapse(now);
+    }
     let mut views: Vec<_> = connections.iter().map(|connection| connection.value.view()).collect();
     views.sort_by_key(|view| std::cmp::Reverse(view.created_at));
     Ok(Listed::of(&Connections { connections: views }))

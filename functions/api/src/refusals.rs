@@ -10,7 +10,7 @@ use serde::Serialize;
 use store::{Page, RefusalFilter, RefusalsOf};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answers::{Refused, answer};
+use crate::answers::{Forbidden, Refused, answer};
 use crate::callers::Anyone;
 use crate::query::{Asked, Query, Reader};
 use crate::{Api, published, store_failed};
@@ -68,7 +68,7 @@ pub(crate) async fn list_refusals(
     State(api): State<Arc<Api>>,
     Anyone(caller): Anyone,
     Query(asked): Query<ListRefusals>,
-) -> Result<Listed, Refused> {
+) -> Result<Listed, Refused<(Forbidden,)>> {
     let ListRefusals { order_id, limit, cursor, user_id } = asked;
     let (cursor, orders) = (cursor.as_deref(), &api.intake.orders);
     let page = match caller {

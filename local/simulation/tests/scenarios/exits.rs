@@ -167,7 +167,7 @@ async fn a_stop_for_the_day_that_goes_in_the_middle_of_it_is_missed() {
         execute(&world, entry.order_id, "10");
         world.run_for(Duration::from_secs(320)).await;
         assert!(world.broker().reject_order(stop.order_id, word));
-        world.run_for(Duration::from_mins(1)).await;
+        world.run_for(Duration::from_mins(2)).await;
         assert_eq!(warning(&world).await.as_deref(), Some("unprotected_position"), "{word:?}");
     }
 }

@@ -84,8 +84,10 @@ async fn nobody_sees_what_anothers_sender_sent_or_what_is_in_anothers_name() {
     assert_eq!(shown(refusals(&world, &another, json!({})).await), ["mine"]);
     assert_eq!(shown(refusals(&world, &another, json!({"user_id": "u-8"})).await), [""; 0]);
     assert_eq!(shown(refusals(&world, &json!({"sub": USER}), json!({})).await), ["mine", "forged"]);
-    // A user's own token says whose they are, whatever the query says.
-    assert_eq!(shown(refusals(&world, &json!({"sub": "u-8"}), json!({"user_id": USER})).await), [""; 0]);
+    // A user's own token says whose they are: another's in the query is refused.
+    let of_another = json!({"query": {"user_id": USER}});
+    assert_eq!(world.api_as(&json!({"sub": "u-8"}), "GET /refusals", &of_another).await.status, 403);
+    assert_eq!(shown(refusals(&world, &json!({"sub": "u-8"}), json!({})).await), [""; 0]);
     let unheard_of = json!({"sub": "service", "algorithm_id": "unheard-of"});
     assert_eq!(shown(refusals(&world, &unheard_of, json!({})).await), [""; 0]);
     assert_eq!(world.api_as(&Value::Null, "GET /refusals", &json!({})).await.status, 401);

@@ -114,7 +114,7 @@ async fn a_username_that_is_logged_in_elsewhere_holds_the_order_with_the_reason_
     world.place("first", &limit());
     world.settle().await;
     assert_eq!(world.status("first").await, "held: competing");
-    assert!(world.reason("first").await.contains("Log out there"));
+    assert!(world.reason("first").await.contains("logs out there"));
     assert!(matches!(world.connections().await[0].session, SessionState::Competing { .. }));
     world.broker().log_out_elsewhere(USERNAME);
     world.run_for(Duration::from_mins(2)).await;

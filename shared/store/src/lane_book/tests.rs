@@ -20,8 +20,8 @@ fn ended(order_id: &str, status: OrderStatus) -> Order {
     let seen = |status| {
         Fact::Seen(Sight {
             broker_order_ids: vec![BrokerOrderId::new(7).unwrap()],
+            filled_quantity: (status == BrokerStatus::Filled).then(|| 10.into()),
             status,
-            filled_quantity: None,
             average_price: None,
         })
     };

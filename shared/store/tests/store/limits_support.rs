@@ -95,7 +95,8 @@ pub(crate) fn reason() -> Reason {
 }
 
 pub(crate) fn seen(status: BrokerStatus) -> Fact {
-    Fact::Seen(Sight { broker_order_ids: Vec::new(), status, filled_quantity: None, average_price: None })
+    let filled_quantity = (status == BrokerStatus::Filled).then(|| 10.into());
+    Fact::Seen(Sight { broker_order_ids: Vec::new(), status, filled_quantity, average_price: None })
 }
 
 pub(crate) async fn take(store: &Store, order: &mut Versioned<Order>, facts: Vec<Fact>) {
