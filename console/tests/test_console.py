@@ -400,7 +400,7 @@ def test_after_a_halt_an_order_is_refused_and_after_resuming_one_is_sent(ada):
     expect(page.get_by_text("All trading is stopped (by you) since")).to_contain_text("going on holiday")
     place(ada, "DU0000002", Quantity="1", Limit_price="147.00")
     expect(status(page)).to_contain_text("Not sent: not allowed")
-    expect(page.locator("main .notice").get_by_text("Trading is halted")).to_be_visible()
+    expect(page.locator("main .notice").get_by_text("has halted their own trading")).to_be_visible()
     page.get_by_role("button", name="Resume trading").click()
     answer_dialog(page, "Resume trading")
     expect(page.get_by_text("All trading is stopped (by you) since")).to_have_count(0)

@@ -170,7 +170,7 @@ fn with_published(mut description: Value) -> Value {
     schemas["AnotherAlgorithm"] = json!({"allOf": [algorithm, {"not": {"enum": [domain::AlgorithmId::OWN_HAND]}}]});
     schemas["PutHalt"]["anyOf"] = json!([
         {"properties": {"halted": {"const": true}}},
-        {"properties": {"cancel_working": {"const": false}}},
+        {"properties": {"cancel_working": {"const": false}, "mode": {"const": "all"}}},
     ]);
     schemas["FieldFault"]["additionalProperties"] = json!(false);
     for (path, method, status, header) in
