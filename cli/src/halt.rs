@@ -63,7 +63,7 @@ pub(crate) async fn run(scope: &HaltScopeArguments) -> Result<ExitCode, CourierE
         return Err(CourierError::NobodyToHalt(scope.to_string()));
     }
     let mode = if reducing { HaltMode::Reducing } else { HaltMode::All };
-    let halt = Halt { halted: true, mode, reason, since: Some(SystemClock.now()) };
+    let halt = Halt { halted: true, mode, reason, since: Some(SystemClock.now()), cancel_working };
     let mut halted = set(&rules, &scope, halt).await?;
     if cancel_working {
         let intake = Intake { orders: resources.orders().await?, rules, clock: Arc::new(SystemClock) };
@@ -111,7 +111,7 @@ pub(crate) async fn run_resume(scope: &ResumeScopeArguments) -> Result<(), Couri
     if !before.halt.halted && !names::is_known(&resources, &rules, &scope).await {
         return Err(CourierError::NobodyToResume(scope.to_string()));
     }
-    let halt = Halt { halted: false, mode: HaltMode::All, reason, since: Some(SystemClock.now()) };
+    let halt = Halt { reason, since: Some(SystemClock.now()), ..Halt::default() };
     let shown = set(&rules, &scope, halt).await?;
     if let Some(told) = told_of_lifting(&scope, &before, &shown) {
         tell(&told);
@@ -228,7 +228,7 @@ mod tests {
         for scope in &scopes {
             for halted in [true, false] {
                 let reason = Some("a drill".to_owned());
-                let halt = Halt { halted, mode: HaltMode::Reducing, reason, since: Some(at(1)) };
+                let halt = Halt { halted, mode: HaltMode::Reducing, reason, since: Some(at(1)), ..Halt::default() };
                 set(&store.rules, scope, halt).await.unwrap();
                 let shown = all(&store.rules, Some(user.clone())).await.unwrap();
                 assert_eq!(shown.len(), scopes.len());
@@ -243,7 +243,8 @@ mod tests {
 
     #[test]
     fn a_halt_s_json_says_since_when_why_and_how() {
-        let halt = Halt { halted: true, mode: HaltMode::Reducing, reason: Some("x".to_owned()), since: Some(at(1)) };
+        let reason = Some("x".to_owned());
+        let halt = Halt { halted: true, mode: HaltMode::Reducing, reason, since: Some(at(1)), ..Halt::default() };
         let set_by = vec![SetBy::User];
         let on = HaltOn { scope: HaltScope::User("u-7".parse().unwrap()), halt, set_by, whole: true };
         let json = serde_json::to_value(ShownHalt::from(on)).unwrap();

@@ -79,7 +79,7 @@ impl HaltInForce {
             set_by.push(SetBy::Operator);
         }
         let is_stricter = all_trading.halted && (!switch.halt.halted || all_trading.mode.is_all());
-        let Halt { halted, mode, reason, since } = if is_stricter { all_trading } else { switch.halt };
+        let Halt { halted, mode, reason, since, .. } = if is_stricter { all_trading } else { switch.halt };
         Self { halted, mode, reason, since, set_by, cancels_asked: None }
     }
 }
@@ -128,7 +128,8 @@ pub(crate) async fn put_halt(
         return Err(bad_field("mode", "goes with halted: true only: nothing is halted, so nothing is let pass").into());
     }
     let since = Some(api.intake.clock.now());
-    let word = Halt { halted: body.halted, mode: body.mode, reason: body.reason, since };
+    let (cancel_working, reason) = (body.cancel_working, body.reason);
+    let word = Halt { halted: body.halted, mode: body.mode, reason, since, cancel_working };
     let said = api.intake.rules.say_halt(&user_id, SetBy::User, &word).await;
     let answer = api.in_force(said.map_err(|error| store_failed(&error))?).await?;
     tracing::warn!(

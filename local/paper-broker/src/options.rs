@@ -33,8 +33,15 @@ pub struct Options {
     pub matching: bool,
     /// Whether live orders list working orders of earlier sessions (the sources disagree). Default: on.
     pub list_earlier_sessions: bool,
+    /// Whether cancels and changes find working orders of earlier sessions; else they are said not to exist. Default: on.
+    pub find_earlier_sessions: bool,
     /// From an order's registration until live orders list it, in milliseconds. Default: 0.
     pub live_orders_delay_ms: i64,
+    /// From an execution until an order's rows and trades tell its quantity, in milliseconds; its status is told at once.
+    /// Default: 0.
+    pub quantities_delay_ms: i64,
+    /// Whether the answer to a bracket names the exits before the entry (no source tells the order). Default: off.
+    pub exits_answered_first: bool,
     /// Whether orders must say when they were entered (`allowCustomerTime`); off: they must not. Default: off.
     pub allow_customer_time: bool,
     /// Whether some amounts of an order's row are texts, as the real broker mixes them. Default: on.
@@ -103,7 +110,10 @@ impl Default for Options {
             pacing: false,
             matching: true,
             list_earlier_sessions: true,
+            find_earlier_sessions: true,
             live_orders_delay_ms: 0,
+            quantities_delay_ms: 0,
+            exits_answered_first: false,
             allow_customer_time: false,
             numbers_as_text: true,
             show_parents: true,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::{Connection, Order, OrderKey, Refusal};
+use domain::{Connection, Order, OrderKey, ReasonCode, Refusal};
 use embedded_dynamodb::{Call, EmbeddedDynamoDb, Fault};
 use jiff::SignedDuration;
 use paper_broker::{CallRecord, ConsumerRegistration, LedgerEntry, Options, PaperBroker, User};
@@ -196,7 +196,10 @@ impl World {
     /// `status: code` of the user's order, or its status alone where it has no reason.
     pub async fn status(&self, order_id: &str) -> String {
         let order = self.order(order_id).await;
-        let code = order.state().reason().map(|reason| format!(": {}", reason.code)).unwrap_or_default();
+        // Who cancelled it goes without saying.
+        let goes_without_saying = |code: &ReasonCode| matches!(code, ReasonCode::Asked | ReasonCode::ByBroker);
+        let told = order.state().reason().filter(|reason| !goes_without_saying(&reason.code));
+        let code = told.map(|reason| format!(": {}", reason.code)).unwrap_or_default();
         format!("{}{code}", order.status().as_str())
     }
 

@@ -38,6 +38,9 @@ pub struct CancelCalls {
     /// How often the broker was asked.
     #[serde(default)]
     count: u32,
+    /// Whether the broker's last word was that it has no such order open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    not_found: bool,
 }
 
 impl CancelCalls {
@@ -69,11 +72,18 @@ impl CancelCalls {
         self.count >= CANCELS_BEFORE_ALARM
     }
 
+    /// Whether the broker's last word was that it has no such order open. It may say so of one of an earlier day that works.
+    #[must_use]
+    pub fn found_nothing(&self) -> bool {
+        self.not_found
+    }
+
     pub(crate) fn ask(&mut self) {
         self.requests = self.requests.saturating_add(1);
     }
 
-    fn called(&mut self, requests: u64, now: Timestamp) {
+    fn called(&mut self, requests: u64, taken: CancelTaken, now: Timestamp) {
+        self.not_found = taken == CancelTaken::NotFound;
         self.count = self.count.saturating_add(1);
         self.requests_served = self.requests_served.max(requests);
         self.called_at = Some(now);
@@ -105,19 +115,15 @@ pub struct LegCancel {
     /// The calls.
     #[serde(flatten)]
     pub calls: CancelCalls,
-    /// Whether the broker's last word was that it has no such order open.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub not_found: bool,
 }
 
 impl LegCancel {
     pub(crate) fn new(asked_at: Timestamp) -> Self {
-        Self { asked_at, calls: CancelCalls::default(), not_found: false }
+        Self { asked_at, calls: CancelCalls::default() }
     }
 
     pub(crate) fn called(&mut self, requests: u64, taken: CancelTaken, now: Timestamp) {
-        self.calls.called(requests, now);
-        self.not_found = taken == CancelTaken::NotFound;
+        self.calls.called(requests, taken, now);
     }
 
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
@@ -141,9 +147,10 @@ impl Order {
         }
     }
 
-    /// Remembers that its end was asked for, or asked for once more. What is on the wire is cancelled once it is settled.
+    /// Remembers that its end was asked for, or asked for once more. What is on the wire is cancelled once it is settled, and
+    /// what is over by the broker's word or silence alone is cancelled if it comes back.
     pub fn remember_cancel(&mut self, now: Timestamp) {
-        if !self.is_over() || self.works_late() {
+        if !self.is_over() || self.works_late() || self.may_be_ended_once_more() {
             self.cancel_asked_at = self.cancel_asked_at.or(Some(now));
             self.cancel_calls.ask();
             self.next_check_at = self.next_check_at.or((!self.is_over()).then_some(now));
@@ -151,9 +158,17 @@ impl Order {
         }
     }
 
+    /// Whether it is over, may come back, and nobody has asked for its end yet.
+    #[must_use]
+    pub fn may_be_ended_once_more(&self) -> bool {
+        let is_over_unfilled =
+            matches!(self.status(), OrderStatus::Cancelled | OrderStatus::Rejected | OrderStatus::NotPlaced);
+        self.sends > 0 && is_over_unfilled && self.cancel_asked_at.is_none()
+    }
+
     /// The broker was asked to cancel it, for the first `requests` of the requests.
-    pub fn cancel_called(&mut self, requests: u64, now: Timestamp) {
-        self.cancel_calls.called(requests, now);
+    pub fn cancel_called(&mut self, requests: u64, taken: CancelTaken, now: Timestamp) {
+        self.cancel_calls.called(requests, taken, now);
         self.updated_at = now;
     }
 
@@ -186,10 +201,12 @@ impl Order {
         }
     }
 
-    /// As [`Order::cancel_not_carried_out`], of one of its exits. One that the broker does not have open works no more.
+    /// As [`Order::cancel_not_carried_out`], of one of its exits. Of one that the broker neither finds nor shows, looks tell.
     pub fn leg_cancel_not_carried_out(&mut self, role: LegRole, now: Timestamp) {
+        let is_shown = self.leg(role).is_some_and(|leg| leg.missing_since.is_none());
         let cancel = self.leg(role).and_then(|leg| leg.cancel.as_ref());
-        let in_vain = cancel.filter(|cancel| cancel.calls.have_no_effect() && !cancel.not_found);
+        let in_vain =
+            cancel.filter(|cancel| cancel.calls.have_no_effect() && (is_shown || !cancel.calls.found_nothing()));
         if let Some(count) =
             in_vain.filter(|_| !self.has_warned(&ReasonCode::CancelNotCarriedOut)).map(|cancel| cancel.calls.count)
         {

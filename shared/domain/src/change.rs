@@ -245,10 +245,11 @@ impl Order {
         let Some(change) = self.change.as_mut().filter(|change| change.revision == revision) else { return };
         change.stage = ChangeStage::Applied;
         let (ticket, leg, follows) = (change.ticket.clone(), change.leg, change.follows);
+        let is_resized = self.ticket_of(leg).is_none_or(|in_force| in_force.size != ticket.size);
         self.put_in_force(leg, revision, ticket);
         if follows {
             self.unwarn(&ReasonCode::ExitDoesNotFollow);
-        } else if let Some(role) = leg {
+        } else if let Some(role) = leg.filter(|_| is_resized) {
             self.leg_chosen(role);
         }
         self.updated_at = now;
@@ -382,10 +383,7 @@ impl Order {
         {
             return Err(ended(self));
         }
-        let mut ticket = self.latest_ticket(modify.leg).ok_or_else(|| ended(self))?;
-        if let Some(whole) = modify.leg.and_then(|role| self.whole_of_an_exit(role)) {
-            ticket.size = whole;
-        }
+        let ticket = self.latest_ticket(modify.leg).ok_or_else(|| ended(self))?;
         let ticket = ticket.changed(modify).map_err(|fault| not_changeable(&fault))?;
         match self.exit_on_the_wrong_side(modify.leg, &ticket) {
             Some((role, fault)) => Err(exit_on_the_wrong_side(role, &fault)),

@@ -23,7 +23,7 @@ impl Order {
     }
 
     /// Whether a change is under way that bears on this exit: its own, or the entry's, which it follows.
-    fn is_under_way(&self, role: LegRole) -> bool {
+    pub(crate) fn is_under_way(&self, role: LegRole) -> bool {
         let bears_on = |leg: Option<LegRole>| leg.is_none() || leg == Some(role);
         self.changes().any(|change| change.stage.is_open() && bears_on(change.leg))
             || self.changes_astray().any(|astray| bears_on(astray.leg))
@@ -101,9 +101,11 @@ impl Order {
         let Size::Quantity(quantity) = latest.size else { return None };
         let quantity = quantity.get();
         let waits = self.changes().filter(|change| change.leg == Some(leg.role) && change.stage.is_open()).last();
+        let all_before = self.leg_quantity_left(leg.role, before.unwrap_or(quantity));
+        let made_smaller_there = leg.is_smaller_there && quantity < all_before;
         let is_chosen = match waits {
             Some(change) if !change.follows => Some(quantity) != before,
-            _ => leg.is_chosen,
+            _ => leg.is_chosen || made_smaller_there,
         };
         let wanted = if before.is_none() || is_chosen { quantity.min(most) } else { most };
         if quantity == wanted || leg.cancel.is_some() || !leg.may_work() {
@@ -123,14 +125,6 @@ impl Order {
             rest = change.next.as_deref_mut();
         }
         false
-    }
-
-    /// What an exit is to be for where nobody chose less; `None`: somebody did, or it is not at the broker.
-    pub(crate) fn whole_of_an_exit(&self, role: LegRole) -> Option<Size> {
-        let leg = self.leg(role).filter(|leg| leg.may_work() && !leg.is_chosen)?;
-        let waits = self.changes().any(|change| change.leg == Some(role) && change.stage.is_open());
-        let most = Amount::new(self.leg_quantity_max(leg.role)).ok().filter(|_| !waits)?;
-        Some(Size::Quantity(most))
     }
 
     /// A leg's change may be for no more than the leg may trade by now: the other exit may have filled in part since.

@@ -86,6 +86,9 @@ pub struct Leg {
     /// That somebody asked for it to be for less than its order: it does not follow where that becomes more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_chosen: bool,
+    /// That the broker shows it for less than it was for: a person made it smaller there, or the other exit filled in part.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_smaller_there: bool,
 }
 
 /// What a look showed of a leg.
@@ -165,6 +168,7 @@ impl Leg {
             missing_since: None,
             unclear_since: None,
             is_chosen: false,
+            is_smaller_there: false,
         }
     }
 
@@ -223,6 +227,13 @@ impl Leg {
             _ if self.status == OrderStatus::Cancelling => OrderStatus::Cancelling,
             _ => part,
         }
+    }
+
+    /// Whether somebody made it smaller at the broker; nobody did where a change from here bears on it.
+    pub(crate) fn see_size(&mut self, sight: &LegSight, is_ours: bool) {
+        let Some(shown) = sight.quantity else { return };
+        let known = self.quantity();
+        self.is_smaller_there = !is_ours && (shown < known || (self.is_smaller_there && shown == known));
     }
 
     pub(crate) fn see(&mut self, sight: &LegSight, now: Timestamp) {

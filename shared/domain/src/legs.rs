@@ -115,6 +115,11 @@ impl Order {
     pub fn leg_quantity_max(&self, role: LegRole) -> Decimal {
         let ordered = self.quantity().unwrap_or_default();
         let entry = if self.status().is_final() { self.filled_quantity } else { ordered };
+        self.leg_quantity_left(role, entry)
+    }
+
+    /// What of an entry of this quantity the other exit leaves to this leg.
+    pub(crate) fn leg_quantity_left(&self, role: LegRole, entry: Decimal) -> Decimal {
         let others = self.legs.iter().filter(|leg| leg.role != role).map(|leg| leg.filled_quantity).max();
         entry.saturating_sub(others.unwrap_or_default()).max(Decimal::ZERO)
     }
@@ -157,7 +162,12 @@ impl Order {
     pub fn legs_seen(&mut self, sights: &[LegSight], now: Timestamp) {
         for sight in sights {
             self.number(sight.broker_order_id);
-            self.turn_leg(sight.role, now, |leg| leg.see(sight, now));
+            let is_ours = self.is_under_way(sight.role)
+                || self.changes_taken().iter().any(|taken| taken.change.leg == Some(sight.role));
+            self.turn_leg(sight.role, now, |leg| {
+                leg.see_size(sight, is_ours);
+                leg.see(sight, now);
+            });
         }
         self.settle_legs(now);
         let left = self.legs.iter().fold(Decimal::ZERO, |sum, leg| sum.saturating_add(leg.filled_quantity));
@@ -201,12 +211,16 @@ impl Order {
     }
 
     /// Asks for the end of one leg. What was not sent yet is taken off the ticket; what the broker has is cancelled there
-    /// by whoever holds the lane next. Asked for again, it is sent again.
+    /// by whoever holds the lane next. Asked for again, it is sent again. What has ended by the broker's word or silence alone is
+    /// cancelled if it comes back.
     pub fn ask_leg_cancel(&mut self, role: LegRole, now: Timestamp) -> LegCancelTaken {
         let Some(leg) = self.legs.iter_mut().find(|leg| leg.role == role) else {
             return LegCancelTaken::Refused(no_such_leg(role));
         };
         if leg.has_ended() {
+            if leg.broker_order_id.is_some() && leg.status != OrderStatus::Filled && leg.cancel.is_none() {
+                leg.ask_cancel(now);
+            }
             return LegCancelTaken::Ended;
         }
         leg.ask_cancel(now);
@@ -348,6 +362,7 @@ impl Order {
     pub(crate) fn leg_changed(&mut self, role: LegRole, revision: u64, ticket: &Ticket) {
         let most = self.leg_quantity_max(role);
         let Some(leg) = self.legs.iter_mut().find(|leg| leg.role == role) else { return };
+        leg.is_smaller_there &= leg.ticket.size == ticket.size;
         leg.ticket = ticket.clone();
         leg.revision = revision;
         leg.is_chosen &= leg.quantity() < most;

@@ -340,17 +340,18 @@ impl Order {
         }
     }
 
-    /// The end that nobody asked for, of an order whose time is over at once, has that for its reason.
+    /// An order that is cancelled says who ended it (contract, part two: Orders).
     fn with_its_reason(&self, next: OrderState) -> OrderState {
-        let time_in_force = self.request.as_ref().map(|request| request.ticket.time_in_force);
-        match (&next, time_in_force) {
-            (OrderState::Cancelled { reason: None }, Some(ended @ (TimeInForce::Ioc | TimeInForce::Opg)))
-                if self.cancel_asked_at.is_none() =>
-            {
-                OrderState::Cancelled { reason: Some(time_ended_at_once(ended)) }
-            }
-            _ => next,
+        if !matches!(next, OrderState::Cancelled { reason: None }) {
+            return next;
         }
+        let time_in_force = self.request.as_ref().map(|request| request.ticket.time_in_force);
+        let reason = match time_in_force {
+            _ if self.cancel_asked_at.is_some() => asked(),
+            Some(ended @ (TimeInForce::Ioc | TimeInForce::Opg)) => time_ended_at_once(ended),
+            _ => by_broker(),
+        };
+        OrderState::Cancelled { reason: Some(reason) }
     }
 
     /// The account that trades; `None` for an order that could not be read.
@@ -449,6 +450,17 @@ fn time_ended_at_once(time_in_force: TimeInForce) -> Reason {
     Reason::new(
         ReasonCode::TimeInForceEnded,
         format!("The broker ended the order: what was not filled {when} is cancelled."),
+    )
+}
+
+fn asked() -> Reason {
+    Reason::new(ReasonCode::Asked, "Its end was asked for, and the broker cancelled it.")
+}
+
+fn by_broker() -> Reason {
+    Reason::new(
+        ReasonCode::ByBroker,
+        "The broker cancelled the order, and nobody asked for that here: a person did at the broker, the exchange did, or its day was over.",
     )
 }
 

@@ -120,6 +120,7 @@ reason_codes! {
     BrokerStatusUnknown "broker_status_unknown" [Warning] LookAtBroker "The broker says a word of the order that is not known here; it is taken to work.";
     BrokerUnreachable "broker_unreachable" [Order] Wait "The broker was not reached.";
     Busy "busy" [Order] Wait "Its limits are being checked for another order just now.";
+    ByBroker "by_broker" [Order] Nothing "Nobody asked for its end here: the broker, its exchange or a person there cancelled it, or its day was over.";
     CancelAsked "cancel_asked" [Order] Nothing "The broker was asked to cancel it.";
     CancelNotCarriedOut "cancel_not_carried_out" [Warning] LookAtBroker "The broker took the cancel, and shows the order at work. It goes on being asked.";
     CancelledBeforeSending "cancelled_before_sending" [Order Change] Nothing "It was cancelled before it was sent: the broker never had it.";

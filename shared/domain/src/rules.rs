@@ -145,6 +145,9 @@ pub struct Halt {
     /// Since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// Whether it asked for the end of what works as well: what comes back to work while it stands is ended, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_working: bool,
 }
 
 /// Who stops a user's trading. Each has a word of their own, and neither lifts the other's.
@@ -208,6 +211,13 @@ impl KillSwitch {
         Self { halt, own, operator }
     }
 
+    /// Whether a word in force asked for the end of what works.
+    #[must_use]
+    pub fn cancels_working(&self) -> bool {
+        let words = [Some(&self.halt), self.own.as_ref(), self.operator.as_ref()];
+        words.into_iter().flatten().any(|word| word.halted && word.cancel_working)
+    }
+
     /// Whose words stop trading. Nobody's is a halt that an earlier release wrote.
     #[must_use]
     pub fn set_by(&self) -> Vec<SetBy> {
@@ -224,7 +234,12 @@ mod tests {
     const MODES: [Option<HaltMode>; 3] = [None, Some(HaltMode::Reducing), Some(HaltMode::All)];
 
     fn word(mode: Option<HaltMode>, reason: &str) -> Halt {
-        Halt { halted: mode.is_some(), mode: mode.unwrap_or_default(), reason: Some(reason.to_owned()), since: None }
+        Halt {
+            halted: mode.is_some(),
+            mode: mode.unwrap_or_default(),
+            reason: Some(reason.to_owned()),
+            ..Halt::default()
+        }
     }
 
     /// From nothing (0) to everything (2).

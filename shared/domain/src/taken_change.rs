@@ -88,10 +88,21 @@ impl Order {
         }
     }
 
-    /// Every ticket of this part of the order that the broker may hold: in force, on its way, or on its way once.
+    /// Every ticket of this part of the order that the broker holds, or may come to hold: in force, asked for, on its way, or on
+    /// its way once.
     pub fn tickets_at_the_broker(&self, leg: Option<LegRole>) -> impl Iterator<Item = &Ticket> {
+        self.tickets_where(leg, |_| true)
+    }
+
+    /// Those of them that were put on the wire.
+    pub(crate) fn tickets_sent(&self, leg: Option<LegRole>) -> impl Iterator<Item = &Ticket> {
+        self.tickets_where(leg, |change| change.sends > 0)
+    }
+
+    fn tickets_where(&self, leg: Option<LegRole>, counts: impl Fn(&Change) -> bool) -> impl Iterator<Item = &Ticket> {
         let of_it = move |of: Option<LegRole>| of == leg;
-        let changed = self.changes().filter(move |change| of_it(change.leg)).map(|change| &change.ticket);
+        let changed =
+            self.changes().filter(move |change| of_it(change.leg) && counts(change)).map(|change| &change.ticket);
         let astray = self.changes_astray().filter(move |astray| of_it(astray.leg)).map(|astray| &astray.ticket);
         let taken = self.taken.iter().filter(move |taken| of_it(taken.change.leg)).flat_map(TakenChange::tickets);
         self.ticket_of(leg).into_iter().chain(changed).chain(astray).chain(taken)

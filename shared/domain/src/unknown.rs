@@ -119,7 +119,7 @@ impl Order {
     /// later than that it is.
     #[must_use]
     pub fn is_filled_short(&self, sight: &Sight) -> bool {
-        let quantities = self.tickets_at_the_broker(None).map(|ticket| match ticket.size {
+        let quantities = self.tickets_sent(None).map(|ticket| match ticket.size {
             Size::Quantity(quantity) => Some(quantity.get()),
             Size::CashQuantity(_) => None,
         });

@@ -1,6 +1,7 @@
 //! Rules: algorithms, grants, limits, halts. Each row has one writer, the operator or its user, and is replaced as a whole: the last
 //! word stands. A halt over a user has two writers, each with a word of their own in the row.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use crate::batch::read_many;
 use crate::database::{Attributes, Database, WRITE_ID, text, text_of};
 use crate::documents::{DUE_SHARDS, shard_of};
 use crate::error::StoreError;
@@ -199,6 +201,14 @@ impl Rules {
     /// A halt with the words that make it; one that was never set is off.
     pub async fn kill_switch(&self, scope: &HaltScope) -> Result<KillSwitch, StoreError> {
         Ok(self.get(&scope.name(), HALT).await?.unwrap_or_default())
+    }
+
+    /// The halts over an order of this user and this algorithm, as they stand; one call.
+    pub async fn halts_over(&self, user_id: &UserId, id: &AlgorithmId) -> Result<Vec<KillSwitch>, StoreError> {
+        let scopes = [HaltScope::Global, HaltScope::Algorithm(id.clone()), HaltScope::User(user_id.clone())];
+        let keys = scopes.map(|scope| Self::key(&scope.name(), HALT)).to_vec();
+        let rows = read_many(&self.database, HashMap::from([(self.table.clone(), keys)])).await?;
+        rows.into_values().flatten().map(|row| self.read(row)).collect()
     }
 
     /// Says the operator's word on a halt, on or off. An error may leave it in force for some users and not for others: set it again

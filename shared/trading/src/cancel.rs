@@ -50,7 +50,7 @@ impl Intake {
     pub async fn ask_cancel(&self, key: &OrderKey) -> Result<Option<Versioned<Order>>, StoreError> {
         for _ in 0..CONFLICTS_MAX {
             let Some(mut order) = self.orders.get(key).await? else { return Ok(None) };
-            if order.value.is_over() && !order.value.works_late() {
+            if order.value.is_over() && !order.value.works_late() && !order.value.may_be_ended_once_more() {
                 return Ok(Some(order));
             }
             let now = self.clock.now();
@@ -73,9 +73,10 @@ impl Intake {
     pub async fn ask_leg_cancel(&self, key: &OrderKey, role: LegRole) -> Result<LegCancelAsked, StoreError> {
         for _ in 0..CONFLICTS_MAX {
             let Some(mut order) = self.orders.get(key).await? else { return Ok(LegCancelAsked::NoSuchOrder) };
+            let before = order.value.clone();
             match order.value.ask_leg_cancel(role, self.clock.now()) {
-                LegCancelTaken::Asked => {}
-                LegCancelTaken::Ended => return Ok(LegCancelAsked::OnRecord(Box::new(order))),
+                LegCancelTaken::Ended if order.value == before => return Ok(LegCancelAsked::OnRecord(Box::new(order))),
+                LegCancelTaken::Asked | LegCancelTaken::Ended => {}
                 LegCancelTaken::Refused(reason) => return Ok(LegCancelAsked::Refused(reason)),
             }
             match self.orders.save(&mut order).await {
@@ -240,7 +241,7 @@ impl Lane<'_> {
                 // From there a cancel is always in place.
                 let _ = changed.value.apply(asked(), now);
             }
-            changed.value.cancel_called(requests, now);
+            changed.value.cancel_called(requests, taken, now);
             changed.value.check_again_at(changed.value.next_cancel_at().unwrap_or(now).min(now + WORKING_CHECK));
             match self.desk.intake.orders.save(&mut changed).await {
                 Ok(()) => {

@@ -47,8 +47,11 @@ impl Lane<'_> {
             self.track_in(EXITS_AWAITED_SECONDS);
             return Ok(());
         };
-        tracing::error!(key = %order.value.key, alarm = "unprotected_position", metric.orders_for_a_person = 1, %missing_since, at = %now, "a bracket's parent is filled and its stop is not at the broker");
-        self.record_change(order, |order, now| order.warn(unprotected(), now)).await
+        // The broker's lists may leave out what was placed on an earlier day and works (IBKR Web API, live orders).
+        let is_unseen = order.value.legs().iter().any(|leg| is_wanted(&order.value, leg) && !leg.has_ended())
+            && self.desk.calendar.reset_between(order.value.created_at, now);
+        tracing::error!(key = %order.value.key, is_unseen, alarm = "unprotected_position", metric.orders_for_a_person = 1, %missing_since, at = %now, "a bracket's parent is filled and its stop is not at the broker");
+        self.record_change(order, |order, now| order.warn(unprotected(is_unseen), now)).await
     }
 }
 
@@ -115,9 +118,14 @@ fn is_nowhere(order: &Order, leg: &Leg, shown: &Shown) -> bool {
     }
 }
 
-fn unprotected() -> Reason {
+fn unprotected(is_unseen: bool) -> Reason {
+    let what_to_do = if is_unseen {
+        "They are of an earlier day, which the broker's lists may leave out: look for them in the broker's own pages. If none works there, place a stop by hand or close the position."
+    } else {
+        "Place a stop by hand or close the position."
+    };
     Reason::new(
         ReasonCode::UnprotectedPosition,
-        "The order is filled, and its protecting exits are not at the broker. Place a stop by hand or close the position.",
+        format!("The order is filled, and its protecting exits are not at the broker. {what_to_do}"),
     )
 }

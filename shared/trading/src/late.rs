@@ -3,8 +3,8 @@
 
 use broker::{Listing, LiveOrder, Session, Trade};
 use domain::{
-    AccountId, BrokerOrderId, BrokerStatus, ClientOrderId, Fact, Leg, LegFact, LegSight, Order, OrderKey, OrderStatus,
-    Sight,
+    AccountId, BrokerOrderId, BrokerStatus, ClientOrderId, Fact, KillSwitch, Leg, LegFact, LegSight, Order, OrderKey,
+    OrderStatus, Sight,
 };
 use jiff::{SignedDuration, Timestamp};
 use store::{Ended, EndedExit, StoreError, Versioned};
@@ -191,8 +191,26 @@ impl Lane<'_> {
             tracing::error!(key = %order.value.key, %role, alarm = "late_fact", metric.orders_for_a_person = 1, status = ?sight.status, "an exit that had ended works at the broker");
             let back = LegFact::Back(sight);
             self.record_legs(order, |order, now| order.leg_fact(role, &back, now)).await?;
+            self.end_what_a_halt_ends(order).await?;
         }
         Ok(())
+    }
+
+    /// What comes back to work while a halt stands that asked for the end of what works: it is to end as well.
+    async fn end_what_a_halt_ends(&self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+        if order.value.is_over() && !order.value.works_late() {
+            return Ok(());
+        }
+        let halts = self.desk.intake.rules.halts_over(&order.value.key.user_id, &order.value.algorithm_id).await?;
+        if !halts.iter().any(KillSwitch::cancels_working) {
+            return Ok(());
+        }
+        tracing::warn!(key = %order.value.key, "what came back to work is ended, as a halt says");
+        let end = |order: &mut Order, now| {
+            order.remember_cancel(now);
+            order.ask_legs_to_end(now);
+        };
+        self.record_change(order, end).await
     }
 
     /// Whether the broker says by its number, too, that what had ended works. Where it does not say, the list stands: to
@@ -256,6 +274,7 @@ impl Lane<'_> {
                 Err(error) => return Err(error),
                 Ok(()) => {
                     tracing::error!(%key, alarm = "late_fact", metric.orders_for_a_person = 1, ended = ended.status.as_str(), status = ?sight.status, filled_quantity = ?sight.filled_quantity, "the broker shows an order otherwise than it ended");
+                    self.end_what_a_halt_ends(&mut order).await?;
                     self.remember_late(&order.value);
                     return Ok(());
                 }

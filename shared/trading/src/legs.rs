@@ -2,7 +2,7 @@
 
 use broker::Session;
 use domain::{BrokerStatus, Leg, LegFact, LegRole, LegSight, Order, OrderStatus, Reason, ReasonCode, TimeInForce};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
 use crate::advance::TRACK_CLOSELY_SECONDS;
@@ -113,21 +113,28 @@ impl Lane<'_> {
             Ok(detail) => {
                 let is_filled = detail.status == BrokerStatus::Filled;
                 self.take_in_leg_detail(order, role, detail).await?;
-                if is_filled { self.believe_filled(order, role).await } else { Ok(()) }
+                if is_filled { self.believe_filled(order, role, since).await } else { Ok(()) }
             }
             Err(error) => {
                 tracing::warn!(key = %order.value.key, %role, %error, "an exit is not shown by its number");
                 let row = order.value.leg(role).and_then(|leg| leg_row(&order.value, leg, &shown.live));
                 let is_filled = row.is_some_and(|row| row.status == BrokerStatus::Filled);
-                if is_filled && self.now() >= since + ENDED_AFTER {
-                    return self.believe_filled(order, role).await;
-                }
-                Ok(())
+                if is_filled { self.believe_filled(order, role, since).await } else { Ok(()) }
             }
         }
     }
 
-    async fn believe_filled(&mut self, order: &mut Versioned<Order>, role: LegRole) -> Result<(), StoreError> {
+    /// An exit that the broker shows as filled, with less than its whole for a while: the quantity may be told later.
+    async fn believe_filled(
+        &mut self,
+        order: &mut Versioned<Order>,
+        role: LegRole,
+        since: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.now() < since + ENDED_AFTER {
+            self.track_in(TRACK_CLOSELY_SECONDS);
+            return Ok(());
+        }
         self.record_legs(order, |order, now| order.leg_fact(role, &LegFact::Filled, now)).await
     }
 
@@ -235,11 +242,17 @@ impl Lane<'_> {
         if entry_is_gone {
             return ended(ReasonCode::EntryEnded, "Its entry ended unfilled, and the exit is at the broker no more.");
         }
-        if leg.cancel.as_ref().is_some_and(|cancel| cancel.not_found) {
+        let is_found_nowhere = leg.cancel.as_ref().is_some_and(|cancel| cancel.calls.found_nothing());
+        // Lists, and cancels with them, may leave out what was placed on an earlier day and works (IBKR Web API, live orders).
+        let may_work_unseen = self.desk.calendar.reset_between(order.created_at, self.now());
+        if is_found_nowhere && !may_work_unseen {
             return ended(
                 ReasonCode::Asked,
                 "It was asked to be cancelled, and the broker has no such order any more.",
             );
+        }
+        if is_found_nowhere && leg.cancel.as_ref().is_some_and(|cancel| cancel.calls.have_no_effect()) {
+            return Some(LegFact::Exhausted(found_nowhere(leg.role)));
         }
         if missing_for < MISSING_FOR_MAX {
             return None;
@@ -255,11 +268,20 @@ impl Lane<'_> {
     }
 }
 
+fn found_nowhere(role: LegRole) -> Reason {
+    Reason::new(
+        ReasonCode::MissingAtBroker,
+        format!(
+            "The {role} is in none of the broker's lists, and the broker says of each cancel that it has no such order. It may say so of an exit of an earlier day that works. Look at the account at the broker, cancel the exit there if it works, then decide (`courier orders review`)."
+        ),
+    )
+}
+
 fn missing(role: LegRole) -> Reason {
     Reason::new(
         ReasonCode::MissingAtBroker,
         format!(
-            "For {} hours the {role} is in none of the broker's lists: not at work, not ended, not among the trades of the last days. Look at the account at the broker; cancel the exit here if it is gone there.",
+            "For {} hours the {role} is in none of the broker's lists: not at work, not ended, not among the trades of the last days. Look at the account at the broker, then decide (`courier orders review`).",
             MISSING_FOR_MAX.as_hours()
         ),
     )

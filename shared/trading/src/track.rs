@@ -26,7 +26,10 @@ pub(crate) const LOOK_TIME: SignedDuration = SignedDuration::from_secs(17);
 const ASKED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(4);
 /// How long an order that the broker had may be missing from all that it shows before a person decides.
 pub(crate) const MISSING_FOR_MAX: SignedDuration = SignedDuration::from_hours(20);
-/// That an order is filled with less than its whole is believed after this, where it is not shown by its number.
+/// The same where its end is asked for, and the broker says of each cancel that it has no such order: a cancel without effect
+/// must not wait for a person's eye until tomorrow.
+const FOUND_NOWHERE_FOR_MAX: SignedDuration = SignedDuration::from_mins(5);
+/// That an order is filled with less than its whole is believed after this: the quantity may be told later than the status.
 const SHORT_FILL_BELIEVED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 impl Lane<'_> {
@@ -271,7 +274,7 @@ impl Lane<'_> {
             }
             Err(error) => {
                 tracing::warn!(key = %order.value.key, %error, "an order is not shown by its number");
-                if order.value.is_filled_short(&listed) && self.now() >= since + SHORT_FILL_BELIEVED_AFTER {
+                if order.value.is_filled_short(&listed) && self.has_waited_for_its_quantity(&order.value) {
                     return self.record(order, Fact::Ended(listed)).await;
                 }
                 self.track_in(LOOK_PAUSE_SECONDS);
@@ -280,13 +283,22 @@ impl Lane<'_> {
         }
     }
 
+    /// The broker has shown it as filled with less than its whole for so long that the rest will not be told later.
+    fn has_waited_for_its_quantity(&self, order: &Order) -> bool {
+        order.unclear_since.is_some_and(|since| self.now() >= since + SHORT_FILL_BELIEVED_AFTER)
+    }
+
     /// What the broker says of an order by its number.
     async fn take_in_detail(&mut self, order: &mut Versioned<Order>, sight: Sight) -> Result<(), StoreError> {
         let refused_before = order.value.broker_status.as_ref().is_some_and(BrokerStatus::is_doubtful_end);
         let some_seconds_ago = order.value.unclear_since.is_some_and(|since| self.now() >= since + ASKED_AGAIN_AFTER);
         let is_refused = sight.status.is_doubtful_end() && refused_before;
-        if some_seconds_ago && (is_refused || order.value.is_filled_short(&sight)) {
+        let is_short = order.value.is_filled_short(&sight);
+        if (some_seconds_ago && is_refused) || (is_short && self.has_waited_for_its_quantity(&order.value)) {
             return self.record(order, Fact::Ended(sight)).await;
+        }
+        if is_short {
+            self.track_in(LOOK_PAUSE_SECONDS);
         }
         let unknown = matches!(sight.status, BrokerStatus::Other(_));
         self.take_in_sight(order, sight).await?;
@@ -335,10 +347,17 @@ impl Lane<'_> {
         shown: &Shown,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        let long = order.value.missing_since.is_some_and(|since| now.duration_since(since) >= MISSING_FOR_MAX);
+        let calls = order.value.cancel_calls();
+        let is_found_nowhere = calls.have_no_effect() && calls.found_nothing();
+        let (most, why) = if is_found_nowhere {
+            (FOUND_NOWHERE_FOR_MAX, found_nowhere(broker_order_id))
+        } else {
+            (MISSING_FOR_MAX, missing(broker_order_id))
+        };
+        let long = order.value.missing_since.is_some_and(|since| now.duration_since(since) >= most);
         if shown.is_complete() && long && order.value.status() != OrderStatus::NeedsReview {
-            tracing::error!(key = %order.value.key, alarm = "needs_review", metric.orders_for_a_person = 1, "an order needs review");
-            return self.record(order, Fact::Exhausted(missing(broker_order_id))).await;
+            tracing::error!(key = %order.value.key, is_found_nowhere, alarm = "needs_review", metric.orders_for_a_person = 1, "an order needs review");
+            return self.record(order, Fact::Exhausted(why)).await;
         }
         self.look_again_later(order).await
     }
@@ -387,6 +406,15 @@ fn missing(broker_order_id: domain::BrokerOrderId) -> Reason {
         format!(
             "The broker took the order as {broker_order_id}; for {} hours it is in none of its lists: not at work, not ended, not among the trades of the last days. Look at the account at the broker, then decide (`courier orders review`).",
             MISSING_FOR_MAX.as_hours()
+        ),
+    )
+}
+
+fn found_nowhere(broker_order_id: domain::BrokerOrderId) -> Reason {
+    Reason::new(
+        ReasonCode::MissingAtBroker,
+        format!(
+            "The broker took the order as {broker_order_id}, shows it in none of its lists, and says of each cancel that it has no such order. It may say so of an order of an earlier day that works. Look at the account at the broker, cancel the order there if it works, then decide (`courier orders review`)."
         ),
     )
 }

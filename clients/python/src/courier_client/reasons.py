@@ -30,6 +30,7 @@ class ReasonCode(StrEnum):
     BROKER_STATUS_UNKNOWN = "broker_status_unknown"
     BROKER_UNREACHABLE = "broker_unreachable"
     BUSY = "busy"
+    BY_BROKER = "by_broker"
     CANCEL_ASKED = "cancel_asked"
     CANCEL_NOT_CARRIED_OUT = "cancel_not_carried_out"
     CANCELLED_BEFORE_SENDING = "cancelled_before_sending"
@@ -139,6 +140,7 @@ _REMEDIES: dict[ReasonCode, Remedy] = {
     ReasonCode.BROKER_STATUS_UNKNOWN: Remedy.LOOK_AT_BROKER,
     ReasonCode.BROKER_UNREACHABLE: Remedy.WAIT,
     ReasonCode.BUSY: Remedy.WAIT,
+    ReasonCode.BY_BROKER: Remedy.NOTHING,
     ReasonCode.CANCEL_ASKED: Remedy.NOTHING,
     ReasonCode.CANCEL_NOT_CARRIED_OUT: Remedy.LOOK_AT_BROKER,
     ReasonCode.CANCELLED_BEFORE_SENDING: Remedy.NOTHING,

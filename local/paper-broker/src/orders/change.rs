@@ -109,7 +109,8 @@ fn begin(desk: &mut Desk<'_>, caller: &Caller, account: &str) -> Result<(), Answ
 fn open_order(desk: &Desk<'_>, caller: &Caller, account: &str, id: &str) -> Option<i64> {
     let order = desk.state.book.order(id.parse().ok()?)?;
     let is_theirs = order.username == caller.username && order.ticket.account == account;
-    (is_theirs && !order.status.is_final()).then_some(order.id)
+    let is_found = desk.state.options.find_earlier_sessions || order.day == desk.state.day;
+    (is_theirs && is_found && !order.status.is_final()).then_some(order.id)
 }
 
 fn request_cancel(desk: &mut Desk<'_>, id: i64) {

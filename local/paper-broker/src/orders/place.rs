@@ -110,6 +110,9 @@ pub(crate) fn register(desk: &mut Desk<'_>, caller: &Caller, first_id: i64, tick
     for id in &ids {
         super::matching::match_order(desk, *id);
     }
+    if desk.state.options.exits_answered_first {
+        ids.reverse();
+    }
     Answer::json(&acks(&desk.state.book, &ids))
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn live_orders(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> 
         .filter(|order| wanted.is_empty() || wanted.iter().any(|status| status == &order.status.wire().to_lowercase()))
         .take(ROWS_MAX)
         .map(|order| {
-            let mut row = order_row(order, as_text, parents);
+            let mut row = order_row(order, filled_told(desk, order), as_text, parents);
             if let (false, Some(fields)) = (named, row.as_object_mut()) {
                 fields.remove("order_ref");
             }
@@ -70,8 +70,10 @@ pub(crate) fn status(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> Answer {
     let visible =
         |order: &&Order| order.username == caller.username && order.day == day && order.ticket.account == selected;
     match order.filter(visible) {
-        Some(order) if desk.state.options.spelling == Spelling::Recorded => Answer::json(&recorded_status_value(order)),
-        Some(order) => Answer::json(&status_value(order)),
+        Some(order) if desk.state.options.spelling == Spelling::Recorded => {
+            Answer::json(&recorded_status_value(order, filled_told(desk, order)))
+        }
+        Some(order) => Answer::json(&status_value(order, filled_told(desk, order))),
         None => Answer::new(503, "text/plain", "").with_header("x-response-time", "10000ms"),
     }
 }
@@ -90,6 +92,7 @@ pub(crate) fn trades(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> Answe
         .iter()
         .rev()
         .filter(|trade| trade.username == caller.username && &trade.account == account && trade.at >= since)
+        .filter(|trade| is_told(desk, trade))
         .take(ROWS_MAX)
         .map(|trade| {
             let told = trade.at + SignedDuration::from_millis(desk.state.options.commission_delay_ms) <= desk.now;
@@ -99,7 +102,19 @@ pub(crate) fn trades(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> Answe
     Answer::json(&Value::Array(rows))
 }
 
-fn order_row(order: &Order, as_text: bool, parents: bool) -> Value {
+fn is_told(desk: &Desk<'_>, trade: &Trade) -> bool {
+    trade.at + SignedDuration::from_millis(desk.state.options.quantities_delay_ms) <= desk.now
+}
+
+/// How much of an order is filled, by the executions that are told by now.
+fn filled_told(desk: &Desk<'_>, order: &Order) -> Decimal {
+    let untold = desk.state.book.trades.iter().filter(|trade| trade.order_id == order.id && !is_told(desk, trade));
+    // A correction is of an execution that is counted.
+    let untold = untold.filter(|trade| trade.execution_id.ends_with(".01"));
+    order.filled - untold.map(|trade| trade.size).sum::<Decimal>()
+}
+
+fn order_row(order: &Order, filled: Decimal, as_text: bool, parents: bool) -> Value {
     let ticket = &order.ticket;
     let amount = |value: Option<Decimal>| value.map_or_else(|| json!(""), |value| number_or_text(value, as_text));
     json!({
@@ -120,10 +135,10 @@ fn order_row(order: &Order, as_text: bool, parents: bool) -> Value {
         "price": amount(ticket.price),
         "auxPrice": amount(ticket.aux_price),
         "totalSize": number(ticket.quantity),
-        "filledQuantity": number(order.filled),
-        "remainingQuantity": number(order.remaining()),
-        "avgPrice": amount(order.average_price()),
-        "sizeAndFills": format!("{}/{}", order.filled, ticket.quantity),
+        "filledQuantity": number(filled),
+        "remainingQuantity": number(ticket.quantity - filled),
+        "avgPrice": amount(order.average_price().filter(|_| !filled.is_zero())),
+        "sizeAndFills": format!("{filled}/{}", ticket.quantity),
         "status": order.shown_status(),
         "order_ccp_status": order.shown_status(),
         "order_ref": ticket.client_order_id,
@@ -133,7 +148,7 @@ fn order_row(order: &Order, as_text: bool, parents: bool) -> Value {
     })
 }
 
-fn status_value(order: &Order) -> Value {
+fn status_value(order: &Order, filled: Decimal) -> Value {
     let ticket = &order.ticket;
     let text = |value: Option<Decimal>| value.map(|value| value.normalize().to_string()).unwrap_or_default();
     let has_stop = ticket.order_type.is_stop();
@@ -150,10 +165,10 @@ fn status_value(order: &Order) -> Value {
         "order_type": ticket.order_type.label().to_uppercase().replace(' ', "_"),
         "order_status": order.status_by_number(),
         "order_ccp_status": ccp_status(order.status),
-        "size": text(Some(order.remaining())),
+        "size": text(Some(ticket.quantity - filled)),
         "total_size": text(Some(ticket.quantity)),
-        "cum_fill": text(Some(order.filled)),
-        "average_price": text(order.average_price()),
+        "cum_fill": text(Some(filled)),
+        "average_price": text(order.average_price().filter(|_| !filled.is_zero())),
         "limit_price": text(limit),
         "stop_price": text(stop),
         "currency": "USD",
@@ -167,7 +182,7 @@ fn status_value(order: &Order) -> Value {
 }
 
 /// As another client recorded it: the fill has other names, `size` is the whole, no account is named, and amounts have a point.
-fn recorded_status_value(order: &Order) -> Value {
+fn recorded_status_value(order: &Order, filled: Decimal) -> Value {
     let ticket = &order.ticket;
     let text = |value: Decimal| {
         let text = value.normalize().to_string();
@@ -186,9 +201,9 @@ fn recorded_status_value(order: &Order) -> Value {
         "size": text(ticket.quantity),
         "total_size": text(ticket.quantity),
         "total_cash_size": "0.0",
-        "filled_quantity": text(order.filled),
-        "remaining_quantity": text(order.remaining()),
-        "avg_fill_price": order.average_price().map(text).unwrap_or_default(),
+        "filled_quantity": text(filled),
+        "remaining_quantity": text(ticket.quantity - filled),
+        "avg_fill_price": order.average_price().filter(|_| !filled.is_zero()).map(text).unwrap_or_default(),
         "price": text(ticket.price.unwrap_or_default()),
         "order_clearing_account": ticket.account,
         "tif": ticket.time_in_force,

@@ -82,6 +82,8 @@ impl Stage {
                     broker.say_of_order(entry.order_id, Some(word.to_owned()));
                 }
             }
+            Act::FalselyEnds(begins) => self.end_falsely(begins),
+            Act::Resizes => self.resize_one(),
         }
     }
 
@@ -92,7 +94,9 @@ impl Stage {
         let broker = self.world.broker().clone();
         broker.clear_faults();
         broker.set_iserver_down(false);
+        broker.change_options(|options| options.quantities_delay_ms = 0);
         self.suspend(false);
+        self.end_falsely(false);
         for person in &PEOPLE[..self.plan.people] {
             broker.log_out_elsewhere(person.username);
         }
@@ -305,6 +309,39 @@ impl Stage {
         }
     }
 
+    /// The broker calls one order cancelled that works, or all of those what they are again.
+    fn end_falsely(&mut self, begins: bool) {
+        let broker = self.world.broker().clone();
+        if begins {
+            let open = self.open_entries();
+            if !open.is_empty() {
+                let entry = self.dice.pick(&open);
+                self.falsely_ended.push(entry.order_id);
+                self.ever_falsely_ended.insert(entry.order_id);
+                broker.say_of_order(entry.order_id, Some(OrderStatus::Cancelled.wire().to_owned()));
+            }
+            return;
+        }
+        for order_id in self.falsely_ended.drain(..) {
+            broker.say_of_order(order_id, None);
+        }
+    }
+
+    fn resize_one(&mut self) {
+        let mut exits = self.world.broker().ledger();
+        let least = |entry: &LedgerEntry| entry.filled_quantity + Decimal::ONE;
+        exits.retain(|entry| {
+            !entry.status.is_final() && entry.parent_order_id.is_some() && least(entry) < entry.quantity
+        });
+        if exits.is_empty() {
+            return;
+        }
+        let exit = self.dice.pick(&exits);
+        self.resized.insert(exit.order_id);
+        self.world.broker().resize_order(exit.order_id, least(&exit));
+        self.world.effects.chronicle.count_fault("exit_made_smaller");
+    }
+
     fn correct_one(&mut self) {
         if let Some(entry) = self.some_open_parent(|entry| !entry.filled_quantity.is_zero()) {
             let price =
@@ -363,6 +400,7 @@ impl Stage {
             Act::Ignores(..) => "changes_not_carried_out",
             Act::Suspends(true) => "suspended",
             Act::OddWord(_) => "odd_word",
+            Act::FalselyEnds(true) => "falsely_cancelled",
             _ => return,
         };
         self.world.effects.chronicle.count_fault(name);

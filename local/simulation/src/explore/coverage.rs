@@ -29,7 +29,7 @@ const STATES: [OrderStatus; 13] = [
     OrderStatus::NotPlaced,
 ];
 /// What happens to worlds besides what strikes an effect.
-const EVENTS: [&str; 34] = [
+const EVENTS: [&str; 36] = [
     "redelivered",
     "second_worker",
     "frozen_worker",
@@ -62,6 +62,8 @@ const EVENTS: [&str; 34] = [
     "cancels_not_carried_out",
     "changes_not_carried_out",
     "suspended",
+    "falsely_cancelled",
+    "exit_made_smaller",
     "odd_word",
     "execution_corrected",
 ];

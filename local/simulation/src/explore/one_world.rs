@@ -133,6 +133,8 @@ async fn prepare(world: &World, plan: &Plan) {
         options.foreign_listings = plan.manner.foreign_listings;
         options.account_groups.clone_from(&plan.manner.account_groups);
         options.commission_delay_ms = plan.manner.commission_delay_ms;
+        options.quantities_delay_ms = plan.manner.quantities_delay_ms;
+        options.exits_answered_first = plan.manner.exits_answered_first;
     });
     for held in &plan.holdings {
         world.broker().hold(held.account, held.contract.conid, held.quantity());

@@ -55,6 +55,10 @@ pub(crate) struct Manner {
     /// Entries of the lists of accounts that are none.
     pub(crate) account_groups: Vec<String>,
     pub(crate) commission_delay_ms: i64,
+    /// Until the storm is over, the quantity of a fill is told so much later than its status.
+    pub(crate) quantities_delay_ms: i64,
+    /// The answer to a bracket names its entry last.
+    pub(crate) exits_answered_first: bool,
 }
 
 impl Manner {
@@ -66,6 +70,8 @@ impl Manner {
             foreign_listings: false,
             account_groups: Vec::new(),
             commission_delay_ms: 0,
+            quantities_delay_ms: 0,
+            exits_answered_first: false,
         }
     }
 
@@ -85,6 +91,8 @@ impl Manner {
                 Vec::new()
             },
             commission_delay_ms: dice.pick(&[0, 0, 5_000, 60_000]),
+            quantities_delay_ms: dice.pick(&[0, 0, 0, 2_000, 9_000, 25_000]),
+            exits_answered_first: dice.per_mille(200),
         }
     }
 }
@@ -142,6 +150,10 @@ pub(crate) enum Act {
     Corrects,
     /// The broker has another word for where some order stands.
     OddWord(&'static str),
+    /// The broker calls some order or exit cancelled that works; or tells again what they are.
+    FalselyEnds(bool),
+    /// A person makes some exit smaller in the broker's own program.
+    Resizes,
     /// The broker misbehaves towards this user alone, or does so no more.
     Misbehaves(Person, Option<Trouble>),
 }
@@ -235,6 +247,9 @@ impl Plan {
         plan.add_lives(&mut dice);
         plan.add_bad_messages(&mut dice);
         plan.add_market(&mut dice);
+        if measures_settling || troubled.is_some() {
+            plan.manner.quantities_delay_ms = 0;
+        }
         if measures_settling {
             plan.live_orders_delay_ms = 0;
             plan.token_life_seconds = 86_400;
@@ -381,6 +396,13 @@ impl Plan {
         if dice.per_mille(150) {
             let word = dice.pick(&["ApiPending", "Routed", "pre_submitted"]);
             self.acts.push((dice.between(5_000, end), Act::OddWord(word)));
+        }
+        for _ in 0..dice.weigh(&[(75, 0), (20, 1), (5, 2)]) {
+            let from = dice.between(5_000, end - 30_000);
+            self.span(from, from + dice.between(1_000, 40_000), Act::FalselyEnds);
+        }
+        for _ in 0..dice.weigh(&[(80, 0), (15, 1), (5, 2)]) {
+            self.acts.push((dice.between(5_000, end), Act::Resizes));
         }
         if dice.per_mille(150) {
             let from = dice.between(0, end - 60_000);

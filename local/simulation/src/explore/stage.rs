@@ -1,7 +1,7 @@
 //! Lives a plan through: what the cloud and the people do, all at once and in time's order.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -54,6 +54,12 @@ pub(crate) struct Stage {
     pub(crate) sent: Vec<Sent>,
     pub(crate) halted: Vec<Halted>,
     pub(crate) day_reset: bool,
+    /// The broker's orders that it calls cancelled, and that work.
+    pub(crate) falsely_ended: Vec<i64>,
+    /// Those that it ever called so.
+    pub(crate) ever_falsely_ended: BTreeSet<i64>,
+    /// The broker's orders that a person made smaller in its own program.
+    pub(crate) resized: BTreeSet<i64>,
     /// The most orders that each username ever had open at the broker at once. A bracket is one, until its exits ended.
     pub(crate) most_open: BTreeMap<String, usize>,
     pub(crate) dice: Dice,
@@ -74,6 +80,9 @@ impl Stage {
             sent: Vec::new(),
             halted: Vec::new(),
             day_reset: false,
+            falsely_ended: Vec::new(),
+            ever_falsely_ended: BTreeSet::new(),
+            resized: BTreeSet::new(),
             most_open: BTreeMap::new(),
             dice: plan.dice.clone(),
             tasks: JoinSet::new(),

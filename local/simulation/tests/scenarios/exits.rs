@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::LegRole;
+use domain::{LegRole, OrderStatus as Status};
 use paper_broker::{Execution, Fault, FaultKind, LedgerEntry, OrderStatus};
 use serde_json::{Value, json};
 use simulation::{ACCOUNT, World};
@@ -194,6 +194,9 @@ async fn a_stop_that_was_made_smaller_at_the_broker_is_told_of() {
     world.run_for(Duration::from_mins(2)).await;
     assert_eq!(warning(&world).await.as_deref(), Some("exit_does_not_follow"));
     assert_eq!(quantities(&world), ["10", "10", "2"], "who made it smaller may have wanted it so");
+    world.modify("first", 2, &json!({"leg": "stop_loss", "stop_price": "171"}));
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(quantities(&world), ["10", "10", "2"], "its price alone was changed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,4 +225,51 @@ async fn a_cancel_reaches_the_entry_though_the_brokers_answer_named_an_exit_firs
     world.run_for(Duration::from_mins(1)).await;
     assert_eq!(world.status("first").await, "cancelled");
     assert!(tickets(&world).iter().all(|ticket| ticket.status.is_final()));
+}
+
+/// The next day's session neither lists what was placed before, nor finds it by its number.
+async fn until_tomorrow(world: &World) {
+    tokio::time::sleep(Duration::from_hours(25)).await;
+    world.broker().change_options(|options| {
+        (options.list_earlier_sessions, options.find_earlier_sessions) = (false, false);
+    });
+    world.broker().reset_day();
+    world.run_for(Duration::from_mins(10)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_finds_no_order_of_an_earlier_day_is_left_to_a_person_and_goes_on() {
+    let world = at_work("gtc").await;
+    let [entry, ..] = tickets(&world);
+    until_tomorrow(&world).await;
+    assert_eq!(world.status("first").await, "working");
+    world.cancel("first");
+    world.run_for(Duration::from_mins(15)).await;
+    let order = world.order("first").await;
+    assert_eq!(order.status(), Status::NeedsReview, "it may work there");
+    assert!(!world.broker().ledger().iter().find(|row| row.order_id == entry.order_id).unwrap().status.is_final());
+    world.broker().change_options(|options| options.find_earlier_sessions = true);
+    world.run_for(Duration::from_mins(40)).await;
+    assert!(tickets(&world).iter().all(|ticket| ticket.status.is_final()), "the broker goes on being asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_finds_no_exit_of_an_earlier_day_does_not_conclude_its_end() {
+    let world = at_work("gtc").await;
+    let [entry, _, stop] = tickets(&world);
+    execute(&world, entry.order_id, "10");
+    world.run_for(Duration::from_mins(1)).await;
+    until_tomorrow(&world).await;
+    let cancel = json!({"schema": "courier.order/1", "command": "cancel", "user_id": simulation::USER,
+        "order_id": "first", "algorithm_id": simulation::ALGORITHM, "leg": "stop_loss"});
+    world.enqueue(&cancel, simulation::SENDER, simulation::USER);
+    world.run_for(Duration::from_mins(15)).await;
+    let leg = world.order("first").await.leg(LegRole::StopLoss).unwrap().clone();
+    assert_eq!((leg.status(), leg.reason().unwrap().code.as_str()), (Status::NeedsReview, "missing_at_broker"));
+    world.broker().change_options(|options| {
+        (options.list_earlier_sessions, options.find_earlier_sessions) = (true, true);
+    });
+    world.run_for(Duration::from_mins(40)).await;
+    let stopped = world.broker().ledger().into_iter().find(|row| row.order_id == stop.order_id).unwrap();
+    assert!(stopped.status.is_final(), "the broker goes on being asked");
 }

@@ -89,6 +89,37 @@ async fn a_fill_that_a_cancelled_order_shows_late_is_told_though_nothing_else_is
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancel_of_an_order_that_the_broker_calls_cancelled_reaches_it_when_it_comes_back() {
+    let world = world().await;
+    assert_eq!(send(&world, "first", resting()).await, "working");
+    let order_id = world.tickets("first")[0].order_id;
+    world.broker().say_of_order(order_id, Some("Cancelled".to_owned()));
+    world.run_for(Duration::from_secs(10)).await;
+    assert_eq!(world.status("first").await, "cancelled");
+    world.cancel("first");
+    world.run_for(Duration::from_secs(5)).await;
+    world.broker().say_of_order(order_id, None);
+    world.run_for(Duration::from_mins(3)).await;
+    assert!(world.tickets("first")[0].status.is_final(), "{:?}", world.tickets("first"));
+    assert_eq!(world.status("first").await, "cancelled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_halt_that_ends_what_works_ends_what_comes_back_while_it_stands() {
+    let world = world().await;
+    assert_eq!(send(&world, "first", resting()).await, "working");
+    let order_id = world.tickets("first")[0].order_id;
+    world.broker().say_of_order(order_id, Some("Cancelled".to_owned()));
+    world.run_for(Duration::from_secs(10)).await;
+    assert_eq!(world.status("first").await, "cancelled");
+    let halt = json!({"body": {"halted": true, "reason": "stop", "cancel_working": true}});
+    assert_eq!(world.api("PUT /halt", &halt).await.json["cancels_asked"], 0);
+    world.broker().say_of_order(order_id, None);
+    world.run_for(Duration::from_mins(3)).await;
+    assert!(world.tickets("first")[0].status.is_final(), "{:?}", world.tickets("first"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_costs_four_looks_and_what_was_filled_or_never_left_none() {
     let world = with_a_fault(refused(false)).await;
     world.run_for(Duration::from_mins(90)).await;

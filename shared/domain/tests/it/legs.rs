@@ -4,7 +4,7 @@
 
 use domain::{
     Act, BrokerOrderId, BrokerStatus, CancelCalls, CancelTaken, ChangeTaken, Command, Fact, GivesBack, Intent,
-    LegCancelTaken, LegFact, LegRole, LegSight, ModifyOrder, Order, OrderStatus, Reason, ReasonCode, Sight,
+    LegCancelTaken, LegFact, LegRole, LegSight, ModifyOrder, Order, OrderStatus, Reason, ReasonCode, Sight, Size,
 };
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -188,7 +188,7 @@ fn an_answer_that_was_not_read_says_nothing_of_the_leg() {
     order.leg_cancel_called(STOP, 1, CancelTaken::Unread, now());
     assert_eq!(order.leg(STOP).unwrap().status(), OrderStatus::Working);
     order.leg_cancel_called(STOP, 1, CancelTaken::NotFound, now());
-    assert!(order.leg(STOP).unwrap().cancel.as_ref().unwrap().not_found);
+    assert!(order.leg(STOP).unwrap().cancel.as_ref().unwrap().calls.found_nothing());
 }
 
 #[test]
@@ -462,4 +462,45 @@ fn an_exit_to_which_nothing_is_left_is_to_end_and_one_to_which_something_is_beco
         assert_eq!(order.changes().any(|change| change.leg == Some(STOP)), !ends, "{closed}");
         assert!(!order.exit_is_too_large(), "it is being mended");
     }
+}
+
+fn shrunk_at_the_broker() -> Order {
+    let mut order = filled();
+    let shown = LegSight { quantity: Some(Decimal::from(2)), ..sight(STOP, BrokerStatus::Submitted, 0) };
+    order.legs_seen(&[shown], now());
+    order
+}
+
+#[test]
+fn a_change_of_an_exits_price_leaves_the_quantity_that_the_broker_shows() {
+    let mut order = shrunk_at_the_broker();
+    let taken = order.ask_change(&modify(2, &json!({"leg": "stop_loss", "stop_price": "170"})), now());
+    assert_eq!(taken, ChangeTaken::New);
+    let quantity = |order: &Order| match order.changes().last().unwrap().ticket.size {
+        Size::Quantity(quantity) => quantity.get(),
+        Size::CashQuantity(_) => Decimal::ZERO,
+    };
+    assert_eq!(quantity(&order), Decimal::from(2));
+    order.change_applied(2, now());
+    assert_eq!(order.leg(STOP).unwrap().quantity(), Decimal::from(2));
+    assert_eq!(order.exit_is_too_small(), Some(STOP), "nobody here chose it");
+}
+
+#[test]
+fn an_exit_that_was_made_smaller_at_the_broker_does_not_grow_with_its_entry() {
+    let mut order = placed();
+    let shown = LegSight { quantity: Some(Decimal::from(2)), ..sight(STOP, BrokerStatus::Submitted, 0) };
+    order.legs_seen(&[shown], now());
+    order.ask_change(&modify(2, &json!({"quantity": "12"})), now());
+    order.change_applied(2, now());
+    let followed: Vec<_> = order.changes().filter(|change| change.follows).map(|change| change.leg).collect();
+    assert_eq!(followed, [Some(TAKE)]);
+}
+
+#[test]
+fn a_smaller_change_that_only_waits_does_not_make_an_order_filled() {
+    let mut order = placed();
+    order.ask_change(&modify(2, &json!({"quantity": "4"})), now());
+    order.apply(seen(&[7], BrokerStatus::Filled, 5), now()).unwrap();
+    assert_eq!(order.status(), OrderStatus::PartiallyFilled, "the broker has the ticket for 10");
 }

@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
 
 use domain::{
-    Act, BrokerOrderId, BrokerStatus, Command, Doubt, Fact, Intent, Order, OrderStatus, Reason, ReasonCode, Sight,
+    Act, BrokerOrderId, BrokerStatus, CancelTaken, Command, Doubt, Fact, Intent, Order, OrderStatus, Reason,
+    ReasonCode, Sight,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -27,7 +28,7 @@ fn order(order_type: &str) -> Order {
 }
 
 #[test]
-fn an_end_that_nobody_asked_for_has_the_reason_that_the_order_names() {
+fn a_cancelled_order_says_who_ended_it() {
     let ended = |time_in_force: &str, asked: bool, status: &str| {
         let mut order = order("market");
         order.request.as_mut().unwrap().ticket.time_in_force = serde_json::from_value(json!(time_in_force)).unwrap();
@@ -41,10 +42,10 @@ fn an_end_that_nobody_asked_for_has_the_reason_that_the_order_names() {
     };
     for time_in_force in ["ioc", "opg"] {
         assert_eq!(ended(time_in_force, false, "Cancelled"), Some(ReasonCode::TimeInForceEnded), "{time_in_force}");
-        assert_eq!(ended(time_in_force, true, "Cancelled"), None, "{time_in_force}: its sender knows why");
+        assert_eq!(ended(time_in_force, true, "Cancelled"), Some(ReasonCode::Asked), "{time_in_force}");
     }
-    // Who ended it at the broker nobody tells.
-    assert_eq!(ended("day", false, "Cancelled"), None);
+    assert_eq!(ended("day", false, "Cancelled"), Some(ReasonCode::ByBroker));
+    assert_eq!(ended("day", true, "Cancelled"), Some(ReasonCode::Asked));
     assert_eq!(ended("day", false, "Expired"), Some(ReasonCode::TimeInForceEnded));
 }
 
@@ -211,7 +212,11 @@ fn more_than_was_ordered_is_told() {
 }
 
 fn cancel_at(order: &mut Order, seconds: i64) {
-    order.cancel_called(order.cancel_calls().requests(), start() + SignedDuration::from_secs(seconds));
+    order.cancel_called(
+        order.cancel_calls().requests(),
+        CancelTaken::Yes,
+        start() + SignedDuration::from_secs(seconds),
+    );
 }
 
 #[test]

@@ -123,7 +123,7 @@ async fn halts_are_listed_beside_algorithms_that_were_forgotten_or_came_back() {
 }
 
 fn word(halted: bool, mode: HaltMode, reason: &str) -> Halt {
-    Halt { halted, mode, reason: Some(reason.to_owned()), since: Some(at(3)) }
+    Halt { halted, mode, reason: Some(reason.to_owned()), since: Some(at(3)), ..Halt::default() }
 }
 
 #[tokio::test]

@@ -96,7 +96,8 @@ struct Placed<'e> {
 
 impl Placed<'_> {
     fn is(&self, asked: &Asked) -> bool {
-        self.has_prices(&asked.order_type) && self.fits(asked.quantity)
+        let is_resized = self.evidence.resized.contains(&self.exit.order_id);
+        self.has_prices(&asked.order_type) && (is_resized || self.fits(asked.quantity))
     }
 
     fn has_prices(&self, order_type: &OrderType) -> bool {

@@ -24,6 +24,8 @@ const FOLLOWED_CLOSELY_FOR: SignedDuration = SignedDuration::from_mins(2);
 const SCHEDULE: SignedDuration = SignedDuration::from_mins(1);
 /// So long after an order was sent whose answer was lost, its account is looked at before the user's others.
 const URGENT_FOR: SignedDuration = SignedDuration::from_secs(60);
+/// What the broker called cancelled is looked at so long after that for the last time (trading, late looks).
+const LOOKED_FOR_LATE: SignedDuration = SignedDuration::from_secs(120);
 /// Why nobody can look: there is no session, and none can be had.
 const NO_SESSION: [&str; 3] = ["session_paused", "competing", "no_connection"];
 
@@ -73,15 +75,23 @@ pub(crate) fn fills(evidence: &Evidence) -> Vec<Told<'_>> {
                 filled += executed.quantity;
                 let further = accounts_at_work(evidence, record, executed.at).saturating_sub(1);
                 let closely = TOLD_WITHIN + PER_FURTHER_ACCOUNT * i32::try_from(further).unwrap_or_default();
-                let free_from = free_from(&hindrances, executed.at, closely);
+                let free_from = free_from(&hindrances, told_from(evidence, executed.at), closely);
                 let followed = is_followed_closely(evidence, record, free_from, closely);
-                let within = if followed { closely } else { SCHEDULE + closely };
+                let was_called_over = evidence.falsely_ended.contains(&order_id);
+                let late = if was_called_over { LOOKED_FOR_LATE } else { SignedDuration::ZERO };
+                let within = if followed { closely } else { SCHEDULE + closely } + late;
                 let seen_at = told_at(record, leg, filled);
                 fills.push(Told { record, leg, filled_at: executed.at, free_from, seen_at, within });
             }
         }
     }
     fills
+}
+
+/// From when on the broker tells the quantity of what was executed then.
+fn told_from(evidence: &Evidence, at: Timestamp) -> Timestamp {
+    let delay = SignedDuration::from_millis(evidence.plan.manner.quantities_delay_ms);
+    (at + delay).min(evidence.calm_at.max(at))
 }
 
 fn told_at(record: &Record, leg: Option<LegRole>, filled: Decimal) -> Option<Timestamp> {
