@@ -3,5 +3,6 @@
 mod arrows;
 mod demo;
 mod doctor;
+mod documents;
 mod keys;
 mod set_up;

@@ -6,6 +6,7 @@ mod fuzz;
 mod good_until;
 mod legs;
 mod messages;
+mod order_states;
 mod reason_codes;
 mod schema_examples;
 mod smaller;
