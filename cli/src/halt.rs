@@ -27,6 +27,9 @@ pub(crate) struct ShownHalt {
     halt: Halt,
     /// Whose words it is: the user's own, the operator's, or both.
     set_by: Vec<SetBy>,
+    /// The other word that is on, where it is not the one in force.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<WordBeside>,
     /// Whether it is in force for some users only: its writing was cut off.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     in_force_for_some_only: bool,
@@ -35,16 +38,33 @@ pub(crate) struct ShownHalt {
     cancelling: Option<Cancelling>,
 }
 
+/// A halt that is on, beside a stricter one.
+#[derive(Debug, Serialize)]
+pub(crate) struct WordBeside {
+    set_by: SetBy,
+    #[serde(flatten)]
+    halt: Halt,
+}
+
+impl WordBeside {
+    fn of((set_by, halt): (SetBy, Halt)) -> Self {
+        Self { set_by, halt }
+    }
+}
+
 impl ShownHalt {
     fn new(scope: &HaltScope, switch: KillSwitch) -> Self {
         let set_by = scope.set_by(&switch);
-        Self { scope: scope.to_string(), halt: switch.halt, set_by, in_force_for_some_only: false, cancelling: None }
+        let beside = switch.beside().into_iter().map(WordBeside::of).collect();
+        let (scope, halt) = (scope.to_string(), switch.halt);
+        Self { scope, halt, set_by, beside, in_force_for_some_only: false, cancelling: None }
     }
 }
 
 impl From<HaltOn> for ShownHalt {
-    fn from(HaltOn { scope, halt, set_by, whole }: HaltOn) -> Self {
-        Self { scope: scope.to_string(), halt, set_by, in_force_for_some_only: !whole, cancelling: None }
+    fn from(HaltOn { scope, halt, set_by, beside, whole }: HaltOn) -> Self {
+        let beside = beside.into_iter().map(WordBeside::of).collect();
+        Self { scope: scope.to_string(), halt, set_by, beside, in_force_for_some_only: !whole, cancelling: None }
     }
 }
 
@@ -147,7 +167,13 @@ async fn run_list(stack: &StackArguments) -> Result<ExitCode, CourierError> {
 }
 
 async fn run_show(user: Option<UserId>, stack: &StackArguments) -> Result<ExitCode, CourierError> {
-    let rules = Resources::of_stack(&stack.stack).await.rules().await?;
+    let resources = Resources::of_stack(&stack.stack).await;
+    let rules = resources.rules().await?;
+    if let Some(user) = user.clone().map(HaltScope::User)
+        && !names::is_known(&resources, &rules, &user).await
+    {
+        tell(&format!("Nobody here is known as {user}: a name that was mistyped is not halted by it."));
+    }
     show(&all(&rules, user).await?, stack.json);
     Ok(ExitCode::SUCCESS)
 }
@@ -180,19 +206,33 @@ fn show(halts: &[ShownHalt], json: bool) {
         print_json(&halts);
         return;
     }
-    let row = |shown: &ShownHalt| {
-        let halt = &shown.halt;
-        let state = match (shown.in_force_for_some_only, halt.halted, halt.mode) {
-            (true, ..) => "HALTED FOR SOME USERS ONLY: set it once more",
-            (_, false, _) => "not halted",
-            (_, true, HaltMode::All) => "HALTED",
-            (_, true, HaltMode::Reducing) => "REDUCING ONLY",
+    let rows = |shown: &ShownHalt| {
+        let state = if shown.in_force_for_some_only {
+            "HALTED FOR SOME USERS ONLY: set it once more"
+        } else {
+            state_of(&shown.halt)
         };
-        let since = halt.since.map(moment).unwrap_or_default();
-        let reason = halt.reason.clone().unwrap_or_default();
-        [shown.scope.clone(), state.to_owned(), set_by(shown), since, reason]
+        let in_force = row_of(&shown.scope, state, set_by(shown), &shown.halt);
+        let beside = shown.beside.iter().map(|word| {
+            let state = format!("beside it: {}", state_of(&word.halt));
+            row_of(&shown.scope, &state, word.set_by.as_str().to_owned(), &word.halt)
+        });
+        std::iter::once(in_force).chain(beside).collect::<Vec<_>>()
     };
-    print(&table(["what", "state", "set by", "since", "reason"], halts.iter().map(row).collect()));
+    print(&table(["what", "state", "set by", "since", "reason"], halts.iter().flat_map(rows).collect()));
+}
+
+fn state_of(halt: &Halt) -> &'static str {
+    match (halt.halted, halt.mode) {
+        (false, _) => "not halted",
+        (true, HaltMode::All) => "HALTED",
+        (true, HaltMode::Reducing) => "REDUCING ONLY",
+    }
+}
+
+fn row_of(scope: &str, state: &str, set_by: String, halt: &Halt) -> [String; 5] {
+    let since = halt.since.map(moment).unwrap_or_default();
+    [scope.to_owned(), state.to_owned(), set_by, since, halt.reason.clone().unwrap_or_default()]
 }
 
 fn set_by(shown: &ShownHalt) -> String {
@@ -246,10 +286,12 @@ mod tests {
         let reason = Some("x".to_owned());
         let halt = Halt { halted: true, mode: HaltMode::Reducing, reason, since: Some(at(1)), ..Halt::default() };
         let set_by = vec![SetBy::User];
-        let on = HaltOn { scope: HaltScope::User("u-7".parse().unwrap()), halt, set_by, whole: true };
+        let beside = vec![(SetBy::Operator, Halt { halted: true, since: Some(at(2)), ..Halt::default() })];
+        let on = HaltOn { scope: HaltScope::User("u-7".parse().unwrap()), halt, set_by, beside, whole: true };
         let json = serde_json::to_value(ShownHalt::from(on)).unwrap();
         let expected = serde_json::json!({"scope": "user u-7", "halted": true, "mode": "reducing", "reason": "x",
-            "since": at(1), "set_by": ["user"]});
+            "since": at(1), "set_by": ["user"],
+            "beside": [{"set_by": "operator", "halted": true, "since": at(2)}]});
         assert_eq!(json, expected);
     }
 

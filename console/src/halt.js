@@ -67,7 +67,7 @@ async function turnHalt() {
     ],
     extra: [
       make("label", { class: "tick" }, reducing, " Let orders pass that reduce a position"),
-      make("label", { class: "tick" }, cancelling, " Cancel the orders that the broker has"),
+      make("label", { class: "tick" }, cancelling, " Cancel the orders that the broker has, also the stops and take profits of filled orders: their positions stay without them"),
       make("div", { class: "field" }, make("label", { for: "halt-reason" }, "Why (optional)"), reason),
     ],
     yes: "Stop all trading",

@@ -67,7 +67,7 @@ function changeNotice(change) {
     change.reason ? make("p", null, prose(inWordsOfThePage(change.reason.message))) : null);
 }
 
-const ROLES = { take_profit: "Takes its profit", stop_loss: "Limits its loss" };
+const ROLES = { take_profit: "Take profit", stop_loss: "Stop loss" };
 
 /** The exits of a bracket, each with its state and its end. */
 function exits(order) {
@@ -104,8 +104,8 @@ function orderFacts(order) {
     ["How", howOf(order.ticket)],
     ["Filled", `${order.filled_quantity} of ${order.quantity ?? order.cash_quantity ?? "?"}`],
     ["Average price", order.average_price],
-    ["Takes its profit at", exits?.take_profit?.limit_price],
-    ["Limits its loss at", exits?.stop_loss && [exits.stop_loss.stop_price, exits.stop_loss.limit_price].filter(Boolean).join(" → ")],
+    ["Take profit at", exits?.take_profit?.limit_price],
+    ["Stop loss at", exits?.stop_loss && [exits.stop_loss.stop_price, exits.stop_loss.limit_price].filter(Boolean).join(" → ")],
     ["Sent by", byWhom(order.algorithm_id)],
     ["Not sent after", moment(order.good_until)],
     ["Order id", make("code", null, order.order_id)],

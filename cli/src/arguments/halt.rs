@@ -80,7 +80,7 @@ pub(crate) struct HaltArguments {
     /// Let orders pass that reduce a position.
     #[arg(long)]
     pub(crate) reducing: bool,
-    /// Cancel what is open as well, at the broker too.
+    /// Cancel what is open as well, at the broker too: the stops and take profits of filled brackets among it. Their positions stay, without a stop.
     #[arg(long)]
     pub(crate) cancel_working: bool,
     /// Halt this user or algorithm though the name is not known here.

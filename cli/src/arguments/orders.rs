@@ -2,6 +2,7 @@
 
 #![allow(clippy::doc_markdown, reason = "these comments are the help that people read at a terminal")]
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use domain::{BrokerOrderId, BrokerStatus, LegRole, OrderId, OrderStatus, UserId};
 use rust_decimal::Decimal;
@@ -86,7 +87,7 @@ pub(crate) struct OrdersReviewArguments {
     #[arg(long, requires = "filled")]
     pub(crate) price: Option<Decimal>,
     /// The evidence, in words. It stays in the order's history, which the user sees.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) because: Option<String>,
     /// Who decides. It stays in the order's history.
     #[arg(long, value_name = "NAME", env = "USER", default_value = "the operator", hide_env_values = true)]

@@ -25,7 +25,7 @@ pub(crate) async fn run(arguments: &OrdersReviewArguments) -> Result<(), Courier
         return Ok(());
     };
     if !arguments.yes {
-        shown(&review.apply(&order, SystemClock.now()).map_err(trading::ReviewRefused::from)?, json);
+        shown(&review.apply(&order, SystemClock.now())?, json);
         tell("Nothing is written: this is what the decision would make of the order. Write it with --yes.");
         return Ok(());
     }
@@ -176,6 +176,24 @@ mod tests {
         let plain =
             review_of(&arguments(&["--leg", "stop_loss", "--never-placed", "--because", "x"]), &order("u-7", "p"));
         assert!(plain.unwrap().unwrap().apply(&order("u-7", "p"), at(5)).is_err(), "it has no exits");
+    }
+
+    #[tokio::test]
+    async fn the_number_of_another_order_decides_nothing() {
+        let world = World::new().await;
+        let mut other = filled_bracket("u-7", "other");
+        other.broker_order_ids = vec!["1234".parse().unwrap()];
+        world.store.orders.insert(&other).await.unwrap();
+        let order = needs_review("u-7", "mr7-1");
+        world.store.orders.insert(&order).await.unwrap();
+        let line = ["--broker-order", "1234", "--stands", "filled", "--because", "seen"];
+        let review = review_of(&arguments(&line), &order).unwrap().unwrap();
+        let refused = world.intake().review(&order.key, &review).await.unwrap_err().to_string();
+        assert!(refused.contains("1234 is the broker's number of the order u-7/other"), "{refused}");
+        let mut known = order.clone();
+        known.broker_order_ids = vec!["99".parse().unwrap()];
+        let refused = review.apply(&known, at(5)).unwrap_err().to_string();
+        assert!(refused.contains("took it as 99") && refused.contains("1234 is another order"), "{refused}");
     }
 
     #[tokio::test]

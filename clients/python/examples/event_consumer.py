@@ -44,6 +44,8 @@ def told(change: Change) -> str:
         return f"{change.at:%H:%M:%S} {what}: {news}{why}"
     if change.revision is not None:
         return f"{change.at:%H:%M:%S} {what}: revision {change.revision} was refused, it stays {change.status}{why}"
+    if change.is_warning and change.reason is not None:
+        return f"{change.at:%H:%M:%S} {what}: WARNING, it is {change.status}: {change.reason.message}"
     line = f"{change.at:%H:%M:%S} {what}: {previous} -> {change.status}{why}"
     return f"{line}, {order.filled_quantity} at {order.average_price}" if change.status == "filled" else line
 

@@ -109,6 +109,17 @@ def jwt(**claims: str) -> str:
     return ".".join([*(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts), "signature"])
 
 
+def test_a_client_for_somebody_else_than_its_token_is_refused_before_anything_is_sent(api: FakeApi) -> None:
+    with pytest.raises(NotSetUp, match="the name u-8 is not used"):
+        Client(user_id="u-8", algorithm_id="mr-7", order_queue=None, api=Api(api.url, jwt(sub="u-7")))
+
+
+def test_a_user_s_own_order_does_not_go_by_the_queue() -> None:
+    own = Client(user_id="u-7", algorithm_id="self", order_queue=None, api=None)
+    with pytest.raises(NotSetUp, match="by HTTP only"):
+        own.cancel("o-1")
+
+
 def test_a_user_s_own_token_says_that_another_name_is_not_used(api: FakeApi) -> None:
     def client(token: Token) -> Client:
         return Client(user_id="u-7", algorithm_id="self", order_queue=None, api=Api(api.url, token))

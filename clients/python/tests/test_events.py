@@ -42,6 +42,20 @@ def life(order_id: str = "o-1", statuses: list[str] = LIFE) -> list[dict[str, An
     ]
 
 
+def test_a_warning_changes_no_status_stands_on_the_order_and_is_told_as_one() -> None:
+    told = life(statuses=["received", "sending", "filled", "filled"])
+    warning = {"code": "unprotected_position", "message": "Its stop loss is not at the broker."}
+    detail = told[-1]["detail"]
+    detail["history"][-1]["reason"] = warning
+    detail["warning"] = warning
+    assert validator("order-event").is_valid(told[-1])
+    reader = EventReader()
+    changes = [change for event in told for change in reader.take(event) if isinstance(change, OrderChange)]
+    assert [change.is_warning for change in changes] == [False, False, False, True]
+    assert changes[-1].order.warning == changes[-1].reason
+    assert changes[-2].order.warning is None
+
+
 def connection_event(sequence: int, status: str, previous: str | None) -> dict[str, Any]:
     event: dict[str, Any] = copy.deepcopy(read_json(SCHEMAS / "examples" / "events" / "connection-pending.json"))
     event["detail"].update(sequence=sequence, status=status, previous_status=previous)

@@ -28,6 +28,15 @@ pub struct OrderChange {
     pub revision: Option<u64>,
 }
 
+impl OrderChange {
+    /// Whether it tells what a person must know, as `reason`; the order's status is as before.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        let is_of_the_order = self.leg.is_none() && self.revision.is_none();
+        is_of_the_order && self.reason.is_some() && self.previous_status == Some(self.status)
+    }
+}
+
 /// A change of a connection's status, or of its accounts.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "each is the field of the contract of the same name")]

@@ -244,6 +244,8 @@ pub struct OrderView {
     /// See [`OrderView::next_revision`]; `None`: an older server does not show it.
     #[serde(rename = "next_revision")]
     pub next_revision_shown: Option<u64>,
+    /// What a person must know of it, whatever its status: that a filled bracket stands without its stop, for one.
+    pub warning: Option<Reason>,
 }
 
 fn first_revision() -> u64 {

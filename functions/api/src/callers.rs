@@ -114,6 +114,14 @@ impl Place for OrderPlace {
 #[derive(Debug)]
 pub(crate) struct VisibleOrder(pub(crate) Order);
 
+fn no_such_order() -> Problem {
+    Problem::new(
+        http::StatusCode::NOT_FOUND,
+        "not_found",
+        "There is no such order of yours. A message that was refused made none: GET /refusals lists those.",
+    )
+}
+
 impl FromRequestParts<Arc<Api>> for VisibleOrder {
     type Rejection = Refused;
 
@@ -122,9 +130,9 @@ impl FromRequestParts<Arc<Api>> for VisibleOrder {
         let Path(OrderPlace { order_id }) = Path::from_request_parts(parts, api).await?;
         let order =
             api.intake.orders.get(&OrderKey { user_id, order_id }).await.map_err(|error| store_failed(&error))?;
-        let order = order.map(|order| order.value).ok_or_else(|| Problem::not_found("order"))?;
+        let order = order.map(|order| order.value).ok_or_else(no_such_order)?;
         match algorithm_id {
-            Some(algorithm_id) if order.algorithm_id != algorithm_id => Err(Problem::not_found("order").into()),
+            Some(algorithm_id) if order.algorithm_id != algorithm_id => Err(no_such_order().into()),
             _ => Ok(Self(order)),
         }
     }

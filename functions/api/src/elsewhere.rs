@@ -5,7 +5,7 @@ use utoipa::openapi::OpenApi;
 use utoipa::{IntoParams, OpenApi as _, ToSchema};
 
 use crate::answers::{
-    BrokerRefused, Conflict, Failed, Forbidden, GatewayMessage, TooManyRequests, Unauthorized, Unavailable,
+    BadFields, BrokerRefused, Conflict, Failed, Forbidden, GatewayMessage, TooManyRequests, Unauthorized, Unavailable,
 };
 use crate::published;
 
@@ -52,7 +52,7 @@ struct ComeBack {
             body = BegunConnection,
             headers(("Set-Cookie" = String, description = "`__Host-courier_attempt` (without TLS, on one machine: `courier_attempt`), for as long as the attempt lives"))
         ),
-        Unauthorized, Forbidden, Conflict, TooManyRequests, Failed, BrokerRefused, Unavailable,
+        BadFields, Unauthorized, Forbidden, Conflict, TooManyRequests, Failed, BrokerRefused, Unavailable,
     )
 )]
 #[expect(dead_code, reason = "`oauth-start` answers it")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
-use domain::{AccountId, AlgorithmId, GrantStatus, Limits, UserId};
+use domain::{AccountId, AlgorithmId, ConnectionStatus, GrantStatus, Limits, UserId};
 use platform::Problem;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -54,6 +54,10 @@ pub(crate) struct Grant {
     status: GrantStatus,
     /// Whether the operator registered the algorithm. If not, nothing of it is sent.
     registered: bool,
+    /// Of the accounts those that no connection of the user reaches now. Left out: all are reached.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    #[schema(value_type = Option<BTreeSet<String>>, nullable = false)]
+    not_connected: BTreeSet<AccountId>,
 }
 
 /// A grant as its user gives it. What is left out stays as it is: what is not said lifts neither a limit nor a halt.
@@ -100,9 +104,10 @@ pub(crate) async fn list_grants(
     User(user_id): User,
 ) -> Result<Listed, Refused<(Forbidden,)>> {
     let grants = api.intake.rules.grants(&user_id).await.map_err(|error| store_failed(&error))?;
+    let connected = api.connected_accounts(&user_id).await?;
     let mut shown = Vec::with_capacity(grants.len());
     for grant in grants {
-        shown.push(api.shown(grant).await?);
+        shown.push(api.shown(grant, &connected).await?);
     }
     Ok(Listed::of(&Grants { grants: shown }))
 }
@@ -125,7 +130,8 @@ pub(crate) async fn put_grant(
     let grant = domain::Grant { user_id, algorithm_id, account_ids: body.account_ids, limits, status };
     api.intake.rules.put_grant(&grant).await.map_err(|error| store_failed(&error))?;
     tracing::info!(user_id = %grant.user_id, algorithm_id = %grant.algorithm_id, status = ?grant.status, "a grant was given");
-    Ok(Granted::of(&api.shown(grant).await?))
+    let connected = api.connected_accounts(&grant.user_id).await?;
+    Ok(Granted::of(&api.shown(grant, &connected).await?))
 }
 
 /// Take a grant back
@@ -141,11 +147,28 @@ pub(crate) async fn delete_grant(
 }
 
 impl Api {
-    async fn shown(&self, grant: domain::Grant) -> Result<Grant, Problem> {
+    /// The accounts that the user's connections reach.
+    async fn connected_accounts(&self, user_id: &UserId) -> Result<BTreeSet<AccountId>, Problem> {
+        let connections = self.connections.list(user_id).await.map_err(|error| store_failed(&error))?;
+        let connected = connections.into_iter().map(|connection| connection.value);
+        let connected = connected.filter(|connection| connection.status == ConnectionStatus::Connected);
+        Ok(connected.flat_map(|connection| connection.accounts).collect())
+    }
+
+    async fn shown(&self, grant: domain::Grant, connected: &BTreeSet<AccountId>) -> Result<Grant, Problem> {
         let registered =
             self.intake.rules.algorithm(&grant.algorithm_id).await.map_err(|error| store_failed(&error))?;
         let domain::Grant { user_id, algorithm_id, account_ids, limits, status } = grant;
-        Ok(Grant { user_id, algorithm_id, account_ids, limits, status, registered: registered.is_some() })
+        let not_connected = account_ids.difference(connected).cloned().collect();
+        Ok(Grant {
+            user_id,
+            algorithm_id,
+            account_ids,
+            limits,
+            status,
+            registered: registered.is_some(),
+            not_connected,
+        })
     }
 }
 

@@ -39,7 +39,8 @@ pub(crate) struct PutHalt {
     #[serde(default)]
     #[schema(schema_with = all_unless_said)]
     mode: HaltMode,
-    /// With halted true: asks for the end of every open order as well; the answer's `cancels_asked` counts them
+    /// With halted true: asks for the end of every open order as well, the exits of filled brackets among them, so their positions
+    /// stay without a stop; the answer's `cancels_asked` counts them
     #[serde(default)]
     #[schema(default = false)]
     cancel_working: bool,

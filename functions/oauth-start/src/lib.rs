@@ -1,10 +1,12 @@
 //! `POST /connections`: begins a connection, and gives the address at which the user consents.
 
+use domain::FieldFault;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
-use platform::gateway::{Request, Response};
+use platform::gateway::{Body, Request, Response};
 use platform::{Caller, ConsumerError, ConsumerSource, Problem, answer, browser};
 use serde::Serialize;
+use serde_json::Value;
 use sessions::{ATTEMPT_LIFE, Begin, BeginError, Begun};
 
 /// The function, with what it needs.
@@ -34,6 +36,7 @@ impl OauthStart {
 
     async fn begin(&self, request: &Request) -> Result<Response, Problem> {
         let user_id = Caller::of(request.extensions())?.user()?;
+        holds_no_fields(request.body())?;
         let loaded = self.consumer.current().await.map_err(|error| no_consumer(&error))?;
         let begun = self.begin.begin(&loaded.consumer, &user_id).await.map_err(|error| not_begun(&error))?;
         tracing::info!(%user_id, connection_id = %begun.connection_id, "a connection was begun");
@@ -46,6 +49,27 @@ impl OauthStart {
         answer::add_header(&mut response, SET_COOKIE, &cookie(request.headers(), &begun));
         Ok(response)
     }
+}
+
+/// What is said of each field of a request that takes none.
+const NO_FIELDS: &str = "has no place here: this request takes no fields. What is decided about sessions goes by \
+                         PUT /connections/{connection_id}";
+
+/// The request has no fields: one that was sent would be without effect.
+fn holds_no_fields(body: &Body) -> Result<(), Problem> {
+    let text: &[u8] = body.as_ref();
+    let fields = match serde_json::from_slice(text) {
+        _ if text.is_empty() => return Ok(()),
+        Ok(Value::Null) => return Ok(()),
+        Ok(Value::Object(fields)) => fields.into_iter().map(|(name, _)| name).collect(),
+        Ok(_) | Err(_) => vec!["body".to_owned()],
+    };
+    if fields.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::bad_fields(
+        fields.into_iter().map(|field| FieldFault { field, message: NO_FIELDS.to_owned() }).collect(),
+    ))
 }
 
 /// The cookie crosses from the broker's page to ours by a link, which `SameSite=Lax` allows and `Strict` does not.

@@ -105,6 +105,8 @@ pub struct OrderDetail {
     pub limit_price: Option<Decimal>,
     /// Its stop.
     pub stop_price: Option<Decimal>,
+    /// Its price, for a stop the stop price: in an answer as another client recorded it, which has neither of the two.
+    pub price: Option<Decimal>,
     /// The broker's word for how long it works.
     pub time_in_force: Option<String>,
     /// Whether the broker will not change it any more.

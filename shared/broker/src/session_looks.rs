@@ -181,6 +181,7 @@ fn detail(row: &OrderDetailRow) -> Option<OrderDetail> {
         average_price: row.average_price.decimal().or_else(|| row.avg_fill_price.decimal()),
         limit_price: row.limit_price.decimal(),
         stop_price: row.stop_price.decimal(),
+        price: row.price.decimal(),
         time_in_force: row.tif.text().map(str::to_owned),
         not_editable: row.order_not_editable.boolean(),
         not_cancellable: row.cannot_cancel_order.boolean(),

@@ -41,6 +41,12 @@ pub struct CancelCalls {
     /// Whether the broker's last word was that it has no such order open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     not_found: bool,
+    /// How many of the calls were followed by a look that showed it at work.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    in_vain: u32,
+    /// Whether the latest was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_in_vain: bool,
 }
 
 impl CancelCalls {
@@ -78,12 +84,20 @@ impl CancelCalls {
         self.not_found
     }
 
+    /// A look shows it at work. Counted once for each call: a look by itself is no news.
+    pub(crate) fn shown_at_work(&mut self) {
+        if self.count > 0 && !self.is_in_vain {
+            (self.in_vain, self.is_in_vain) = (self.in_vain.saturating_add(1), true);
+        }
+    }
+
     pub(crate) fn ask(&mut self) {
         self.requests = self.requests.saturating_add(1);
     }
 
     fn called(&mut self, requests: u64, taken: CancelTaken, now: Timestamp) {
         self.not_found = taken == CancelTaken::NotFound;
+        self.is_in_vain = false;
         self.count = self.count.saturating_add(1);
         self.requests_served = self.requests_served.max(requests);
         self.called_at = Some(now);
@@ -201,12 +215,11 @@ impl Order {
         }
     }
 
-    /// As [`Order::cancel_not_carried_out`], of one of its exits. Of one that the broker neither finds nor shows, looks tell.
+    /// As [`Order::cancel_not_carried_out`], of one of its exits: where looks showed it at work after the calls before this one.
     pub fn leg_cancel_not_carried_out(&mut self, role: LegRole, now: Timestamp) {
-        let is_shown = self.leg(role).is_some_and(|leg| leg.missing_since.is_none());
         let cancel = self.leg(role).and_then(|leg| leg.cancel.as_ref());
-        let in_vain =
-            cancel.filter(|cancel| cancel.calls.have_no_effect() && (is_shown || !cancel.calls.found_nothing()));
+        // The call that was just made is not answered yet by any look.
+        let in_vain = cancel.filter(|cancel| cancel.calls.in_vain + 1 >= CANCELS_BEFORE_ALARM);
         if let Some(count) =
             in_vain.filter(|_| !self.has_warned(&ReasonCode::CancelNotCarriedOut)).map(|cancel| cancel.calls.count)
         {
@@ -232,6 +245,11 @@ impl Order {
         );
         (at_the_broker || self.works_late()) && self.cancel_asked_at.is_some() && !self.broker_order_ids.is_empty()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// 5 s, 10 s, 20 s, 40 s, and then a minute.

@@ -238,6 +238,10 @@ impl Leg {
 
     pub(crate) fn see(&mut self, sight: &LegSight, now: Timestamp) {
         self.missing_since = None;
+        if let Some(cancel) = self.cancel.as_mut().filter(|_| !sight.status.is_end() && !sight.status.is_doubtful_end())
+        {
+            cancel.calls.shown_at_work();
+        }
         self.broker_order_id = self.broker_order_id.or(sight.broker_order_id);
         if let Some(quantity) = sight.quantity.and_then(|quantity| Amount::new(quantity).ok()) {
             self.ticket.size = Size::Quantity(quantity);

@@ -133,6 +133,12 @@ impl Order {
         }
     }
 
+    /// Whether the broker has the entry or an exit under this number.
+    #[must_use]
+    pub fn has_number(&self, number: BrokerOrderId) -> bool {
+        self.broker_order_ids.contains(&number) || self.legs.iter().any(|leg| leg.broker_order_id == Some(number))
+    }
+
     /// Why a change of the entry, or of an exit, cannot be in force any more, if it cannot.
     #[must_use]
     pub fn change_refused_by_now(&self, leg: Option<LegRole>) -> Option<Reason> {
@@ -396,6 +402,10 @@ impl Order {
         for role in ended {
             self.end_changes_of(Some(role), now);
             self.change_shown(Some(role));
+        }
+        let none_is_to_end = !self.legs.iter().any(|leg| leg.cancel.is_some() && !leg.has_ended());
+        if self.status().is_final() && none_is_to_end {
+            self.unwarn(&ReasonCode::CancelNotCarriedOut);
         }
         if self.is_over() {
             self.next_check_at = None;

@@ -16,6 +16,7 @@ mod connection;
 mod exit_sides;
 mod fields;
 mod following;
+mod hand;
 mod ids;
 mod intent;
 mod json;
@@ -60,6 +61,7 @@ pub use connection::{
     SealedTokens, SessionState,
 };
 pub use fields::FieldFault;
+pub use hand::ShownTerms;
 pub use ids::{
     AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, Conid, ConnectionId, InvalidId, OrderId, OrderKey,
     PrincipalId, UserId,

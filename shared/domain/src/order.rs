@@ -122,6 +122,9 @@ pub struct Order {
     /// Since when it is in none of the broker's lists, though the broker had it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Timestamp>,
+    /// When the broker first showed the latest of its fills.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_filled_at: Option<Timestamp>,
     /// How many changes of status, and refusals of a change, there were: the `sequence` of its latest event.
     pub sequence: u64,
     /// Every change of status; and every refusal of a change, under the status that stayed.
@@ -253,6 +256,7 @@ impl Order {
             cancel_calls: CancelCalls::default(),
             broker_status: None,
             unclear_since: None,
+            last_filled_at: None,
             missing_since: None,
             sequence: 1,
             history,
@@ -376,6 +380,9 @@ impl Order {
         }
         // What was filled stays filled: a look that shows less is an older one.
         if let Some(filled) = sight.filled_quantity.filter(|filled| *filled >= self.filled_quantity) {
+            if filled > self.filled_quantity {
+                self.last_filled_at = Some(now);
+            }
             self.filled_quantity = filled.normalize();
             self.average_price = sight.average_price.map(|price| price.normalize()).or(self.average_price);
         }

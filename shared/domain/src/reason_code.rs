@@ -116,7 +116,7 @@ reason_codes! {
     AlreadyRegistered "already_registered" [Order Change] Wait "The broker has an earlier copy, which is being looked up.";
     Asked "asked" [Order] Nothing "Its end was asked for, and it is at the broker no more.";
     BehindAnother "behind_another" [Order] Wait "An order that came before it, for the same account and contract, is to be sent first.";
-    BeyondLimits "beyond_limits" [Order Change] Mend "It is beyond a limit of the grant. The message names which.";
+    BeyondLimits "beyond_limits" [Order Change] Mend "It is beyond a limit of the grant, or of the user's own. The message names which.";
     BrokerStatusUnknown "broker_status_unknown" [Warning] LookAtBroker "The broker says a word of the order that is not known here; it is taken to work.";
     BrokerUnreachable "broker_unreachable" [Order] Wait "The broker was not reached.";
     Busy "busy" [Order] Wait "Its limits are being checked for another order just now.";
@@ -131,6 +131,7 @@ reason_codes! {
     ChangeHasNoPlace "change_has_no_place" [Change Refusal] Mend "This cannot be changed in this order, or not now.";
     ChangeNotCarriedOut "change_not_carried_out" [Warning Change] LookAtBroker "The broker took a change, and shows the order as it was.";
     ChangeUnsettled "change_unsettled" [Change Warning] LookAtBroker "Whether the change came into force is not known and will not be.";
+    ChangedAtBroker "changed_at_broker" [Warning] Nothing "The order, or an exit, was changed in the broker's own program. What stands there counts.";
     Competing "competing" [Order Connection] AskUser "The broker's username is logged in somewhere else.";
     ConsentGone "consent_gone" [Connection] AskUser "The broker does not take the user's access any more: connect again.";
     ConsumerRefused "consumer_refused" [Connection] AskOperator "The broker refuses the platform, for all its users.";

@@ -218,6 +218,14 @@ impl KillSwitch {
         words.into_iter().flatten().any(|word| word.halted && word.cancel_working)
     }
 
+    /// The words that are on and not in force: the other's is stricter, or as strict and the operator's.
+    #[must_use]
+    pub fn beside(&self) -> Vec<(SetBy, Halt)> {
+        let words = [(SetBy::User, &self.own), (SetBy::Operator, &self.operator)];
+        let on = words.into_iter().filter_map(|(by, word)| Some((by, word.clone()?)));
+        on.filter(|(_, word)| word.halted && *word != self.halt).collect()
+    }
+
     /// Whose words stop trading. Nobody's is a halt that an earlier release wrote.
     #[must_use]
     pub fn set_by(&self) -> Vec<SetBy> {

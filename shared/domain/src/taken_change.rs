@@ -139,7 +139,8 @@ impl TakenChange {
         shown.cloned().unwrap_or_else(|| Between { revision: self.replaced_revision, ticket: self.replaced.clone() })
     }
 
-    fn tickets(&self) -> impl Iterator<Item = &Ticket> {
+    /// The tickets that are in force where this change was not carried out.
+    pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
         std::iter::once(&self.replaced).chain(self.between.iter().map(|other| &other.ticket))
     }
 }

@@ -1,5 +1,7 @@
 //! What outsiders see of an order and of a connection (contract: What an order shows, The HTTP API).
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -11,6 +13,7 @@ use crate::late::LateFact;
 use crate::leg::{Leg, LegRole};
 use crate::order::{HistoryEntry, Order};
 use crate::reason::Reason;
+use crate::reason_code::ReasonCode;
 use crate::session_care::Choices;
 use crate::status::OrderStatus;
 use crate::ticket::{Contract, Size, Ticket};
@@ -68,7 +71,7 @@ pub struct LegView<'o> {
     pub ticket: &'o Ticket,
     /// Whether its end is asked for, of it alone or with its order.
     pub cancel_asked: bool,
-    pub reason: Option<&'o Reason>,
+    pub reason: Option<Cow<'o, Reason>>,
 }
 
 impl Leg {
@@ -82,9 +85,28 @@ impl Leg {
             average_price: self.average_price.map(|price| price.to_string()),
             executions: [],
             ticket: &self.ticket,
-            cancel_asked: self.cancel.is_some() || order.cancel_asked_at.is_some(),
-            reason: self.reason(),
+            cancel_asked: !self.has_ended() && (self.cancel.is_some() || order.cancel_asked_at.is_some()),
+            reason: self.reason().map(Cow::Borrowed).or_else(|| self.why_cancelled(order).map(Cow::Owned)),
         }
+    }
+
+    /// Who ended an exit that the broker calls cancelled, by what is known of its order.
+    fn why_cancelled(&self, order: &Order) -> Option<Reason> {
+        let is_filled = |leg: &&Leg| leg.role != self.role && leg.status() == OrderStatus::Filled;
+        let entry_ended = order.status().is_final() && order.filled_quantity.is_zero();
+        let (code, why) = if self.cancel.is_some() || order.cancel_asked_at.is_some() {
+            (ReasonCode::Asked, "Its end was asked for, and the broker cancelled it.")
+        } else if order.legs.iter().find(is_filled).is_some() {
+            (ReasonCode::OtherExitFilled, "The other exit is filled, so the broker cancelled this one.")
+        } else if entry_ended {
+            (ReasonCode::EntryEnded, "Its entry ended unfilled, and the exit with it.")
+        } else {
+            (
+                ReasonCode::ByBroker,
+                "The broker cancelled it, and nobody asked for that here: a person did at the broker, the exchange did, or its day was over.",
+            )
+        };
+        (self.status() == OrderStatus::Cancelled).then(|| Reason::new(code, why))
     }
 }
 

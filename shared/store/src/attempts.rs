@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::database::{Attributes, Database, WRITE_ID, number, text, text_of};
+use crate::database::{Attributes, Database, Updated, WRITE_ID, number, text, text_of};
 use crate::error::StoreError;
 use crate::times::sortable;
 use crate::transaction::{commit_unconditionally, put};
@@ -133,12 +133,12 @@ impl Attempts {
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match self.database.update(&self.table, "take an attempt", request).await? {
-            Ok(row) => self.read(row, request_token_hash).map(Taken::Yes),
+            Updated::Done(row) => self.read(row, request_token_hash).map(Taken::Yes),
             // An earlier try of this same write took it, and its answer was lost.
-            Err(row) if text_of(&row, WRITE_ID) == Some(&write_id) => {
+            Updated::Stands(row) if text_of(&row, WRITE_ID) == Some(&write_id) => {
                 self.read(row, request_token_hash).map(Taken::Yes)
             }
-            Err(row) => Ok(why_not(&row, cookie_hash)),
+            Updated::Stands(row) => Ok(why_not(&row, cookie_hash)),
         }
     }
 

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::UserId;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::database::{Attributes, number, text, text_of};
+use crate::database::{Attributes, Updated, number, text, text_of};
 use crate::error::StoreError;
 use crate::lanes::{LANE, Lanes};
 use crate::times::sortable;
@@ -34,8 +34,8 @@ impl Lanes {
         wait_max: SignedDuration,
     ) -> Result<CallClaim, StoreError> {
         let mut next = match self.claim_turn(user_id, now, None, interval).await? {
-            Ok(()) => return Ok(CallClaim::At(now)),
-            Err(row) => self.next_turn(&row, user_id)?,
+            Updated::Done(_) => return Ok(CallClaim::At(now)),
+            Updated::Stands(row) => self.next_turn(&row, user_id)?,
         };
         for _ in 0..TRIES_MAX {
             if next > now + wait_max {
@@ -43,8 +43,8 @@ impl Lanes {
             }
             let at = next.max(now);
             match self.claim_turn(user_id, at, Some(next), interval).await? {
-                Ok(()) => return Ok(CallClaim::At(at)),
-                Err(row) => next = self.next_turn(&row, user_id)?,
+                Updated::Done(_) => return Ok(CallClaim::At(at)),
+                Updated::Stands(row) => next = self.next_turn(&row, user_id)?,
             }
         }
         Ok(CallClaim::NotBefore(next.max(now)))
@@ -57,7 +57,7 @@ impl Lanes {
         at: Timestamp,
         found: Option<Timestamp>,
         interval: SignedDuration,
-    ) -> Result<Result<(), Attributes>, StoreError> {
+    ) -> Result<Updated, StoreError> {
         let condition = match found {
             Some(_) => "next_call_at = :found",
             None => "attribute_not_exists(next_call_at) OR next_call_at <= :found",
@@ -74,7 +74,7 @@ impl Lanes {
             .expression_attribute_values(":found", text(sortable(found.unwrap_or(at))))
             .expression_attribute_values(":expires", number((at + KEPT_FOR).as_second()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        Ok(self.database.update(&self.table, "claim a call", request).await?.map(drop))
+        self.database.update(&self.table, "claim a call", request).await
     }
 
     fn next_turn(&self, row: &Attributes, user_id: &UserId) -> Result<Timestamp, StoreError> {

@@ -5,7 +5,7 @@ use domain::{AccountId, Connection, ConnectionId, UserId};
 use jiff::Timestamp;
 
 use crate::database::Database;
-use crate::documents::{Document, DocumentTable, PAGE_ROWS_MAX, from_image};
+use crate::documents::{Document, DocumentTable, Inserted, PAGE_ROWS_MAX, from_image};
 use crate::due::{DueCursor, DuePage};
 use crate::error::StoreError;
 use crate::versioned::Versioned;
@@ -28,8 +28,10 @@ impl Connections {
 
     /// Puts a new connection on record; [`StoreError::Conflict`] if its name is taken.
     pub async fn put_new(&self, connection: &Connection) -> Result<Versioned<Connection>, StoreError> {
-        let conflict = |_| StoreError::conflict(&self.table.name, Document::key(connection).join("/"));
-        self.table.insert(connection).await?.map_err(conflict)
+        match self.table.insert(connection).await? {
+            Inserted::New(connection) => Ok(connection),
+            Inserted::Existing(_) => Err(StoreError::conflict(&self.table.name, Document::key(connection).join("/"))),
+        }
     }
 
     /// The connection as it is now (strongly consistent).

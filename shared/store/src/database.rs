@@ -52,13 +52,13 @@ impl Database {
         put_outcome(table, self.unhindered(|| request.clone().send()).await)
     }
 
-    /// Updates a row: the row after it, or the row that stood in its way (empty: there is none).
+    /// Updates a row.
     pub(crate) async fn update(
         &self,
         table: &str,
         doing: &'static str,
         request: UpdateItemFluentBuilder,
-    ) -> Result<Result<Attributes, Attributes>, StoreError> {
+    ) -> Result<Updated, StoreError> {
         update_outcome(table, doing, self.unhindered(|| request.clone().send()).await)
     }
 
@@ -135,6 +135,14 @@ impl Written {
     }
 }
 
+/// How a conditional update ended.
+pub(crate) enum Updated {
+    /// It stands: the row that the request asked back, before or after it.
+    Done(Attributes),
+    /// The condition did not hold: nothing was written, and this is the row as it is; empty if there is none.
+    Stands(Attributes),
+}
+
 /// The attribute that holds the id of the row's last write.
 pub(crate) const WRITE_ID: &str = "write_id";
 
@@ -157,17 +165,19 @@ fn put_outcome<T>(table: &str, result: Result<T, SdkError<PutItemError>>) -> Res
     }
 }
 
-/// How a conditional update ended: the row after it, or the row that stood in its way (empty: there is none).
+/// How a conditional update ended.
 fn update_outcome(
     table: &str,
     doing: &'static str,
     result: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
-) -> Result<Result<Attributes, Attributes>, StoreError> {
+) -> Result<Updated, StoreError> {
     match result {
-        Ok(output) => Ok(Ok(output.attributes.unwrap_or_default())),
+        Ok(output) => Ok(Updated::Done(output.attributes.unwrap_or_default())),
         Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
             match error.into_err() {
-                UpdateItemError::ConditionalCheckFailedException(failure) => Ok(Err(failure.item.unwrap_or_default())),
+                UpdateItemError::ConditionalCheckFailedException(failure) => {
+                    Ok(Updated::Stands(failure.item.unwrap_or_default()))
+                }
                 other => Err(StoreError::refused(table, doing, other)),
             }
         }

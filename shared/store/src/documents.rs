@@ -70,6 +70,15 @@ pub(crate) trait Document: Serialize + DeserializeOwned {
     }
 }
 
+/// What became of a new row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inserted<D> {
+    /// It is on record now.
+    New(Versioned<D>),
+    /// A row with this identity was on record before, and is as it was. Whether it is the same, an order's fingerprint tells.
+    Existing(Versioned<D>),
+}
+
 /// A table of such documents.
 #[derive(Debug, Clone)]
 pub(crate) struct DocumentTable {
@@ -78,11 +87,8 @@ pub(crate) struct DocumentTable {
 }
 
 impl DocumentTable {
-    /// Writes a new row; or gives back the one that exists.
-    pub(crate) async fn insert<D: Document + Clone>(
-        &self,
-        document: &D,
-    ) -> Result<Result<Versioned<D>, Versioned<D>>, StoreError> {
+    /// Writes a new row, once: one call, also when it comes again.
+    pub(crate) async fn insert<D: Document + Clone>(&self, document: &D) -> Result<Inserted<D>, StoreError> {
         let write_id = self.database.write_id();
         let request = self
             .database
@@ -94,8 +100,8 @@ impl DocumentTable {
             .expression_attribute_names("#key", D::KEY[0])
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match self.database.put(&self.name, request).await?.obstacle(&write_id) {
-            None => Ok(Ok(Versioned::new(document.clone(), 1))),
-            Some(row) => Ok(Err(self.read(row)?)),
+            None => Ok(Inserted::New(Versioned::new(document.clone(), 1))),
+            Some(row) => Ok(Inserted::Existing(self.read(row)?)),
         }
     }
 

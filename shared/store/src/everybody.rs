@@ -27,6 +27,8 @@ pub struct HaltOn {
     pub halt: Halt,
     /// Whose words it is; nobody's by name is a user's halt that an earlier release wrote.
     pub set_by: Vec<SetBy>,
+    /// The words that are on and not in force, since the other's is stricter or the operator's.
+    pub beside: Vec<(SetBy, Halt)>,
     /// Whether it is in force for every user. A halt over many users stands in many rows, and a writing of them that was
     /// cut off leaves it in force for some: set it again, or lift it.
     pub whole: bool,
@@ -201,5 +203,5 @@ fn on(scope: HaltScope, rows: Vec<(String, KillSwitch)>) -> Option<HaltOn> {
     // The row that is read stands before its copies.
     halts.sort_by_key(|(item, _)| item != HALT);
     let (_, switch) = halts.into_iter().next()?;
-    Some(HaltOn { set_by: scope.set_by(&switch), halt: switch.halt, whole, scope })
+    Some(HaltOn { set_by: scope.set_by(&switch), beside: switch.beside(), halt: switch.halt, whole, scope })
 }

@@ -10,10 +10,11 @@ use domain::Order;
 
 use crate::database::{Attributes, number};
 use crate::documents::Document;
+use crate::documents::Inserted;
 use crate::error::StoreError;
 use crate::lane_book::Pending;
 use crate::lanes::{ARRIVALS, Lanes, PENDING};
-use crate::orders::{Inserted, Orders};
+use crate::orders::Orders;
 use crate::transaction::{Committed, built, commit};
 use crate::versioned::Versioned;
 
@@ -27,7 +28,7 @@ const ROUNDS_MAX: u32 = 8;
 #[expect(clippy::large_enum_variant, reason = "nearly always it is the large one, and it lives for a moment")]
 pub enum Lined {
     /// It is on record and in line, or was on record before.
-    Inserted(Inserted),
+    Inserted(Inserted<Order>),
     /// So many of its user's orders are in line that there is no place for it. Nothing was written.
     NoRoom,
 }

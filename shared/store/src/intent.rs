@@ -125,8 +125,10 @@ pub(crate) async fn save_intent(
                 if !is_own(guarded, &write_id) {
                     refuse(guarded, refusals, &order.value)?;
                     let Some(reservation) = &mut reservation else { break };
-                    reservation.learn(&table.name, usage)?.map_err(IntentRefused::BeyondLimits)?;
-                    continue;
+                    match reservation.learn(&table.name, usage)? {
+                        Some(beyond) => return Err(IntentRefused::BeyondLimits(beyond)),
+                        None => continue,
+                    }
                 }
             }
             Committed::Done => {}

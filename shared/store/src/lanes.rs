@@ -5,7 +5,7 @@ use domain::UserId;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use crate::database::{Attributes, Database, WRITE_ID, number, number_of, text, text_of};
+use crate::database::{Attributes, Database, Updated, WRITE_ID, number, number_of, text, text_of};
 use crate::error::StoreError;
 use crate::lane_book::{LaneBook, Looks, Pending};
 use crate::times::sortable;
@@ -156,10 +156,12 @@ impl Lanes {
             taken => taken?,
         };
         let (before, taken) = match taken {
-            Ok(before) => (before, 1),
+            Updated::Done(before) => (before, 1),
             // An earlier try of this same write took it, and its answer was lost.
-            Err(row) if text_of(&row, WRITE_ID) == Some(&write_id) => (row, 0),
-            Err(row) => return Ok(Acquired::Held { until: self.time_of(&row, user_id.as_str(), LEASED_UNTIL)? }),
+            Updated::Stands(row) if text_of(&row, WRITE_ID) == Some(&write_id) => (row, 0),
+            Updated::Stands(row) => {
+                return Ok(Acquired::Held { until: self.time_of(&row, user_id.as_str(), LEASED_UNTIL)? });
+            }
         };
         Ok(Acquired::Leased(LaneLease {
             table: self.table.clone(),
@@ -293,7 +295,7 @@ impl Lanes {
             .expression_attribute_values(":write", text(&write_id))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match self.database.update(&self.table, "take over arrivals", request).await? {
-            Err(row) if text_of(&row, WRITE_ID) != Some(&write_id) => return Ok(false),
+            Updated::Stands(row) if text_of(&row, WRITE_ID) != Some(&write_id) => return Ok(false),
             _ => lease.arrivals = first,
         }
         Ok(true)
@@ -320,7 +322,10 @@ impl Lanes {
         for (name, value) in values {
             request = request.expression_attribute_values(format!(":{name}"), value);
         }
-        self.database.update(&self.table, "give a lane back", request).await.map(Result::ok)
+        Ok(match self.database.update(&self.table, "give a lane back", request).await? {
+            Updated::Done(row) => Some(row),
+            Updated::Stands(_) => None,
+        })
     }
 
     fn optional_time_of(&self, row: &Attributes, key: &str, name: &str) -> Result<Option<Timestamp>, StoreError> {

@@ -60,6 +60,7 @@ pub use connections::{Connections, connection_from_image};
 pub use cursor::Page;
 pub use database::Database;
 pub use dead_letters::{DeadLetter, DeadLetters};
+pub use documents::Inserted;
 pub use documents::{DUE_SHARDS, PAGE_ROWS_MAX};
 pub use due::{DUE_ROWS_MAX, DueCursor, DuePage, shards_in_turn};
 pub use error::StoreError;
@@ -69,7 +70,7 @@ pub use intent::{GrantLack, HaltInForce, IntentGuards, IntentRefused};
 pub use lane_book::{Ended, EndedExit, LaneBook, Looks, Pending};
 pub use lanes::{Acquired, GivenBack, LaneLease, Lanes};
 pub use listing::OrderFilter;
-pub use orders::{Inserted, Orders, order_from_image};
+pub use orders::{Orders, order_from_image};
 pub use queues::{
     BodyRefused, OrderQueue, Returned, SessionAsk, SessionAskReason, SessionQueue, TRACK_CHAIN_LINKS_MAX,
     TRACK_DELAY_SECONDS_MAX, TrackAsk, TrackQueue, Wake, shown_again_after_seconds,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::cursor::Page;
 use crate::database::Database;
-use crate::documents::{Document, DocumentTable, from_image};
+use crate::documents::{Document, DocumentTable, Inserted, from_image};
 use crate::due::{DueCursor, DuePage};
 use crate::error::StoreError;
 use crate::give_back::save_giving_back;
@@ -19,16 +19,6 @@ pub struct Orders {
     pub(crate) table: DocumentTable,
 }
 
-/// What became of a new order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inserted {
-    /// It is on record now.
-    New(Versioned<Order>),
-    /// An order with this identity was on record before, and is as it was. Whether it is the same order, its
-    /// fingerprint tells.
-    Existing(Versioned<Order>),
-}
-
 impl Orders {
     /// The orders of this table.
     #[must_use]
@@ -37,11 +27,8 @@ impl Orders {
     }
 
     /// Puts a new order on record, once: one call, also when it comes again.
-    pub async fn insert(&self, order: &Order) -> Result<Inserted, StoreError> {
-        Ok(match self.table.insert(order).await? {
-            Ok(new) => Inserted::New(new),
-            Err(existing) => Inserted::Existing(existing),
-        })
+    pub async fn insert(&self, order: &Order) -> Result<Inserted<Order>, StoreError> {
+        self.table.insert(order).await
     }
 
     /// The order as it is now (strongly consistent).

@@ -72,9 +72,9 @@ impl<'c> Reservation<'c> {
         self.counters.iter().map(|counter| self.part(table, counter)).collect()
     }
 
-    /// Takes in the rows whose conditions did not hold, in the order of the parts: the limit that they tell of, or how
-    /// to try again.
-    pub(crate) fn learn(&mut self, table: &str, rows: &[Option<Attributes>]) -> Result<Result<(), Beyond>, StoreError> {
+    /// Takes in the rows whose conditions did not hold, in the order of the parts: the limit that they tell of; `None`:
+    /// it may be tried again.
+    pub(crate) fn learn(&mut self, table: &str, rows: &[Option<Attributes>]) -> Result<Option<Beyond>, StoreError> {
         for (index, row) in rows.iter().enumerate() {
             let Some(row) = row else { continue };
             let usage = Usage::read(table, row)?;
@@ -83,10 +83,10 @@ impl<'c> Reservation<'c> {
             let Some(counter) = self.counters.get_mut(index) else { continue };
             counter.begins_day = usage.day != Some(self.day);
             if let Some(beyond) = self.beyond(&self.counters[index], &usage) {
-                return Ok(Err(beyond));
+                return Ok(Some(beyond));
             }
         }
-        Ok(Ok(()))
+        Ok(None)
     }
 
     fn adds_nothing(&self) -> bool {

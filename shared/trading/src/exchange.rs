@@ -23,6 +23,9 @@ pub(crate) enum Outgoing {
     Ticket,
     /// A change of an order that the broker has, or of one of its exits, under the broker's number of it.
     Amendment(BrokerOrderId),
+    /// A change by which an exit becomes smaller with its order, and nothing else: it only takes risk away, so no question and no
+    /// rule keeps the exit too large.
+    Reduction(BrokerOrderId),
 }
 
 /// How an exchange ended.
@@ -124,7 +127,7 @@ impl Lane<'_> {
         question: &Question,
         round: u32,
     ) -> Result<Result<Answer, CallError>, Stopped> {
-        let verdict = self.desk.questions.verdict(&question.message_ids);
+        let verdict = self.verdict(exchange, &question.message_ids);
         let text = question.messages.join(" ");
         let reply = self.reply_by(order, exchange, &verdict, &question.message_ids, &text, round).await?;
         let answer = exchange.session.reply(&question.reply_id, reply.accepted).await;
@@ -133,6 +136,14 @@ impl Lane<'_> {
             return Err(Stopped::Ended(Exchanged::Declined(reply.why)));
         }
         Ok(answer)
+    }
+
+    /// What is answered, by the policy. That an exit becomes smaller needs no leave: its price stands at the broker already.
+    fn verdict(&self, exchange: &Exchange<'_>, message_ids: &[String]) -> Verdict {
+        match exchange.outgoing {
+            Outgoing::Reduction(_) => Verdict::Accept,
+            Outgoing::Ticket | Outgoing::Amendment(_) => self.desk.questions.verdict(message_ids),
+        }
     }
 
     /// Chooses one of a prompt's options by the policy. "Success" says that the choice arrived, and nothing of the order.
@@ -144,7 +155,7 @@ impl Lane<'_> {
         round: u32,
     ) -> Result<Exchanged, Stopped> {
         let ids: Vec<String> = prompt.message_id.iter().cloned().collect();
-        let mut verdict = self.desk.questions.verdict(&ids);
+        let mut verdict = self.verdict(exchange, &ids);
         if verdict == Verdict::Accept && option_for(&prompt.options, true).is_none() {
             verdict = Verdict::Unlisted(ids.clone());
         }
@@ -178,7 +189,10 @@ impl Lane<'_> {
         let mut why = declined(verdict, text);
         let act = |confirmed| Act::Reply { round, message_ids: message_ids.to_vec(), confirmed };
         if accepted {
-            let guards = IntentGuards::HaltsAndGrant(&self.desk.intake.rules);
+            let guards = match exchange.outgoing {
+                Outgoing::Reduction(_) => IntentGuards::LaneOnly,
+                Outgoing::Ticket | Outgoing::Amendment(_) => IntentGuards::HaltsAndGrant(&self.desk.intake.rules),
+            };
             match self.intend_answer(order, exchange.outgoing, act(true), guards).await {
                 // Writing it down may have taken long.
                 Ok(()) => {
@@ -212,7 +226,7 @@ impl Lane<'_> {
     ) -> Result<(), IntentRefused> {
         match outgoing {
             Outgoing::Ticket => self.intend(order, act, guards).await,
-            Outgoing::Amendment(_) => {
+            Outgoing::Amendment(_) | Outgoing::Reduction(_) => {
                 let mut intended = order.clone();
                 intended.value.change_answering(self.lease.epoch(), self.now());
                 self.write_intent(order, intended, guards).await
@@ -231,7 +245,7 @@ impl Outgoing {
     fn good_until(self, order: &Order) -> Option<Timestamp> {
         match self {
             Self::Ticket => Some(order.good_until),
-            Self::Amendment(_) => None,
+            Self::Amendment(_) | Self::Reduction(_) => None,
         }
     }
 }
@@ -240,7 +254,7 @@ impl Exchange<'_> {
     async fn send(&self, request: &OrderRequest<'_>) -> Result<Answer, CallError> {
         match self.outgoing {
             Outgoing::Ticket => self.session.place(request).await,
-            Outgoing::Amendment(number) => self.session.modify(number, request).await,
+            Outgoing::Amendment(number) | Outgoing::Reduction(number) => self.session.modify(number, request).await,
         }
     }
 }
@@ -255,7 +269,9 @@ fn unanswered(refused: &IntentRefused) -> Exchanged {
 fn stopped(refused: &IntentRefused, outgoing: Outgoing) -> Reason {
     let means = match outgoing {
         Outgoing::Ticket => "the order was not placed",
-        Outgoing::Amendment(_) => "the change was not made; the order is as it was, and works on",
+        Outgoing::Amendment(_) | Outgoing::Reduction(_) => {
+            "the change was not made; the order is as it was, and works on"
+        }
     };
     let why = format!("The broker asked a question, and by then this was not allowed any more: {refused}.");
     Reason::new(ReasonCode::StoppedAtQuestion, format!("{why} The answer was no, so {means}."))

@@ -47,19 +47,25 @@ impl Lane<'_> {
             self.track_in(EXITS_AWAITED_SECONDS);
             return Ok(());
         };
+        let missing = missing(&order.value, shown, now);
         // The broker's lists may leave out what was placed on an earlier day and works (IBKR Web API, live orders).
         let is_unseen = order.value.legs().iter().any(|leg| is_wanted(&order.value, leg) && !leg.has_ended())
             && self.desk.calendar.reset_between(order.value.created_at, now);
         tracing::error!(key = %order.value.key, is_unseen, alarm = "unprotected_position", metric.orders_for_a_person = 1, %missing_since, at = %now, "a bracket's parent is filled and its stop is not at the broker");
-        self.record_change(order, |order, now| order.warn(unprotected(is_unseen), now)).await
+        self.record_change(order, |order, now| order.warn(unprotected(&missing, is_unseen), now)).await
     }
 }
 
 /// Whether the order made a position that its exits have not closed, and one that nobody asked to end stands nowhere.
 fn is_unprotected(order: &Order, shown: &Shown, now: Timestamp) -> bool {
     let has_stop = order.legs().iter().any(|leg| leg.role == LegRole::StopLoss && is_wanted(order, leg));
-    let open = order.legs().iter().filter(|leg| is_wanted(order, leg) && is_expected(order, leg, now));
-    has_stop && !is_closed(order) && open.into_iter().any(|leg| is_nowhere(order, leg, shown))
+    has_stop && !is_closed(order) && missing(order, shown, now).contains(&LegRole::StopLoss)
+}
+
+/// The exits that should be at the broker, and stand nowhere.
+fn missing(order: &Order, shown: &Shown, now: Timestamp) -> Vec<LegRole> {
+    let expected = order.legs().iter().filter(|leg| is_wanted(order, leg) && is_expected(order, leg, now));
+    expected.filter(|leg| is_nowhere(order, leg, shown)).map(|leg| leg.role).collect()
 }
 
 /// Whether the exits have closed what the entry filled. Of one that is filled the broker may not have told how much yet.
@@ -102,6 +108,10 @@ fn shows_its_stop(order: &Order, shown: &Shown) -> bool {
 
 /// When its entry last filled.
 fn filled_at(order: &Order) -> Option<Timestamp> {
+    // A row of an earlier release has it in its history alone.
+    if order.last_filled_at.is_some() {
+        return order.last_filled_at;
+    }
     let is_fill = |status| matches!(status, OrderStatus::Filled | OrderStatus::PartiallyFilled);
     let of_entry = |entry: &&HistoryEntry| entry.leg.is_none() && entry.revision.is_none();
     let fill = order.history.iter().filter(of_entry).rfind(|entry| is_fill(entry.status) && entry.reason.is_none());
@@ -118,14 +128,16 @@ fn is_nowhere(order: &Order, leg: &Leg, shown: &Shown) -> bool {
     }
 }
 
-fn unprotected(is_unseen: bool) -> Reason {
+fn unprotected(missing: &[LegRole], is_unseen: bool) -> Reason {
+    let exits = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and its ");
+    let are = if missing.len() > 1 { "are" } else { "is" };
     let what_to_do = if is_unseen {
-        "They are of an earlier day, which the broker's lists may leave out: look for them in the broker's own pages. If none works there, place a stop by hand or close the position."
+        "It was placed on an earlier day, and the broker's lists may leave such out: look in the broker's own pages. If no stop works there, place one by hand or close the position."
     } else {
         "Place a stop by hand or close the position."
     };
     Reason::new(
         ReasonCode::UnprotectedPosition,
-        format!("The order is filled, and its protecting exits are not at the broker. {what_to_do}"),
+        format!("The order is filled, and its {exits} {are} not at the broker. {what_to_do}"),
     )
 }

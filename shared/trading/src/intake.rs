@@ -152,7 +152,7 @@ fn received(arrived: Arrived, now: Timestamp) -> Order {
     order
 }
 
-fn recorded(inserted: Inserted, order: &Order) -> Recorded {
+fn recorded(inserted: Inserted<Order>, order: &Order) -> Recorded {
     match inserted {
         Inserted::New(order) => Recorded::New(order),
         Inserted::Existing(existing) if existing.value.fingerprint == order.fingerprint => Recorded::Same(existing),

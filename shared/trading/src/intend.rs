@@ -127,7 +127,11 @@ impl KeptBack {
 
     /// Why it was kept back, and what that means.
     pub(crate) fn told(self, why: Reason) -> Reason {
-        Reason::new(why.code, format!("{} {}", why.message, self.means()))
+        let next = match self {
+            Self::Change { next_revision, .. } => format!(" Its next change is revision {next_revision}."),
+            Self::Order | Self::Following => String::new(),
+        };
+        Reason::new(why.code, format!("{} {}{next}", why.message, self.means()))
     }
 
     /// As [`KeptBack::told`], and what its sender does `once` the rule lets it pass.
@@ -250,6 +254,7 @@ mod tests {
                 let told = by_rule(&refused, kept).message;
                 assert!(told.contains("The change was not sent"), "{told}");
                 assert!(!told.contains("under a new id") && !told.contains("The order was not sent"), "{told}");
+                assert_eq!(told.contains("revision 3"), !matches!(kept, KeptBack::Following), "{told}");
             }
         }
         let told = by_rule(&halt(HaltScope::Global, &[SetBy::Operator], None), change).message;

@@ -22,8 +22,8 @@ use crate::look::{Shown, row_of, shows};
 use crate::track::LOOK_TIME;
 
 /// A change whose outcome was not read is judged by a look this long after it was sent.
-const JUDGED_AFTER: SignedDuration = SignedDuration::from_secs(10);
-const JUDGED_AFTER_SECONDS: u32 = 10;
+pub(crate) const JUDGED_AFTER: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const JUDGED_AFTER_SECONDS: u32 = 10;
 
 impl Lane<'_> {
     /// Judges the change in hand if its outcome was not read, and those that went astray before it.
@@ -116,6 +116,16 @@ impl Lane<'_> {
             self.track_in(JUDGED_AFTER_SECONDS);
             return Ok(());
         }
+        // What neither this change nor any ticket before it made, a person made at the broker: it is not put back.
+        let is_ours = order
+            .value
+            .changes_taken()
+            .iter()
+            .find(|taken| taken.change.leg == leg)
+            .is_some_and(|taken| taken.tickets().any(|ticket| shown_by_row(&order.value, ticket) == Some(true)));
+        if !is_ours && !ended && self.take_over_change(session, order, leg, row).await? {
+            return Ok(());
+        }
         let revision = change.revision;
         tracing::warn!(key = %order.value.key, ?leg, revision, sends = change.sends, "the broker took a change and shows the order as it was");
         let warnings = order.value.warnings_told();
@@ -202,7 +212,7 @@ fn stop_beside_limit(ticket: &Ticket) -> Option<Decimal> {
 }
 
 /// The broker's row of the entry, or of an exit.
-fn row_of_part<'l>(order: &Order, leg: Option<LegRole>, shown: &'l Shown) -> Option<&'l LiveOrder> {
+pub(crate) fn row_of_part<'l>(order: &Order, leg: Option<LegRole>, shown: &'l Shown) -> Option<&'l LiveOrder> {
     match leg {
         None => row_of(order, &shown.live),
         Some(role) => leg_row(order, order.leg(role)?, &shown.live),

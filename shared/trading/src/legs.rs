@@ -157,7 +157,12 @@ impl Lane<'_> {
                 return Ok(false);
             };
             match session.order_status(number).await {
-                Ok(detail) => self.take_in_leg_detail(order, role, detail).await?,
+                Ok(detail) => {
+                    if let Some(ticket) = order.value.ticket_of(Some(role)).cloned() {
+                        self.take_over_detail(order, Some(role), &ticket, &detail).await?;
+                    }
+                    self.take_in_leg_detail(order, role, detail).await?;
+                }
                 // For an order of an earlier session the broker answers 503: its lists say it.
                 Err(error) => {
                     tracing::warn!(key = %order.value.key, %role, %error, "an exit is not shown by its number before a change");
@@ -177,6 +182,11 @@ impl Lane<'_> {
         role: LegRole,
         detail: broker::OrderDetail,
     ) -> Result<(), StoreError> {
+        let is_anothers = |leg: &Leg| detail.side.is_some_and(|side| side != leg.ticket.side);
+        if order.value.leg(role).is_none_or(is_anothers) {
+            tracing::error!(key = %order.value.key, %role, number = %detail.order_id, "the number of an exit is that of another order; the lists tell which is its own");
+            return Ok(());
+        }
         let sight = LegSight {
             role,
             broker_order_id: Some(detail.order_id),

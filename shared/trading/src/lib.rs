@@ -14,6 +14,7 @@ mod exchange;
 mod exits;
 #[cfg(test)]
 mod extremes;
+mod hand;
 mod intake;
 mod intend;
 mod judge;

@@ -5,7 +5,7 @@
 
 use broker::{CallError, Listing, LiveOrder, LiveOrders, Session, Trade};
 use domain::{
-    AccountId, BrokerOrderId, BrokerStatus, ClientOrderId, Contract, Leg, Order, OrderType, Side, Sight, Size, Ticket,
+    AccountId, Amount, BrokerOrderId, BrokerStatus, ClientOrderId, Contract, Leg, Order, Side, Sight, Size, Ticket,
     TimeInForce,
 };
 use rust_decimal::Decimal;
@@ -203,13 +203,8 @@ fn told_time(ticket: &Ticket) -> Option<TimeInForce> {
     Some(ticket.time_in_force).filter(|time| matches!(time, TimeInForce::Day | TimeInForce::Gtc))
 }
 
-/// `price` is the limit, but for STP and TRAIL the stop (IBKR Web API, place order). What trails does not stand still.
 fn told_price(ticket: &Ticket) -> Option<Decimal> {
-    match &ticket.order_type {
-        OrderType::Limit { limit_price } | OrderType::StopLimit { limit_price, .. } => Some(limit_price.get()),
-        OrderType::Stop { stop_price } => Some(stop_price.get()),
-        _ => None,
-    }
+    ticket.shown_price().map(Amount::get)
 }
 
 /// What a look tells of this order.
@@ -245,6 +240,15 @@ pub(crate) struct Fills {
     /// `None` where the broker's figures have none.
     pub(crate) average_price: Option<Decimal>,
     pub(crate) order_id: Option<BrokerOrderId>,
+}
+
+/// The broker's number of an order by the trades under its name, on its own side.
+pub(crate) fn number_by_trades(order: &Order, shown: &Shown) -> Option<BrokerOrderId> {
+    let side = order.request.as_ref()?.ticket.side;
+    let is_ours = |trade: &&Trade| {
+        trade.client_order_id.as_deref() == Some(order.client_order_id.as_str()) && trade.side == Some(side)
+    };
+    shown.trades.as_ref()?.rows.iter().find(is_ours)?.order_id
 }
 
 /// The executions of an order, each counted once, by its last correction.

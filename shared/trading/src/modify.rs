@@ -3,10 +3,13 @@
 //! It goes out as the whole ticket that is to be in force, so that sending it once more changes nothing more: what became
 //! of a change whose answer was lost is settled by looking, and where that shows the old ticket, by sending it again.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use broker::{Answer, CallError, OrderRequest, Session};
-use domain::{Change, ChangeTaken, Conid, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason, ReasonCode, Ticket};
+use domain::{
+    BrokerOrderId, Change, ChangeTaken, Conid, ModifyOrder, NotSmaller, Order, PlaceOrder, Reason, ReasonCode, Ticket,
+};
 use jiff::Timestamp;
 use store::{Claim, IntentGuards, IntentRefused, StoreError, Versioned};
 
@@ -16,7 +19,7 @@ use crate::exchange::{Exchanged, Outgoing};
 use crate::intend::{KeptBack, by_rule};
 use crate::lane::Lane;
 use crate::send::Way;
-use crate::stop::Stop;
+use crate::stop::{Stop, unless_stopped};
 
 /// Tries to write a change when others write the order as well.
 const CONFLICTS_MAX: u32 = 5;
@@ -53,39 +56,96 @@ impl Intake {
     }
 }
 
+/// A change that can go out, with its way to the broker.
+struct PreparedChange {
+    change: Change,
+    /// The order as the change makes it.
+    wanted: PlaceOrder,
+    /// The ticket that it replaces.
+    in_force: Ticket,
+    broker_order_id: BrokerOrderId,
+    /// What a refusal says of it.
+    kept: KeptBack,
+    session: Arc<Session>,
+    conid: Conid,
+    /// What it claims of the limits; `None`: it only takes risk away.
+    claim: Option<Claim>,
+}
+
 impl Lane<'_> {
     /// Carries the change that is asked for to the broker.
     pub(crate) async fn send_change(&mut self, order: &mut Versioned<Order>) -> Result<Next, StoreError> {
+        let mut prepared = match self.prepare_change(order).await? {
+            ControlFlow::Continue(prepared) => prepared,
+            ControlFlow::Break(next) => return Ok(next),
+        };
+        if let ControlFlow::Break(next) = self.record_intent_of_change(order, &mut prepared).await? {
+            return Ok(next);
+        }
+        self.put_change_on_the_wire(order, &prepared).await
+    }
+
+    /// The change in hand with its way to the broker, if it can go out now.
+    async fn prepare_change(
+        &mut self,
+        order: &mut Versioned<Order>,
+    ) -> Result<ControlFlow<Next, PreparedChange>, StoreError> {
+        let rest = Ok(ControlFlow::Break(Next::Rest));
         if order.value.change_in_hand().is_some_and(|change| change.leg.is_some()) {
             if !self.exits_are_known(order).await? {
-                return Ok(Next::Rest);
+                return rest;
             }
             // The other exit may have filled in part since it was asked for.
             order.value.fit_leg_change();
+        } else if let Some(account_id) = order.value.account_id().cloned() {
+            // Where there is no session, the way to the broker says so.
+            if let Some(session) = unless_stopped(self.session_for(&account_id).await)? {
+                self.entry_as_it_stands(&session, order).await?;
+            }
         }
         let (Some(change), Some(request)) = (order.value.change_in_hand().cloned(), order.value.request.clone()) else {
-            return Ok(Next::Rest);
+            return rest;
         };
         if let Some(over) = order.value.change_refused_by_now(change.leg) {
-            return self.refuse_change(order, &change, over).await;
+            return self.refuse_change(order, &change, over).await.map(ControlFlow::Break);
         }
         let (Some(broker_order_id), Some(in_force)) =
             (order.value.broker_number_of(change.leg), order.value.ticket_of(change.leg).cloned())
         else {
-            return Ok(Next::Rest);
+            return rest;
         };
         let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
         let kept = KeptBack::of_change(&order.value, &change);
-        let (session, conid, mut claim) = match self.way_of_change(&change, &wanted, &in_force).await {
-            Ok(way) => way,
-            Err(Stop::Store(error)) => return Err(error),
+        match self.way_of_change(&change, &wanted, &in_force).await {
+            Ok((session, conid, claim)) => Ok(ControlFlow::Continue(PreparedChange {
+                change,
+                wanted,
+                in_force,
+                broker_order_id,
+                kept,
+                session,
+                conid,
+                claim,
+            })),
+            Err(Stop::Store(error)) => Err(error),
             Err(Stop::Wait(reason) | Stop::Reopen(reason)) => {
                 tracing::warn!(key = %order.value.key, code = %reason.code, "a change waits");
                 self.track_in(u32::try_from(crate::advance::HELD_CHECK.as_secs()).unwrap_or(u32::MAX));
-                return Ok(Next::Rest);
+                rest
             }
-            Err(Stop::Deny(reason)) => return self.refuse_change(order, &change, kept.told(reason)).await,
-        };
+            Err(Stop::Deny(reason)) => {
+                self.refuse_change(order, &change, kept.told(reason)).await.map(ControlFlow::Break)
+            }
+        }
+    }
+
+    /// Writes the intent to put the change on the wire, if every rule lets it pass.
+    async fn record_intent_of_change(
+        &mut self,
+        order: &mut Versioned<Order>,
+        prepared: &mut PreparedChange,
+    ) -> Result<ControlFlow<Next>, StoreError> {
+        let PreparedChange { change, in_force, kept, claim, .. } = prepared;
         let rules = &self.desk.intake.rules;
         let guards = claim.as_ref().map_or(IntentGuards::LaneOnly, |claim| IntentGuards::WithinLimits(rules, claim));
         let mut intended = self.intend_change(order, guards).await;
@@ -93,45 +153,57 @@ impl Lane<'_> {
             && change.follows
             && is_by_rule(refused)
         {
-            return self.hold_back_exit(order, &by_rule(refused, kept)).await;
+            return self.hold_back_exit(order, &by_rule(refused, *kept)).await.map(ControlFlow::Break);
         }
         if let Err(IntentRefused::OnlyReducing(halt)) = &intended {
-            if let Err(why) = change.ticket.is_only_smaller_than(&in_force) {
-                return self.refuse_change(order, &change, only_smaller(halt, why, kept)).await;
+            if let Err(why) = change.ticket.is_only_smaller_than(in_force) {
+                let reason = only_smaller(halt, why, *kept);
+                return self.refuse_change(order, change, reason).await.map(ControlFlow::Break);
             }
-            if let Some(claim) = &mut claim {
+            if let Some(claim) = claim {
                 claim.reducing = true;
                 intended = self.intend_change(order, IntentGuards::WithinLimits(rules, claim)).await;
             }
         }
         match intended {
-            Ok(()) => {}
-            Err(IntentRefused::Store(error)) => return Err(error),
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(IntentRefused::Store(error)) => Err(error),
             Err(refused) if self.may_pass_anew(order, &refused) => {
                 self.read_again(order).await?;
-                return Ok(Next::Again);
+                Ok(ControlFlow::Break(Next::Again))
             }
-            Err(IntentRefused::LaneLost | IntentRefused::Contention) => return Ok(Next::Rest),
-            Err(refused) => return self.refuse_change(order, &change, by_rule(&refused, kept)).await,
+            Err(IntentRefused::LaneLost | IntentRefused::Contention) => Ok(ControlFlow::Break(Next::Rest)),
+            Err(refused) => self.refuse_change(order, change, by_rule(&refused, *kept)).await.map(ControlFlow::Break),
         }
+    }
+
+    async fn put_change_on_the_wire(
+        &mut self,
+        order: &mut Versioned<Order>,
+        prepared: &PreparedChange,
+    ) -> Result<Next, StoreError> {
+        let PreparedChange { change, wanted, broker_order_id, session, conid, .. } = prepared;
         let client_order_id = order.value.client_order_id.clone();
         let ticket = OrderRequest {
             account_id: &wanted.account_id,
             client_order_id: &client_order_id,
-            conid,
+            conid: *conid,
             ticket: &wanted.ticket,
             manual_order_time: self.customer_time(&wanted.account_id, change.asked_at),
         };
-        match Box::pin(self.exchange(order, &session, Outgoing::Amendment(broker_order_id), &ticket)).await? {
+        let only_reduces = change.follows && change.ticket.is_only_smaller_than(&prepared.in_force).is_ok();
+        let outgoing =
+            if only_reduces { Outgoing::Reduction(*broker_order_id) } else { Outgoing::Amendment(*broker_order_id) };
+        match Box::pin(self.exchange(order, session, outgoing, &ticket)).await? {
             Exchanged::Answered { answer, after_a_question } => {
-                self.take_change_answer(order, &change, answer, after_a_question).await
+                self.take_change_answer(order, change, answer, after_a_question).await
             }
             Exchanged::NotSent(_) => {
                 self.record_change(order, Order::change_not_sent).await?;
                 self.track_in(1);
                 Ok(Next::Rest)
             }
-            Exchanged::Declined(why) => self.refuse_change(order, &change, why).await,
+            Exchanged::Declined(why) => self.refuse_change(order, change, why).await,
             Exchanged::Prompted { accepted: false, reason } => {
                 self.settle_change(order, |order, now| order.change_refused_again(reason.clone(), now)).await
             }

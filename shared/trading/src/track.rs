@@ -11,7 +11,7 @@ use store::{StoreError, Versioned};
 
 use crate::lane::{Lane, passed_over};
 use crate::leg_rows::legs_by_parent;
-use crate::look::{Looked, Shown, row_of, sight_of};
+use crate::look::{Looked, Shown, number_by_trades, row_of, sight_of};
 use crate::stop::Stop;
 use crate::unwatched::{TriedAgain, not_shown};
 
@@ -166,6 +166,7 @@ impl Lane<'_> {
         // Boxed, each: their futures are in that of every look.
         self.correct_numbers(order, shown).await?;
         Box::pin(self.judge_changes(session, order, shown)).await?;
+        Box::pin(self.take_over_changes(session, order, shown)).await?;
         if order.value.status().is_final() {
             // Its exits are what is left of it.
             self.look_again_later(order).await?;
@@ -176,13 +177,14 @@ impl Lane<'_> {
         self.advance(order).await
     }
 
-    /// Where the broker's rows name an order and its exits otherwise than its answer did, the rows count: a cancel of the order must
+    /// Where the broker's rows and trades name an order and its exits otherwise than its answer did, they count: a cancel of the order must
     /// reach the order.
     async fn correct_numbers(&mut self, order: &mut Versioned<Order>, shown: &Shown) -> Result<(), StoreError> {
-        let Some(row) = row_of(&order.value, &shown.live).filter(|row| row.client_order_id.is_some()) else {
+        let named = row_of(&order.value, &shown.live).filter(|row| row.client_order_id.is_some());
+        let Some(entry) = named.map(|row| row.order_id).or_else(|| number_by_trades(&order.value, shown)) else {
             return Ok(());
         };
-        let (entry, legs) = (row.order_id, legs_by_parent(&order.value, row.order_id, &shown.live));
+        let legs = legs_by_parent(&order.value, entry, &shown.live);
         let is_known = order.value.broker_order_ids.first() == Some(&entry)
             && legs.iter().all(|(role, id)| order.value.leg(*role).is_some_and(|leg| leg.broker_order_id == Some(*id)));
         if order.value.sends == 0 || is_known {
@@ -263,14 +265,14 @@ impl Lane<'_> {
         tracing::warn!(key = %order.value.key, status = ?order.value.broker_status, ?since, "the broker's word leaves open where an order stands; it is asked for by its number");
         match session.order_status(broker_order_id).await {
             Ok(detail) => {
-                let mut sight = sight_of_detail(broker_order_id, detail);
+                let mut sight = sight_of_detail(broker_order_id, &detail);
                 // At work by its number, and unclear in the list: it stays so, and is asked for at each look.
                 let works = !sight.status.is_unclear() && !sight.status.is_end() && !sight.status.is_cancel_under_way();
                 if let Some(listed) = order.value.broker_status.clone().filter(|_| works) {
                     sight.status = listed;
                     return self.take_in_sight(order, sight).await;
                 }
-                self.take_in_detail(order, sight).await
+                self.take_in_detail(order, sight, &detail).await
             }
             Err(error) => {
                 tracing::warn!(key = %order.value.key, %error, "an order is not shown by its number");
@@ -289,12 +291,21 @@ impl Lane<'_> {
     }
 
     /// What the broker says of an order by its number.
-    async fn take_in_detail(&mut self, order: &mut Versioned<Order>, sight: Sight) -> Result<(), StoreError> {
+    async fn take_in_detail(
+        &mut self,
+        order: &mut Versioned<Order>,
+        sight: Sight,
+        detail: &OrderDetail,
+    ) -> Result<(), StoreError> {
         let refused_before = order.value.broker_status.as_ref().is_some_and(BrokerStatus::is_doubtful_end);
         let some_seconds_ago = order.value.unclear_since.is_some_and(|since| self.now() >= since + ASKED_AGAIN_AFTER);
         let is_refused = sight.status.is_doubtful_end() && refused_before;
         let is_short = order.value.is_filled_short(&sight);
-        if (some_seconds_ago && is_refused) || (is_short && self.has_waited_for_its_quantity(&order.value)) {
+        // A person may have made it smaller there: filled is what the broker calls the whole.
+        let told = detail.filled_quantity.zip(detail.total_quantity);
+        let is_whole_there = told.is_some_and(|(filled, whole)| filled >= whole && !filled.is_zero());
+        let is_certain = is_refused || (is_short && is_whole_there);
+        if (some_seconds_ago && is_certain) || (is_short && self.has_waited_for_its_quantity(&order.value)) {
             return self.record(order, Fact::Ended(sight)).await;
         }
         if is_short {
@@ -329,7 +340,7 @@ impl Lane<'_> {
             return Ok(());
         }
         match session.order_status(broker_order_id).await {
-            Ok(detail) => self.take_in_detail(order, sight_of_detail(broker_order_id, detail)).await?,
+            Ok(detail) => self.take_in_detail(order, sight_of_detail(broker_order_id, &detail), &detail).await?,
             // For an order of an earlier session the broker answers 503.
             Err(error) => {
                 tracing::warn!(key = %order.value.key, %error, "nor is it shown by its number");
@@ -391,10 +402,10 @@ fn is_news(order: &Order, sight: &Sight) -> bool {
     taken && after != *order
 }
 
-fn sight_of_detail(broker_order_id: domain::BrokerOrderId, detail: OrderDetail) -> Sight {
+fn sight_of_detail(broker_order_id: domain::BrokerOrderId, detail: &OrderDetail) -> Sight {
     Sight {
         broker_order_ids: vec![broker_order_id],
-        status: detail.status,
+        status: detail.status.clone(),
         filled_quantity: detail.filled_quantity,
         average_price: detail.average_price,
     }

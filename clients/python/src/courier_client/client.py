@@ -63,6 +63,8 @@ class Client:
         faults.identifier("user_id", user_id)
         faults.identifier("algorithm_id", algorithm_id)
         faults.raise_any()
+        if api is not None:
+            api.check_user(user_id)
         self.user_id = user_id
         self.algorithm_id = algorithm_id
         self._order_queue = order_queue
@@ -91,8 +93,6 @@ class Client:
 
         It remembers what this client sent, and each client that this one gives; so it may be asked for each time anew.
         """
-        if self._api is not None:
-            self._api.check_user(user_id)
         other = Client(
             user_id=user_id,
             algorithm_id=self.algorithm_id,
@@ -357,6 +357,8 @@ class Client:
         self._sent.remember(message, self._queue().send(message))
 
     def _queue(self) -> OrderQueue:
+        if self.algorithm_id == "self":
+            raise NotSetUp("a user's own orders (`self`) go by HTTP only: use the methods `…_by_http`")
         if self._order_queue is None:
             raise NotSetUp(
                 f"there is no order queue: {_SOURCE}, or set COURIER_ORDER_QUEUE_URL (the stack's output "

@@ -52,7 +52,8 @@ class OrderChange:
     """One change of an order's status. `order` is the order as the event that told of it showed it.
 
     Where a change of the order (`modify`) was refused, `previous_status` is `status`, `revision` its number, and
-    `reason` says why. With `leg` an exit of a bracket changed, and `status` is the order's as before.
+    `reason` says why. With `leg` an exit of a bracket changed, and `status` is the order's as before. A warning changes
+    no status either: see `is_warning`.
     """
 
     sequence: int
@@ -63,6 +64,12 @@ class OrderChange:
     order: OrderView
     leg: LegNews | None = None
     revision: int | None = None
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether it tells what a person must know, as `reason`; the order's status is as before."""
+        is_status = self.leg is None and self.revision is None
+        return is_status and self.reason is not None and self.status == self.previous_status
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class ReasonCode(StrEnum):
     CHANGE_HAS_NO_PLACE = "change_has_no_place"
     CHANGE_NOT_CARRIED_OUT = "change_not_carried_out"
     CHANGE_UNSETTLED = "change_unsettled"
+    CHANGED_AT_BROKER = "changed_at_broker"
     COMPETING = "competing"
     CONSENT_GONE = "consent_gone"
     CONSUMER_REFUSED = "consumer_refused"
@@ -151,6 +152,7 @@ _REMEDIES: dict[ReasonCode, Remedy] = {
     ReasonCode.CHANGE_HAS_NO_PLACE: Remedy.MEND,
     ReasonCode.CHANGE_NOT_CARRIED_OUT: Remedy.LOOK_AT_BROKER,
     ReasonCode.CHANGE_UNSETTLED: Remedy.LOOK_AT_BROKER,
+    ReasonCode.CHANGED_AT_BROKER: Remedy.NOTHING,
     ReasonCode.COMPETING: Remedy.ASK_USER,
     ReasonCode.CONSENT_GONE: Remedy.ASK_USER,
     ReasonCode.CONSUMER_REFUSED: Remedy.ASK_OPERATOR,

@@ -189,6 +189,8 @@ class OrderView:
     next_revision: int = 2
     # Whether a cancel was asked for, and it has not ended. The exits of a bracket show their own.
     cancel_asked: bool = False
+    # What a person must know of it, whatever its status: that a filled bracket stands without its stop, for one.
+    warning: Reason | None = None
 
     @property
     def is_over(self) -> bool:
@@ -282,6 +284,7 @@ def _order(shown: Json) -> OrderView:
         change=change,
         next_revision=_number(shown.get("next_revision", next_revision)),
         cancel_asked=shown.get("cancel_asked") is True,
+        warning=reason(shown.get("warning")),
     )
 
 

@@ -191,6 +191,16 @@ impl PaperBroker {
         });
     }
 
+    /// Somebody changes the price of an order in the broker's own program: the limit, of a stop order the stop.
+    pub fn reprice_order(&self, order_id: i64, price: Decimal) {
+        self.at_desk(|desk| {
+            if let Some(order) = desk.state.book.order_mut(order_id) {
+                order.ticket.price = Some(price);
+                order.updated_at = desk.now;
+            }
+        });
+    }
+
     /// Shows this word in place of an order's status for as long as the order works; `None`: its own again.
     pub fn say_of_order(&self, order_id: i64, word: Option<String>) {
         self.at_desk(|desk| {

@@ -84,6 +84,7 @@ impl Stage {
             }
             Act::FalselyEnds(begins) => self.end_falsely(begins),
             Act::Resizes => self.resize_one(),
+            Act::Reprices => self.reprice_one(),
         }
     }
 
@@ -328,18 +329,29 @@ impl Stage {
     }
 
     fn resize_one(&mut self) {
-        let mut exits = self.world.broker().ledger();
         let least = |entry: &LedgerEntry| entry.filled_quantity + Decimal::ONE;
-        exits.retain(|entry| {
-            !entry.status.is_final() && entry.parent_order_id.is_some() && least(entry) < entry.quantity
-        });
-        if exits.is_empty() {
-            return;
+        if let Some(entry) = self.some_at_work(|entry| least(entry) < entry.quantity) {
+            self.by_hand.insert(entry.order_id);
+            self.world.broker().resize_order(entry.order_id, least(&entry));
+            self.world.effects.chronicle.count_fault("made_smaller_by_hand");
         }
-        let exit = self.dice.pick(&exits);
-        self.resized.insert(exit.order_id);
-        self.world.broker().resize_order(exit.order_id, least(&exit));
-        self.world.effects.chronicle.count_fault("exit_made_smaller");
+    }
+
+    fn reprice_one(&mut self) {
+        let has_a_price =
+            |entry: &LedgerEntry| matches!(entry.order_type.as_str(), "LMT" | "STP") && entry.price.is_some();
+        if let Some(entry) = self.some_at_work(has_a_price) {
+            self.by_hand.insert(entry.order_id);
+            let price = entry.price.unwrap_or_default() + Decimal::new(self.dice.between(-60, 60), 2);
+            self.world.broker().reprice_order(entry.order_id, price);
+            self.world.effects.chronicle.count_fault("repriced_by_hand");
+        }
+    }
+
+    fn some_at_work(&mut self, fits: impl Fn(&LedgerEntry) -> bool) -> Option<LedgerEntry> {
+        let mut at_work = self.world.broker().ledger();
+        at_work.retain(|entry| !entry.status.is_final() && fits(entry));
+        (!at_work.is_empty()).then(|| self.dice.pick(&at_work))
     }
 
     fn correct_one(&mut self) {

@@ -29,7 +29,7 @@ const STATES: [OrderStatus; 13] = [
     OrderStatus::NotPlaced,
 ];
 /// What happens to worlds besides what strikes an effect.
-const EVENTS: [&str; 36] = [
+const EVENTS: [&str; 37] = [
     "redelivered",
     "second_worker",
     "frozen_worker",
@@ -63,7 +63,8 @@ const EVENTS: [&str; 36] = [
     "changes_not_carried_out",
     "suspended",
     "falsely_cancelled",
-    "exit_made_smaller",
+    "made_smaller_by_hand",
+    "repriced_by_hand",
     "odd_word",
     "execution_corrected",
 ];

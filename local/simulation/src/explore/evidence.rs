@@ -57,8 +57,8 @@ pub(crate) struct Evidence {
     pub(crate) left: Vec<Message>,
     pub(crate) dead: Vec<Message>,
     pub(crate) day_reset: bool,
-    /// The broker's orders that a person made smaller in its own program.
-    pub(crate) resized: BTreeSet<i64>,
+    /// The broker's orders that a person changed in its own program.
+    pub(crate) by_hand: BTreeSet<i64>,
     /// Those that it called cancelled while they worked.
     pub(crate) falsely_ended: BTreeSet<i64>,
     pub(crate) most_open: BTreeMap<String, usize>,
@@ -100,7 +100,7 @@ impl Evidence {
             left: world.queues.messages(),
             dead: world.queues.dead_letters(),
             day_reset: stage.day_reset,
-            resized: stage.resized.clone(),
+            by_hand: stage.by_hand.clone(),
             falsely_ended: stage.ever_falsely_ended.clone(),
             most_open: stage.most_open.clone(),
             everything_written: everything_written(world, log),

@@ -152,8 +152,9 @@ pub(crate) enum Act {
     OddWord(&'static str),
     /// The broker calls some order or exit cancelled that works; or tells again what they are.
     FalselyEnds(bool),
-    /// A person makes some exit smaller in the broker's own program.
+    /// A person makes some order or exit smaller in the broker's own program, or gives it another price there.
     Resizes,
+    Reprices,
     /// The broker misbehaves towards this user alone, or does so no more.
     Misbehaves(Person, Option<Trouble>),
 }
@@ -403,6 +404,9 @@ impl Plan {
         }
         for _ in 0..dice.weigh(&[(80, 0), (15, 1), (5, 2)]) {
             self.acts.push((dice.between(5_000, end), Act::Resizes));
+        }
+        for _ in 0..dice.weigh(&[(75, 0), (20, 1), (5, 3)]) {
+            self.acts.push((dice.between(5_000, end), Act::Reprices));
         }
         if dice.per_mille(150) {
             let from = dice.between(0, end - 60_000);

@@ -58,8 +58,8 @@ pub(crate) struct Stage {
     pub(crate) falsely_ended: Vec<i64>,
     /// Those that it ever called so.
     pub(crate) ever_falsely_ended: BTreeSet<i64>,
-    /// The broker's orders that a person made smaller in its own program.
-    pub(crate) resized: BTreeSet<i64>,
+    /// The broker's orders that a person changed in its own program.
+    pub(crate) by_hand: BTreeSet<i64>,
     /// The most orders that each username ever had open at the broker at once. A bracket is one, until its exits ended.
     pub(crate) most_open: BTreeMap<String, usize>,
     pub(crate) dice: Dice,
@@ -82,7 +82,7 @@ impl Stage {
             day_reset: false,
             falsely_ended: Vec::new(),
             ever_falsely_ended: BTreeSet::new(),
-            resized: BTreeSet::new(),
+            by_hand: BTreeSet::new(),
             most_open: BTreeMap::new(),
             dice: plan.dice.clone(),
             tasks: JoinSet::new(),

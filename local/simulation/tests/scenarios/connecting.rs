@@ -314,3 +314,24 @@ async fn who_disconnects_is_forgotten_here_and_logged_out_there() {
         world.broker().issued_secrets(simulation::USERNAME).iter().all(|secrets| secrets.live_session_token.is_none())
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_field_that_beginning_a_connection_does_not_take_is_refused_and_nothing_is_begun() {
+    let world = World::start().await;
+    let refused = world.api("POST /connections", &json!({"body": {"take_session": true}})).await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert!(refused.text.contains("take_session") && refused.text.contains("PUT /connections/"), "{}", refused.text);
+    assert!(world.connections().await.is_empty());
+    assert_eq!(world.api("POST /connections", &json!({"body": {}})).await.status, 201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_says_which_of_its_accounts_no_connection_reaches() {
+    let world = World::start().await;
+    world.connect_user().await;
+    let grant = json!({"path": {"algorithm_id": "mr"}, "body": {"account_ids": [simulation::ACCOUNT, "DU1"]}});
+    let granted = world.api("PUT /grants/{algorithm_id}", &grant).await;
+    assert_eq!(granted.json["not_connected"], json!(["DU1"]), "{}", granted.text);
+    let grant = json!({"path": {"algorithm_id": "mr"}, "body": {"account_ids": [simulation::ACCOUNT]}});
+    assert_eq!(world.api("PUT /grants/{algorithm_id}", &grant).await.json["not_connected"], json!(null));
+}

@@ -273,3 +273,14 @@ async fn a_cancel_that_finds_no_exit_of_an_earlier_day_does_not_conclude_its_end
     let stopped = world.broker().ledger().into_iter().find(|row| row.order_id == stop.order_id).unwrap();
     assert!(stopped.status.is_final(), "the broker goes on being asked");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_was_made_smaller_at_the_broker_and_filled_is_told_within_seconds() {
+    let world = at_work("day").await;
+    let [entry, ..] = tickets(&world);
+    world.broker().resize_order(entry.order_id, decimal("4"));
+    execute(&world, entry.order_id, "4");
+    world.run_for(Duration::from_secs(25)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status().as_str(), order.filled_quantity), ("filled", decimal("4")));
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{LegRole, Order, OrderStatus};
-use paper_broker::{Execution, Fault, FaultKind, LedgerEntry, QuestionRules};
+use paper_broker::{Execution, Fault, FaultKind, LedgerEntry};
 use serde_json::{Value, json};
 use simulation::{ACCOUNT, USER, World};
 
@@ -552,14 +552,21 @@ async fn an_exit_that_the_broker_does_not_let_go_back_is_told_and_tried_again() 
     world.modify("first", 2, &json!({"quantity": "14"}));
     world.run_for(Duration::from_secs(2)).await;
     assert_eq!(exit(&world, "LMT").quantity, decimal("14"));
-    // Each exit is far from the market now, and the broker asks about every change of it.
-    world.broker().set_questions(QuestionRules { price_percent: Some(decimal("0.1")), ..QuestionRules::none() });
+    for order_type in ["LMT", "STP"] {
+        let refused = FaultKind::Answer {
+            executed: false,
+            status: 200,
+            content_type: "application/json".to_owned(),
+            body: json!({"error": "Order couldn't be modified now."}).to_string(),
+        };
+        let change = format!("/iserver/account/*/order/{}", exit(&world, order_type).order_id);
+        world.broker().add_fault(Fault { times: 40, ..Fault::next("POST", &change, refused) });
+    }
     world.broker().set_price(AAPL, Some(decimal("186.90")));
     world.run_for(Duration::from_mins(2)).await;
     assert_eq!(world.tickets("first")[0].filled_quantity, decimal("10"));
-    let warning = world.order("first").await.warning.map(|warning| warning.code.to_string());
-    assert_eq!(warning.as_deref(), Some("exit_does_not_follow"));
-    world.broker().set_questions(QuestionRules::none());
+    assert!(world.order("first").await.has_warned(&domain::ReasonCode::ExitDoesNotFollow));
+    world.broker().clear_faults();
     world.run_for(Duration::from_mins(2)).await;
     let exits = ["LMT", "STP"].map(|order_type| exit(&world, order_type).quantity);
     assert_eq!(exits, [decimal("10"); 2]);
@@ -572,8 +579,10 @@ async fn a_halt_keeps_no_exit_larger_than_its_order() {
         assert_eq!(send(&world, "first", bracket()).await, "working");
         world.run_for(Duration::from_secs(20)).await;
         let slow = FaultKind::Delay { before_ms: 0, after_ms: 4_000 };
-        let asked = Fault::next("GET", "/iserver/account/order/status/*", slow);
-        world.broker().add_fault(Fault { times: 2, ..asked });
+        for order_type in ["LMT", "STP"] {
+            let status = format!("/iserver/account/order/status/{}", exit(&world, order_type).order_id);
+            world.broker().add_fault(Fault::next("GET", &status, slow.clone()));
+        }
         world.modify("first", 2, &json!({"quantity": quantity}));
         tokio::join!(world.run_for(Duration::from_secs(30)), async {
             tokio::time::sleep(Duration::from_secs(2)).await;

@@ -24,6 +24,7 @@ mod exploration;
 mod fan_out;
 mod foreign_cells;
 mod halting;
+mod hands;
 mod hostile_answers;
 mod intake;
 mod late_looks;

@@ -111,7 +111,8 @@ async fn a_change_that_is_on_record_and_not_sent_is_refused_once_its_algorithm_i
     let world = World::with_a_connected_user().await;
     world.place("first", &limit());
     world.settle().await;
-    world.network.refuse_connections(1);
+    // Neither how it stands is told, nor is the change taken.
+    world.network.refuse_connections(2);
     world.modify("first", 2, &json!({"limit_price": "185"}));
     world.deliver_all().await;
     world.remove_algorithm(ALGORITHM).await;

@@ -111,6 +111,8 @@ pub(crate) struct OrderDetailRow {
     #[serde(default)]
     pub(crate) stop_price: Loose,
     #[serde(default)]
+    pub(crate) price: Loose,
+    #[serde(default)]
     pub(crate) tif: Loose,
     #[serde(default)]
     pub(crate) order_not_editable: Loose,

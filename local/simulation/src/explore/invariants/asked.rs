@@ -17,7 +17,9 @@ pub(crate) fn exactly_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
         let record = evidence.record(life.person.user_id, &life.order_id)?;
         Some((life, record, record.entry.as_ref()?, record.order.request.as_ref()?))
     });
-    with_records
+    // What a person changed at the broker is theirs.
+    let untouched = with_records.filter(|(_, _, entry, _)| !evidence.by_hand.contains(&entry.order_id));
+    untouched
         .flat_map(|(life, record, entry, request)| {
             let broken = compare(evidence, life, record, entry, request);
             if !broken.is_empty() && was_ignored(evidence, life, record, entry, request) {

@@ -96,8 +96,8 @@ struct Placed<'e> {
 
 impl Placed<'_> {
     fn is(&self, asked: &Asked) -> bool {
-        let is_resized = self.evidence.resized.contains(&self.exit.order_id);
-        self.has_prices(&asked.order_type) && (is_resized || self.fits(asked.quantity))
+        let is_by_hand = self.evidence.by_hand.contains(&self.exit.order_id);
+        is_by_hand || (self.has_prices(&asked.order_type) && self.fits(asked.quantity))
     }
 
     fn has_prices(&self, order_type: &OrderType) -> bool {
