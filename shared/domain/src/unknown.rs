@@ -125,7 +125,8 @@ impl Order {
         });
         let least = quantities.collect::<Option<Vec<_>>>().and_then(|quantities| quantities.into_iter().min());
         let filled = sight.filled_quantity.unwrap_or_default().max(self.filled_quantity);
-        sight.status == BrokerStatus::Filled && least.is_some_and(|least| filled < least)
+        // Of one by cash the whole is not known; nothing is less than any.
+        sight.status == BrokerStatus::Filled && least.map_or(filled.is_zero(), |least| filled < least)
     }
 
     fn may_be_sent_again(&self, doubt: Doubt, circumstances: Circumstances, now: Timestamp) -> bool {

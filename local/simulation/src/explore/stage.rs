@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use domain::Clock;
 use jiff::{SignedDuration, Timestamp};
+use paper_broker::LedgerEntry;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -211,7 +212,18 @@ impl Stage {
         }
         let mut open: BTreeMap<String, usize> = BTreeMap::new();
         let book = self.world.broker().ledger();
-        for entry in book.iter().filter(|entry| super::evidence::is_open(entry, &book)) {
+        // What the broker called over gave its place back, and holds none when it works again (docs/decisions/0009).
+        let called_over = &self.ever_falsely_ended;
+        let of_called_over: BTreeSet<i64> = book
+            .iter()
+            .filter(|row| called_over.contains(&row.order_id))
+            .filter_map(|row| row.parent_order_id)
+            .collect();
+        let counts = |entry: &&LedgerEntry| {
+            let id = &entry.order_id;
+            super::evidence::is_open(entry, &book) && !called_over.contains(id) && !of_called_over.contains(id)
+        };
+        for entry in book.iter().filter(counts) {
             *open.entry(entry.username.clone()).or_default() += 1;
         }
         for (username, count) in open {

@@ -77,6 +77,10 @@ fn position(evidence: &Evidence, of: &LedgerEntry, before: Timestamp) -> Decimal
 /// One exit ends the other, so the larger counts, as far as its entry has traded.
 fn works_against(evidence: &Evidence, other: &Record, sent: &SentReducing<'_>) -> Decimal {
     let (Some(entry), Some(first)) = (&other.entry, first_intent(other)) else { return Decimal::ZERO };
+    // What the broker itself calls over while it works cannot be known to work.
+    if evidence.falsely_ended.contains(&entry.order_id) {
+        return Decimal::ZERO;
+    }
     let (at, own) = (sent.intended_at, sent.entry);
     let same = entry.account_id == own.account_id && entry.conid == own.conid && entry.order_id != own.order_id;
     if !same || written_at(evidence, &other.order, first.at) >= at {
