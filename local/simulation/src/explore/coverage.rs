@@ -120,7 +120,7 @@ impl Coverage {
         coverage.dead_letters = evidence.dead.len() as u64;
         for record in &evidence.records {
             let order = &record.order;
-            add(&mut coverage.ends, order.status().as_str(), 1);
+            add(&mut coverage.ends, end_of(evidence, order), 1);
             for entry in &order.history {
                 add(&mut coverage.states, entry.status.as_str(), 1);
             }
@@ -182,4 +182,13 @@ fn code(image: &Order) -> Option<&str> {
 
 fn add(counts: &mut Counts, name: &str, count: u64) {
     *counts.entry(name.to_owned()).or_default() += count;
+}
+
+/// How an order ended. What a day that ends in the middle of one takes out of the lists, and no cancel finds, is rightly a person's.
+fn end_of(evidence: &Evidence, order: &Order) -> &'static str {
+    let is_missing = order.state().reason().is_some_and(|reason| reason.code == "missing_at_broker");
+    if evidence.day_reset && order.status() == OrderStatus::NeedsReview && is_missing {
+        return "left_after_a_day_reset";
+    }
+    order.status().as_str()
 }
