@@ -78,8 +78,8 @@ pub(crate) struct Effects {
 #[derive(Default)]
 struct Inner {
     count: u64,
-    /// The crashes that tests planned. Each happens once.
-    planned: Vec<CrashPoint>,
+    /// The crashes that tests planned, or for how long the machine stands still there instead. Each happens once.
+    planned: Vec<(CrashPoint, Option<Duration>)>,
     director: Option<Box<dyn Director>>,
     recorded: Option<Vec<(Door, String)>>,
     /// So many next calls to each service are lost.
@@ -163,12 +163,12 @@ impl Effects {
         Self { chronicle, inner: Arc::default() }
     }
 
-    pub(crate) fn plan(&self, point: CrashPoint) {
-        self.inner.lock().unwrap().planned.push(point);
+    pub(crate) fn plan(&self, point: CrashPoint, stands_still: Option<Duration>) {
+        self.inner.lock().unwrap().planned.push((point, stands_still));
     }
 
     pub(crate) fn planned(&self) -> Vec<CrashPoint> {
-        self.inner.lock().unwrap().planned.clone()
+        self.inner.lock().unwrap().planned.iter().map(|(point, _)| point.clone()).collect()
     }
 
     /// From now on this decides; `None`: nothing goes wrong.
@@ -287,12 +287,10 @@ impl Inner {
             *left -= 1;
             return Some(("cut_off", Strike::NeverArrives));
         }
-        let planned = self.planned.iter().position(|point| point.is_at(door, place));
+        let planned = self.planned.iter().position(|(point, _)| point.is_at(door, place));
         if let Some(index) = planned {
-            return Some(match self.planned.remove(index) {
-                CrashPoint::BeforeCall { .. } | CrashPoint::BeforeWrite { .. } => ("crash_before", Strike::CrashBefore),
-                CrashPoint::AfterCall { .. } | CrashPoint::AfterWrite { .. } => ("crash_after", Strike::CrashAfter),
-            });
+            let (point, stands_still) = self.planned.remove(index);
+            return Some(point.strike(stands_still));
         }
         let number = self.count;
         let struck = self.director.as_mut()?.strike(door, number, place)?;
@@ -335,6 +333,19 @@ impl Strike {
 }
 
 impl CrashPoint {
+    fn strike(&self, stands_still: Option<Duration>) -> (&'static str, Strike) {
+        match (self, stands_still) {
+            (Self::BeforeCall { .. } | Self::BeforeWrite { .. }, None) => ("crash_before", Strike::CrashBefore),
+            (Self::AfterCall { .. } | Self::AfterWrite { .. }, None) => ("crash_after", Strike::CrashAfter),
+            (Self::BeforeCall { .. } | Self::BeforeWrite { .. }, Some(time)) => {
+                ("frozen_before", Strike::FreezeBefore(time))
+            }
+            (Self::AfterCall { .. } | Self::AfterWrite { .. }, Some(time)) => {
+                ("frozen_after", Strike::FreezeAfter(time))
+            }
+        }
+    }
+
     fn is_at(&self, door: Door, place: &str) -> bool {
         match self {
             Self::BeforeCall { with } | Self::AfterCall { with } => door == Door::Broker && place.contains(with),

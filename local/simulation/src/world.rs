@@ -124,7 +124,12 @@ impl World {
 
     /// The next invocation that comes by this point ends there.
     pub fn crash_at(&self, point: CrashPoint) {
-        self.effects.plan(point);
+        self.effects.plan(point, None);
+    }
+
+    /// The machine of the next invocation that comes by this point stands still there for so long.
+    pub fn freeze_at(&self, point: CrashPoint, time: Duration) {
+        self.effects.plan(point, Some(time));
     }
 
     /// The crashes that have not happened.

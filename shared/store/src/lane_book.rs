@@ -64,6 +64,15 @@ pub struct Pending {
     pub waits_until: Option<Timestamp>,
 }
 
+impl Pending {
+    /// The place of an order of which nothing is told: whoever takes it further reads it first.
+    #[must_use]
+    pub fn unread(order_id: OrderId) -> Self {
+        let instrument = String::new();
+        Self { order_id, instrument, symbol: None, conid: None, unsent_of: None, waits_until: None }
+    }
+}
+
 /// How an order that may have been sent ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
@@ -129,6 +138,12 @@ impl Ended {
             failed_at: None,
             gathers: false,
         }
+    }
+
+    /// Whether it is this order, as it ended.
+    #[must_use]
+    pub fn is_of(&self, order: &Order) -> bool {
+        self.order_id == order.key.order_id && self.status == order.status()
     }
 
     /// Whether its end was concluded, from an answer's words or from looks that did not show it.

@@ -223,7 +223,7 @@ impl Lane<'_> {
 
     /// Writes down that the broker was asked to cancel, for so many requests: one that comes meanwhile makes its own call.
     async fn record_cancel_call(
-        &self,
+        &mut self,
         order: &mut Versioned<Order>,
         leg: Option<LegRole>,
         requests: u64,
@@ -243,7 +243,7 @@ impl Lane<'_> {
             }
             changed.value.cancel_called(requests, taken, now);
             changed.value.check_again_at(changed.value.next_cancel_at().unwrap_or(now).min(now + WORKING_CHECK));
-            match self.desk.intake.orders.save(&mut changed).await {
+            match self.save_order(&mut changed).await {
                 Ok(()) => {
                     log_change(&order.value, &changed.value);
                     *order = changed;

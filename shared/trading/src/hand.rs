@@ -28,7 +28,7 @@ impl Lane<'_> {
                 continue;
             }
             // The list may be older than what was last heard of it.
-            if self.now() < order.value.updated_at + JUDGED_AFTER {
+            if self.lists_as_of < order.value.updated_at + JUDGED_AFTER {
                 self.track_in(JUDGED_AFTER_SECONDS);
                 continue;
             }

@@ -66,7 +66,7 @@ impl Lane<'_> {
         let others: Vec<Ticket> = others.into_iter().map(as_shown).collect();
         let in_force = shows(row, &as_shown(change.ticket.without_exits()), others.iter());
         let ended = is_final(&row.status);
-        if !ended && self.now() < at + JUDGED_AFTER {
+        if !ended && self.lists_as_of < at + JUDGED_AFTER {
             self.track_in(JUDGED_AFTER_SECONDS);
             return Ok(());
         }
@@ -112,7 +112,7 @@ impl Lane<'_> {
             return self.record_change(order, |order, _| order.change_shown(leg)).await;
         }
         // The list may still show what was in force before.
-        if !ended && self.now() < order.value.updated_at + JUDGED_AFTER {
+        if !ended && self.lists_as_of < order.value.updated_at + JUDGED_AFTER {
             self.track_in(JUDGED_AFTER_SECONDS);
             return Ok(());
         }
@@ -165,7 +165,7 @@ impl Lane<'_> {
         }
         let ended = is_final(&row.status);
         // The list may still show what was in force before the last news.
-        if !ended && self.now() < order.value.updated_at + JUDGED_AFTER {
+        if !ended && self.lists_as_of < order.value.updated_at + JUDGED_AFTER {
             self.track_in(JUDGED_AFTER_SECONDS);
             return Ok(());
         }

@@ -10,10 +10,11 @@ use std::time::Duration;
 use access::{HolderTurns, PenaltyBox};
 use domain::{Conid, Order, OrderId, OrderKey, OrderState, UserId, in_order_of_arrival};
 use jiff::{SignedDuration, Timestamp};
-use store::{Acquired, GivenBack, LaneBook, LaneLease, Pending, StoreError, TrackAsk, Versioned, Wake};
+use store::{Acquired, Ended, GivenBack, LaneBook, LaneLease, Pending, StoreError, TrackAsk, Versioned, Wake};
 
 use crate::advance::TRACK_AFTER_NEWS_SECONDS;
 use crate::desk::Desk;
+use crate::late::GIVEN_UP_AFTER;
 use crate::readings::Readings;
 use crate::session::LaneSession;
 
@@ -29,6 +30,8 @@ const CLOCKS_DIFFER_MAX: SignedDuration = SignedDuration::from_millis(500);
 pub const PENDING_MAX: usize = 200;
 /// What must be left of an invocation to look at one more order that waits.
 const WALK_TIME: SignedDuration = SignedDuration::from_secs(2);
+/// Of so many orders, the latest by their ids, is looked up how they ended where a holder vanished.
+const LATEST_ORDERS: u32 = 40;
 
 /// A lane that is held.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ pub struct Lane<'d> {
     pub(crate) deadline: Timestamp,
     /// In how many seconds the tracker should look, if anything is to be looked at.
     pub(crate) track_in_seconds: Option<u32>,
+    /// When the lists that are being judged were asked for: they are as old as that, however late their answer is read.
+    pub(crate) lists_as_of: Timestamp,
     caught_up: bool,
     /// How many polls of its chain came before this one ([`TrackAsk::links`]).
     links: u32,
@@ -80,6 +85,7 @@ impl Desk {
                     readings: Readings::default(),
                     deadline,
                     track_in_seconds: None,
+                    lists_as_of: Timestamp::MIN,
                     caught_up: false,
                     links: 0,
                     in_hand: Vec::new(),
@@ -160,7 +166,28 @@ impl Lane<'_> {
         for order in in_order_of_arrival(open, |order| &order.value) {
             self.keep_in_line(&order.value);
         }
+        self.remember_what_ended().await;
         Ok(())
+    }
+
+    /// What ended in the hands of a holder who vanished is in no book: the latest of the user's orders tell it. An end that is
+    /// not found there is not looked at again, and keeps nobody from the lane.
+    async fn remember_what_ended(&mut self) {
+        let latest = match self.desk.intake.orders.list(self.user_id(), None, LATEST_ORDERS).await {
+            Ok(latest) => latest.items,
+            Err(error) => {
+                tracing::warn!(user_id = %self.user_id(), %error, "what ended in the vanished holder's hands is not known");
+                return;
+            }
+        };
+        let now = self.now();
+        for Versioned { value: order, .. } in &latest {
+            let is_known = self.book.ended.iter().any(|ended| ended.is_of(order));
+            let ended_lately = order.status().is_final() && order.sends > 0 && now < order.updated_at + GIVEN_UP_AFTER;
+            if ended_lately && !is_known {
+                self.book.remember_ended(order, now);
+            }
+        }
     }
 
     /// The user's orders that are not over, brackets whose exits work among them; one that was recorded just now may be missing.
@@ -208,14 +235,15 @@ impl Lane<'_> {
         let wanted = wanted.filter(|_| next_link.is_some());
         self.book.looks.due_at = wanted.map(|(_, at)| at).or(self.book.looks.due_at);
         self.book.calls = self.turns.recent();
+        let ended_here = self.ended_here();
         let given_back = self.desk.lanes.release_with(self.lease, &self.book).await?;
         if given_back == GivenBack::WithArrivals {
             // What arrived began a chain of its own. The look that the book says is on its way must be, too.
             self.desk.track_queue.ask(&TrackAsk::first(user_id.clone()), 0).await?;
         }
         if given_back == GivenBack::Lost {
-            // Whoever outlived their lease knows orders that the present holder may not: they stand in its line then.
-            for pending in &self.book.pending {
+            // Whoever outlived their lease knows orders, and ends, that the present holder may not: they stand in its line then.
+            for pending in self.book.pending.iter().chain(&ended_here) {
                 self.desk.lanes.announce(&user_id, pending).await?;
             }
             if let Some(next_link) = &next_link {
@@ -227,6 +255,13 @@ impl Lane<'_> {
             self.desk.track_queue.ask(&next_link, delay_seconds).await?;
         }
         Ok(())
+    }
+
+    /// What ended in this holder's hands, as places in line: whoever takes them further finds an end, and remembers it.
+    fn ended_here(&self) -> Vec<Pending> {
+        let known = &self.lease.book().ended;
+        let is_new = |ended: &&Ended| !known.iter().any(|known| known.order_id == ended.order_id);
+        self.book.ended.iter().filter(is_new).map(|ended| Pending::unread(ended.order_id.clone())).collect()
     }
 
     /// Takes everything further that waited before this holder came, once: up to the first order that it brought along.

@@ -30,7 +30,7 @@ const NOT_PLACED_LOOKS: &[i64] =
 const FAILED_PAUSE_MIN: SignedDuration = SignedDuration::from_secs(5);
 const FAILED_PAUSE_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// Looks that fail are given up this long after the end.
-const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(1);
+pub(crate) const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// What is open and had news this lately is looked at first, and for so long a look at what ended makes way for it.
 const FRESH_FOR: SignedDuration = SignedDuration::from_secs(20);
 const MAKES_WAY_FOR: SignedDuration = SignedDuration::from_secs(60);
@@ -116,7 +116,7 @@ impl Lane<'_> {
 
     /// Takes in that a whole look at this account was taken.
     fn note_looked(&mut self, account_id: &AccountId) {
-        let looked_at = Some(self.now());
+        let looked_at = Some(self.lists_as_of);
         for ended in self.ended_in(account_id) {
             (ended.looked_at, ended.failed_at, ended.gathers) = (looked_at, None, false);
         }
@@ -197,7 +197,7 @@ impl Lane<'_> {
     }
 
     /// What comes back to work while a halt stands that asked for the end of what works: it is to end as well.
-    async fn end_what_a_halt_ends(&self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+    async fn end_what_a_halt_ends(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
         if order.value.is_over() && !order.value.works_late() {
             return Ok(());
         }
@@ -269,7 +269,7 @@ impl Lane<'_> {
             if was_told && !reopened {
                 return Ok(());
             }
-            match self.desk.intake.orders.save(&mut order).await {
+            match self.save_order(&mut order).await {
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error),
                 Ok(()) => {

@@ -64,7 +64,7 @@ impl Lane<'_> {
         // The list may show the one fill before what it made of the other exit.
         let was_warned = order.value.has_warned(&ReasonCode::ExitTooLarge);
         let pause = if was_warned { MENDED_AGAIN_AFTER } else { TOO_LARGE_AFTER };
-        if self.now() < order.value.updated_at + pause {
+        if self.lists_as_of < order.value.updated_at + pause {
             self.track_in(TRACK_CLOSELY_SECONDS);
             return Ok(());
         }
@@ -80,7 +80,7 @@ impl Lane<'_> {
         if order.value.has_warned(&ReasonCode::ExitDoesNotFollow) {
             return Ok(());
         }
-        if self.now() < order.value.updated_at + MENDED_AGAIN_AFTER {
+        if self.lists_as_of < order.value.updated_at + MENDED_AGAIN_AFTER {
             self.track_in(TRACK_CLOSELY_SECONDS);
             return Ok(());
         }
@@ -105,6 +105,7 @@ impl Lane<'_> {
             self.track_in(TRACK_CLOSELY_SECONDS);
             return Ok(());
         }
+        let asked_at = self.now();
         match session.order_status(number).await {
             Ok(detail) if detail.status.is_doubtful_end() => {
                 tracing::warn!(key = %order.value.key, %role, %number, "an exit was refused by the broker");
@@ -113,13 +114,13 @@ impl Lane<'_> {
             Ok(detail) => {
                 let is_filled = detail.status == BrokerStatus::Filled;
                 self.take_in_leg_detail(order, role, detail).await?;
-                if is_filled { self.believe_filled(order, role, since).await } else { Ok(()) }
+                if is_filled { self.believe_filled(order, role, since, asked_at).await } else { Ok(()) }
             }
             Err(error) => {
                 tracing::warn!(key = %order.value.key, %role, %error, "an exit is not shown by its number");
                 let row = order.value.leg(role).and_then(|leg| leg_row(&order.value, leg, &shown.live));
                 let is_filled = row.is_some_and(|row| row.status == BrokerStatus::Filled);
-                if is_filled { self.believe_filled(order, role, since).await } else { Ok(()) }
+                if is_filled { self.believe_filled(order, role, since, self.lists_as_of).await } else { Ok(()) }
             }
         }
     }
@@ -130,8 +131,9 @@ impl Lane<'_> {
         order: &mut Versioned<Order>,
         role: LegRole,
         since: Timestamp,
+        as_of: Timestamp,
     ) -> Result<(), StoreError> {
-        if self.now() < since + ENDED_AFTER {
+        if as_of < since + ENDED_AFTER {
             self.track_in(TRACK_CLOSELY_SECONDS);
             return Ok(());
         }
@@ -144,7 +146,7 @@ impl Lane<'_> {
         let Some(account_id) = order.value.account_id().cloned() else { return Ok(false) };
         let Some(session) = unless_stopped(self.session_for(&account_id).await)? else { return Ok(false) };
         // Before the questions: an answer that is no answer may take ten seconds.
-        let looked = self.book.looks.last_at.is_some_and(|at| self.now() < at + LOOKED_JUST_NOW);
+        let looked = self.now() < self.lists_as_of.saturating_add(LOOKED_JUST_NOW).unwrap_or(Timestamp::MAX);
         let at_work = order.value.legs().iter().filter(|leg| leg.may_work());
         let numbered: Vec<_> = at_work.map(|leg| (leg.role, leg.broker_order_id)).collect();
         for (role, number) in numbered {
@@ -235,7 +237,7 @@ impl Lane<'_> {
     /// What follows from looks that do not show an exit, if anything does.
     fn conclusion(&self, order: &Order, leg: &Leg, shown: &Shown) -> Option<LegFact> {
         let missing_since = leg.missing_since.filter(|_| shown.is_complete())?;
-        let missing_for = self.now().duration_since(missing_since);
+        let missing_for = self.lists_as_of.duration_since(missing_since);
         if missing_for < ENDED_AFTER {
             return None;
         }
@@ -268,7 +270,7 @@ impl Lane<'_> {
             return None;
         }
         let for_the_day = leg.ticket.time_in_force == TimeInForce::Day;
-        if for_the_day && self.desk.calendar.reset_between(missing_since, self.now()) {
+        if for_the_day && self.desk.calendar.reset_between(missing_since, self.lists_as_of) {
             return ended(
                 ReasonCode::TimeInForceEnded,
                 "It worked for the day, which is over, and no trade of it shows.",

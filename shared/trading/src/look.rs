@@ -58,7 +58,8 @@ impl Lane<'_> {
         account_id: &AccountId,
         open: &[Versioned<Order>],
     ) -> Result<Looked, StoreError> {
-        self.book.looks.last_at = Some(self.now());
+        self.lists_as_of = self.now();
+        self.book.looks.last_at = Some(self.lists_as_of);
         let looked = self.look_once(session, account_id, open).await;
         // Its calls waited for their turns: the broker counts five seconds from when they came.
         self.book.looks.last_at = Some(self.now());

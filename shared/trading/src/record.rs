@@ -13,7 +13,7 @@ const CONFLICTS_MAX: u32 = 5;
 impl Lane<'_> {
     /// Writes a fact into the ledger. Where another has written the order meanwhile, the fact is taken in again on
     /// top of what is there now.
-    pub(crate) async fn record(&self, order: &mut Versioned<Order>, fact: Fact) -> Result<(), StoreError> {
+    pub(crate) async fn record(&mut self, order: &mut Versioned<Order>, fact: Fact) -> Result<(), StoreError> {
         let now = self.now();
         let check_at = match fact {
             Fact::Unread(..) | Fact::NotFound => now + UNKNOWN_CHECK,
@@ -24,7 +24,7 @@ impl Lane<'_> {
     }
 
     pub(crate) async fn record_and_check(
-        &self,
+        &mut self,
         order: &mut Versioned<Order>,
         fact: Fact,
         check_at: Option<Timestamp>,
@@ -44,7 +44,7 @@ impl Lane<'_> {
             if let Some(at) = check_at {
                 changed.value.check_again_at(at);
             }
-            match self.desk.intake.orders.save(&mut changed).await {
+            match self.save_order(&mut changed).await {
                 Ok(()) => {
                     log_change(&order.value, &changed.value);
                     *order = changed;
@@ -60,7 +60,7 @@ impl Lane<'_> {
     /// Writes down how far an order's change has come. Where another has written the order meanwhile, it is taken in
     /// again on top of what is there now.
     pub(crate) async fn record_change(
-        &self,
+        &mut self,
         order: &mut Versioned<Order>,
         turn: impl Fn(&mut Order, Timestamp),
     ) -> Result<(), StoreError> {
@@ -71,7 +71,7 @@ impl Lane<'_> {
                 return Ok(());
             }
             changed.value.check_again_at(self.now() + WORKING_CHECK);
-            match self.desk.intake.orders.save(&mut changed).await {
+            match self.save_order(&mut changed).await {
                 Ok(()) => {
                     *order = changed;
                     let change = order.value.change().map(|change| (change.revision, change.stage.as_str()));
@@ -87,7 +87,7 @@ impl Lane<'_> {
 
     /// Writes down what became known of an order's exits.
     pub(crate) async fn record_legs(
-        &self,
+        &mut self,
         order: &mut Versioned<Order>,
         turn: impl Fn(&mut Order, Timestamp),
     ) -> Result<(), StoreError> {
@@ -99,6 +99,17 @@ impl Lane<'_> {
             tracing::info!(key = %order.value.key, ?legs, sequence = order.value.sequence, "an order's exits changed");
         }
         Ok(())
+    }
+
+    /// Writes what became of an order. A write whose answer is lost may stand all the same: an end is remembered even so, since
+    /// nobody would look again at what the broker called over while it worked.
+    pub(crate) async fn save_order(&mut self, changed: &mut Versioned<Order>) -> Result<(), StoreError> {
+        let saved = self.desk.intake.orders.save(changed).await;
+        let may_stand = !matches!(saved, Ok(()) | Err(StoreError::Conflict { .. }));
+        if may_stand && changed.value.status().is_final() && changed.value.sends > 0 {
+            self.book.remember_ended(&changed.value, self.now());
+        }
+        saved
     }
 
     pub(crate) async fn read_again(&self, order: &mut Versioned<Order>) -> Result<(), StoreError> {

@@ -51,13 +51,14 @@ impl Lane<'_> {
         if ticket.attached.is_some() {
             return Err(deny("exits that are attached to it could open a position the other way"));
         }
+        let asked_at = self.now();
         let position = self.position(session, request, conid).await?;
         let at_work = self.at_work(request, conid).await?;
         if let Err(why) = fits_into(position, ticket.side, at_work, quantity.get()) {
             return Err(deny(&why));
         }
         // The broker's list of positions may not show yet what traded just now.
-        let traded = self.traded_just_now(request, conid).await?;
+        let traded = self.traded_after(asked_at - SHOWN_AFTER, request, conid).await?;
         let with_it = at_work.zip(traded).and_then(|(at_work, traded)| at_work.checked_add(traded));
         if fits_into(position, ticket.side, with_it, quantity.get()).is_err() {
             self.track_in(SHOWN_AFTER_SECONDS);
@@ -66,9 +67,14 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// How much of the account's contract was traded on this order's side so lately that the position may not show it.
-    async fn traded_just_now(&self, request: &PlaceOrder, conid: Conid) -> Result<Option<Decimal>, StoreError> {
-        let lately = |at: Timestamp| self.now() < at + SHOWN_AFTER;
+    /// How much of the account's contract was traded on this order's side after this time.
+    async fn traded_after(
+        &self,
+        time: Timestamp,
+        request: &PlaceOrder,
+        conid: Conid,
+    ) -> Result<Option<Decimal>, StoreError> {
+        let lately = |at: Timestamp| at > time;
         let ended = self.book.ended.iter().filter(|ended| lately(ended.at) && !ended.filled_quantity.is_zero());
         let mut orders = self.all_open_orders().await?;
         orders.retain(|order| lately(order.value.updated_at));

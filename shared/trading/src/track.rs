@@ -6,7 +6,7 @@ use broker::{OrderDetail, Session};
 use domain::{
     AccountId, BrokerStatus, Fact, NEGATIVE_COUNTS_AFTER, Order, OrderState, OrderStatus, Reason, ReasonCode, Sight,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
 use crate::lane::{Lane, passed_over};
@@ -230,10 +230,9 @@ impl Lane<'_> {
         order: &mut Versioned<Order>,
         shown: &Shown,
     ) -> Result<(), StoreError> {
-        let now = self.now();
         match order.value.state() {
             OrderState::Unknown { intent, .. }
-                if shown.proves_absence_of(&order.value) && now >= intent.at + NEGATIVE_COUNTS_AFTER =>
+                if shown.proves_absence_of(&order.value) && self.lists_as_of >= intent.at + NEGATIVE_COUNTS_AFTER =>
             {
                 self.record(order, Fact::NotFound).await
             }
@@ -263,6 +262,7 @@ impl Lane<'_> {
             return Ok(());
         }
         tracing::warn!(key = %order.value.key, status = ?order.value.broker_status, ?since, "the broker's word leaves open where an order stands; it is asked for by its number");
+        let asked_at = self.now();
         match session.order_status(broker_order_id).await {
             Ok(detail) => {
                 let mut sight = sight_of_detail(broker_order_id, &detail);
@@ -272,11 +272,11 @@ impl Lane<'_> {
                     sight.status = listed;
                     return self.take_in_sight(order, sight).await;
                 }
-                self.take_in_detail(order, sight, &detail).await
+                self.take_in_detail(order, sight, &detail, asked_at).await
             }
             Err(error) => {
                 tracing::warn!(key = %order.value.key, %error, "an order is not shown by its number");
-                if order.value.is_filled_short(&listed) && self.has_waited_for_its_quantity(&order.value) {
+                if order.value.is_filled_short(&listed) && has_waited_for_its_quantity(&order.value, self.lists_as_of) {
                     return self.record(order, Fact::Ended(listed)).await;
                 }
                 self.track_in(LOOK_PAUSE_SECONDS);
@@ -285,27 +285,23 @@ impl Lane<'_> {
         }
     }
 
-    /// The broker has shown it as filled with less than its whole for so long that the rest will not be told later.
-    fn has_waited_for_its_quantity(&self, order: &Order) -> bool {
-        order.unclear_since.is_some_and(|since| self.now() >= since + SHORT_FILL_BELIEVED_AFTER)
-    }
-
-    /// What the broker says of an order by its number.
+    /// What the broker says of an order by its number, where it was asked at that time.
     async fn take_in_detail(
         &mut self,
         order: &mut Versioned<Order>,
         sight: Sight,
         detail: &OrderDetail,
+        asked_at: Timestamp,
     ) -> Result<(), StoreError> {
         let refused_before = order.value.broker_status.as_ref().is_some_and(BrokerStatus::is_doubtful_end);
-        let some_seconds_ago = order.value.unclear_since.is_some_and(|since| self.now() >= since + ASKED_AGAIN_AFTER);
+        let some_seconds_ago = order.value.unclear_since.is_some_and(|since| asked_at >= since + ASKED_AGAIN_AFTER);
         let is_refused = sight.status.is_doubtful_end() && refused_before;
         let is_short = order.value.is_filled_short(&sight);
         // A person may have made it smaller there: filled is what the broker calls the whole.
         let told = detail.filled_quantity.zip(detail.total_quantity);
         let is_whole_there = told.is_some_and(|(filled, whole)| filled >= whole && !filled.is_zero());
         let is_certain = is_refused || (is_short && is_whole_there);
-        if (some_seconds_ago && is_certain) || (is_short && self.has_waited_for_its_quantity(&order.value)) {
+        if (some_seconds_ago && is_certain) || (is_short && has_waited_for_its_quantity(&order.value, asked_at)) {
             return self.record(order, Fact::Ended(sight)).await;
         }
         if is_short {
@@ -339,8 +335,11 @@ impl Lane<'_> {
             self.track_in(1);
             return Ok(());
         }
+        let asked_at = self.now();
         match session.order_status(broker_order_id).await {
-            Ok(detail) => self.take_in_detail(order, sight_of_detail(broker_order_id, &detail), &detail).await?,
+            Ok(detail) => {
+                self.take_in_detail(order, sight_of_detail(broker_order_id, &detail), &detail, asked_at).await?;
+            }
             // For an order of an earlier session the broker answers 503.
             Err(error) => {
                 tracing::warn!(key = %order.value.key, %error, "nor is it shown by its number");
@@ -357,7 +356,6 @@ impl Lane<'_> {
         broker_order_id: domain::BrokerOrderId,
         shown: &Shown,
     ) -> Result<(), StoreError> {
-        let now = self.now();
         let calls = order.value.cancel_calls();
         let is_found_nowhere = calls.have_no_effect() && calls.found_nothing();
         let (most, why) = if is_found_nowhere {
@@ -365,7 +363,7 @@ impl Lane<'_> {
         } else {
             (MISSING_FOR_MAX, missing(broker_order_id))
         };
-        let long = order.value.missing_since.is_some_and(|since| now.duration_since(since) >= most);
+        let long = order.value.missing_since.is_some_and(|since| self.lists_as_of.duration_since(since) >= most);
         if shown.is_complete() && long && order.value.status() != OrderStatus::NeedsReview {
             tracing::error!(key = %order.value.key, is_found_nowhere, alarm = "needs_review", metric.orders_for_a_person = 1, "an order needs review");
             return self.record(order, Fact::Exhausted(why)).await;
@@ -386,11 +384,16 @@ impl Lane<'_> {
             return Ok(());
         }
         order.value.check_again_at(now + pause);
-        match self.desk.intake.orders.save(order).await {
+        match self.save_order(order).await {
             Err(StoreError::Conflict { .. }) => self.read_again(order).await,
             saved => saved,
         }
     }
+}
+
+/// The broker has shown it as filled with less than its whole for so long that the rest will not be told later.
+fn has_waited_for_its_quantity(order: &Order, as_of: Timestamp) -> bool {
+    order.unclear_since.is_some_and(|since| as_of >= since + SHORT_FILL_BELIEVED_AFTER)
 }
 
 /// Whether a look tells anything that is not on record.

@@ -59,7 +59,7 @@ impl Lane<'_> {
             }
             order.value.turn_unwatched(unwatched(since, why), now);
             order.value.check_again_at(now + pause.max(SCHEDULE_PAUSE));
-            match self.desk.intake.orders.save(order).await {
+            match self.save_order(order).await {
                 Err(StoreError::Conflict { .. }) => self.read_again(order).await?,
                 saved => saved?,
             }
@@ -81,7 +81,7 @@ impl Lane<'_> {
             self.track_in(0);
             if order.value.next_check_at.is_none_or(|at| at > now) && self.has_time(WRITE_TIME) {
                 order.value.check_again_at(now);
-                match self.desk.intake.orders.save(&mut order).await {
+                match self.save_order(&mut order).await {
                     Ok(()) | Err(StoreError::Conflict { .. }) => {}
                     Err(error) => return Err(error),
                 }

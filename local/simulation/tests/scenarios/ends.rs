@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use domain::{LegRole, Order, OrderStatus};
+use embedded_dynamodb::Fault as DatabaseFault;
 use paper_broker::{Execution, Fault, FaultKind, LedgerEntry};
 use serde_json::{Value, json};
-use simulation::{ALGORITHM, World};
+use simulation::{ALGORITHM, CrashPoint, World};
 
 use crate::limits::{decimal, limit_user, put, resting, send, world};
 
@@ -266,4 +267,41 @@ async fn a_stop_beside_a_limit_that_the_broker_does_not_carry_out_goes_out_again
     assert_eq!(world.calls(&format!("POST /iserver/account/DU0000001/order/{}", stop().order_id)).len(), 2);
     assert_eq!(stop().aux_price, Some(decimal("185.20")));
     assert!(world.order("first").await.warning.is_none());
+}
+
+/// What befalls the write of an end, or the worker that made it.
+#[derive(Debug, Clone, Copy)]
+enum Lost {
+    Answer,
+    Worker,
+    Lease,
+    BookOfTheLane,
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_its_writer_never_heard_of_is_looked_after_all_the_same() {
+    for lost in [Lost::Answer, Lost::Worker, Lost::Lease, Lost::BookOfTheLane] {
+        let world = world().await;
+        assert_eq!(send(&world, "first", resting()).await, "working");
+        world.run_for(Duration::from_secs(20)).await;
+        let end = CrashPoint::AfterWrite { with: r#""S":"cancelled""# };
+        match lost {
+            Lost::Answer => world.set_database_faults(|call| {
+                let is_end = call.operation == "TransactWriteItems" && call.body.contains(r#""S":"cancelled""#);
+                if is_end { DatabaseFault::AnswerLost } else { DatabaseFault::None }
+            }),
+            Lost::Worker => world.crash_at(end),
+            Lost::Lease => world.freeze_at(end, Duration::from_secs(90)),
+            Lost::BookOfTheLane => world.crash_at(CrashPoint::BeforeWrite { with: "REMOVE leased_until" }),
+        }
+        let order_id = world.tickets("first")[0].order_id;
+        world.broker().say_of_order(order_id, Some("Cancelled".to_owned()));
+        world.run_for(Duration::from_secs(70)).await;
+        assert_eq!(world.status("first").await, "cancelled", "{lost:?}");
+        world.set_database_faults(|_| DatabaseFault::None);
+        world.broker().say_of_order(order_id, None);
+        // Nothing else is open: the message of the look that was lost comes again.
+        world.run_for(Duration::from_mins(8)).await;
+        assert_eq!(world.status("first").await, "working", "{lost:?}");
+    }
 }

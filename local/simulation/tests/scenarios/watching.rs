@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use domain::{Clock, OrderKey};
+use domain::{Clock, OrderKey, OrderStatus};
 use embedded_dynamodb::Fault;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use simulation::{USER, World};
+use simulation::{CrashPoint, USER, World};
 use store::{Orders, TrackAsk};
 
 use crate::limits::{decimal, resting, send, world};
@@ -195,4 +195,18 @@ async fn a_lane_that_was_given_back_without_an_answer_has_its_next_look_all_the_
         let after = seconds_until_filled(&world, "mine").await;
         assert!(after <= 10, "the {lost}. time: {after} s");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_read_late_tells_what_was_when_it_was_asked_for() {
+    let world = world().await;
+    world.broker().change_options(|options| options.quantities_delay_ms = 40_000);
+    world.freeze_at(CrashPoint::AfterCall { with: "/iserver/account/order/status/" }, Duration::from_secs(90));
+    world.place("first", &json!({"type": "market"}));
+    world.run_for(Duration::from_mins(4)).await;
+    assert!(world.crashes_to_come().is_empty());
+    let order = world.order("first").await;
+    assert_eq!((order.status(), Some(order.filled_quantity)), (OrderStatus::Filled, order.quantity()));
+    let of_fills = order.history.iter().filter(|entry| entry.status == OrderStatus::Filled);
+    assert_eq!(of_fills.count(), 1, "{:?}", order.history);
 }

@@ -14,7 +14,7 @@ use crate::explore::lives::PEOPLE;
 pub(crate) const TOLD_LATE: &str = "a fill was told late";
 /// A fill is told within this, once nothing hinders it.
 const TOLD_WITHIN: SignedDuration = SignedDuration::from_secs(15);
-/// And this much later for each further account of the user with orders at work: a look shows one account, the first one after
+/// And this much later for each further account of the user with orders at work, or that ended just now: a look shows one account, the first one after
 /// an account was chosen is empty, and the broker allows one in 5 s (IBKR Web API, live orders, pacing).
 const PER_FURTHER_ACCOUNT: SignedDuration = SignedDuration::from_secs(10);
 /// Orders are looked at closely for so long after the last news of any of their user's (docs/contract.md); then the
@@ -73,9 +73,11 @@ pub(crate) fn fills(evidence: &Evidence) -> Vec<Told<'_>> {
             let mut filled = Decimal::ZERO;
             for executed in evidence.histories.get(&order_id).into_iter().flat_map(|history| &history.executions) {
                 filled += executed.quantity;
-                let further = accounts_at_work(evidence, record, executed.at).saturating_sub(1);
+                let told_from = told_from(evidence, executed.at);
+                let until = free_from(&hindrances, told_from, TOLD_WITHIN) + TOLD_WITHIN;
+                let further = accounts_looked_at(evidence, record, executed.at, until).saturating_sub(1);
                 let closely = TOLD_WITHIN + PER_FURTHER_ACCOUNT * i32::try_from(further).unwrap_or_default();
-                let free_from = free_from(&hindrances, told_from(evidence, executed.at), closely);
+                let free_from = free_from(&hindrances, told_from, closely);
                 let followed = is_followed_closely(evidence, record, free_from, closely);
                 let was_called_over = evidence.falsely_ended.contains(&order_id);
                 let late = if was_called_over { LOOKED_FOR_LATE } else { SignedDuration::ZERO };
@@ -149,14 +151,21 @@ pub(crate) fn free_from(hindrances: &[(Timestamp, Timestamp)], at: Timestamp, wi
     }
 }
 
-/// The accounts of the same user on which an order is at work then, or comes to be while a fill of then is to be told.
-fn accounts_at_work(evidence: &Evidence, of: &Record, then: Timestamp) -> usize {
+/// The accounts of the same user that are looked at in this time: on which an order is at work, or ended so lately that the
+/// broker may show it otherwise.
+fn accounts_looked_at(evidence: &Evidence, of: &Record, from: Timestamp, to: Timestamp) -> usize {
     let of_user = evidence.records.iter().filter(|record| record.order.key.user_id == of.order.key.user_id);
     let meanwhile = |record: &&Record| {
-        let images = record.images.iter().enumerate();
-        images.filter(|(_, image)| image.may_be_at_the_broker()).any(|(index, image)| {
+        record.images.iter().enumerate().any(|(index, image)| {
             let until = record.images.get(index + 1).map_or(evidence.ended_at, |next| next.updated_at);
-            image.updated_at <= then + TOLD_WITHIN && until >= then
+            let until = if image.may_be_at_the_broker() {
+                until
+            } else if image.status().is_final() && image.sends > 0 {
+                until.min(image.updated_at + LOOKED_FOR_LATE)
+            } else {
+                return false;
+            };
+            image.updated_at <= to && until >= from
         })
     };
     let accounts: BTreeSet<_> = of_user.filter(meanwhile).filter_map(|record| record.order.account_id()).collect();
