@@ -19,12 +19,27 @@ pub(crate) async fn run_add(arguments: &AddArguments) -> Result<(), CourierError
     let rules = Resources::of_stack(&arguments.stack.stack).await.rules().await?;
     let principals: BTreeSet<PrincipalId> = arguments.principals.iter().cloned().collect();
     let named = !principals.is_empty();
+    let before = rules.algorithm(&arguments.id).await?.map(|before| before.principals).unwrap_or_default();
     let algorithm = add(&rules, arguments.id.clone(), principals, SystemClock.now()).await?;
     show(std::slice::from_ref(&algorithm), arguments.stack.json);
     if let Some(told) = told_of_adding(&algorithm, named) {
         tell(&told);
     }
+    if let Some(told) = told_of_replacing(&before, &algorithm) {
+        tell(&told);
+    }
     Ok(())
+}
+
+/// Whose messages are refused from now on.
+fn told_of_replacing(before: &BTreeSet<PrincipalId>, algorithm: &Algorithm) -> Option<String> {
+    let gone: Vec<String> = before.difference(&algorithm.principals).map(ToString::to_string).collect();
+    (!gone.is_empty()).then(|| {
+        format!(
+            "It was registered before: {} may send for it no more. Name each one that may with a --principal of its own.",
+            gone.join(", ")
+        )
+    })
 }
 
 /// What whoever names no principal must know.

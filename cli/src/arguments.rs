@@ -37,7 +37,8 @@ Exit codes:
 
 const WHICH_STACK: &str = "\
 Which stack: each table, queue and secret comes from the environment (its output in upper snake case after COURIER_, such as
-COURIER_ORDERS_TABLE, COURIER_RULES_TABLE, COURIER_CONSUMER_SECRET_ARN) if it is set there, else from the outputs of the CloudFormation stack --stack. Region and credentials are the AWS ones (AWS_REGION, AWS_PROFILE …);
+COURIER_ORDERS_TABLE, COURIER_RULES_TABLE, COURIER_CONSUMER_SECRET_ARN) if it is set there, else from the outputs of the CloudFormation stack --stack
+(left out: courier). A command that names a --stack refuses to run beside such a variable. Region and credentials are the AWS ones (AWS_REGION, AWS_PROFILE …);
 AWS_ENDPOINT_URL leads elsewhere, for instance to the stack of `courier local`, which prints what to set.";
 
 /// Carries orders from trading algorithms to Interactive Brokers.
@@ -227,11 +228,18 @@ pub(crate) struct RemoveArguments {
     pub(crate) stack: StackArguments,
 }
 
+/// The stack that a command is about.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct StackName {
+    /// Name of the CloudFormation stack; left out: `courier`, where the environment does not say where the tables are.
+    #[arg(id = "stack", long = "stack", value_name = "NAME")]
+    pub(crate) named: Option<String>,
+}
+
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StackArguments {
-    /// Name of the CloudFormation stack.
-    #[arg(long, default_value = "courier", value_name = "NAME")]
-    pub(crate) stack: String,
+    #[command(flatten)]
+    pub(crate) stack: StackName,
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,

@@ -10,7 +10,7 @@ use serde_json::json;
 use store::{DeadLetter, DeadLetters, Lanes, TrackAsk, Wake};
 use trading::{Intake, Request, Sender};
 
-use crate::arguments::{DeadLetterArguments, ReplayArguments, StackArguments};
+use crate::arguments::{DeadLetterArguments, ReplayArguments, StackArguments, StackName};
 use crate::error::CourierError;
 use crate::output::{print, print_json, table, tell};
 use crate::resources::Resources;
@@ -94,7 +94,7 @@ pub(crate) async fn run_replay(arguments: &ReplayArguments) -> Result<(), Courie
 }
 
 impl Desk {
-    async fn open(stack: &str) -> Result<Self, CourierError> {
+    async fn open(stack: &StackName) -> Result<Self, CourierError> {
         let resources = Resources::of_stack(stack).await;
         let (orders, rules) = (resources.orders().await?, resources.rules().await?);
         Ok(Self {

@@ -43,6 +43,13 @@ pub(crate) enum CourierError {
         "the stack {stack:?} has no output {output}. Name the stack with --stack, or set {variable} in the environment."
     )]
     NoOutput { stack: String, output: &'static str, variable: String },
+    /// The command and the environment may mean two stacks.
+    #[error(
+        "nothing was done: --stack {stack} is named, and the environment says {variable}, which may be another stack's. Leave \
+         --stack out to go by the environment, or take its COURIER_ variables (and AWS_ENDPOINT_URL) away: `env -u {variable} …`, \
+         or a new shell."
+    )]
+    StackBeside { stack: String, variable: String },
     /// There is no such stack.
     #[error("there is no stack {0:?} in this region and account. Name it with --stack, and check AWS_REGION.")]
     NoStack(String),

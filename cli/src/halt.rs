@@ -83,8 +83,12 @@ pub(crate) async fn run(scope: &HaltScopeArguments) -> Result<ExitCode, CourierE
         return Err(CourierError::NobodyToHalt(scope.to_string()));
     }
     let mode = if reducing { HaltMode::Reducing } else { HaltMode::All };
+    let before = rules.kill_switch(&scope).await?;
     let halt = Halt { halted: true, mode, reason, since: Some(SystemClock.now()), cancel_working };
-    let mut halted = set(&rules, &scope, halt).await?;
+    let mut halted = set(&rules, &scope, halt.over(Some(&before.halt))).await?;
+    if let Some(told) = told_of_loosening(&scope, &before, &halted) {
+        tell(&told);
+    }
     if cancel_working {
         let intake = Intake { orders: resources.orders().await?, rules, clock: Arc::new(SystemClock) };
         let cancelling = cancelling::cancel_open(&intake, &scope).await;
@@ -136,8 +140,23 @@ pub(crate) async fn run_resume(scope: &ResumeScopeArguments) -> Result<(), Couri
     if let Some(told) = told_of_lifting(&scope, &before, &shown) {
         tell(&told);
     }
+    let all_trading = rules.kill_switch(&HaltScope::Global).await?.halt;
+    if all_trading.halted && scope != HaltScope::Global {
+        tell(&format!("All trading is {} still: `courier resume all` lifts that.", state_of(&all_trading)));
+    }
     show(&[shown], stack.json);
     Ok(())
+}
+
+/// What whoever sets a halt must know: that it lets more pass than the one before it.
+fn told_of_loosening(scope: &HaltScope, before: &KillSwitch, shown: &ShownHalt) -> Option<String> {
+    let is_looser = before.halt.halted && before.halt.mode.is_all() && !shown.halt.mode.is_all();
+    is_looser.then(|| {
+        format!(
+            "Over {scope} all trading was HALTED; orders that reduce a position pass from now on. To stop those as well, halt it \
+             without --reducing."
+        )
+    })
 }
 
 /// What whoever lifts a halt must know: that there was none, or that trading stays stopped.
@@ -159,7 +178,7 @@ async fn run_list(stack: &StackArguments) -> Result<ExitCode, CourierError> {
     let rules = Resources::of_stack(&stack.stack).await.rules().await?;
     let halts: Vec<ShownHalt> = rules.halts_on().await?.into_iter().map(ShownHalt::from).collect();
     if halts.is_empty() && !stack.json {
-        print("Nothing is halted.");
+        print("Nothing is halted. (Grants that their users halted are not listed here: those are the users' own.)");
     } else {
         show(&halts, stack.json);
     }

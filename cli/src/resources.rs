@@ -15,19 +15,36 @@ use platform::{SystemClock, SystemEntropy};
 use store::{Connections, Database, DeadLetters, Lanes, Orders, Rules, Sealer, SealingSecret, TrackQueue};
 use url::Url;
 
+use crate::arguments::StackName;
 use crate::error::CourierError;
+
+/// The stack's name where the command names none (samconfig.toml).
+const STACK: &str = "courier";
 
 /// A deployed stack, as the operator's command sees it.
 #[derive(Debug)]
 pub(crate) struct Resources {
     sdk: SdkConfig,
     stack: String,
+    /// Whether the command names it.
+    is_named: bool,
 }
 
 impl Resources {
     /// The stack of this name, in the region and with the credentials of the environment.
-    pub(crate) async fn of_stack(stack: &str) -> Self {
-        Self { sdk: configuration().await, stack: stack.to_owned() }
+    pub(crate) async fn of_stack(stack: &StackName) -> Self {
+        let named = stack.named.clone();
+        let is_named = named.is_some();
+        Self { sdk: configuration().await, stack: named.unwrap_or_else(|| STACK.to_owned()), is_named }
+    }
+
+    /// What the environment says; never where the command names a stack, which may be another one.
+    fn of_environment(&self, variable: &str) -> Result<Option<String>, CourierError> {
+        let value = optional(variable);
+        if value.is_some() && self.is_named {
+            return Err(CourierError::StackBeside { stack: self.stack.clone(), variable: variable.to_owned() });
+        }
+        Ok(value)
     }
 
     /// The table of algorithms, grants, limits and halts.
@@ -116,7 +133,7 @@ impl Resources {
 
     /// One of the stack's parameters; `None` for a stack that was deployed before there was such a one.
     async fn parameter(&self, name: &str) -> Result<Option<String>, CourierError> {
-        if let Some(value) = optional(&variable_of(name)) {
+        if let Some(value) = self.of_environment(&variable_of(name))? {
             return Ok(Some(value));
         }
         let parameters = self.description().await?.parameters.unwrap_or_default();
@@ -132,7 +149,7 @@ impl Resources {
     /// One of the stack's outputs.
     pub(crate) async fn output(&self, name: &'static str) -> Result<String, CourierError> {
         let variable = variable_of(name);
-        if let Some(value) = optional(&variable) {
+        if let Some(value) = self.of_environment(&variable)? {
             return Ok(value);
         }
         let missing = CourierError::NoOutput { stack: self.stack.clone(), output: name, variable };

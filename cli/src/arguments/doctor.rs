@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::StackName;
+
 pub(super) const DOCTOR_HELP: &str = "\
 Examples:
   courier doctor                                 the secret and the address of the stack `courier`, then the broker
@@ -68,9 +70,8 @@ pub(crate) struct DoctorArguments {
     /// Print base string, signature and header of each request, secrets masked, to compare with another client.
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Name of the CloudFormation stack.
-    #[arg(long, default_value = "courier", value_name = "NAME")]
-    pub(crate) stack: String,
+    #[command(flatten)]
+    pub(crate) stack: StackName,
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,

@@ -71,7 +71,8 @@ pub(crate) struct OrdersReviewArguments {
     /// Decide this exit of a bracket, and not the order itself: take_profit or stop_loss.
     #[arg(long, value_name = "EXIT", value_parser = LegRole::parse)]
     pub(crate) leg: Option<LegRole>,
-    /// The broker never had it, or has it no more and never traded it: it is in no list of orders or trades since it was sent.
+    /// The broker never had it: it is in no list of orders or trades since it was sent. One that the broker took and has no more
+    /// stands `cancelled`, by its number.
     #[arg(long, conflicts_with_all = ["broker_order", "stands"], requires = "because")]
     pub(crate) never_placed: bool,
     /// The broker has it, or had it, under this number.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::{Clock, Leg, Order, OrderKey, OrderStatus, Sight};
 use platform::SystemClock;
 use serde_json::json;
+use store::{Pending, TrackAsk};
 use trading::{Decision, Intake, Review};
 
 use super::{get, show};
@@ -30,7 +31,21 @@ pub(crate) async fn run(arguments: &OrdersReviewArguments) -> Result<(), Courier
         return Ok(());
     }
     let key = OrderKey { user_id: arguments.user.clone(), order_id: arguments.order.clone() };
-    shown(&intake.review(&key, &review).await?.value, json);
+    let decided = intake.review(&key, &review).await?.value;
+    if let Err(error) = look_after(&resources, &decided).await {
+        tell(&format!(
+            "It was not asked for a look at the broker at once ({error}). What is not over is looked at within a minute."
+        ));
+    }
+    shown(&decided, json);
+    Ok(())
+}
+
+/// Has what was decided held against what the broker shows: what works or trades there after all is open again.
+async fn look_after(resources: &Resources, order: &Order) -> Result<(), CourierError> {
+    let (user_id, order_id) = (order.key.user_id.clone(), order.key.order_id.clone());
+    resources.lanes().await?.announce(&user_id, &Pending::unread(order_id)).await?;
+    resources.track_queue().await?.ask(&TrackAsk::first(user_id), 0).await?;
     Ok(())
 }
 

@@ -66,7 +66,7 @@ fn leg_text(leg: &LegView<'_>) -> String {
         leg.filled_quantity,
         leg.quantity.as_deref().unwrap_or("?"),
         asked(leg.cancel_asked)
-    )
+    ) + &leg.reason.as_ref().map(|reason| format!(". {}", reason.message)).unwrap_or_default()
 }
 
 fn asked(cancel_asked: bool) -> String {

@@ -57,6 +57,17 @@ fn the_command_teaches_and_refuses_what_it_cannot_read() {
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("Usage: courier algorithms add"));
 }
 
+#[test]
+fn a_named_stack_is_never_another_one_that_the_environment_names() {
+    let halt = Command::new(env!("CARGO_BIN_EXE_courier"))
+        .args(["halt", "all", "--stack", "prod", "--reason", "an emergency"])
+        .env("COURIER_RULES_TABLE", "rules-of-another")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&halt.stderr);
+    assert!(!halt.status.success() && told.contains("--stack prod") && told.contains("COURIER_RULES_TABLE"), "{told}");
+}
+
 fn courier(arguments: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_courier")).args(arguments).output().unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap())

@@ -14,6 +14,7 @@ from courier_client import (
     ModifyOrder,
     NotSetUp,
     OrderEnded,
+    OrderNeedsReview,
     OrderStatus,
     Problem,
     UnexpectedAnswer,
@@ -289,6 +290,20 @@ def test_a_token_that_is_refused_is_not_waited_out(api: FakeApi) -> None:
     api.will_answer(401, {"message": "Unauthorized"})
     with pytest.raises(Problem, match="expired"):
         by_http(api).wait("o-1")
+
+
+def test_an_order_that_waits_for_a_person_is_not_over(api: FakeApi) -> None:
+    api.will_answer(200, shown_order(status="needs_review"))
+    with pytest.raises(OrderNeedsReview) as raised:
+        by_http(api).wait("o-1", until="filled")
+    assert not raised.value.order.is_over
+    assert raised.value.order.takes_no_change
+
+
+def test_the_end_of_an_order_that_waits_for_a_person_can_be_awaited(api: FakeApi) -> None:
+    api.will_answer(200, shown_order(status="needs_review", cancel_asked=True))
+    api.will_answer(200, shown_order(status="cancelled"))
+    assert by_http(api).wait("o-1", until="cancelled").status == "cancelled"
 
 
 def test_a_status_that_does_not_exist_is_not_waited_for(api: FakeApi) -> None:

@@ -205,7 +205,11 @@ impl Client {
             if until.iter().any(|status| order.has_been(*status)) {
                 return Ok(true);
             }
-            if order.status.is_final() {
+            // Its cancel is sent all the same.
+            let may_be_cancelled = order.status == OrderStatus::NeedsReview
+                && order.cancel_asked
+                && until.contains(&OrderStatus::Cancelled);
+            if order.status.is_final() && !may_be_cancelled {
                 return Err(Box::new(OrderEnded { order: order.clone(), awaited: until.to_vec() }).into());
             }
             for revision in self.sent.changes(order_id) {
@@ -224,7 +228,7 @@ impl Client {
     pub async fn wait_change(&self, order_id: &str, revision: u64, timeout: Duration) -> Result<OrderView, Error> {
         self.look_until(order_id, &[], None, timeout, async |order| {
             let is_in_force = self.change_in_force(order, revision).await?;
-            if !is_in_force && order.is_over() {
+            if !is_in_force && order.takes_no_change() {
                 return Err(Box::new(OrderEnded { order: order.clone(), awaited: Vec::new() }).into());
             }
             Ok(is_in_force)

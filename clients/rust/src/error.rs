@@ -177,7 +177,7 @@ pub struct ChangeRefused {
 }
 
 fn another_change(order: &OrderView) -> String {
-    if order.is_over() {
+    if order.takes_no_change() {
         return format!("the order is {}, and takes no change", order.status.as_str());
     }
     format!("the next change is revision {}", order.next_revision())

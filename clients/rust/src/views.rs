@@ -253,9 +253,17 @@ fn first_revision() -> u64 {
 }
 
 impl OrderView {
-    /// Whether nothing of it can trade any more: the entry is final, and so is each exit.
+    /// Whether nothing of it can trade any more: the entry is final, and so is each exit. What waits for a person
+    /// (`needs_review`) may work at the broker.
     #[must_use]
     pub fn is_over(&self) -> bool {
+        let is_over = |status: OrderStatus| status.is_final() && status != OrderStatus::NeedsReview;
+        is_over(self.status) && self.legs.iter().all(|leg| is_over(leg.status))
+    }
+
+    /// Whether it is over, or waits for a person: a change of it is refused.
+    #[must_use]
+    pub fn takes_no_change(&self) -> bool {
         self.status.is_final() && self.legs.iter().all(|leg| leg.status.is_final())
     }
 

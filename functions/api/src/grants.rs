@@ -141,9 +141,19 @@ pub(crate) async fn delete_grant(
     User(user_id): User,
     Path(GrantPlace { algorithm_id }): Path<GrantPlace>,
 ) -> Result<TakenBack, Refused<(Forbidden, NotFound)>> {
+    if matches!(api.intake.rules.grant(&user_id, &algorithm_id).await, Ok(None)) {
+        return Err(no_such_grant(&algorithm_id).into());
+    }
     api.intake.rules.delete_grant(&user_id, &algorithm_id).await.map_err(|error| store_failed(&error))?;
     tracing::info!(%user_id, %algorithm_id, "a grant was taken back");
     Ok(TakenBack)
+}
+
+fn no_such_grant(algorithm_id: &AlgorithmId) -> Problem {
+    let detail = format!(
+        "There is no grant for {algorithm_id}, so none was taken back. GET /grants lists those that there are."
+    );
+    Problem::new(http::StatusCode::NOT_FOUND, "not_found", detail)
 }
 
 impl Api {

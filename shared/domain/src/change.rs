@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use crate::change_stage::ChangeStage;
 use crate::exit_sides::on_the_wrong_side;
 use crate::fields::FieldFault;
-use crate::following::exit_does_not_follow;
-use crate::leg::LegRole;
+use crate::following::{exit_does_not_follow, exit_ends_before};
+use crate::leg::{Leg, LegRole};
 use crate::legs::no_such_leg;
 use crate::message::ModifyOrder;
 use crate::order::Order;
@@ -19,7 +19,7 @@ use crate::reason::Reason;
 use crate::reason_code::ReasonCode;
 use crate::state::OrderState;
 use crate::status::OrderStatus;
-use crate::ticket::Ticket;
+use crate::ticket::{Ticket, TimeInForce};
 
 /// How often one change is put on the wire at most.
 pub const CHANGE_SENDS_MAX: u32 = 4;
@@ -264,7 +264,7 @@ impl Order {
             return self.leg_changed(role, revision, &ticket);
         }
         self.revision = revision;
-        let before = self.quantity();
+        let (before, worked_on) = (self.quantity(), self.works_on());
         if let Some(request) = &mut self.request {
             // What its exits are is theirs to say.
             let attached = request.ticket.attached.take();
@@ -273,6 +273,22 @@ impl Order {
         self.refit_unsent_legs();
         if self.sends > 0 && self.quantity() != before {
             self.fit_exits(before);
+        }
+        if !worked_on && self.works_on() {
+            self.tell_exits_that_end_before();
+        }
+    }
+
+    fn works_on(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.ticket.time_in_force == TimeInForce::Gtc)
+    }
+
+    /// The time in force of an exit does not follow its entry's: a person is told where it ends with the day, and its entry works on.
+    fn tell_exits_that_end_before(&mut self) {
+        let for_the_day = |leg: &&Leg| leg.may_work() && leg.ticket.time_in_force != TimeInForce::Gtc;
+        let first = self.legs.iter().find(for_the_day).map(|leg| leg.role).filter(|_| self.sends > 0);
+        if let Some(role) = first {
+            self.warn(exit_ends_before(role), self.updated_at);
         }
     }
 

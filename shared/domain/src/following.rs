@@ -146,6 +146,15 @@ fn exit_too_large() -> Reason {
     )
 }
 
+pub(crate) fn exit_ends_before(role: LegRole) -> Reason {
+    Reason::new(
+        ReasonCode::ExitDoesNotFollow,
+        format!(
+            "The order works until it is cancelled (gtc) by a change of it, and its {role} still ends with the day: what fills later stands without it. The time in force of an exit cannot be changed: cancel the order and place it again as gtc, or place the exit by hand once it fills."
+        ),
+    )
+}
+
 pub(crate) fn exit_does_not_follow(role: LegRole, reason: &Reason) -> Reason {
     Reason::new(
         ReasonCode::ExitDoesNotFollow,

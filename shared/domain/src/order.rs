@@ -467,7 +467,7 @@ fn asked() -> Reason {
 fn by_broker() -> Reason {
     Reason::new(
         ReasonCode::ByBroker,
-        "The broker cancelled the order, and nobody asked for that here: a person did at the broker, the exchange did, or its day was over.",
+        "The broker cancelled the order, and nobody asked for that here: a person did at the broker, or the exchange did. An order for the day may have ended with its day.",
     )
 }
 

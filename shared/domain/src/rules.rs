@@ -150,6 +150,16 @@ pub struct Halt {
     pub cancel_working: bool,
 }
 
+impl Halt {
+    /// This word over an earlier one of the same person: a halt that goes on keeps its reason, where none is given anew.
+    #[must_use]
+    pub fn over(self, before: Option<&Self>) -> Self {
+        let before = before.filter(|before| before.halted && self.halted);
+        let reason = self.reason.or_else(|| before?.reason.clone());
+        Self { reason, ..self }
+    }
+}
+
 /// Who stops a user's trading. Each has a word of their own, and neither lifts the other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -193,15 +203,19 @@ impl KillSwitch {
     /// A halt that an earlier release wrote is nobody's by name: whoever lifts it lifts it. It may be the user's own, so it stays
     /// as that when the operator's comes beside it.
     #[must_use]
-    pub fn said(self, by: SetBy, word: Halt) -> Self {
+    pub fn said(self, by: SetBy, mut word: Halt) -> Self {
         let Self { halt, mut own, mut operator } = self;
         let unnamed = halt.halted && own.is_none() && operator.is_none();
         match by {
-            SetBy::User => own = Some(word.clone()),
+            SetBy::User => {
+                word = word.over(own.as_ref());
+                own = Some(word.clone());
+            }
             SetBy::Operator => {
                 if unnamed && word.halted {
                     own = Some(halt);
                 }
+                word = word.over(operator.as_ref());
                 operator = Some(word.clone());
             }
         }
@@ -288,6 +302,19 @@ mod tests {
         assert_eq!((both.halt.reason.as_deref(), both.halt.mode), (Some("before"), HaltMode::All));
         let lifted = both.said(SetBy::Operator, word(None, "lifted"));
         assert_eq!((lifted.halt.halted, lifted.set_by()), (true, vec![SetBy::User]));
+    }
+
+    #[test]
+    fn a_halt_that_is_said_again_without_a_reason_keeps_its_own() {
+        let again = |mode| Halt { reason: None, ..word(mode, "") };
+        for by in [SetBy::User, SetBy::Operator] {
+            let halted = KillSwitch::default().said(by, word(Some(HaltMode::All), "drill"));
+            let looser = halted.clone().said(by, again(Some(HaltMode::Reducing)));
+            assert_eq!((looser.halt.reason.as_deref(), looser.halt.mode), (Some("drill"), HaltMode::Reducing));
+            let lifted = halted.said(by, again(None));
+            assert_eq!(lifted.halt.reason, None);
+            assert_eq!(lifted.said(by, again(Some(HaltMode::All))).halt.reason, None, "{by:?}");
+        }
     }
 
     #[test]

@@ -90,11 +90,20 @@ impl Leg {
         }
     }
 
+    /// Whether its end is on record since this time. Where that is not told, it is.
+    fn ended_after(&self, order: &Order, time: Option<Timestamp>) -> bool {
+        let end = |entry: &&HistoryEntry| {
+            entry.leg.as_ref().is_some_and(|leg| leg.role == self.role && leg.status == OrderStatus::Cancelled)
+        };
+        let ended_at = order.history.iter().rfind(end).map(|entry| entry.at);
+        time.is_some_and(|time| ended_at.is_none_or(|at| at >= time))
+    }
+
     /// Who ended an exit that the broker calls cancelled, by what is known of its order.
     fn why_cancelled(&self, order: &Order) -> Option<Reason> {
         let is_filled = |leg: &&Leg| leg.role != self.role && leg.status() == OrderStatus::Filled;
         let entry_ended = order.status().is_final() && order.filled_quantity.is_zero();
-        let (code, why) = if self.cancel.is_some() || order.cancel_asked_at.is_some() {
+        let (code, why) = if self.cancel.is_some() || self.ended_after(order, order.cancel_asked_at) {
             (ReasonCode::Asked, "Its end was asked for, and the broker cancelled it.")
         } else if order.legs.iter().find(is_filled).is_some() {
             (ReasonCode::OtherExitFilled, "The other exit is filled, so the broker cancelled this one.")
@@ -103,7 +112,7 @@ impl Leg {
         } else {
             (
                 ReasonCode::ByBroker,
-                "The broker cancelled it, and nobody asked for that here: a person did at the broker, the exchange did, or its day was over.",
+                "The broker cancelled it, and nobody asked for that here: a person did at the broker, or the exchange did. An exit for the day may have ended with its day.",
             )
         };
         (self.status() == OrderStatus::Cancelled).then(|| Reason::new(code, why))

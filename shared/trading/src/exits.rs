@@ -132,9 +132,9 @@ fn unprotected(missing: &[LegRole], is_unseen: bool) -> Reason {
     let exits = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and its ");
     let are = if missing.len() > 1 { "are" } else { "is" };
     let what_to_do = if is_unseen {
-        "It was placed on an earlier day, and the broker's lists may leave such out: look in the broker's own pages. If no stop works there, place one by hand or close the position."
+        "It was placed on an earlier day, and the broker's lists may leave such out: look in the broker's own pages. If no stop works there, place one by hand; or cancel its other exit, and then close the position."
     } else {
-        "Place a stop by hand or close the position."
+        "Place a stop by hand; or cancel its other exit, and then close the position: an exit that is left would open one the other way."
     };
     Reason::new(
         ReasonCode::UnprotectedPosition,

@@ -57,6 +57,12 @@ pub enum ReviewRefused {
         /// The number that was told.
         told: BrokerOrderId,
     },
+    /// The broker took it, so that it was placed.
+    #[error(
+        "nothing was written: the broker took the order as {0}, so it was placed. Look for {0} at the broker, and say how it stands: \
+         --broker-order {0} --stands filled, working or cancelled; cancelled also where it is there no more and never traded."
+    )]
+    WasPlaced(BrokerOrderId),
     /// The number is that of another order of the user.
     #[error(
         "nothing was written: {number} is the broker's number of the order {order}. Look for the order's reference."
@@ -82,6 +88,9 @@ impl Review {
             && told != known
         {
             return Err(ReviewRefused::OtherNumber { known, told });
+        }
+        if let (None, Decision::NeverPlaced, Some(number)) = (self.leg, &self.decision, order.broker_number_of(None)) {
+            return Err(ReviewRefused::WasPlaced(number));
         }
         let reason = Reason::new(ReasonCode::Reviewed, format!("{} decided: {}", self.by, self.because));
         let decided_on = self.leg.map_or(Some(order.status()), |role| Some(order.leg(role)?.status()));

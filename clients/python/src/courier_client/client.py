@@ -17,6 +17,7 @@ from courier_client.errors import (
     NoSuchLeg,
     NotSetUp,
     OrderEnded,
+    OrderNeedsReview,
     OrderRefused,
     Problem,
     UnexpectedAnswer,
@@ -181,7 +182,8 @@ class Client:
     ) -> OrderView:
         """Wait until the order is, or has been, in one of these statuses; left out: in any final one.
 
-        Raises `OrderEnded` as soon as it can no longer get there, and `WaitTimeout` when time runs out. An order that
+        Raises `OrderEnded` as soon as it can no longer get there, `OrderNeedsReview` where a person must decide (it may
+        still work: place none in its stead), and `WaitTimeout` when time runs out. An order that
         is not there yet, an API that is away and a request too many are waited out; waiting changes nothing.
 
         Of what this client put on the queue it also raises what was refused: `OrderRefused` (once for a cancel),
@@ -194,7 +196,10 @@ class Client:
         def arrived(seen: OrderView) -> bool:
             if awaited & seen.statuses:
                 return True
-            if seen.status.is_final:
+            if seen.status is OrderStatus.NEEDS_REVIEW:
+                if not (seen.cancel_asked and OrderStatus.CANCELLED in awaited):
+                    raise OrderNeedsReview(seen, awaited)
+            elif seen.status.is_final:
                 raise OrderEnded(seen, awaited)
             for revision in sorted(self._sent.changes(order_id)):
                 self._change_in_force(seen, revision)
@@ -213,7 +218,7 @@ class Client:
         def arrived(seen: OrderView) -> bool:
             if self._change_in_force(seen, revision):
                 return True
-            if seen.is_over:
+            if seen.takes_no_change:
                 raise OrderEnded(seen, frozenset())
             return False
 

@@ -76,6 +76,13 @@ class OrderEnded(CourierError):
         super().__init__(f"the order {order.order_id} is {order.status}{instead}{why}")
 
 
+class OrderNeedsReview(OrderEnded):
+    """Nobody knows how the order stands at the broker, and a person decides: place none in its stead.
+
+    It may work there and fill. It may be cancelled, and its events tell what was decided.
+    """
+
+
 class OrderRefused(CourierError):
     """A message of this client became no order, or changed none. `refusal` says why.
 
@@ -113,7 +120,7 @@ class ChangeRefused(CourierError):
         self.reason = reason
         why = f": {reason.message} ({reason.code})" if reason else ""
         next_change = f"the next change is revision {order.next_revision}"
-        after = f"the order is {order.status}, and takes no change" if order.is_over else next_change
+        after = f"the order is {order.status}, and takes no change" if order.takes_no_change else next_change
         super().__init__(f"revision {revision} of the order {order.order_id} was refused{why}; {after}")
 
 

@@ -53,6 +53,10 @@ FINAL_STATUSES = frozenset(
 )
 
 
+def _is_over(status: OrderStatus) -> bool:
+    return status.is_final and status is not OrderStatus.NEEDS_REVIEW
+
+
 class ConnectionStatus(StrEnum):
     """Where a connection stands."""
 
@@ -194,7 +198,15 @@ class OrderView:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing of it can trade any more. `status` is the entry's: a filled bracket's exits still work."""
+        """Whether nothing of it can trade any more. `status` is the entry's: a filled bracket's exits still work.
+
+        What waits for a person (`needs_review`) may work at the broker.
+        """
+        return all(_is_over(status) for status in (self.status, *(leg.status for leg in self.legs)))
+
+    @property
+    def takes_no_change(self) -> bool:
+        """Whether it is over, or waits for a person: a change of it is refused."""
         return self.status.is_final and all(leg.status.is_final for leg in self.legs)
 
     def leg(self, role: str) -> LegView | None:

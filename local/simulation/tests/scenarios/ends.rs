@@ -269,6 +269,18 @@ async fn a_stop_beside_a_limit_that_the_broker_does_not_carry_out_goes_out_again
     assert!(world.order("first").await.warning.is_none());
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_ended_an_exit_is_told_as_it_was_then_whatever_is_asked_for_later() {
+    let world = filled(bracket("day")).await;
+    world.broker().say_of_order(exit(&world, "STP").order_id, Some("Cancelled".to_owned()));
+    world.run_for(Duration::from_secs(30)).await;
+    world.cancel("first");
+    world.run_for(Duration::from_secs(30)).await;
+    let shown = serde_json::to_value(world.order("first").await.view()).unwrap();
+    let reasons: Vec<_> = shown["legs"].as_array().unwrap().iter().map(|leg| &leg["reason"]["code"]).collect();
+    assert_eq!(reasons, ["asked", "by_broker"], "{shown}");
+}
+
 /// What befalls the write of an end, or the worker that made it.
 #[derive(Debug, Clone, Copy)]
 enum Lost {

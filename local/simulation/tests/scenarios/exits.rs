@@ -284,3 +284,15 @@ async fn an_order_that_was_made_smaller_at_the_broker_and_filled_is_told_within_
     let order = world.order("first").await;
     assert_eq!((order.status().as_str(), order.filled_quantity), ("filled", decimal("4")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_comes_to_work_on_while_its_exits_end_with_the_day_is_told() {
+    let world = at_work("day").await;
+    world.modify("first", 2, &json!({"time_in_force": "gtc"}));
+    world.run_for(Duration::from_secs(30)).await;
+    assert_eq!(warning(&world).await.as_deref(), Some("exit_does_not_follow"));
+    let world = at_work("gtc").await;
+    world.modify("first", 2, &json!({"limit_price": "186.00"}));
+    world.run_for(Duration::from_secs(30)).await;
+    assert_eq!(warning(&world).await, None);
+}

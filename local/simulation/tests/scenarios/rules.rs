@@ -54,6 +54,8 @@ async fn a_halted_or_deleted_grant_denies_the_algorithms_orders() {
     world.deliver_all().await;
     assert_eq!(world.refusals().await[0].reason.code, "no_grant");
     assert!(world.broker().ledger().is_empty());
+    // There is none any more: whoever mistypes a name hears of it.
+    assert_eq!(world.api("DELETE /grants/{algorithm_id}", &path).await.status, 404);
 }
 
 #[tokio::test(start_paused = true)]
