@@ -103,7 +103,7 @@ reason_codes! {
     ExitDoesNotFollow "exit_does_not_follow" LookAtBroker "An exit is not for what its order is for, and the change that mends it was not carried out.";
     ExitOnWrongSide "exit_on_wrong_side" Mend "With this change an exit would stand on the wrong side of its entry or of the other exit.";
     ExitTooLarge "exit_too_large" LookAtBroker "An exit at the broker was for more than its order leaves to it. It is being made smaller.";
-    Expired "expired" SendAnew "It was not sent by its `good_until`.";
+    Expired "expired" SendAnew "It was not sent by its `good_until`; a change, within fifteen minutes of being asked for.";
     FilledAfterEnd "filled_after_end" LookAtBroker "The broker shows more filled than when the order ended.";
     FilledBeyondOrder "filled_beyond_order" LookAtBroker "The broker shows more filled than was ever asked for.";
     Halted "halted" AskUser "A halt is on. The message names whose.";

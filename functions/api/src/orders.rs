@@ -83,7 +83,7 @@ impl Asked for OfLeg {
 pub(crate) struct OfOrders;
 
 impl What for OfOrders {
-    const WORD: &'static str = "order";
+    const WORD: &'static str = "order, or no grant of its user";
 }
 
 /// Place an order. The same order again is the first one

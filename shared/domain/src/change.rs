@@ -2,7 +2,7 @@
 //!
 //! A change goes to the broker as the whole ticket that is to be in force, so sending it once more changes nothing more.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -24,6 +24,9 @@ use crate::ticket::{Ticket, TimeInForce};
 /// How often one change is put on the wire at most.
 pub const CHANGE_SENDS_MAX: u32 = 4;
 
+/// A change that was not sent by then is not sent any more: it would trade at a price that nobody looked at since.
+pub const CHANGE_GOOD_FOR: SignedDuration = SignedDuration::from_mins(15);
+
 /// A change of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -41,6 +44,9 @@ pub struct Change {
     /// Nobody asked for it: an exit follows what was asked for under this number.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub follows: bool,
+    /// Somebody asked for its quantity.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resizes: bool,
     /// The numbers of the changes whose place it took before they were sent: what they asked for is part of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<u64>,
@@ -144,12 +150,22 @@ impl Order {
             Err(reason) => return ChangeTaken::Refused(reason),
         };
         self.asked_revision = modify.revision;
-        self.line_up(Change { fingerprint, ..Change::asked(modify.revision, modify.leg, ticket, now) });
+        let asked = Change::asked(modify.revision, modify.leg, ticket, now);
+        self.line_up(Change { fingerprint, resizes: modify.quantity.is_some(), ..asked });
         self.updated_at = now;
         if matches!(self.state(), OrderState::Received | OrderState::Held { .. }) {
             self.change_applied(modify.revision, now);
         }
         ChangeTaken::New
+    }
+
+    /// Until when the change in hand may be put on the wire. `None`: at any time, as an exit that follows its order, or what is in
+    /// force and goes out again.
+    #[must_use]
+    pub fn change_good_until(&self) -> Option<Timestamp> {
+        let change = self.change_in_hand()?;
+        let ends = !change.follows && change.revision != self.revision_of(change.leg);
+        ends.then(|| change.asked_at.saturating_add(CHANGE_GOOD_FOR).unwrap_or(Timestamp::MAX))
     }
 
     /// A change is about to be put on the wire.
@@ -244,13 +260,15 @@ impl Order {
     pub fn change_applied(&mut self, revision: u64, now: Timestamp) {
         let Some(change) = self.change.as_mut().filter(|change| change.revision == revision) else { return };
         change.stage = ChangeStage::Applied;
-        let (ticket, leg, follows) = (change.ticket.clone(), change.leg, change.follows);
-        let is_resized = self.ticket_of(leg).is_none_or(|in_force| in_force.size != ticket.size);
+        let (ticket, leg, follows, resizes) = (change.ticket.clone(), change.leg, change.follows, change.resizes);
+        // A look may have taken its quantity over already.
+        let is_resized = resizes || self.ticket_of(leg).is_none_or(|in_force| in_force.size != ticket.size);
         self.put_in_force(leg, revision, ticket);
-        if follows {
-            self.unwarn(&ReasonCode::ExitDoesNotFollow);
-        } else if let Some(role) = leg.filter(|_| is_resized) {
+        if let Some(role) = leg.filter(|_| is_resized && !follows) {
             self.leg_chosen(role);
+        }
+        if leg.is_some() && self.exits_follow() {
+            self.unwarn(&ReasonCode::ExitDoesNotFollow);
         }
         self.updated_at = now;
         // Where its exits follow it, one of those is in hand now.
@@ -279,7 +297,7 @@ impl Order {
         }
     }
 
-    fn works_on(&self) -> bool {
+    pub(crate) fn works_on(&self) -> bool {
         self.request.as_ref().is_some_and(|request| request.ticket.time_in_force == TimeInForce::Gtc)
     }
 
@@ -325,12 +343,24 @@ impl Order {
         } else {
             self.turn_change(ChangeStage::Refused { reason }, now);
         }
+        let carried_a_quantity = leg.is_some() && self.change.as_ref().is_some_and(|change| !change.follows);
         self.take_up_the_next();
+        if carried_a_quantity && self.sends > 0 {
+            self.fit_exits_again();
+        }
     }
 
     pub(crate) fn take_up_the_next(&mut self) {
-        if let Some(next) = self.change.as_mut().and_then(|change| change.next.take()) {
-            self.change = Some(*next);
+        let Some(next) = self.change.as_mut().and_then(|change| change.next.take()) else { return };
+        if let Some(ended) = self.change.replace(*next).filter(|ended| !ended.stage.is_open() && !ended.follows) {
+            self.keep_ended(ended);
+        }
+    }
+
+    /// The latest change that was asked for stays to be shown.
+    fn keep_ended(&mut self, ended: Change) {
+        if self.ended_change.as_ref().is_none_or(|shown| shown.revision < ended.revision) {
+            self.ended_change = Some(Box::new(ended));
         }
     }
 
@@ -444,6 +474,7 @@ impl Change {
             ticket,
             asked_at,
             follows: false,
+            resizes: false,
             replaces: Vec::new(),
             sends: 0,
             stage: ChangeStage::Asked,
@@ -457,6 +488,7 @@ impl Change {
     }
 
     fn take_the_place_of(&mut self, earlier: &Self) {
+        self.resizes |= earlier.resizes;
         let asked = (!earlier.follows && earlier.revision != self.revision).then_some(earlier.revision);
         self.replaces.extend(earlier.replaces.iter().copied().chain(asked));
     }

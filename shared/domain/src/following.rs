@@ -10,7 +10,7 @@ use crate::leg::{Leg, LegRole};
 use crate::order::Order;
 use crate::reason::Reason;
 use crate::reason_code::ReasonCode;
-use crate::ticket::{Size, Ticket};
+use crate::ticket::{Size, Ticket, TimeInForce};
 
 impl Order {
     /// Whether an exit at the broker is for more than its order leaves to it, and nothing is under way that would mend it: all of
@@ -91,6 +91,19 @@ impl Order {
                 self.line_up(Change { fingerprint: fingerprint.clone(), follows: true, ..asked });
             }
         }
+    }
+
+    /// A change of an exit that brought its order's quantity along was refused: the exit follows all the same.
+    pub(crate) fn fit_exits_again(&mut self) {
+        self.fit_exits(self.quantity());
+    }
+
+    /// Whether no exit is for less than its order leaves to it, unless somebody wanted it so, and none ends before its order.
+    pub(crate) fn exits_follow(&self) -> bool {
+        let is_wanted_so = |leg: &Leg| leg.is_chosen || leg.is_smaller_there || leg.cancel.is_some();
+        let is_whole = |leg: &Leg| is_wanted_so(leg) || leg.quantity() >= self.leg_quantity_max(leg.role);
+        let works_as_long = |leg: &Leg| !self.works_on() || leg.ticket.time_in_force == TimeInForce::Gtc;
+        self.legs.iter().filter(|leg| leg.may_work()).all(|leg| is_whole(leg) && works_as_long(leg))
     }
 
     /// The ticket that makes an exit fit; `None`: it fits, or will by what is on its way, or its end is asked for. Without a

@@ -15,6 +15,7 @@ use crate::order::{HistoryEntry, Order, filled_beyond};
 use crate::reason::Reason;
 use crate::reason_code::ReasonCode;
 use crate::sight::BrokerStatus;
+use crate::state::OrderState;
 use crate::status::OrderStatus;
 use crate::ticket::{Attached, OrderType, Side, StopLoss, TakeProfit, Ticket, TimeInForce};
 
@@ -354,7 +355,7 @@ impl Order {
     /// The tickets of exits that the broker does not have yet are those of their order's ticket.
     pub(crate) fn refit_unsent_legs(&mut self) {
         let Some(exits) = self.request.as_ref().map(|request| request.ticket.exits()) else { return };
-        if self.sends > 0 {
+        if !matches!(self.state(), OrderState::Received | OrderState::Held { .. }) {
             return;
         }
         for (role, ticket) in exits {

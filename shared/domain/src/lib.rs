@@ -52,7 +52,7 @@ pub use amount::{Amount, InvalidAmount};
 pub use arrival::{InvalidQueuePlace, QueuePlace, in_order_of_arrival};
 pub use astray::{ASTRAY_FOR, AstrayChange, CameLate};
 pub use cancel::{CANCELS_BEFORE_ALARM, CancelCalls, CancelTaken, LegCancel};
-pub use change::{CHANGE_SENDS_MAX, Change, ChangeTaken};
+pub use change::{CHANGE_GOOD_FOR, CHANGE_SENDS_MAX, Change, ChangeTaken};
 pub use change_stage::ChangeStage;
 pub use clock::{Clock, Entropy};
 pub use condition::Condition;

@@ -18,7 +18,7 @@ use store::{
 };
 
 use crate::ownership::{Owned, Ownership, TAKEN, accounts_of};
-use crate::renewal::{next_due, next_renewal};
+use crate::renewal::{IDLE_ENDS_AFTER, next_due, next_renewal};
 
 /// How long the user's browser waits for the brokerage session. The HTTP API gives up after 30 s.
 const SESSION_WAIT: Duration = Duration::from_secs(10);
@@ -200,7 +200,8 @@ impl Complete {
         if let Some(latest) = others.iter().max_by_key(|other| other.value.created_at) {
             connection.value.choices = latest.value.choices;
         }
-        Ok(others.iter().any(|other| matches!(other.value.session, SessionState::Established { .. })))
+        let now = self.clock.now();
+        Ok(others.iter().any(|other| may_have_the_session(&other.value, now)))
     }
 
     fn ownership(&self) -> Ownership<'_> {
@@ -217,7 +218,11 @@ impl Complete {
     ) -> Result<(), CompleteError> {
         let compete = is_ours || connection.value.choices.take_session;
         let opened = open_brokerage_session(session, compete, SESSION_WAIT).await;
-        owned(self.ownership().keep_opened(connection, session, opened, self.clock.now()).await?)
+        match self.ownership().keep_opened(connection, session, opened, self.clock.now()).await {
+            // Its consent is on record, and whoever wrote it meanwhile looked after its session.
+            Err(StoreError::Conflict { .. }) => Ok(()),
+            kept => owned(kept?),
+        }
     }
 
     async fn cancelled(&self, token: &Secret, cookie: Option<&Secret>) -> Result<Completed, CompleteError> {
@@ -268,6 +273,17 @@ pub(crate) fn owned(owned: Owned) -> Result<(), CompleteError> {
     match owned {
         Owned::Yes => Ok(()),
         Owned::ByAnother => Err(CompleteError::UsernameTaken),
+    }
+}
+
+/// Whether the broker's session of the username is ours through this connection: it was when its consent was lost, and the
+/// broker ends it some minutes after (IBKR Web API, tickle).
+fn may_have_the_session(connection: &Connection, now: Timestamp) -> bool {
+    let lately = connection.last_success_at.is_some_and(|at| now < at + IDLE_ENDS_AFTER);
+    match connection.session {
+        SessionState::Established { .. } => true,
+        SessionState::Competing { .. } => false,
+        SessionState::Closed => connection.status == ConnectionStatus::NeedsConsent && lately,
     }
 }
 

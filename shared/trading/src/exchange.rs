@@ -241,11 +241,12 @@ impl Lane<'_> {
 }
 
 impl Outgoing {
-    /// Until when it may leave. A change of an order that works has no end of its own: it waits until it can be sent.
+    /// Until when it may leave. An exit that follows its order has no end of its own: it waits until it can be sent.
     fn good_until(self, order: &Order) -> Option<Timestamp> {
         match self {
             Self::Ticket => Some(order.good_until),
-            Self::Amendment(_) | Self::Reduction(_) => None,
+            Self::Amendment(_) => order.change_good_until(),
+            Self::Reduction(_) => None,
         }
     }
 }

@@ -50,7 +50,7 @@ impl Lane<'_> {
         let missing = missing(&order.value, shown, now);
         // The broker's lists may leave out what was placed on an earlier day and works (IBKR Web API, live orders).
         let is_unseen = order.value.legs().iter().any(|leg| is_wanted(&order.value, leg) && !leg.has_ended())
-            && self.desk.calendar.reset_between(order.value.created_at, now);
+            && self.may_work_unseen(&order.value, now);
         tracing::error!(key = %order.value.key, is_unseen, alarm = "unprotected_position", metric.orders_for_a_person = 1, %missing_since, at = %now, "a bracket's parent is filled and its stop is not at the broker");
         self.record_change(order, |order, now| order.warn(unprotected(&missing, is_unseen), now)).await
     }
@@ -64,7 +64,7 @@ fn is_unprotected(order: &Order, shown: &Shown, now: Timestamp) -> bool {
 
 /// The exits that should be at the broker, and stand nowhere.
 fn missing(order: &Order, shown: &Shown, now: Timestamp) -> Vec<LegRole> {
-    let expected = order.legs().iter().filter(|leg| is_wanted(order, leg) && is_expected(order, leg, now));
+    let expected = order.legs().iter().filter(|leg| is_wanted(order, leg) && !has_ended_with_its_day(order, leg, now));
     expected.filter(|leg| is_nowhere(order, leg, shown)).map(|leg| leg.role).collect()
 }
 
@@ -83,13 +83,16 @@ fn is_wanted(order: &Order, leg: &Leg) -> bool {
     }
 }
 
-/// What works for the day ends with it, and is told as its leg's news. A refusal is no such end, and soon after a fill an exit
-/// is expected all the same.
-fn is_expected(order: &Order, leg: &Leg, now: Timestamp) -> bool {
-    leg.ticket.time_in_force == TimeInForce::Gtc
-        || leg.status() == OrderStatus::Rejected
-        || filled_at(order).is_some_and(|at| now < at + EXPECTED_FOR)
-        || !day_may_be_over(now)
+/// What works for the day ends with it, and is told as its leg's news. A refusal is no such end, nor is that of one exit beside
+/// which another works on; and soon after a fill an exit is expected all the same.
+fn has_ended_with_its_day(order: &Order, leg: &Leg, now: Timestamp) -> bool {
+    let another_works_on =
+        order.legs().iter().any(|other| other.role != leg.role && other.may_work() && other.missing_since.is_none());
+    leg.ticket.time_in_force == TimeInForce::Day
+        && leg.status() != OrderStatus::Rejected
+        && !another_works_on
+        && filled_at(order).is_none_or(|at| now >= at + EXPECTED_FOR)
+        && day_may_be_over(now)
 }
 
 /// Whether an order for the day may have ended with it: in New York, from just before the close until the morning, and at weekends.
@@ -132,7 +135,7 @@ fn unprotected(missing: &[LegRole], is_unseen: bool) -> Reason {
     let exits = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and its ");
     let are = if missing.len() > 1 { "are" } else { "is" };
     let what_to_do = if is_unseen {
-        "It was placed on an earlier day, and the broker's lists may leave such out: look in the broker's own pages. If no stop works there, place one by hand; or cancel its other exit, and then close the position."
+        "It was placed on an earlier day, or through an earlier connection, and the broker's lists may leave such out: look in the broker's own pages. If no stop works there, place one by hand; or cancel its other exit, and then close the position."
     } else {
         "Place a stop by hand; or cancel its other exit, and then close the position: an exit that is left would open one the other way."
     };

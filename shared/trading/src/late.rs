@@ -314,7 +314,8 @@ fn late_sight(ended: &Ended, key: &OrderKey, shown: &Shown) -> Option<Sight> {
     }
     let named = |trade: &&Trade| trade.client_order_id.as_deref() == Some(name.as_str());
     let traded = summed(shown.trades.as_ref()?.rows.iter().filter(named).collect())?;
-    (ended.is_concluded() && traded.quantity > ended.filled_quantity).then(|| Sight {
+    let may_have_traded = ended.is_concluded() || ended.status == OrderStatus::Cancelled;
+    (may_have_traded && traded.quantity > ended.filled_quantity).then(|| Sight {
         broker_order_ids: traded.order_id.into_iter().collect(),
         status: BrokerStatus::Submitted,
         filled_quantity: Some(traded.quantity),

@@ -20,6 +20,8 @@ const ASKED_FOR_CLOSELY: SignedDuration = SignedDuration::from_mins(2);
 const TOO_LARGE_AFTER: SignedDuration = SignedDuration::from_secs(8);
 /// One that is still too large after it was made smaller is made smaller again, this long after the last news.
 const MENDED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(30);
+/// The same of one that the broker does not show: it refuses the change of what is there no more.
+const MENDED_UNSEEN_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// What a look showed this long before is the best that can be known of an exit of an earlier session: the look's other orders
 /// had their turn in between.
 const LOOKED_JUST_NOW: SignedDuration = SignedDuration::from_secs(15);
@@ -63,7 +65,12 @@ impl Lane<'_> {
         }
         // The list may show the one fill before what it made of the other exit.
         let was_warned = order.value.has_warned(&ReasonCode::ExitTooLarge);
-        let pause = if was_warned { MENDED_AGAIN_AFTER } else { TOO_LARGE_AFTER };
+        let is_missing = order.value.legs().iter().any(|leg| leg.may_work() && leg.missing_since.is_some());
+        let pause = match (was_warned, is_missing) {
+            (false, _) => TOO_LARGE_AFTER,
+            (true, false) => MENDED_AGAIN_AFTER,
+            (true, true) => MENDED_UNSEEN_AGAIN_AFTER,
+        };
         if self.lists_as_of < order.value.updated_at + pause {
             self.track_in(TRACK_CLOSELY_SECONDS);
             return Ok(());
@@ -146,7 +153,8 @@ impl Lane<'_> {
         let Some(account_id) = order.value.account_id().cloned() else { return Ok(false) };
         let Some(session) = unless_stopped(self.session_for(&account_id).await)? else { return Ok(false) };
         // Before the questions: an answer that is no answer may take ten seconds.
-        let looked = self.now() < self.lists_as_of.saturating_add(LOOKED_JUST_NOW).unwrap_or(Timestamp::MAX);
+        let own_look = Some(self.lists_as_of).filter(|as_of| *as_of > Timestamp::MIN);
+        let looked = own_look.or(self.book.looks.last_at).is_some_and(|at| self.now() < at + LOOKED_JUST_NOW);
         let at_work = order.value.legs().iter().filter(|leg| leg.may_work());
         let numbered: Vec<_> = at_work.map(|leg| (leg.role, leg.broker_order_id)).collect();
         for (role, number) in numbered {
@@ -234,6 +242,13 @@ impl Lane<'_> {
         self.record_legs(order, |order, now| order.leg_fact(role, &fact, now)).await
     }
 
+    /// Whether the broker may leave out of its lists what works: what was placed on an earlier day (IBKR Web API, live orders), or
+    /// through a connection before the present one, which may be of another username that reaches the account.
+    pub(crate) fn may_work_unseen(&self, order: &Order, now: Timestamp) -> bool {
+        let is_newer = |connection: &domain::Connection| connection.created_at > order.created_at;
+        self.connection().is_some_and(is_newer) || self.desk.calendar.reset_between(order.created_at, now)
+    }
+
     /// What follows from looks that do not show an exit, if anything does.
     fn conclusion(&self, order: &Order, leg: &Leg, shown: &Shown) -> Option<LegFact> {
         let missing_since = leg.missing_since.filter(|_| shown.is_complete())?;
@@ -256,8 +271,7 @@ impl Lane<'_> {
         }
         let is_found_nowhere = leg.cancel.as_ref().is_some_and(|cancel| cancel.calls.found_nothing());
         // Lists, and cancels with them, may leave out what was placed on an earlier day and works (IBKR Web API, live orders).
-        let may_work_unseen = self.desk.calendar.reset_between(order.created_at, self.now());
-        if is_found_nowhere && !may_work_unseen {
+        if is_found_nowhere && !self.may_work_unseen(order, self.now()) {
             return ended(
                 ReasonCode::Asked,
                 "It was asked to be cancelled, and the broker has no such order any more.",

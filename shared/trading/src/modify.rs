@@ -114,6 +114,9 @@ impl Lane<'_> {
         else {
             return rest;
         };
+        if let Some(good_until) = order.value.change_good_until().filter(|good_until| self.now() >= *good_until) {
+            return self.refuse_change(order, &change, change_expired(good_until)).await.map(ControlFlow::Break);
+        }
         let wanted = PlaceOrder { ticket: change.ticket.clone(), ..request };
         let kept = KeptBack::of_change(&order.value, &change);
         match self.way_of_change(&change, &wanted, &in_force).await {
@@ -361,6 +364,15 @@ fn is_by_rule(refused: &IntentRefused) -> bool {
             | IntentRefused::NotRegistered(_)
             | IntentRefused::NoGrant(..)
             | IntentRefused::BeyondLimits(_)
+    )
+}
+
+fn change_expired(good_until: Timestamp) -> Reason {
+    Reason::new(
+        ReasonCode::Expired,
+        format!(
+            "The change could not be sent by {good_until}, fifteen minutes after it was asked for, so it is not sent any more. Ask for it again under the next revision."
+        ),
     )
 }
 

@@ -104,8 +104,10 @@ impl Lane<'_> {
             )));
         }
         let connected = self.connected(account_id).await?;
-        let mut reaching = connected.iter().filter(|connection| connection.value.accounts.contains(account_id));
-        let Some(connection) = reaching.next().cloned() else {
+        let reaching = connected.iter().filter(|connection| connection.value.accounts.contains(account_id));
+        // The oldest of several: another username may not see what was placed through it.
+        let oldest = reaching.min_by_key(|connection| connection.value.created_at);
+        let Some(connection) = oldest.cloned() else {
             // Before the first brokerage session a connection's accounts are not known.
             return match connected.iter().find(|connection| connection.value.accounts.is_empty()) {
                 Some(connection) => Err(self.ask_for_session(&connection.value, no_live_session()).await?),

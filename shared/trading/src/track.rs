@@ -264,6 +264,7 @@ impl Lane<'_> {
         tracing::warn!(key = %order.value.key, status = ?order.value.broker_status, ?since, "the broker's word leaves open where an order stands; it is asked for by its number");
         let asked_at = self.now();
         match session.order_status(broker_order_id).await {
+            Ok(detail) if is_anothers(&order.value, &detail) => self.look_again_later(order).await,
             Ok(detail) => {
                 let mut sight = sight_of_detail(broker_order_id, &detail);
                 // At work by its number, and unclear in the list: it stays so, and is asked for at each look.
@@ -337,6 +338,8 @@ impl Lane<'_> {
         }
         let asked_at = self.now();
         match session.order_status(broker_order_id).await {
+            // Its rows, or its trades, tell its own number.
+            Ok(detail) if is_anothers(&order.value, &detail) => self.look_again_later(order).await?,
             Ok(detail) => {
                 self.take_in_detail(order, sight_of_detail(broker_order_id, &detail), &detail, asked_at).await?;
             }
@@ -403,6 +406,16 @@ fn is_news(order: &Order, sight: &Sight) -> bool {
     // That it is watched again is no news of it.
     after.unwatched.clone_from(&order.unwatched);
     taken && after != *order
+}
+
+/// Whether the number that was asked for is that of another order, an exit for one: it is of the other side.
+fn is_anothers(order: &Order, detail: &OrderDetail) -> bool {
+    let own = order.request.as_ref().map(|request| request.ticket.side);
+    let is_anothers = own.zip(detail.side).is_some_and(|(own, shown)| own != shown);
+    if is_anothers {
+        tracing::error!(key = %order.key, number = %detail.order_id, "the number of an order is that of another one; the lists tell which is its own");
+    }
+    is_anothers
 }
 
 fn sight_of_detail(broker_order_id: domain::BrokerOrderId, detail: &OrderDetail) -> Sight {

@@ -251,3 +251,21 @@ async fn a_change_of_what_the_broker_does_not_show_is_never_taken_for_in_force_u
     assert_eq!((change_of(&world).await, world.calls(MODIFYING).len()), ((2, "applied"), 2));
     assert_eq!(world.tickets("first")[0].time_in_force, "GTC");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_could_not_be_sent_for_a_quarter_of_an_hour_is_not_sent_any_more() {
+    for (minutes, code) in [(10, None), (20, Some("expired"))] {
+        let world = with_a_working_order().await;
+        let down = FaultKind::AccessDenied;
+        world.broker().add_fault(Fault { times: 1_000, ..Fault::next("POST", "/iserver/account/*/order/*", down) });
+        world.modify("first", 2, &json!({"limit_price": "186.00"}));
+        world.run_for(Duration::from_mins(minutes)).await;
+        world.broker().clear_faults();
+        world.run_for(Duration::from_mins(3)).await;
+        let order = world.order("first").await;
+        let refused = order.history.iter().find(|entry| entry.revision == Some(2));
+        let told = refused.and_then(|entry| entry.reason.as_ref()).map(|reason| reason.code.as_str());
+        assert_eq!(told, code, "{minutes}: {:?}", order.change());
+        assert_eq!(order.revision(), if code.is_none() { 2 } else { 1 });
+    }
+}

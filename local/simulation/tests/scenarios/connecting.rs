@@ -228,6 +228,19 @@ async fn who_connects_the_same_username_again_replaces_the_old_connection_and_co
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_connects_again_after_a_lost_consent_competes_with_nobody() {
+    let world = World::with_a_connected_user().await;
+    world.broker().lose_tokens(simulation::USERNAME, paper_broker::TokenLoss::SecretLost);
+    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+    world.run_for(std::time::Duration::from_secs(90)).await;
+    assert_eq!(world.connections().await[0].status, ConnectionStatus::NeedsConsent);
+    let second = world.connect_user().await;
+    let connections = world.connections().await;
+    let new = connections.iter().find(|connection| connection.connection_id == second).unwrap();
+    assert!(matches!(new.session, SessionState::Established { .. }), "{:?}", new.last_error);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_username_of_the_same_user_is_a_connection_of_its_own() {
     let world = World::with_a_connected_user().await;
     world.connect(simulation::USER, "paper-bob").await;

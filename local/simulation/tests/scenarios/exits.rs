@@ -296,3 +296,64 @@ async fn an_entry_that_comes_to_work_on_while_its_exits_end_with_the_day_is_told
     world.run_for(Duration::from_secs(30)).await;
     assert_eq!(warning(&world).await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_change_of_an_exit_keeps_it_from_following_its_entry_no_longer() {
+    for (quantity, price) in [("4", "181.005"), ("20", "181.005"), ("4", "186.90"), ("20", "186.90")] {
+        let world = at_work("gtc").await;
+        // The second one is refused: by its price's step, or by the broker.
+        if price == "186.90" {
+            let body = r#"{"error":"The price is not allowed."}"#.to_owned();
+            let refused =
+                FaultKind::Answer { executed: false, status: 200, content_type: "application/json".to_owned(), body };
+            let stop = format!("/iserver/account/*/order/{}", tickets(&world)[2].order_id);
+            world.broker().add_fault(Fault::next("POST", &stop, refused));
+        }
+        // Both are on record before either is sent.
+        for (revision, leg, change) in [
+            (2, json!({}), json!({"quantity": quantity})),
+            (3, json!({"leg": "stop_loss"}), json!({"stop_price": price})),
+        ] {
+            let mut body = change;
+            body["revision"] = json!(revision);
+            let details = json!({"path": {"order_id": "first"}, "query": leg, "body": body});
+            assert_eq!(world.api("PUT /orders/{order_id}", &details).await.status, 202);
+        }
+        world.run_for(Duration::from_secs(20)).await;
+        assert_eq!(quantities(&world), [quantity; 3], "{price}");
+        let order = world.order("first").await;
+        assert_eq!(order.change().map(|change| change.revision), Some(3));
+        assert_eq!(order.warning, None, "{quantity} {price}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quantity_that_somebody_chose_for_an_exit_stays_though_the_answer_was_lost() {
+    for lost in [false, true] {
+        let world = at_work("gtc").await;
+        if lost {
+            let stop = format!("/iserver/account/*/order/{}", tickets(&world)[1].order_id);
+            world.broker().add_fault(Fault::next("POST", &stop, FaultKind::DropAfter));
+        }
+        world.modify("first", 2, &json!({"leg": "take_profit", "quantity": "8"}));
+        world.run_for(Duration::from_secs(40)).await;
+        world.modify("first", 3, &json!({"quantity": "12"}));
+        world.run_for(Duration::from_secs(40)).await;
+        assert_eq!(quantities(&world), ["12", "8", "12"], "{lost}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_ends_beside_an_exit_at_work_is_missed_at_any_hour() {
+    let world = world().await;
+    // The market of the worlds opens at 15:00 UTC; it is 21:30 in New York then.
+    world.run_for(Duration::from_hours(11)).await;
+    assert_eq!(send(&world, "first", bracket("day")).await, "working");
+    let [entry, _, stop] = tickets(&world).map(|ticket| ticket.order_id);
+    world.broker().execute_order(Execution { order_id: entry, quantity: decimal("10"), price: decimal("187") });
+    world.run_for(Duration::from_mins(7)).await;
+    assert_eq!(warning(&world).await, None);
+    world.broker().say_of_order(stop, Some("Cancelled".to_owned()));
+    world.run_for(Duration::from_mins(2)).await;
+    assert_eq!(warning(&world).await.as_deref(), Some("unprotected_position"));
+}

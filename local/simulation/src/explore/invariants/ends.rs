@@ -75,11 +75,13 @@ pub(crate) fn final_states_are_the_brokers(evidence: &Evidence) -> Vec<Violation
         .collect()
 }
 
-/// What the broker itself called cancelled while it worked stays cancelled where it filled meanwhile; its fills are told.
+/// What the broker itself called cancelled while it worked stays cancelled where it filled meanwhile; its fills are told, unless a
+/// day's end takes it off the lists before they tell how much.
 fn was_called_over(evidence: &Evidence, record: &Record) -> bool {
     let called_over = record.entry.as_ref().filter(|entry| evidence.falsely_ended.contains(&entry.order_id));
     let is_told = |entry: &paper_broker::LedgerEntry| {
-        entry.status.is_final() && record.order.filled_quantity == entry.filled_quantity
+        let is_whole = record.order.filled_quantity == entry.filled_quantity;
+        entry.status.is_final() && (is_whole || evidence.day_reset)
     };
     called_over.is_some_and(is_told) && record.order.status() == OrderStatus::Cancelled
 }
