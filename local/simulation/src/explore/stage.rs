@@ -278,9 +278,12 @@ impl Stage {
                 });
                 // A change that went astray may still come into force.
                 let may_change = order.changes_astray().next().is_some();
+                // A person is told of it some seconds later.
+                let is_untold =
+                    order.exit_is_too_small().is_some() && !order.has_warned(&domain::ReasonCode::ExitDoesNotFollow);
                 let exit_waits = order.legs().iter().any(|leg| leg.cancel.is_some() && !leg.has_ended());
                 let cancel_waits = order.cancel_asked_at.is_some() || exit_waits;
-                if !order.is_over() && (!told || may_change || cancel_waits) {
+                if !order.is_over() && (!told || may_change || cancel_waits || is_untold) {
                     self.world
                         .effects
                         .chronicle

@@ -150,7 +150,9 @@ fn may_be_another(record: &Record, leg: &Leg, placed: &Placed<'_>) -> bool {
 
 /// Whether the broker took exactly this change and did not carry it out, and the order says so.
 fn was_ignored(record: &Record, leg: &Leg, in_force: &Asked, placed: &Placed<'_>) -> bool {
-    let told = [domain::ReasonCode::ChangeNotCarriedOut, domain::ReasonCode::ExitDoesNotFollow];
+    use domain::ReasonCode::{ChangeNotCarriedOut, ChangedAtBroker, ExitDoesNotFollow};
+    // Nobody can tell a person who puts a price back from a broker that did not carry a change out.
+    let told = [ChangeNotCarriedOut, ExitDoesNotFollow, ChangedAtBroker];
     let says_so = told.iter().any(|code| record.order.has_warned(code));
     let history = placed.evidence.histories.get(&placed.exit.order_id);
     let mut ignored = history.into_iter().flat_map(|history| &history.changes).filter(|change| !change.carried_out);

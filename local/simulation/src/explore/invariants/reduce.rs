@@ -47,6 +47,11 @@ pub(crate) fn sent_reducing(evidence: &Evidence) -> Vec<SentReducing<'_>> {
         let first = first_intent(record)?;
         let intended_at = written_at(evidence, &record.order, first.at);
         let halted = reducing(evidence, &record.order, intended_at)?;
+        let is_under_a_halt = |intent: &Intent| {
+            reducing(evidence, &record.order, written_at(evidence, &record.order, intent.at)).is_some()
+        };
+        // One that was not delivered then may go out, and larger, once the halt is over.
+        intents(record).iter().filter(|intent| intent.act.is_ticket()).all(is_under_a_halt).then_some(())?;
         Some(SentReducing { record, entry, intended_at, halted })
     });
     sent.collect()
