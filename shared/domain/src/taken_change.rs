@@ -102,7 +102,9 @@ impl Order {
     fn tickets_where(&self, leg: Option<LegRole>, counts: impl Fn(&Change) -> bool) -> impl Iterator<Item = &Ticket> {
         let of_it = move |of: Option<LegRole>| of == leg;
         let changed =
-            self.changes().filter(move |change| of_it(change.leg) && counts(change)).map(|change| &change.ticket);
+            // One that was refused is nowhere.
+            self.changes().filter(move |change| change.stage.is_open() && of_it(change.leg) && counts(change));
+        let changed = changed.map(|change| &change.ticket);
         let astray = self.changes_astray().filter(move |astray| of_it(astray.leg)).map(|astray| &astray.ticket);
         let taken = self.taken.iter().filter(move |taken| of_it(taken.change.leg)).flat_map(TakenChange::tickets);
         self.ticket_of(leg).into_iter().chain(changed).chain(astray).chain(taken)
