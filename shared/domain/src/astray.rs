@@ -5,6 +5,7 @@
 //! them for a while, and what a person must know stands on the order.
 
 use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{CHANGE_SENDS_MAX, Change};
@@ -113,11 +114,28 @@ impl Order {
         self.astray.retain(|astray| now < astray.sent_at + ASTRAY_FOR);
     }
 
-    /// An order that ends may have ended with a change that went astray.
-    pub(crate) fn end_astray(&mut self, leg: Option<LegRole>, now: Timestamp) {
-        let first = self.changes_astray().find(|astray| astray.leg == leg).map(|astray| astray.revision);
-        if let Some(revision) = first {
+    /// A part of the order that ends may have ended with a change that went astray, or without one that the broker took and never
+    /// showed. Where nothing of an exit traded, nothing hangs on that.
+    pub(crate) fn end_unsettled(&mut self, leg: Option<LegRole>, now: Timestamp) {
+        let (filled, average) = self.traded(leg);
+        let has_traded = !filled.is_zero();
+        let unshown = self.changes_taken().iter().find(|taken| taken.change.leg == leg);
+        let unshown = unshown.filter(|taken| has_traded && !taken.is_proved_by(filled, average));
+        let unshown = unshown.map(|taken| taken.change.revision);
+        self.change_shown(leg);
+        let astray = self.changes_astray().find(|astray| astray.leg == leg).map(|astray| astray.revision);
+        if let Some(revision) = astray.filter(|_| leg.is_none() || has_traded) {
             self.warn(may_have_come(revision, self.revision_of(leg)), now);
+        } else if let Some(revision) = unshown {
+            self.warn(was_not_shown(revision), now);
+        }
+    }
+
+    /// What a part of the order filled, and its average price.
+    fn traded(&self, leg: Option<LegRole>) -> (Decimal, Option<Decimal>) {
+        match leg {
+            None => (self.filled_quantity, self.average_price),
+            Some(role) => self.leg(role).map_or_else(Default::default, |leg| (leg.filled_quantity, leg.average_price)),
         }
     }
 
@@ -174,6 +192,15 @@ fn may_have_come(late: u64, in_force: u64) -> Reason {
         ReasonCode::ChangeUnsettled,
         format!(
             "Revision {late} of this order was sent and never answered, and the order ended before it was known whether it had come into force after revision {in_force}. The quantity and the price of its fills tell."
+        ),
+    )
+}
+
+fn was_not_shown(revision: u64) -> Reason {
+    Reason::new(
+        ReasonCode::ChangeUnsettled,
+        format!(
+            "The broker took revision {revision} of this order, and the order ended before the broker showed it in force. The quantity and the price of its fills tell whether it was."
         ),
     )
 }

@@ -402,7 +402,7 @@ impl Order {
         let ended: Vec<LegRole> = self.legs.iter().filter(|leg| leg.has_ended()).map(|leg| leg.role).collect();
         for role in ended {
             self.end_changes_of(Some(role), now);
-            self.change_shown(Some(role));
+            self.end_unsettled(Some(role), now);
         }
         let none_is_to_end = !self.legs.iter().any(|leg| leg.cancel.is_some() && !leg.has_ended());
         if self.status().is_final() && none_is_to_end {

@@ -321,8 +321,7 @@ impl Order {
         self.legs_follow();
         if self.status().is_final() || self.status() == OrderStatus::NeedsReview {
             self.end_changes_of(None, now);
-            self.change_shown(None);
-            self.end_astray(None, now);
+            self.end_unsettled(None, now);
             self.end_cancel();
         }
         if self.is_over() {

@@ -1,6 +1,7 @@
 //! Changes that the broker took: in force by its word, until what it shows says otherwise.
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{CHANGE_SENDS_MAX, Change};
@@ -9,7 +10,7 @@ use crate::leg::LegRole;
 use crate::order::Order;
 use crate::reason::Reason;
 use crate::reason_code::ReasonCode;
-use crate::ticket::Ticket;
+use crate::ticket::{OrderType, Side, Size, Ticket};
 
 /// A change that the broker took, and that it has not shown in force yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,8 +71,10 @@ impl Order {
         let stands = taken.stands(is_shown);
         let change = taken.change;
         self.put_in_force(leg, stands.revision, stands.ticket);
-        // The list may have been older than the change: what shows later is adopted.
-        self.go_astray(&change, now);
+        if !ended {
+            // The list may have been older than the change: what shows later is adopted.
+            self.go_astray(&change, now);
+        }
         self.updated_at = now;
         if self.changes().any(|later| later.leg == leg && later.stage.is_open()) {
             // It brings the whole ticket.
@@ -141,10 +144,29 @@ impl TakenChange {
         shown.cloned().unwrap_or_else(|| Between { revision: self.replaced_revision, ticket: self.replaced.clone() })
     }
 
+    /// Whether nothing that may be in force without this change could have traded so.
+    pub(crate) fn is_proved_by(&self, filled: Decimal, average: Option<Decimal>) -> bool {
+        self.tickets().all(|before| forbids(before, filled, average))
+    }
+
     /// The tickets that are in force where this change was not carried out.
     pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
         std::iter::once(&self.replaced).chain(self.between.iter().map(|other| &other.ticket))
     }
+}
+
+/// A ticket never fills more than its quantity, nor, on average, worse than its limit.
+fn forbids(ticket: &Ticket, filled: Decimal, average: Option<Decimal>) -> bool {
+    let is_more = matches!(ticket.size, Size::Quantity(quantity) if filled > quantity.get());
+    let limit = match &ticket.order_type {
+        OrderType::Limit { limit_price } | OrderType::StopLimit { limit_price, .. } => Some(limit_price.get()),
+        _ => None,
+    };
+    let is_worse = limit.zip(average).is_some_and(|(limit, average)| match ticket.side {
+        Side::Buy => average > limit,
+        Side::Sell => average < limit,
+    });
+    is_more || is_worse
 }
 
 fn not_carried_out(revision: u64) -> Reason {

@@ -36,7 +36,7 @@ impl Lane<'_> {
             return Ok(());
         }
         if !is_unprotected {
-            return Ok(());
+            return self.tell_a_stop_that_ended_with_its_day(order).await;
         }
         // What is over is looked at no more, and its exits are shown as ended: this look is as good as a second one.
         let certain = order.value.is_over().then_some(now);
@@ -53,6 +53,18 @@ impl Lane<'_> {
             && self.may_work_unseen(&order.value, now);
         tracing::error!(key = %order.value.key, is_unseen, alarm = "unprotected_position", metric.orders_for_a_person = 1, %missing_since, at = %now, "a bracket's parent is filled and its stop is not at the broker");
         self.record_change(order, |order, now| order.warn(unprotected(&missing, is_unseen), now)).await
+    }
+
+    /// Where everything of the order has ended and its position is left, whoever trades is told. No operator is called: a stop for the
+    /// day ends with it each evening.
+    async fn tell_a_stop_that_ended_with_its_day(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
+        let stop = order.value.legs().iter().find(|leg| leg.role == LegRole::StopLoss);
+        let is_left = stop.is_some_and(|stop| is_wanted(&order.value, stop) && stop.has_ended());
+        if !is_left || !order.value.is_over() || is_closed(&order.value) {
+            return Ok(());
+        }
+        tracing::warn!(key = %order.value.key, "a bracket's stop has ended, and its position is left");
+        self.record_change(order, |order, now| order.warn(ended_before_its_position(), now)).await
     }
 }
 
@@ -142,5 +154,12 @@ fn unprotected(missing: &[LegRole], is_unseen: bool) -> Reason {
     Reason::new(
         ReasonCode::UnprotectedPosition,
         format!("The order is filled, and its {exits} {are} not at the broker. {what_to_do}"),
+    )
+}
+
+fn ended_before_its_position() -> Reason {
+    Reason::new(
+        ReasonCode::UnprotectedPosition,
+        "The order's stop loss worked for the day and has ended, and the order's position is left without a stop. Close the position, or place a stop; what is to protect it over night needs `time_in_force` gtc.",
     )
 }

@@ -357,3 +357,20 @@ async fn a_stop_that_ends_beside_an_exit_at_work_is_missed_at_any_hour() {
     world.run_for(Duration::from_mins(2)).await;
     assert_eq!(warning(&world).await.as_deref(), Some("unprotected_position"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_position_whose_exits_for_the_day_ended_is_told_of_at_any_hour() {
+    let world = world().await;
+    world.run_for(Duration::from_hours(11)).await;
+    assert_eq!(send(&world, "first", bracket("day")).await, "working");
+    let [entry, exits @ ..] = tickets(&world).map(|ticket| ticket.order_id);
+    world.broker().execute_order(Execution { order_id: entry, quantity: decimal("10"), price: decimal("187") });
+    world.run_for(Duration::from_mins(7)).await;
+    for exit in exits {
+        assert!(world.broker().reject_order(exit, OrderStatus::Cancelled));
+    }
+    world.run_for(Duration::from_mins(3)).await;
+    let order = world.order("first").await;
+    assert!(order.is_over(), "{order:?}");
+    assert_eq!(warning(&world).await.as_deref(), Some("unprotected_position"));
+}

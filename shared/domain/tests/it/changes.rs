@@ -325,6 +325,29 @@ fn the_ticket_that_was_last_seen_in_force_is_known_however_many_changes_the_brok
 }
 
 #[test]
+fn an_order_that_trades_and_ends_before_a_taken_change_is_shown_says_so() {
+    let filled = |quantity: i64, price: &str| {
+        let (filled_quantity, average_price) = (Some(quantity.into()), Some(price.parse().unwrap()));
+        let status = if quantity == 10 { BrokerStatus::Filled } else { BrokerStatus::Cancelled };
+        Fact::Seen(Sight { broker_order_ids: Vec::new(), status, filled_quantity, average_price })
+    };
+    // Bought at 187.5 at most before, and at 188 since.
+    for (quantity, price, told) in
+        [(10, "187.4", true), (10, "187.6", false), (4, "187.5", true), (4, "187.9", false), (0, "1", false)]
+    {
+        let mut order = sending();
+        order.apply(seen(BrokerStatus::Submitted), now()).unwrap();
+        order.ask_change(&modify(2, &json!({"limit_price": "188"})), now());
+        order.change_sending(1, now());
+        order.change_taken(2, now());
+        order.apply(filled(quantity, price), now()).unwrap();
+        let warning = order.warning.as_ref().map(|warning| warning.code.as_str());
+        assert_eq!(warning, told.then_some("change_unsettled"), "{quantity} at {price}");
+        assert_eq!(order.changes_taken().len(), 0);
+    }
+}
+
+#[test]
 fn no_warning_keeps_another_from_being_told() {
     let mut order = sending();
     let (exit, position) = (ReasonCode::ExitTooLarge, ReasonCode::UnprotectedPosition);

@@ -383,6 +383,27 @@ fn an_end_that_is_asked_for_shows_until_the_order_ends() {
 }
 
 #[test]
+fn an_exit_that_trades_and_ends_before_its_change_is_shown_says_so() {
+    let taken = |order: &mut Order| order.change_taken(2, now());
+    let astray = |order: &mut Order| {
+        order.change_unread(Reason::new(ReasonCode::OutcomeUnknown, "No answer was read."), now());
+        order.change_given_up(Reason::new(ReasonCode::ChangeUnsettled, "It does not show."), now());
+    };
+    for turn in [taken as fn(&mut Order), astray] {
+        for (quantity, status) in [(10, BrokerStatus::Filled), (0, BrokerStatus::Cancelled)] {
+            let mut order = filled();
+            order.ask_change(&modify(2, &json!({"leg": "take_profit", "limit_price": "189"})), now());
+            order.change_sending(1, now());
+            turn(&mut order);
+            assert_eq!(order.warning, None);
+            order.legs_seen(&[sight(TAKE, status, quantity)], now());
+            let warning = order.warning.as_ref().map(|warning| warning.code.as_str());
+            assert_eq!(warning, (quantity > 0).then_some("change_unsettled"));
+        }
+    }
+}
+
+#[test]
 fn exits_go_back_with_an_entry_whose_change_was_not_carried_out() {
     for (to, followed) in [("14", false), ("14", true), ("4", false), ("4", true)] {
         let mut order = placed();

@@ -29,8 +29,11 @@ pub(crate) fn exactly_what_was_asked(evidence: &Evidence) -> Vec<Violation> {
                 return broken;
             }
             // What became of the changes after the one in force is not known: each may be what the broker has.
+            let came_late = record.order.has_warned(&domain::ReasonCode::ChangeCameLate);
             let later = record.images.iter().flat_map(Order::changes);
-            let later = later.filter(|change| change.revision > record.order.revision() && change.sends > 0);
+            // Of one that came late the order says so.
+            let later =
+                later.filter(|change| (came_late || change.revision > record.order.revision()) && change.sends > 0);
             // So may one that was passed over, and came into force at the last moment.
             let passed_over = record.order.changes_astray().map(|astray| &astray.ticket);
             let is_one_of_them = later.map(|change| &change.ticket).chain(passed_over).any(|ticket| {
@@ -51,7 +54,8 @@ pub(crate) fn was_ignored(
     entry: &LedgerEntry,
     request: &PlaceOrder,
 ) -> bool {
-    let is_told = record.order.has_warned(&domain::ReasonCode::ChangeNotCarriedOut);
+    let told = [domain::ReasonCode::ChangeNotCarriedOut, domain::ReasonCode::ChangeUnsettled];
+    let is_told = told.iter().any(|code| record.order.has_warned(code));
     let history = evidence.histories.get(&entry.order_id);
     let ignored = history.into_iter().flat_map(|history| &history.changes).filter(|change| !change.carried_out);
     let mut asked_for_it = ignored.filter(|change| compare(evidence, life, record, &change.asked, request).is_empty());

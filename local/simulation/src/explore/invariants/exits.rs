@@ -150,10 +150,12 @@ fn may_be_another(record: &Record, leg: &Leg, placed: &Placed<'_>) -> bool {
 
 /// Whether the broker took exactly this change and did not carry it out, and the order says so.
 fn was_ignored(record: &Record, leg: &Leg, in_force: &Asked, placed: &Placed<'_>) -> bool {
-    use domain::ReasonCode::{ChangeNotCarriedOut, ChangedAtBroker, ExitDoesNotFollow};
+    use domain::ReasonCode::{ChangeNotCarriedOut, ChangeUnsettled, ChangedAtBroker, ExitDoesNotFollow};
     // Nobody can tell a person who puts a price back from a broker that did not carry a change out.
-    let told = [ChangeNotCarriedOut, ExitDoesNotFollow, ChangedAtBroker];
-    let says_so = told.iter().any(|code| record.order.has_warned(code));
+    let told = [ChangeNotCarriedOut, ChangeUnsettled, ExitDoesNotFollow, ChangedAtBroker];
+    // Where it ended and nothing of it traded, nothing hangs on it.
+    let is_over = placed.exit.status.is_final() && placed.exit.filled_quantity.is_zero();
+    let says_so = is_over || told.iter().any(|code| record.order.has_warned(code));
     let history = placed.evidence.histories.get(&placed.exit.order_id);
     let mut ignored = history.into_iter().flat_map(|history| &history.changes).filter(|change| !change.carried_out);
     let asked_for_it = ignored.any(|change| Placed { exit: &change.asked, ..*placed }.is(in_force));
