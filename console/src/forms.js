@@ -152,6 +152,21 @@ export function readLimits(element, path, before) {
   return limits;
 }
 
+/**
+ * What is in force `now`, with what the person changed of `before`, which the form showed, to `after`. A form may have stood
+ * open for long: what was changed elsewhere meanwhile stays.
+ */
+export function withEdits(now, before, after) {
+  const edited = editedNames(before, after);
+  const kept = Object.entries(now).filter(([name]) => !edited.includes(name));
+  return Object.fromEntries([...kept, ...edited.filter((name) => after[name] !== undefined).map((name) => [name, after[name]])]);
+}
+
+/** The names of what the person changed. */
+export function editedNames(before, after) {
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+}
+
 /** A text of the API in which limits are called as this page calls them. */
 export function inWordsOfThePage(text) {
   return retold(text, (part) => LIMITS.reduce((told, [name, label]) => told.replaceAll(name, `“${label}”`), part)

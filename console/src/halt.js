@@ -13,6 +13,16 @@ let shown = null;
 const isOwn = () => now.halted && (now.set_by.includes("user") || !isOperators());
 const isOperators = () => now.halted && now.set_by.includes("operator");
 
+/** What two looks at the switch must agree in for one to be taken for the other. */
+const printOf = ({ halted, mode, reason, set_by }) => JSON.stringify([halted, mode ?? null, reason ?? null, [...set_by].sort()]);
+
+/** Whether the switch is still as it was when the person was asked, so that no stop is loosened which they did not see. */
+async function isAsAsked(asked, lifting) {
+  now = { ...unsaid, ...await get("halt") };
+  showHalt();
+  return lifting ? printOf(now) === printOf(asked) : !isOwn();
+}
+
 /** Watches the switch, and shows its state above everything else. */
 export function watchHalt(place, button, signal) {
   const state = make("div");
@@ -50,6 +60,7 @@ async function turnHalt() {
   const reason = make("input", { type: "text", id: "halt-reason", maxlength: REASON_CHARACTERS_MAX, autocomplete: "off" });
   const reducing = make("input", { type: "checkbox" });
   const cancelling = make("input", { type: "checkbox" });
+  const asked = now;
   const lifting = isOwn();
   const sure = await confirmed(lifting ? isOperators() ? {
     title: "Lift your own stop?",
@@ -74,13 +85,18 @@ async function turnHalt() {
   });
   if (!sure) return;
   try {
-    const { cancels_asked: asked, ...halt } = await put("halt", lifting ? { halted: false, reason: null } : {
+    // Stopping everything is never held up: it loosens nothing.
+    if ((lifting || reducing.checked) && !(await isAsAsked(asked, lifting))) {
+      await tellFailure(lifting ? "Not resumed" : "Not changed", { message: "The stop was changed meanwhile. Look at it above, and decide again." });
+      return;
+    }
+    const { cancels_asked: cancels, ...halt } = await put("halt", lifting ? { halted: false, reason: null } : {
       halted: true, reason: reason.value.trim() || null,
       ...(reducing.checked ? { mode: "reducing" } : {}), ...(cancelling.checked ? { cancel_working: true } : {}),
     });
     now = { ...unsaid, ...halt };
     showHalt();
-    announce(lifting && now.halted ? "Your own stop is lifted. The operator's stop stands: trading stays stopped." : now.halted ? `${now.mode === "reducing" ? "Only orders that reduce a position are sent." : "All trading is stopped."}${asked ? ` ${asked} orders are being cancelled.` : ""}`
+    announce(lifting && now.halted ? "Your own stop is lifted. The operator's stop stands: trading stays stopped." : now.halted ? `${now.mode === "reducing" ? "Only orders that reduce a position are sent." : "All trading is stopped."}${cancels ? ` ${cancels} orders are being cancelled.` : ""}`
       : "Trading goes on.");
   } catch (error) {
     await tellFailure(lifting ? "Not resumed" : "NOT stopped: try again", error);

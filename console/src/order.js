@@ -93,7 +93,7 @@ function lateFacts(late) {
   const lines = late.map((fact) => make("li", null, moment(fact.at), `: ${fact.status}${fact.filled_quantity ? `, ${fact.filled_quantity} filled` : ""}`));
   return notice("alarm",
     make("h2", null, "The broker showed more after the end"),
-    make("p", null, "It changes nothing here by itself. Look at the account at the broker."),
+    make("p", null, "What it changed here, the status and the filled quantity on this page show. Look at the account at the broker."),
     make("ul", null, lines));
 }
 

@@ -2,7 +2,7 @@
 import { accountShown, connectedAccounts, environmentOf, loadConnections } from "./accounts.js";
 import { get, put, remove, segment } from "./api.js";
 import { announce, confirmed, facts, make, notice, refill, tellFailure } from "./elements.js";
-import { fault, Faults, field, form, limitFacts, limitFields, readLimits, tick } from "./forms.js";
+import { editedNames, fault, Faults, field, form, limitFacts, limitFields, readLimits, tick, withEdits } from "./forms.js";
 
 export async function algorithmsView(root, signal) {
   root.append(make("h1", null, "Algorithms"),
@@ -21,26 +21,74 @@ export async function algorithmsView(root, signal) {
   await renew();
 }
 
-/** What a grant lets its algorithm do: its tone, in words, and what is said once it is so. */
+/** What a grant lets its algorithm do: its tone, in words, and what is said once it is so. Each lets less pass than the one before. */
 const STANDINGS = {
   active: ["good", "May trade", "may trade again."],
   reducing: ["alarm", "Only reduces positions", "may only reduce positions."],
   halted: ["bad", "Stopped", "is stopped."],
 };
 
+const strictness = (status) => Object.keys(STANDINGS).indexOf(status);
+
+/** The grant as it is now; undefined: there is none. What is shown may be old: another tab or a program may have changed it. */
+async function grantNow(algorithmId) {
+  return (await get("grants")).grants.find((one) => one.algorithm_id === algorithmId);
+}
+
+/** The same of one that is shown: one that was taken back meanwhile is not given anew. */
+async function grantStill({ algorithm_id: algorithmId }) {
+  const now = await grantNow(algorithmId);
+  if (!now) throw new ChangedMeanwhile(`The permission of ${algorithmId} was taken back meanwhile.`);
+  return now;
+}
+
+/** Whoever lets more pass again lifts no stop that this tab did not show. */
+function holdToShown(now, shown, status) {
+  if (now.status !== shown.status && strictness(status) < strictness(now.status)) {
+    throw new ChangedMeanwhile(`It was ${now.status === "halted" ? "stopped" : "told to reduce positions only"} meanwhile. Look at it, and decide again.`);
+  }
+}
+
+/**
+ * Sends of a grant what `changed` gives of it as it is now, and nothing else: what is left out stays, but for the accounts, which
+ * the API wants each time.
+ */
+async function changeGrant(shown, changed) {
+  const now = await grantStill(shown);
+  await put(`grants/${segment(shown.algorithm_id)}`, { account_ids: now.account_ids, ...changed(now) });
+}
+
+/** What is shown is no longer so: it is shown anew, and the person decides again. */
+class ChangedMeanwhile extends Error {}
+
+/** Does `work` on the grants and shows them anew. */
+async function changing(work, renew) {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof ChangedMeanwhile)) throw error;
+    await tellFailure("Not changed", error);
+  }
+  await renew();
+}
+
 function grantCard(grant, renew) {
   const [tone, words] = STANDINGS[grant.status];
   const active = grant.status !== "halted";
-  const turnTo = async (status) => {
-    const real = status === "halted" ? [] : realMoney(grant.account_ids);
-    if (real.length && status === "active" && !(await confirmed({
+  const turnTo = (status) => changing(async () => {
+    const now = await grantStill(grant);
+    holdToShown(now, grant, status);
+    const real = status === "active" ? realMoney(now.account_ids) : [];
+    if (real.length && !(await confirmed({
       title: `Let ${grant.algorithm_id} trade real money again?`,
       text: make("p", null, "It may trade real money in ", real.join(", "), " from now on."), yes: "Let it trade real money",
     }))) return;
-    await put(`grants/${segment(grant.algorithm_id)}`, bodyOf({ ...grant, status }));
+    await changeGrant(grant, (then) => {
+      holdToShown(then, grant, status);
+      return { status };
+    });
     announce(`${grant.algorithm_id} ${STANDINGS[status][2]}`);
-    await renew();
-  };
+  }, renew);
   const other = grant.status === "reducing" ? "active" : "reducing";
   const turnToOther = async () => {
     try {
@@ -70,7 +118,7 @@ function realMoney(accounts) {
   return accounts.filter((account) => environmentOf(account) !== "paper");
 }
 
-/** The form of a new grant, or of one that is changed: a grant is replaced as a whole. */
+/** The form of a new grant, or of one that is changed. */
 function grantForm(grant, renew) {
   const path = "limits.";
   const accounts = [...new Set([...connectedAccounts(), ...(grant?.account_ids ?? [])])].sort();
@@ -86,9 +134,10 @@ function grantForm(grant, renew) {
     });
     const limits = faults.of(() => readLimits(element, path, grant?.limits));
     faults.raise();
-    await put(`grants/${segment(algorithmId || " ")}`, bodyOf({ ...grant, account_ids: chosen, limits, status: grant?.status ?? "active" }));
-    announce(`Saved: what ${algorithmId} may do.`);
-    await renew();
+    await changing(async () => {
+      await (grant ? changeGrant(grant, (now) => edits(now, grant, chosen, limits)) : giveGrant(algorithmId, chosen, limits));
+      announce(`Saved: what ${algorithmId} may do.`);
+    }, renew);
   };
   const money = make("div", { class: "money" });
   const renewMoney = (event) => {
@@ -110,9 +159,21 @@ function chosenIn(element) {
   return [...element.querySelectorAll("input[name=account_ids]:checked")].map((input) => input.value);
 }
 
-/** A grant is replaced as a whole: what this page has no field for goes along as it was. */
-function bodyOf({ account_ids, limits, status, read, warm_at }) {
-  return { account_ids, limits, status, read, warm_at };
+/** What the person changed of the grant that its form showed, `before`, against what is in force `now`. */
+function edits(now, before, chosen, limits) {
+  const isKept = (account) => chosen.includes(account) || !before.account_ids.includes(account);
+  const added = chosen.filter((account) => !before.account_ids.includes(account));
+  return {
+    account_ids: [...new Set([...now.account_ids.filter(isKept), ...added])],
+    ...(editedNames(before.limits, limits).length ? { limits: withEdits(now.limits, before.limits, limits) } : {}),
+  };
+}
+
+/** A new grant. Whoever has one already changes that one: here its stop and its limits are not seen. */
+async function giveGrant(algorithmId, accountIds, limits) {
+  if (await grantNow(algorithmId)) throw new ChangedMeanwhile(`${algorithmId} has a permission already. Change that one.`);
+  // Without a status: a stop that was set at this very moment stays.
+  await put(`grants/${segment(algorithmId || " ")}`, { account_ids: accountIds, ...(Object.keys(limits).length ? { limits } : {}) });
 }
 
 async function takeBack(grant, renew) {
@@ -135,13 +196,17 @@ export async function limitsView(root, signal) {
   root.append(make("h1", null, "Your limits"),
     make("p", null, "They hold for every order: those of any algorithm, and those that you place in person. What is left empty is not limited. A change counts from the next order on; ",
       "an order beyond a limit is not sent, and says which limit."));
-  const limits = await get("limits");
+  let limits = await get("limits");
   if (signal.aborted) return;
   const saved = make("p", { class: "saved" });
+  const grid = make("div", null, limitFields(limits, ""));
   root.append(form({ class: "panel" }, async (element) => {
     saved.textContent = "";
-    await put("limits", readLimits(element, "", limits));
+    const wanted = readLimits(element, "", limits);
+    // They are replaced as a whole, so those of this moment go along.
+    limits = await put("limits", withEdits(await get("limits"), limits, wanted));
+    refill(grid, limitFields(limits, ""));
     saved.textContent = "Saved.";
     announce("Your limits are saved.");
-  }, limitFields(limits, ""), make("div", { class: "actions" }, make("button", { type: "submit", class: "main" }, "Save the limits"), saved)));
+  }, grid, make("div", { class: "actions" }, make("button", { type: "submit", class: "main" }, "Save the limits"), saved)));
 }

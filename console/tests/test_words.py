@@ -121,3 +121,19 @@ def test_an_algorithm_that_nobody_registered_is_not_said_to_trade(ada, stack):  
     card.get_by_role("button", name="Take the permission back").click()
     answer_dialog(page, "Take it back")
     expect(card).to_have_count(0)
+
+
+def test_what_the_broker_showed_after_the_end_is_told_without_a_word_against_the_order(ada):  # noqa: F811
+    late = [{"at": AT, "status": "Working", "filled_quantity": "0"}, {"at": AT, "status": "Filled", "filled_quantity": "1"}]
+
+    def with_late_facts(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"late_facts": late})
+
+    ada.page.route(re.compile(r"/orders/.+"), lambda route: with_late_facts(route) if route.request.method == "GET" else route.continue_())
+    page = place(ada, "DU0000002", Quantity="1", Limit_price="147.00")
+    told = page.locator(".notice").filter(has_text="The broker showed more after the end")
+    # It works: the end was none, and what fills counts.
+    expect(status(page)).to_contain_text("Working")
+    expect(told).to_contain_text("What it changed here, the status and the filled quantity on this page show.")
+    expect(told).not_to_contain_text("changes nothing")

@@ -1,10 +1,13 @@
 """Buys when a fast average of prices crosses above a slow one, and sells when it crosses below.
 
-    python moving_average.py --user demo-user --algorithm demo-algorithm --account DU0000001 --conid 265598 \
-        --quantity 10 --run 2026-11-25 --prices 187 186 185 187 190 194 193 188 182
+In a checkout, after the line `source …` that `courier local` printed:
 
-Prices come from the command line here; a real one reads them from its own source. With --paper-broker (the address that
-`courier local` prints) the paper broker's price follows, so that the orders fill at these prices.
+    python clients/python/examples/moving_average.py --user demo-user --algorithm demo-algorithm --account DU0000001 \
+        --conid 265598 --quantity 10 --run 2026-11-25 --prices 187 186 185 187 190 194 193 188 182 \
+        --paper-broker "$COURIER_PAPER_BROKER_URL"
+
+Prices come from the command line here; a real one reads them from its own source. With --paper-broker the paper
+broker's price follows, so that the orders fill at these prices. Left out, they fill at the broker's own price.
 
 Each order is named after the run and the price that caused it. Run it again with the same list and nothing is doubled:
 the orders are there already.

@@ -145,14 +145,14 @@ def test_an_exit_that_goes_on_is_named_when_time_runs_out(api: FakeApi, client: 
     for _ in range(5):
         api.will_answer(200, shown("filled", legs=exits("partially_filled")))
     with pytest.raises(
-        WaitTimeout, match=f"after 3 s the stop_loss of the order {ORDER_ID} has not ended: it is parti"
+        WaitTimeout, match=f'after 3 s the stop_loss of the order "{ORDER_ID}" has not ended: it is parti'
     ):
         client.wait_leg(ORDER_ID, "stop_loss", timeout_seconds=3)
 
 
 def test_an_exit_that_the_order_does_not_have_is_not_waited_for(api: FakeApi, client: Client) -> None:
     api.will_answer(200, shown())
-    with pytest.raises(NoSuchLeg, match=f"the order {ORDER_ID} has no stop_loss"):
+    with pytest.raises(NoSuchLeg, match=f'the order "{ORDER_ID}" has no stop_loss'):
         client.wait_leg(ORDER_ID, "stop_loss")
     with pytest.raises(InvalidMessage, match="leg must be take_profit or stop_loss"):
         client.wait_leg(ORDER_ID, "entry")  # type: ignore[arg-type]

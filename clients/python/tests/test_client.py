@@ -3,6 +3,7 @@ import json
 import time
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from courier_client import (
     NotSetUp,
     OrderEnded,
     OrderNeedsReview,
+    OrderQueue,
     OrderStatus,
     Problem,
     UnexpectedAnswer,
@@ -22,7 +24,7 @@ from courier_client import (
     WaitTimeout,
 )
 from courier_client.api import Token
-from support import FakeApi, order, shown_order, validator
+from support import FakeApi, Queue, order, shown_order, validator
 
 
 class Time:
@@ -122,8 +124,8 @@ def test_a_user_s_own_order_does_not_go_by_the_queue() -> None:
 
 
 def test_a_user_s_own_token_says_that_another_name_is_not_used(api: FakeApi) -> None:
-    def client(token: Token) -> Client:
-        return Client(user_id="u-7", algorithm_id="self", order_queue=None, api=Api(api.url, token))
+    def client(token: Token, algorithm_id: str = "self") -> Client:
+        return Client(user_id="u-7", algorithm_id=algorithm_id, order_queue=None, api=Api(api.url, token))
 
     own = jwt(sub="u-7")
     with pytest.raises(NotSetUp, match="the name u-8 is not used"):
@@ -136,7 +138,30 @@ def test_a_user_s_own_token_says_that_another_name_is_not_used(api: FakeApi) -> 
     for token in (own, jwt(sub="service", algorithm_id="mean-reversion-7"), "opaque"):
         user = "u-7" if token == own else "u-8"
         api.will_answer(200, shown_order())
-        assert client(token).for_user(user).order("o-1").order_id == "o-1"
+        assert client(token, "mean-reversion-7").for_user(user).order("o-1").order_id == "o-1"
+
+
+def test_a_name_that_is_not_the_token_s_algorithm_is_refused_before_anything_is_sent(api: FakeApi) -> None:
+    queue = Queue()
+
+    def client(algorithm_id: str, token: Token) -> Client:
+        orders = OrderQueue("https://sqs.test/orders.fifo", queue)
+        return Client(user_id="u-7", algorithm_id=algorithm_id, order_queue=orders, api=Api(api.url, token))
+
+    of_algorithm = jwt(sub="service", algorithm_id="demo-algorithm")
+    with pytest.raises(
+        NotSetUp, match=r'is the algorithm "demo-algorithm"\'s, .* for "demo-algoritm".*letter by letter'
+    ):
+        client("demo-algoritm", of_algorithm)
+    with pytest.raises(NotSetUp, match=r"A user's own orders take that user's own token"):
+        client("self", of_algorithm)
+    # A function's token is known when it is asked for.
+    with pytest.raises(NotSetUp, match=r'for "demo-algoritm"'):
+        client("demo-algoritm", lambda: of_algorithm).wait("o-1")
+    assert (queue.sent, api.requests) == (0, [])
+    # A user follows the orders of their algorithms with a token of their own.
+    api.will_answer(200, shown_order())
+    assert client("demo-algorithm", jwt(sub="u-7")).order("o-1").order_id == "o-1"
 
 
 def test_an_order_id_cannot_steer_a_path(api: FakeApi) -> None:
@@ -258,10 +283,38 @@ def test_a_status_that_the_order_has_passed_already_is_waited_for_no_longer(api:
     assert by_http(api).wait("o-1", until="working").status is OrderStatus.FILLED
 
 
+def lived(*statuses: str) -> dict[str, Any]:
+    """An order that has been in these statuses; the last is its present one."""
+    at = "2026-11-25T06:55:05Z"
+    return shown_order(statuses[-1], history=[{"at": at, "status": status} for status in statuses])
+
+
+@pytest.mark.parametrize("end", ["rejected", "cancelled", "not_placed"])
+def test_an_end_that_was_none_does_not_end_the_waiting(api: FakeApi, end: str) -> None:
+    came_back = ("received", "sending", "working", end, "working")
+    for life in (came_back, (*came_back, "cancelling"), (*came_back, "cancelling", "cancelled")):
+        api.will_answer(200, lived(*life))
+    assert by_http(api).wait("o-1").status is OrderStatus.CANCELLED
+    assert len(api.requests) == 3
+
+
+def test_a_final_status_counts_only_while_it_is_the_present_one(api: FakeApi) -> None:
+    came_back = lived("received", "working", "cancelled", "working")
+    for _ in range(2):
+        api.will_answer(200, came_back)
+    api.will_answer(200, lived("received", "working", "cancelled", "working", "filled"))
+    # What is not final was reached, whatever came after it.
+    assert by_http(api).wait("o-1", until={"working", "cancelled"}).status is OrderStatus.WORKING
+    with pytest.raises(OrderEnded, match="is filled, not cancelled"):
+        by_http(api).wait("o-1", until="cancelled")
+
+
 def test_waiting_ends_when_the_order_cannot_get_there_any_more(api: FakeApi) -> None:
     reason = {"code": "beyond_limits", "message": "The order is beyond your own limits."}
     api.will_answer(200, shown_order("denied", reason=reason))
-    with pytest.raises(OrderEnded, match=r"o-1 is denied, not filled or working: The order is beyond .*\(beyond_lim"):
+    with pytest.raises(
+        OrderEnded, match=r'order "o-1" is denied, not filled or working: The order is bey.*\(beyond_lim'
+    ):
         by_http(api).wait("o-1", until={"filled", "working"})
 
 
@@ -278,8 +331,10 @@ def test_waiting_ends_with_the_time_and_tells_what_was_seen_last(api: FakeApi) -
 def test_an_order_that_never_came_and_an_api_that_never_answered_are_told_apart(api: FakeApi) -> None:
     for _ in range(2):
         api.will_answer(404, {"status": 404, "title": "Not Found", "code": "not_found", "detail": "No."})
-    with pytest.raises(WaitTimeout, match="courier refusals list") as timeout:
-        by_http(api).wait("o-1", timeout_seconds=0.1)
+    with pytest.raises(
+        WaitTimeout, match=r'the order "never" has not ended: it was not seen.*refusals list'
+    ) as timeout:
+        by_http(api).wait("never", timeout_seconds=0.1)
     assert timeout.value.__cause__ is None
     api.close()
     with pytest.raises(WaitTimeout, match="The last look failed"):
@@ -308,8 +363,10 @@ def test_the_end_of_an_order_that_waits_for_a_person_can_be_awaited(api: FakeApi
 
 def test_a_status_that_does_not_exist_is_not_waited_for(api: FakeApi) -> None:
     for until in ("done", {"filled", "done"}):
-        with pytest.raises(CourierError, match=r"until must be received, held, .* or needs_review, not 'done'"):
+        with pytest.raises(CourierError, match=r"^nothing was asked: until must be received, .*_review, not 'done'"):
             by_http(api).wait("o-1", until=until)
+    with pytest.raises(InvalidMessage, match=r"^nothing was asked: leg must be take_profit or stop_loss"):
+        by_http(api).wait_leg("o-1", "stop")  # type: ignore[arg-type]
     with pytest.raises(CourierError, match="at least one"):
         by_http(api).wait("o-1", until=())
     assert api.requests == []

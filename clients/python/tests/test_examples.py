@@ -1,4 +1,5 @@
 import argparse
+import shlex
 import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -20,7 +21,7 @@ from monthly_buyer import (
     run,
     why_not_now,
 )
-from support import NOT_THERE, FakeApi, shown_order, validator
+from support import NOT_THERE, ROOT, FakeApi, shown_order, validator
 
 SPY = Purchase("monthly", "DU0000001", "SPY", Decimal("250.00"))
 DAY = date(2026, 12, 1)
@@ -213,3 +214,16 @@ def test_a_position_is_bought_once_and_sold_once() -> None:
 
 def test_a_level_price_crosses_nothing() -> None:
     assert list(moving_average.crossings([Decimal(100)] * 20)) == []
+
+
+def test_the_command_in_the_head_of_the_moving_average_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = moving_average.__doc__ or ""
+    command = next(part for part in head.split("\n\n") if "python " in part)
+    readme = (ROOT / "clients/python/README.md").read_text(encoding="utf-8")
+    written = shlex.split(command.replace("\\\n", " "))
+    blocks = [block.partition("```")[0] for block in readme.split("```text\n")[1:]]
+    assert written in [block.replace("\\\n", " ").replace('"', "").split() for block in blocks]
+    monkeypatch.setattr(sys, "argv", written[1:])
+    given = moving_average.read_arguments()
+    made = moving_average.orders(given.prices, given.run, given.account, given.conid, given.quantity)
+    assert [(order.order_id, order.side) for order in made] == [("ma-2026-11-25-4", "buy"), ("ma-2026-11-25-7", "sell")]

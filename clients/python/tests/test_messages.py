@@ -181,6 +181,13 @@ def test_one_building_names_every_fault() -> None:
         order(order_id="", side="hold")
 
 
+def test_a_symbol_is_written_in_capitals() -> None:
+    for symbol, capitals in (("aapl", "AAPL"), ("Brk b", "BRK B")):
+        told = [f"contract.symbol must be written in capitals: {capitals!r}, not {symbol!r}"]
+        assert faults(contract=Symbol(symbol)) == told
+    assert [fault.split()[:3] for fault in faults(contract=Symbol(" aapl"))] == [["contract.symbol", "must", "be"]]
+
+
 def test_a_price_that_a_type_needs_or_cannot_use_is_named() -> None:
     assert faults(type="market") == ["limit_price has no meaning in a market order"]
     assert faults(limit_price=None) == ["limit_price is missing: a limit order needs it"]

@@ -41,7 +41,7 @@ impl Faults {
             }
             Contract::Symbol(Symbol { symbol, exchange, currency, security_type }) => {
                 let words = [("exchange", exchange), ("currency", currency), ("security_type", security_type)];
-                self.word("symbol", symbol);
+                self.symbol(symbol);
                 for (field, word) in words {
                     if let Some(word) = word {
                         self.word(field, word);
@@ -96,6 +96,15 @@ impl Faults {
         {
             let message = format!("must be {loss_side} the take profit's {profit}: one of the exits {SOON}");
             self.add("attached.stop_loss.stop_price", message);
+        }
+    }
+
+    /// The broker finds no stock by another spelling.
+    fn symbol(&mut self, symbol: &str) {
+        self.word("symbol", symbol);
+        let capitals = symbol.to_ascii_uppercase();
+        if capitals != symbol {
+            self.add("contract.symbol", format!("must be written in capitals: {capitals:?}, not {symbol:?}"));
         }
     }
 

@@ -190,7 +190,8 @@ impl Client {
         }
     }
 
-    /// Waits until the order is, or has been, in one of these statuses ([`OrderStatus::FINAL`]: until it is over).
+    /// Waits until the order is, or has been, in one of these statuses ([`OrderStatus::FINAL`]: until it is over). A final one
+    /// counts while the order is in it: one that the broker called ended may be open again.
     ///
     /// [`Error::OrderEnded`] as soon as it can no longer get there, [`Error::WaitTimeout`] when time runs out. An order that is
     /// not there yet, an API that is away and a request too many are waited out; waiting changes nothing.
@@ -202,7 +203,7 @@ impl Client {
     /// A bracket's status is its entry's: for its exits see [`Client::wait_leg`].
     pub async fn wait(&self, order_id: &str, until: &[OrderStatus], timeout: Duration) -> Result<OrderView, Error> {
         self.look_until(order_id, until, None, timeout, async |order| {
-            if until.iter().any(|status| order.has_been(*status)) {
+            if until.iter().any(|status| order.has_reached(*status)) {
                 return Ok(true);
             }
             // Its cancel is sent all the same.

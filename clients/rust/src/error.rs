@@ -62,7 +62,7 @@ pub enum Error {
     #[error(transparent)]
     ChangeRefused(#[from] Box<ChangeRefused>),
     /// The order has no such exit: its legs are those that it has.
-    #[error("the order {order_id} has no {}", .leg.as_str())]
+    #[error("the order {order_id:?} has no {}", .leg.as_str())]
     NoSuchLeg {
         /// The order's id.
         order_id: String,
@@ -127,7 +127,7 @@ pub struct Problem {
 
 /// An order that can no longer get where it was awaited.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("the order {} is {}, not {}{}", .order.order_id, .order.status, words(.awaited), why(.order))]
+#[error("the order {:?} is {}, not {}{}", .order.order_id, .order.status, words(.awaited), why(.order))]
 pub struct OrderEnded {
     /// The order; its reason says why.
     pub order: OrderView,
@@ -138,7 +138,7 @@ pub struct OrderEnded {
 /// A message that became no order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a message about the order {order_id} was refused, and nothing was sent for it: {} ({})",
+    "a message about the order {order_id:?} was refused, and nothing was sent for it: {} ({})",
     .refusal.reason.message, .refusal.reason.code
 )]
 pub struct OrderRefused {
@@ -151,7 +151,7 @@ pub struct OrderRefused {
 /// An id that is another order's: its fills are not those of the order that was placed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
-    "another order is on record under the id {}, and is left as it is; nothing was sent for the one that was placed. Take a new id for it{}",
+    "another order is on record under the id {:?}, and is left as it is; nothing was sent for the one that was placed. Take a new id for it{}",
     .order.order_id, told(.refusal.as_ref().map(|refusal| &refusal.reason))
 )]
 pub struct IdAlreadyUsed {
@@ -164,7 +164,7 @@ pub struct IdAlreadyUsed {
 /// A change that is not in force and will not be.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
-    "revision {revision} of the order {} was refused{}; {}",
+    "revision {revision} of the order {:?} was refused{}; {}",
     .order.order_id, told(.reason.as_ref()), another_change(.order)
 )]
 pub struct ChangeRefused {
@@ -221,8 +221,14 @@ fn told(reason: Option<&Reason>) -> String {
 
 fn wanted(order_id: &str, statuses: &[OrderStatus], leg: Option<&LegRole>) -> String {
     match leg {
-        Some(leg) => format!("the {} of the order {order_id} has not ended", leg.as_str()),
-        None => format!("the order {order_id} is not {}", words(statuses)),
+        Some(leg) => format!("the {} of the order {order_id:?} has not ended", leg.as_str()),
+        // Where any end would do, the list of all ends says no more than that.
+        None if OrderStatus::FINAL.iter().all(|end| statuses.contains(end))
+            && statuses.iter().copied().all(OrderStatus::is_final) =>
+        {
+            format!("the order {order_id:?} has not ended")
+        }
+        None => format!("the order {order_id:?} is not {}", words(statuses)),
     }
 }
 

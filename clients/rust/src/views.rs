@@ -49,7 +49,8 @@ impl OrderStatus {
         Self::NotPlaced,
         Self::NeedsReview,
     ];
-    /// Those after which nothing more happens by itself.
+    /// The ends, and `needs_review`, which waits for a person. An end may be none: where the broker shows the order at work
+    /// after all, it is open again.
     pub const FINAL: [Self; 7] = [
         Self::Filled,
         Self::Cancelled,
@@ -60,7 +61,7 @@ impl OrderStatus {
         Self::NeedsReview,
     ];
 
-    /// Whether nothing more happens by itself.
+    /// Whether it is one of [`OrderStatus::FINAL`].
     #[must_use]
     pub fn is_final(self) -> bool {
         Self::FINAL.contains(&self)
@@ -280,10 +281,18 @@ impl OrderView {
         self.next_revision_shown.unwrap_or(asked.max(self.revision).saturating_add(1))
     }
 
-    /// Whether it is, or has been, in this status.
+    /// Whether it is, or has been, in this status. A final one may have been taken back: see [`OrderView::has_reached`].
     #[must_use]
     pub fn has_been(&self, status: OrderStatus) -> bool {
         self.status == status || self.history.iter().any(|entry| entry.status == status)
+    }
+
+    /// Whether it is in this status, or has been in it, where it is not a final one.
+    ///
+    /// An end may be none: the broker may show the order at work after all. So of final ones the present one counts.
+    #[must_use]
+    pub fn has_reached(&self, status: OrderStatus) -> bool {
+        self.status == status || (!status.is_final() && self.has_been(status))
     }
 }
 

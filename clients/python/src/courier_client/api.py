@@ -39,10 +39,13 @@ class Api:
         self._timeout_seconds = timeout_seconds
         self._opener = urllib.request.build_opener(_NoRedirects)
 
-    def check_user(self, user_id: str) -> None:
-        """Raise `NotSetUp` where the token is another user's own. A token of a function is looked at later."""
+    def check_names(self, user_id: str, algorithm_id: str) -> None:
+        """Raise `NotSetUp` where the token is another user's own, or another algorithm's.
+
+        A token of a function is looked at when it is asked for.
+        """
         if isinstance(self._token, str):
-            _check_user(self._token, user_id)
+            _check_names(self._token, user_id, algorithm_id)
 
     def ask(
         self,
@@ -51,8 +54,9 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: object = None,
         user_id: str | None = None,
+        algorithm_id: str | None = None,
     ) -> Any:
-        """Ask once, with a token that may speak for `user_id`, if it is given.
+        """Ask once, with a token that may speak for this user and this algorithm, if they are given.
 
         Raises `Problem` for a refusal, `Unreachable` where no answer was read, else `UnexpectedAnswer`.
         """
@@ -60,8 +64,7 @@ class Api:
         if query:
             address += "?" + urlencode(query)
         token = self._token() if callable(self._token) else self._token
-        if user_id is not None:
-            _check_user(token, user_id)
+        _check_names(token, user_id, algorithm_id)
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         if data is not None:
@@ -82,16 +85,29 @@ class Api:
             raise NotSetUp(f"{what} was not sent: the token holds what no header can. Give the JWT alone") from error
 
 
-def _check_user(token: str, user_id: str) -> None:
-    """Raise where the name would not be used: a user's own token always means that user, whatever is asked."""
+def _check_names(token: str, user_id: str | None, algorithm_id: str | None) -> None:
+    """Raise where a name would not be used: a token always means its own user or algorithm, whatever is asked.
+
+    A user's own token may follow the orders of an algorithm: it reaches all orders of its user.
+    """
     try:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        subject, algorithm_id = claims.get("sub"), claims.get("algorithm_id")
+        subject, algorithm_of_token = claims.get("sub"), claims.get("algorithm_id")
     except (IndexError, ValueError, AttributeError):
         # The API tells what is wrong with a token.
         return
-    if algorithm_id is None and subject is not None and subject != user_id:
+    if algorithm_of_token is not None and algorithm_id is not None and algorithm_of_token != algorithm_id:
+        remedy = (
+            "A user's own orders take that user's own token (without the claim algorithm_id)"
+            if algorithm_id == "self"
+            else "Compare the two letter by letter, or take the token of the other"
+        )
+        raise NotSetUp(
+            f'the token is the algorithm "{algorithm_of_token}"\'s, and the client was made for "{algorithm_id}": what '
+            f"is placed under that name is refused, and this token is shown neither order nor refusal of it. {remedy}"
+        )
+    if algorithm_of_token is None and subject is not None and user_id is not None and subject != user_id:
         raise NotSetUp(
             f"the token is the user {subject}'s own, so the name {user_id} is not used: an own token reaches its "
             "user's orders alone. Take an algorithm's token (claim algorithm_id), or a token of that user"

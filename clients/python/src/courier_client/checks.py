@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeGuard
 
-from courier_client.errors import FieldFault, InvalidMessage
+from courier_client.errors import NOTHING_SENT, FieldFault, InvalidMessage
 
 INTEGER_DIGITS_MAX = 12
 FRACTION_DIGITS_MAX = 8
@@ -35,10 +35,10 @@ class Faults:
         """Record that `field` is wrong."""
         self._found.append(FieldFault(field, message))
 
-    def raise_any(self) -> None:
-        """Raise `InvalidMessage` if anything was recorded."""
+    def raise_any(self, undone: str = NOTHING_SENT) -> None:
+        """Raise `InvalidMessage` if anything was recorded. `undone` says what did not happen."""
         if self._found:
-            raise InvalidMessage(self._found)
+            raise InvalidMessage(self._found, undone)
 
     def identifier(self, field: str, value: object) -> None:
         """Check one of the four ids by its field's name."""
@@ -50,6 +50,13 @@ class Faults:
         """Check a word of a contract."""
         if not isinstance(value, str) or not _WORD.fullmatch(value):
             self.add(field, f"must be 1 to 32 of A-Z a-z 0-9 space . - / ' _ @, not {_shown(value)}")
+
+    def symbol(self, field: str, value: object) -> None:
+        """Check a symbol: a word in capitals. The broker finds no stock by another spelling."""
+        if isinstance(value, str) and _WORD.fullmatch(value) and value != value.upper():
+            self.add(field, f"must be written in capitals: {_shown(value.upper())}, not {_shown(value)}")
+        else:
+            self.word(field, value)
 
     def kind(self, field: str, value: object, kind: type, written: str) -> bool:
         """Check that the value is of this class of the package; whether it is."""

@@ -37,6 +37,8 @@ _LOOKS_SPREAD_BY = 1.5
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _NOT_FOUND = 404
+# What did not happen, where a question was wrong: a question sends nothing anyway.
+_NOTHING_ASKED = "nothing was asked"
 _SOURCE = "give the line `source …` that `courier local` printed"
 
 
@@ -65,7 +67,7 @@ class Client:
         faults.identifier("algorithm_id", algorithm_id)
         faults.raise_any()
         if api is not None:
-            api.check_user(user_id)
+            api.check_names(user_id, algorithm_id)
         self.user_id = user_id
         self.algorithm_id = algorithm_id
         self._order_queue = order_queue
@@ -182,6 +184,7 @@ class Client:
     ) -> OrderView:
         """Wait until the order is, or has been, in one of these statuses; left out: in any final one.
 
+        A final one counts while the order is in it: one that the broker called ended may be open again.
         Raises `OrderEnded` as soon as it can no longer get there, `OrderNeedsReview` where a person must decide (it may
         still work: place none in its stead), and `WaitTimeout` when time runs out. An order that
         is not there yet, an API that is away and a request too many are waited out; waiting changes nothing.
@@ -194,7 +197,7 @@ class Client:
         awaited = frozenset(_statuses("until", until))
 
         def arrived(seen: OrderView) -> bool:
-            if awaited & seen.statuses:
+            if any(map(seen.has_reached, awaited)):
                 return True
             if seen.status is OrderStatus.NEEDS_REVIEW:
                 if not (seen.cancel_asked and OrderStatus.CANCELLED in awaited):
@@ -232,7 +235,7 @@ class Client:
         """
         faults = Faults()
         faults.choice("leg", leg, get_args(LegRole))
-        faults.raise_any()
+        faults.raise_any(_NOTHING_ASKED)
 
         def arrived(seen: OrderView) -> bool:
             of_order = seen.leg(leg)
@@ -378,7 +381,10 @@ class Client:
                 "set COURIER_TOKEN"
             )
         # An algorithm has to say whose orders it means; a user's own token says it already.
-        return self._api.ask(method, *path, query={"user_id": self.user_id, **query}, body=body, user_id=self.user_id)
+        query = {"user_id": self.user_id, **query}
+        return self._api.ask(
+            method, *path, query=query, body=body, user_id=self.user_id, algorithm_id=self.algorithm_id
+        )
 
 
 def _listed(what: str, page: object) -> list[object]:
@@ -396,14 +402,14 @@ def _statuses(field: str, named: str | Collection[str]) -> list[OrderStatus]:
         faults.add(field, "must name at least one status")
     for name in names:
         faults.choice(field, name, tuple(OrderStatus))
-    faults.raise_any()
+    faults.raise_any(_NOTHING_ASKED)
     return list(map(OrderStatus, names))
 
 
 def _utc(name: str, moment: datetime) -> str:
     faults = Faults()
     faults.time(name, moment)
-    faults.raise_any()
+    faults.raise_any(_NOTHING_ASKED)
     return written_time(moment)
 
 

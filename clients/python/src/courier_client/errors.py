@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from courier_client.views import OrderStatus, OrderView, Reason, Refusal
 
 
+NOTHING_SENT = "nothing was sent"
+
+
 @dataclass(frozen=True)
 class FieldFault:
     """One fault: which field (with its path), and what is wrong with it."""
@@ -26,11 +29,11 @@ class CourierError(Exception):
 
 
 class InvalidMessage(CourierError, ValueError):
-    """A message was not sent, because it would be refused. `faults` names every fault."""
+    """A message or a question was not sent, because it would be refused. `faults` names every fault."""
 
-    def __init__(self, faults: Sequence[FieldFault]) -> None:
+    def __init__(self, faults: Sequence[FieldFault], undone: str = NOTHING_SENT) -> None:
         self.faults = tuple(faults)
-        super().__init__("nothing was sent: " + "; ".join(map(str, self.faults)))
+        super().__init__(f"{undone}: " + "; ".join(map(str, self.faults)))
 
 
 class NotSetUp(CourierError, ValueError):
@@ -73,7 +76,7 @@ class OrderEnded(CourierError):
         self.awaited = awaited
         why = f": {order.reason.message} ({order.reason.code})" if order.reason else ""
         instead = f", not {_words(awaited)}" if awaited else ""
-        super().__init__(f"the order {order.order_id} is {order.status}{instead}{why}")
+        super().__init__(f"{_named(order.order_id)} is {order.status}{instead}{why}")
 
 
 class OrderNeedsReview(OrderEnded):
@@ -93,7 +96,7 @@ class OrderRefused(CourierError):
         self.order_id = order_id
         self.refusal = refusal
         told = f"{refusal.reason.message} ({refusal.reason.code})" if refusal else (why or "no reason was told")
-        super().__init__(f"a message about the order {order_id} was refused, and nothing was sent for it: {told}")
+        super().__init__(f"a message about {_named(order_id)} was refused, and nothing was sent for it: {told}")
 
 
 class IdAlreadyUsed(OrderRefused):
@@ -121,7 +124,7 @@ class ChangeRefused(CourierError):
         why = f": {reason.message} ({reason.code})" if reason else ""
         next_change = f"the next change is revision {order.next_revision}"
         after = f"the order is {order.status}, and takes no change" if order.takes_no_change else next_change
-        super().__init__(f"revision {revision} of the order {order.order_id} was refused{why}; {after}")
+        super().__init__(f"revision {revision} of {_named(order.order_id)} was refused{why}; {after}")
 
 
 class NoSuchLeg(CourierError):
@@ -130,7 +133,7 @@ class NoSuchLeg(CourierError):
     def __init__(self, order: OrderView, leg: str) -> None:
         self.order = order
         self.leg = leg
-        super().__init__(f"the order {order.order_id} has no {leg}")
+        super().__init__(f"{_named(order.order_id)} has no {leg}")
 
 
 class WaitTimeout(CourierError, TimeoutError):
@@ -160,9 +163,19 @@ class WaitTimeout(CourierError, TimeoutError):
             seen = f"is {shown.status}{why}"
         if failure is not None:
             seen += f". The last look failed: {failure}"
-        wanted = f"is not {_words(awaited)}" if awaited else "is not changed" if leg is None else "has not ended"
-        what = f"the order {order_id}" if leg is None else f"the {leg} of the order {order_id}"
+        # `views` needs this module when it is loaded.
+        from courier_client.views import FINAL_STATUSES
+
+        # Where any end would do, the list of all ends says no more than that.
+        is_end = leg is not None or awaited == FINAL_STATUSES
+        wanted = "has not ended" if is_end else f"is not {_words(awaited)}" if awaited else "is not changed"
+        what = _named(order_id) if leg is None else f"the {leg} of {_named(order_id)}"
         super().__init__(f"after {timeout_seconds:g} s {what} {wanted}: it {seen}")
+
+
+def _named(order_id: str) -> str:
+    """The order by its id, which stands in quotes: an id may be any word."""
+    return f'the order "{order_id}"'
 
 
 def _words(statuses: frozenset[OrderStatus]) -> str:

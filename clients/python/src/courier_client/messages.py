@@ -44,7 +44,7 @@ class Conid:
 
 @dataclass(frozen=True)
 class Symbol:
-    """A contract in words, which must name exactly one."""
+    """A contract in words, which must name exactly one. The symbol is written in capitals."""
 
     symbol: str
     exchange: str | None = None
@@ -286,7 +286,7 @@ def _check_contract(faults: Faults, contract: object) -> None:
     if isinstance(contract, Conid):
         faults.whole_number("contract.conid", contract.conid, 1, CONID_MAX)
     elif isinstance(contract, Symbol):
-        faults.word("contract.symbol", contract.symbol)
+        faults.symbol("contract.symbol", contract.symbol)
         for field in ("exchange", "currency", "security_type"):
             if getattr(contract, field) is not None:
                 faults.word(f"contract.{field}", getattr(contract, field))

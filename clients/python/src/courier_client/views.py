@@ -36,7 +36,10 @@ class OrderStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens to the order by itself. `needs_review` waits for a person."""
+        """Whether it is an end, or waits for a person (`needs_review`).
+
+        An end may be none: where the broker shows the order at work after all, it is open again.
+        """
         return self in FINAL_STATUSES
 
 
@@ -215,8 +218,15 @@ class OrderView:
 
     @property
     def statuses(self) -> frozenset[OrderStatus]:
-        """Every status that it has had."""
+        """Every status that it has had. A final one among them may have been taken back: see `has_reached`."""
         return frozenset({self.status, *(entry.status for entry in self.history)})
+
+    def has_reached(self, status: OrderStatus) -> bool:
+        """Whether it is in this status, or has been in it, where it is not a final one.
+
+        An end may be none: the broker may show the order at work after all. So of final ones the present one counts.
+        """
+        return self.status is status or (not status.is_final and status in self.statuses)
 
     @property
     def contract(self) -> str:

@@ -78,13 +78,37 @@ async fn a_status_that_was_passed_through_counts_and_one_that_is_out_of_reach_en
     let Error::OrderEnded(ended) = client.wait("o-1", &[OrderStatus::Cancelled], SOON).await.unwrap_err() else {
         panic!("it was waited for in vain");
     };
-    assert_eq!(ended.to_string(), "the order o-1 is filled, not cancelled: No. (no)");
+    assert_eq!(ended.to_string(), "the order \"o-1\" is filled, not cancelled: No. (no)");
+}
+
+#[tokio::test]
+async fn an_end_that_was_none_does_not_end_the_waiting() {
+    let mut life = vec!["received", "sending", "working"];
+    for end in ["rejected", "cancelled", "not_placed"] {
+        life.extend([end, "working"]);
+        let at_work = (200, shown(&life));
+        let cancelled = (200, shown(&[life.as_slice(), &["cancelling", "cancelled"]].concat()));
+        let (fake, client) = Fake::start(&[at_work.clone(), cancelled]).await;
+        assert_eq!(client.wait("o-1", &OrderStatus::FINAL, SOON).await.unwrap().status, OrderStatus::Cancelled);
+        assert_eq!(fake.asked().len(), 2, "{end}");
+        // What is not final was reached, whatever came after it.
+        let (_, client) = Fake::start(&[at_work]).await;
+        assert_eq!(client.wait("o-1", &[OrderStatus::Sending], SOON).await.unwrap().status, OrderStatus::Working);
+    }
+}
+
+#[tokio::test]
+async fn a_final_status_that_was_taken_back_is_not_the_one_that_was_awaited() {
+    let (_, client) = Fake::start(&[(200, shown(&["received", "cancelled", "working", "filled"]))]).await;
+    let error = client.wait("o-1", &[OrderStatus::Cancelled], SOON).await.unwrap_err();
+    assert!(matches!(error, Error::OrderEnded(_)), "{error}");
 }
 
 #[tokio::test]
 async fn time_that_runs_out_says_what_was_last_seen() {
     let (_, client) = Fake::start(&[(200, shown(&["received"]))]).await;
     let error = client.wait("o-1", &OrderStatus::FINAL, Duration::ZERO).await.unwrap_err();
+    assert_eq!(error.to_string(), "the order \"o-1\" has not ended yet: it is received: No. (no)");
     let Error::WaitTimeout(timeout) = error else { panic!("{error}") };
     assert_eq!(timeout.order.unwrap().status, OrderStatus::Received);
 }

@@ -157,6 +157,19 @@ async fn every_message_has_an_id_that_nobody_can_guess() {
 }
 
 #[test]
+fn a_symbol_is_written_in_capitals() {
+    use courier_client::{Contract, Side};
+    let told = |symbol: &str| {
+        let contract = Contract::symbol(symbol, "USD");
+        let order = PlaceOrder::market("o-1", "DU1", contract, Side::Buy, "10".parse().unwrap());
+        order.check().err().map(|invalid| invalid.to_string())
+    };
+    assert_eq!((told("AAPL"), told("BRK B")), (None, None));
+    let expected = "nothing was sent: contract.symbol must be written in capitals: \"AAPL\", not \"aapl\"";
+    assert_eq!(told("aapl").as_deref(), Some(expected));
+}
+
+#[test]
 fn an_exit_on_the_wrong_side_of_its_entry_is_refused() {
     use courier_client::{Attached, Contract, Side, StopLoss, TakeProfit};
     let price = |text: &str| text.parse().unwrap();

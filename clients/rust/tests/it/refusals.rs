@@ -339,10 +339,10 @@ async fn an_exit_is_waited_for_until_it_has_ended() {
     let exit = client.wait_leg("o-1", LegRole::StopLoss, SOON).await.unwrap();
     assert_eq!((exit.role, exit.status), (LegRole::StopLoss, OrderStatus::Cancelled));
     let error = client.wait_leg("o-1", LegRole::TakeProfit, Duration::ZERO).await.unwrap_err();
-    assert_eq!(error.to_string(), "the take_profit of the order o-1 has not ended yet: it is working");
+    assert_eq!(error.to_string(), "the take_profit of the order \"o-1\" has not ended yet: it is working");
     let client = Fake::start(&[shown("filled", &json!({}))], &[]).await;
     let error = client.wait_leg("o-1", LegRole::StopLoss, SOON).await.unwrap_err();
-    assert_eq!(error.to_string(), "the order o-1 has no stop_loss");
+    assert_eq!(error.to_string(), "the order \"o-1\" has no stop_loss");
 }
 
 #[tokio::test]
