@@ -70,6 +70,9 @@ pub(crate) async fn run_remove(arguments: &RemoveArguments) -> Result<(), Courie
         print_json(&algorithm);
     } else {
         print(&format!("{} may send nothing more.", arguments.id));
+        tell(
+            "Its orders at the broker work on, and it cancels over the queue no more: their users cancel them, or a halt with --cancel-working before. To register it again, name its principals.",
+        );
     }
     Ok(())
 }

@@ -153,7 +153,7 @@ fn told_of_loosening(scope: &HaltScope, before: &KillSwitch, shown: &ShownHalt) 
     let is_looser = before.halt.halted && before.halt.mode.is_all() && !shown.halt.mode.is_all();
     is_looser.then(|| {
         format!(
-            "Over {scope} all trading was HALTED; orders that reduce a position pass from now on. To stop those as well, halt it \
+            "The halt over {scope} let nothing pass until now; orders that reduce a position pass from now on. To stop those as well, halt it \
              without --reducing."
         )
     })

@@ -55,6 +55,11 @@ pub(crate) async fn run_generate(arguments: &KeysGenerateArguments) -> Result<()
     }
     let arn = resources.put_consumer_secret(&secret).await?;
     tell(&format!("The private keys are in {arn}, and nowhere else."));
+    if arguments.replace {
+        tell(
+            "What was there is the secret's version AWSPREVIOUS, until the next write: where users are connected under those keys, put it back before.",
+        );
+    }
     files::write(&arguments.public_files, &public_files)?;
     report(&secret, &arguments.public_files, arguments.stack.json, WHAT_IBKR_NEEDS)
 }

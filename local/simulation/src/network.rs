@@ -132,5 +132,5 @@ impl Transport for Network {
 }
 
 fn excerpt(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).chars().take(160).collect()
+    String::from_utf8_lossy(body).chars().take(8_000).collect()
 }

@@ -106,7 +106,7 @@ impl Calendar {
     #[must_use]
     pub fn quiet_at(&self, now: Timestamp) -> Option<Quiet> {
         let daily = self.daily.as_ref().and_then(|daily| {
-            daily.resets_around(now).find_map(|reset| {
+            daily.at_around(now, daily.at).find_map(|reset| {
                 let on = reset - daily.before <= now && now < reset + daily.after;
                 on.then(|| Quiet { until: reset + daily.after, why: "daily reset" })
             })
@@ -114,24 +114,28 @@ impl Calendar {
         daily.or_else(|| self.weekly.as_ref()?.at(now))
     }
 
-    /// Whether the broker's daily reset lies between these times.
+    /// Whether a session of the broker may have ended between these times: by its daily reset, or at midnight in its region (IBKR Web
+    /// API, sessions). Its lists leave out what ended in an earlier one.
     #[must_use]
     pub fn reset_between(&self, from: Timestamp, until: Timestamp) -> bool {
         let Some(daily) = &self.daily else { return false };
         // Of two times further apart than a day, one reset at least lies between.
         let apart = until.duration_since(from) > SignedDuration::from_hours(25);
+        let lies_between = |end: Timestamp| from <= end && end <= until;
         apart
-            || [from, until].into_iter().any(|at| daily.resets_around(at).any(|reset| from <= reset && reset <= until))
+            || [from, until]
+                .into_iter()
+                .any(|at| daily.at_around(at, daily.at).chain(daily.at_around(at, Time::midnight())).any(lies_between))
     }
 }
 
 impl Daily {
-    /// The resets of the day before, of this day and of the next, in the region.
-    fn resets_around(&self, now: Timestamp) -> impl Iterator<Item = Timestamp> {
+    /// This time of the day before, of this day and of the next, in the region.
+    fn at_around(&self, now: Timestamp, time: Time) -> impl Iterator<Item = Timestamp> {
         let today = self.zone.to_datetime(now).date();
         let days = [today.yesterday().ok(), Some(today), today.tomorrow().ok()];
         let resets = days.into_iter().flatten();
-        resets.filter_map(|day| self.zone.to_timestamp(day.to_datetime(self.at)).ok())
+        resets.filter_map(move |day| self.zone.to_timestamp(day.to_datetime(time)).ok())
     }
 }
 
@@ -203,7 +207,9 @@ mod tests {
     fn a_reset_between_two_times_is_seen_and_no_other() {
         let calendar = Calendar::of(Region::Americas).unwrap();
         assert!(calendar.reset_between(at("2026-11-24T05:55:00Z"), at("2026-11-24T06:01:00Z")));
-        assert!(!calendar.reset_between(at("2026-11-24T06:01:00Z"), at("2026-11-25T05:59:00Z")));
+        assert!(!calendar.reset_between(at("2026-11-24T06:01:00Z"), at("2026-11-25T04:59:00Z")));
+        // A session ends at midnight, an hour before the reset.
+        assert!(calendar.reset_between(at("2026-11-25T04:59:00Z"), at("2026-11-25T05:01:00Z")));
         assert!(calendar.reset_between(at("2026-11-24T06:01:00Z"), at("2026-11-25T06:00:00Z")));
         assert!(calendar.reset_between(at("2026-11-20T06:01:00Z"), at("2026-11-24T05:00:00Z")));
     }

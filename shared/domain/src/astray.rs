@@ -89,8 +89,8 @@ impl Order {
             self.adopt(late);
             return Some(CameLate::Adopted);
         }
-        let is_in_force = |change: &&mut Change| change.is(in_force, leg) && change.sends < CHANGE_SENDS_MAX;
-        match self.change.as_mut().filter(is_in_force) {
+        let sent_less = |change: &&mut Change| change.sends < CHANGE_SENDS_MAX;
+        match self.amendments.in_hand_mut(in_force, leg).filter(sent_less) {
             Some(change) if !ended => {
                 change.stage = ChangeStage::Asked;
                 Some(CameLate::SendAgain)
@@ -140,7 +140,7 @@ impl Order {
     }
 
     fn remember_astray(&mut self) {
-        if let Some(change @ Change { stage: ChangeStage::Unread { at, .. }, .. }) = self.change.clone() {
+        if let Some(change @ Change { stage: ChangeStage::Unread { at, .. }, .. }) = self.change_in_hand().cloned() {
             self.go_astray(&change, at);
         }
     }
@@ -155,7 +155,7 @@ impl Order {
     }
 
     fn adopt(&mut self, late: AstrayChange) {
-        if let Some(change) = self.change.as_mut().filter(|change| change.is(late.revision, late.leg)) {
+        if let Some(change) = self.amendments.in_hand_mut(late.revision, late.leg) {
             change.stage = ChangeStage::Applied;
         }
         self.put_in_force(late.leg, late.revision, late.ticket);

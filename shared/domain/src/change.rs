@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::change_stage::ChangeStage;
 use crate::exit_sides::on_the_wrong_side;
 use crate::fields::FieldFault;
-use crate::following::{exit_does_not_follow, exit_ends_before};
+use crate::following::exit_ends_before;
 use crate::leg::{Leg, LegRole};
 use crate::legs::no_such_leg;
 use crate::message::ModifyOrder;
@@ -55,10 +55,6 @@ pub struct Change {
     /// How far it has come.
     #[serde(flatten)]
     pub stage: ChangeStage,
-    /// What was asked for while this one's outcome was not known (two in doubt could not be told apart), or of another part
-    /// of the order while this one waited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<Box<Change>>,
 }
 
 impl ModifyOrder {
@@ -86,19 +82,19 @@ impl Order {
     /// The latest change that was asked for. An exit's own, which follows it, nobody asked for.
     #[must_use]
     pub fn change(&self) -> Option<&Change> {
-        let asked = self.changes().filter(|change| !change.follows);
-        self.ended_change.as_deref().into_iter().chain(asked).max_by_key(|change| change.revision)
+        self.amendments.latest_asked()
     }
 
     /// The change whose turn it is: the latest, or the one that it waits for.
     #[must_use]
     pub fn change_in_hand(&self) -> Option<&Change> {
-        self.change.as_ref()
+        self.amendments.in_hand()
     }
 
     /// The change in hand, and those that wait for it.
-    pub fn changes(&self) -> impl Iterator<Item = &Change> {
-        std::iter::successors(self.change.as_ref(), |change| change.next.as_deref())
+    #[must_use]
+    pub fn changes(&self) -> impl DoubleEndedIterator<Item = &Change> {
+        self.amendments.iter()
     }
 
     /// The number of the latest change that is in force, of the entry or of an exit: 1 as placed.
@@ -151,7 +147,7 @@ impl Order {
         };
         self.asked_revision = modify.revision;
         let asked = Change::asked(modify.revision, modify.leg, ticket, now);
-        self.line_up(Change { fingerprint, resizes: modify.quantity.is_some(), ..asked });
+        self.amendments.line_up(Change { fingerprint, resizes: modify.quantity.is_some(), ..asked });
         self.updated_at = now;
         if matches!(self.state(), OrderState::Received | OrderState::Held { .. }) {
             self.change_applied(modify.revision, now);
@@ -166,115 +162,6 @@ impl Order {
         let change = self.change_in_hand()?;
         let ends = !change.follows && change.revision != self.revision_of(change.leg);
         ends.then(|| change.asked_at.saturating_add(CHANGE_GOOD_FOR).unwrap_or(Timestamp::MAX))
-    }
-
-    /// A change is about to be put on the wire.
-    pub fn change_sending(&mut self, epoch: u64, now: Timestamp) {
-        if let Some(change) = self.open_change() {
-            change.sends = change.sends.saturating_add(1);
-            change.stage = ChangeStage::Sending { at: now, epoch };
-            self.updated_at = now;
-        }
-    }
-
-    /// The answer to a question about the change is about to be put on the wire.
-    pub fn change_answering(&mut self, epoch: u64, now: Timestamp) {
-        if let Some(change) = self.open_change() {
-            change.stage = ChangeStage::Sending { at: now, epoch };
-            self.updated_at = now;
-        }
-    }
-
-    /// Puts a change behind those that are open. It takes the place of one of the same part of the order that was not sent, and
-    /// whose whole ticket it brings: one for each part waits at most.
-    pub(crate) fn line_up(&mut self, mut asked: Change) {
-        let mut line = Vec::new();
-        for change in self.take_line() {
-            if change.stage == ChangeStage::Asked && change.leg == asked.leg {
-                asked.take_the_place_of(&change);
-            } else if change.stage.is_open() {
-                line.push(change);
-            } else if !change.follows {
-                self.ended_change = Some(Box::new(change));
-            }
-        }
-        if !asked.follows {
-            self.ended_change.take_if(|ended| ended.revision <= asked.revision);
-        }
-        line.push(asked);
-        self.put_line(line);
-    }
-
-    /// The change in hand and those behind it, each by itself.
-    fn take_line(&mut self) -> Vec<Change> {
-        let mut line = Vec::new();
-        let mut rest = self.change.take();
-        while let Some(mut change) = rest {
-            rest = change.next.take().map(|next| *next);
-            line.push(change);
-        }
-        line
-    }
-
-    fn put_line(&mut self, line: Vec<Change>) {
-        let behind = |next: Option<Box<Change>>, change: Change| Some(Box::new(Change { next, ..change }));
-        self.change = line.into_iter().rev().fold(None, behind).map(|change| *change);
-    }
-
-    /// No byte of the change left. It goes out again, or makes way for a later one of the same part of the order, which brings
-    /// the whole ticket.
-    pub fn change_not_sent(&mut self, now: Timestamp) {
-        self.turn_change(ChangeStage::Asked, now);
-        let Some(in_hand) = self.change.clone() else { return };
-        let mut later = self.change.as_mut().and_then(|change| change.next.as_deref_mut());
-        while let Some(change) = later {
-            if change.leg == in_hand.leg {
-                change.take_the_place_of(&in_hand);
-                return self.take_up_the_next();
-            }
-            later = change.next.as_deref_mut();
-        }
-    }
-
-    /// The change was sent, and what became of it was not read.
-    pub fn change_unread(&mut self, reason: Reason, now: Timestamp) {
-        let at = self.change_sent_at().unwrap_or(now);
-        self.turn_change(ChangeStage::Unread { at, reason, refused: false }, now);
-    }
-
-    /// The change in hand was refused, though it was sent before, and what became of that was not read: where the broker
-    /// shows it, it is in force all the same.
-    pub fn change_refused_again(&mut self, reason: Reason, now: Timestamp) {
-        let at = self.change_sent_at().unwrap_or(now);
-        self.turn_change(ChangeStage::Unread { at, reason, refused: true }, now);
-    }
-
-    fn change_sent_at(&self) -> Option<Timestamp> {
-        match self.change.as_ref()?.stage {
-            ChangeStage::Sending { at, .. } | ChangeStage::Unread { at, .. } => Some(at),
-            _ => None,
-        }
-    }
-
-    /// The change of this number is in force. A later one that was asked for meanwhile stays asked for.
-    pub fn change_applied(&mut self, revision: u64, now: Timestamp) {
-        let Some(change) = self.change.as_mut().filter(|change| change.revision == revision) else { return };
-        change.stage = ChangeStage::Applied;
-        let (ticket, leg, follows, resizes) = (change.ticket.clone(), change.leg, change.follows, change.resizes);
-        // A look may have taken its quantity over already.
-        let is_resized = resizes || self.ticket_of(leg).is_none_or(|in_force| in_force.size != ticket.size);
-        self.put_in_force(leg, revision, ticket);
-        if let Some(role) = leg.filter(|_| is_resized && !follows) {
-            self.leg_chosen(role);
-        }
-        if leg.is_some() && self.exits_follow() {
-            self.unwarn(&ReasonCode::ExitDoesNotFollow);
-        }
-        self.updated_at = now;
-        // Where its exits follow it, one of those is in hand now.
-        if self.change.as_ref().is_some_and(|change| !change.stage.is_open()) {
-            self.take_up_the_next();
-        }
     }
 
     pub(crate) fn put_in_force(&mut self, leg: Option<LegRole>, revision: u64, ticket: Ticket) {
@@ -308,104 +195,6 @@ impl Order {
         if let Some(role) = first {
             self.warn(exit_ends_before(role), self.updated_at);
         }
-    }
-
-    /// The change in hand is not in force and will not be; the order is as it was. It is told as a change of the order's
-    /// status to the one it has (contract: events).
-    pub fn change_refused(&mut self, reason: Reason, now: Timestamp) {
-        let open = self.open_change().map(|change| Change { next: None, ..change.clone() });
-        let refused = open.filter(|change| change.revision != self.revision_of(change.leg) || change.follows);
-        self.settle_refused(reason.clone(), now);
-        if let Some(change) = refused {
-            self.tell_refused(&change, reason, now);
-        }
-    }
-
-    /// Tells that a change is not in force and will not be, and those with it whose place it took. Of what an exit did by itself
-    /// nobody asked for the news; a person must know that it does not fit.
-    pub(crate) fn tell_refused(&mut self, change: &Change, reason: Reason, now: Timestamp) {
-        if let Some(role) = change.leg.filter(|_| change.follows) {
-            return self.warn(exit_does_not_follow(role, &reason), now);
-        }
-        for replaced in &change.replaces {
-            self.tell_refused_change(*replaced, went_with(*replaced, change.revision, &reason), now);
-        }
-        self.tell_refused_change(change.revision, reason, now);
-    }
-
-    fn settle_refused(&mut self, reason: Reason, now: Timestamp) {
-        // What was in force before, and went out again over one that came late, was not refused as such.
-        let leg = self.change.as_ref().and_then(|change| change.leg);
-        let in_force = self.revision_of(leg);
-        if self.open_change().is_some_and(|change| change.revision == in_force && !change.follows) {
-            self.turn_change(ChangeStage::Applied, now);
-            self.warn(crate::astray::not_sent_again(in_force, &reason), now);
-        } else {
-            self.turn_change(ChangeStage::Refused { reason }, now);
-        }
-        let carried_a_quantity = leg.is_some() && self.change.as_ref().is_some_and(|change| !change.follows);
-        self.take_up_the_next();
-        if carried_a_quantity && self.sends > 0 {
-            self.fit_exits_again();
-        }
-    }
-
-    pub(crate) fn take_up_the_next(&mut self) {
-        let Some(next) = self.change.as_mut().and_then(|change| change.next.take()) else { return };
-        if let Some(ended) = self.change.replace(*next).filter(|ended| !ended.stage.is_open() && !ended.follows) {
-            self.keep_ended(ended);
-        }
-    }
-
-    /// The latest change that was asked for stays to be shown.
-    fn keep_ended(&mut self, ended: Change) {
-        if self.ended_change.as_ref().is_none_or(|shown| shown.revision < ended.revision) {
-            self.ended_change = Some(Box::new(ended));
-        }
-    }
-
-    /// The entry, or an exit, has ended, and its open changes with it. Those of other parts of the order go on.
-    pub(crate) fn end_changes_of(&mut self, leg: Option<LegRole>, now: Timestamp) {
-        let mut in_doubt = false;
-        while let Some(open) = self.open_change().filter(|change| change.leg == leg) {
-            let (revision, part, waits) = (open.revision, open.leg, open.stage == ChangeStage::Asked);
-            // One that waits to be sent again may have come into force by its first try.
-            in_doubt |= !waits || self.went_astray(revision, part);
-            let reason = if in_doubt { unsettled(self) } else { ended(self) };
-            let is_superseded = self.change.as_ref().is_some_and(|change| change.next.is_some());
-            if is_superseded {
-                self.take_up_the_next();
-            } else {
-                // The end of what it changed tells it.
-                self.settle_refused(reason, now);
-            }
-        }
-        self.end_waiting_changes_of(leg);
-    }
-
-    /// Those that wait behind a change of another part would be in nobody's way and never be sent, and hide the others.
-    fn end_waiting_changes_of(&mut self, leg: Option<LegRole>) {
-        let reason = ended(self);
-        let (over, line): (Vec<_>, Vec<_>) =
-            self.take_line().into_iter().partition(|change| change.leg == leg && change.stage.is_open());
-        self.put_line(line);
-        if let Some(latest) = over.into_iter().rfind(|change| !change.follows) {
-            let shown = self.ended_change.as_ref().map_or(0, |shown| shown.revision);
-            if latest.revision > shown {
-                self.ended_change = Some(Box::new(Change { stage: ChangeStage::Refused { reason }, ..latest }));
-            }
-        }
-    }
-
-    fn turn_change(&mut self, stage: ChangeStage, now: Timestamp) {
-        if let Some(change) = self.open_change() {
-            change.stage = stage;
-            self.updated_at = now;
-        }
-    }
-
-    fn open_change(&mut self) -> Option<&mut Change> {
-        self.change.as_mut().filter(|change| change.stage.is_open())
     }
 
     /// The ticket that this change makes; or why it cannot be.
@@ -460,8 +249,8 @@ impl Order {
 
     /// The ticket on top of which the next change comes: that of the last change which was not refused.
     pub(crate) fn latest_ticket(&self, leg: Option<LegRole>) -> Option<Ticket> {
-        let open = self.changes().filter(|change| change.leg == leg && change.stage.is_open());
-        open.last().map(|change| change.ticket.clone()).or_else(|| self.ticket_of(leg).cloned())
+        let open = self.changes().rfind(|change| change.leg == leg && change.stage.is_open());
+        open.map(|change| change.ticket.clone()).or_else(|| self.ticket_of(leg).cloned())
     }
 }
 
@@ -478,7 +267,6 @@ impl Change {
             replaces: Vec::new(),
             sends: 0,
             stage: ChangeStage::Asked,
-            next: None,
         }
     }
 
@@ -487,21 +275,11 @@ impl Change {
         (self.revision, self.leg) == (revision, leg)
     }
 
-    fn take_the_place_of(&mut self, earlier: &Self) {
+    pub(crate) fn take_the_place_of(&mut self, earlier: &Self) {
         self.resizes |= earlier.resizes;
         let asked = (!earlier.follows && earlier.revision != self.revision).then_some(earlier.revision);
         self.replaces.extend(earlier.replaces.iter().copied().chain(asked));
     }
-}
-
-fn went_with(replaced: u64, by: u64, reason: &Reason) -> Reason {
-    Reason::new(
-        reason.code.clone(),
-        format!(
-            "Revision {replaced} was not in force yet when revision {by} took its place, and went with it: {}",
-            reason.message
-        ),
-    )
 }
 
 fn not_changeable(fault: &FieldFault) -> Reason {
@@ -537,16 +315,6 @@ fn leg_quantity(role: LegRole, filled: Decimal, most: Decimal) -> Reason {
             "The {role} was not changed: its quantity must be more than what it has filled ({}) and at most what the order still has to close ({}).",
             filled.normalize(),
             most.normalize()
-        ),
-    )
-}
-
-fn unsettled(order: &Order) -> Reason {
-    let status = order.status().as_str();
-    Reason::new(
-        ReasonCode::ChangeUnsettled,
-        format!(
-            "The order is {status}, and ended before it was known whether the change had come into force. The quantity and the price of its fills tell."
         ),
     )
 }

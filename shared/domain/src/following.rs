@@ -5,7 +5,6 @@ use rust_decimal::Decimal;
 
 use crate::amount::Amount;
 use crate::change::Change;
-use crate::change_stage::ChangeStage;
 use crate::leg::{Leg, LegRole};
 use crate::order::Order;
 use crate::reason::Reason;
@@ -88,7 +87,7 @@ impl Order {
         for (role, ticket) in fitted {
             if !self.fit_waiting_change(role, ticket.size) {
                 let asked = Change::asked(revision, Some(role), ticket, self.updated_at);
-                self.line_up(Change { fingerprint: fingerprint.clone(), follows: true, ..asked });
+                self.amendments.line_up(Change { fingerprint: fingerprint.clone(), follows: true, ..asked });
             }
         }
     }
@@ -113,7 +112,7 @@ impl Order {
         let latest = self.latest_ticket(Some(leg.role))?;
         let Size::Quantity(quantity) = latest.size else { return None };
         let quantity = quantity.get();
-        let waits = self.changes().filter(|change| change.leg == Some(leg.role) && change.stage.is_open()).last();
+        let waits = self.changes().rfind(|change| change.leg == Some(leg.role) && change.stage.is_open());
         let all_before = self.leg_quantity_left(leg.role, before.unwrap_or(quantity));
         let made_smaller_there = leg.is_smaller_there && quantity < all_before;
         let is_chosen = match waits {
@@ -129,22 +128,19 @@ impl Order {
 
     /// A change of this exit that somebody asked for, and that waits, brings the quantity along. Whether there is one.
     fn fit_waiting_change(&mut self, role: LegRole, size: Size) -> bool {
-        let mut rest = self.change.as_mut();
-        while let Some(change) = rest {
-            if change.leg == Some(role) && change.stage == ChangeStage::Asked {
-                change.ticket.size = size;
-                return true;
-            }
-            rest = change.next.as_deref_mut();
-        }
-        false
+        let Some(waiting) = self.amendments.unsent_of(Some(role)).next() else { return false };
+        waiting.ticket.size = size;
+        true
     }
 
     /// A leg's change may be for no more than the leg may trade by now: the other exit may have filled in part since.
     pub fn fit_leg_change(&mut self) {
-        let Some(role) = self.change.as_ref().and_then(|change| change.leg) else { return };
+        let Some((revision, role)) = self.change_in_hand().and_then(|change| Some((change.revision, change.leg?)))
+        else {
+            return;
+        };
         let most = self.leg_quantity_max(role);
-        if let Some(change) = &mut self.change
+        if let Some(change) = self.amendments.in_hand_mut(revision, Some(role))
             && let (Size::Quantity(asked), Ok(most)) = (change.ticket.size, Amount::new(most))
         {
             change.ticket.size = Size::Quantity(asked.min(most));

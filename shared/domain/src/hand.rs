@@ -1,6 +1,7 @@
 //! What a person makes of an order, or of an exit, in the broker's own program: it stands there, so it is in force here.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 use crate::change::Change;
@@ -12,12 +13,23 @@ use crate::reason_code::ReasonCode;
 use crate::ticket::{OrderType, Size, Ticket};
 
 /// What a look tells of the ticket that is in force.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownTerms {
     /// The whole quantity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Amount>,
     /// The limit price; of a stop order the stop price (IBKR Web API, live orders).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Amount>,
+}
+
+/// How a list showed a part of an order that nobody here made so, where the broker does not say it by its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ShownOtherwise {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leg: Option<LegRole>,
+    terms: ShownTerms,
+    since: Timestamp,
 }
 
 impl Ticket {
@@ -63,6 +75,36 @@ impl Order {
             || self.changes_taken().iter().any(|taken| taken.change.leg == leg)
     }
 
+    /// Whether a change of this part waits to be sent.
+    #[must_use]
+    pub fn has_unsent_change(&self, leg: Option<LegRole>) -> bool {
+        self.changes().any(|change| change.leg == leg && change.stage == ChangeStage::Asked)
+    }
+
+    /// A list shows this part of the order otherwise than it was made.
+    pub fn shown_otherwise(&mut self, leg: Option<LegRole>, terms: ShownTerms, as_of: Timestamp) {
+        self.shown_as_it_is(leg);
+        self.shown_otherwise.push(ShownOtherwise { leg, terms, since: as_of });
+    }
+
+    /// A list shows this part of the order as it is on record.
+    pub fn shown_as_it_is(&mut self, leg: Option<LegRole>) {
+        self.shown_otherwise.retain(|shown| shown.leg != leg);
+    }
+
+    /// Whether a list showed this part of the order otherwise after that time, and nothing has settled it since.
+    #[must_use]
+    pub fn is_shown_otherwise(&self, leg: Option<LegRole>, after: Timestamp) -> bool {
+        self.shown_otherwise.iter().any(|shown| shown.leg == leg && shown.since > after)
+    }
+
+    /// Since when lists show this part of the order with these terms.
+    #[must_use]
+    pub fn shown_otherwise_since(&self, leg: Option<LegRole>, terms: &ShownTerms) -> Option<Timestamp> {
+        let shown = self.shown_otherwise.iter().find(|shown| shown.leg == leg && shown.terms == *terms);
+        shown.map(|shown| shown.since)
+    }
+
     /// The broker shows the entry, or an exit, as nobody here made it: a person did there. It is in force, the changes that wait
     /// come on top of it, and the person who trusts this order is told.
     pub fn changed_at_broker(&mut self, leg: Option<LegRole>, terms: &ShownTerms, now: Timestamp) {
@@ -72,6 +114,7 @@ impl Order {
             return;
         }
         self.change_shown(leg);
+        self.shown_as_it_is(leg);
         self.put_waiting_on_top(leg, &before, terms);
         self.updated_at = now;
         self.put_in_force(leg, self.revision_of(leg), after.clone());
@@ -81,16 +124,12 @@ impl Order {
 
     /// What a waiting change does not ask for is as the person made it.
     fn put_waiting_on_top(&mut self, leg: Option<LegRole>, before: &Ticket, terms: &ShownTerms) {
-        let mut rest = self.change.as_mut();
-        while let Some(change) = rest {
-            if change.leg == leg && change.stage == ChangeStage::Asked {
-                let left = ShownTerms {
-                    quantity: terms.quantity.filter(|_| change.ticket.size == before.size),
-                    price: terms.price.filter(|_| change.ticket.shown_price() == before.shown_price()),
-                };
-                change.ticket = change.ticket.with_terms(&left);
-            }
-            rest = change.next.as_deref_mut();
+        for change in self.amendments.unsent_of(leg) {
+            let left = ShownTerms {
+                quantity: terms.quantity.filter(|_| change.ticket.size == before.size),
+                price: terms.price.filter(|_| change.ticket.shown_price() == before.shown_price()),
+            };
+            change.ticket = change.ticket.with_terms(&left);
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::sight::{BrokerStatus, Sight};
 /// Late facts that are kept of one order.
 const LATE_FACTS_MAX: usize = 20;
 
-/// What the broker showed of an order after its end, against what is on record. It changes nothing by itself: a person
-/// is told.
+/// What the broker showed of an order after its end, against what is on record. A person is told. What filled counts, and what
+/// works may be open again (docs/decisions/0009-what-the-broker-has-is-open.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LateFact {
     /// When it was seen.

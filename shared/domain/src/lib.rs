@@ -4,6 +4,7 @@
 // Decimals from outside are calculated with only so that nothing panics (clippy.toml says which types are meant).
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+mod amendments;
 mod amount;
 mod arrival;
 mod astray;

@@ -6,11 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::amendments::Amendments;
 use crate::arrival::QueuePlace;
 use crate::astray::AstrayChange;
 use crate::cancel::CancelCalls;
-use crate::change::Change;
 use crate::fields::FieldFault;
+use crate::hand::ShownOtherwise;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
 use crate::late::LateFact;
 use crate::leg::{Leg, LegNews};
@@ -77,18 +78,18 @@ pub struct Order {
     /// The exits of a bracket.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) legs: Vec<Leg>,
-    /// The latest change that was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) change: Option<Change>,
+    /// The changes that were asked for, and by which its exits follow it.
+    #[serde(flatten)]
+    pub(crate) amendments: Amendments,
     /// Changes that the broker took and has not shown in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) taken: Vec<TakenChange>,
-    /// The latest change that was asked for, where it has ended and an exit's own took its place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) ended_change: Option<Box<Change>>,
     /// The highest number under which a change was taken; 0: none was, or by an earlier release.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) asked_revision: u64,
+    /// How lists show parts of it otherwise than they were made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) shown_otherwise: Vec<ShownOtherwise>,
     /// Changes that were sent, never answered and not shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) astray: Vec<AstrayChange>,
@@ -242,13 +243,13 @@ impl Order {
             average_price: None,
             sends: 0,
             revision: first_revision(),
-            change: None,
+            amendments: Amendments::default(),
             taken: Vec::new(),
+            shown_otherwise: Vec::new(),
             astray: Vec::new(),
             late_facts: Vec::new(),
             warning: None,
             warned: BTreeSet::new(),
-            ended_change: None,
             asked_revision: 0,
             unwatched: None,
             exits_missing_since: None,

@@ -36,8 +36,8 @@ struct Between {
 impl Order {
     /// The broker took the change. What it shows decides whether it was carried out: see [`Order::change_shown`].
     pub fn change_taken(&mut self, revision: u64, now: Timestamp) {
-        let Some(change) = self.change.as_ref().filter(|change| change.revision == revision) else { return };
-        let (change, leg) = (Change { next: None, ..change.clone() }, change.leg);
+        let Some(change) = self.change_in_hand().filter(|change| change.revision == revision).cloned() else { return };
+        let leg = change.leg;
         let earlier = self.taken.iter().position(|taken| taken.change.leg == leg).map(|place| self.taken.remove(place));
         if let Some(in_force) = self.ticket_of(leg).cloned() {
             let in_force = Between { revision: self.revision_of(leg), ticket: in_force };
@@ -79,10 +79,10 @@ impl Order {
         if self.changes().any(|later| later.leg == leg && later.stage.is_open()) {
             // It brings the whole ticket.
         } else if change.sends < CHANGE_SENDS_MAX && !ended {
-            self.line_up(Change { stage: ChangeStage::Asked, ..change });
+            self.amendments.line_up(Change { stage: ChangeStage::Asked, ..change });
         } else {
             let why = not_carried_out(change.revision);
-            self.end_as_refused(&change, &why);
+            self.amendments.refuse_taken(&change, &why);
             self.tell_refused(&change, why.clone(), now);
             // An exit's own is told in its own words.
             if !change.follows {
@@ -111,15 +111,6 @@ impl Order {
         let astray = self.changes_astray().filter(move |astray| of_it(astray.leg)).map(|astray| &astray.ticket);
         let taken = self.taken.iter().filter(move |taken| of_it(taken.change.leg)).flat_map(TakenChange::tickets);
         self.ticket_of(leg).into_iter().chain(changed).chain(astray).chain(taken)
-    }
-
-    /// The change shows as refused, in hand or behind what an exit did by itself since.
-    fn end_as_refused(&mut self, change: &Change, why: &Reason) {
-        let is_it = |shown: &&mut Change| shown.is(change.revision, change.leg) && shown.follows == change.follows;
-        let in_hand = self.change.as_mut().filter(is_it);
-        if let Some(shown) = in_hand.or_else(|| self.ended_change.as_deref_mut().filter(is_it)) {
-            shown.stage = ChangeStage::Refused { reason: why.clone() };
-        }
     }
 }
 

@@ -3,12 +3,22 @@
 
 use broker::{LiveOrder, OrderDetail, Session};
 use domain::{Amount, Leg, LegRole, Order, OrderState, OrderType, ShownTerms, Size, Ticket};
+use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
+use crate::advance::TRACK_CLOSELY_SECONDS;
 use crate::judge::{JUDGED_AFTER, JUDGED_AFTER_SECONDS, row_of_part};
 use crate::lane::Lane;
 use crate::look::Shown;
 use crate::track::LOOK_TIME;
+
+/// What the broker does not tell by a number is believed when a list so much later shows it, too.
+const LISTED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(20);
+/// A change waits so long for that list.
+const SHOWN_AGAIN_WITHIN: SignedDuration = SignedDuration::from_mins(1);
+/// What a look showed this long before is the best that can be known of an order of an earlier session: the look's other orders
+/// had their turn in between.
+const LOOKED_JUST_NOW: SignedDuration = SignedDuration::from_secs(15);
 
 impl Lane<'_> {
     /// Takes over what this look shows of the order and of its exits that nobody here made so.
@@ -24,12 +34,22 @@ impl Lane<'_> {
             let Some(row) = row_of_part(&order.value, leg, shown).filter(|row| !row.status.is_end()).cloned() else {
                 continue;
             };
-            if order.value.has_change_in_doubt(leg) || terms_of(&order.value, leg, &row).is_none() {
+            if order.value.has_change_in_doubt(leg) {
                 continue;
             }
+            let Some(terms) = terms_of(&order.value, leg, &row) else {
+                if order.value.is_shown_otherwise(leg, Timestamp::MIN) {
+                    self.record_change(order, |order, _| order.shown_as_it_is(leg)).await?;
+                }
+                continue;
+            };
             // The list may be older than what was last heard of it.
             if self.lists_as_of < order.value.updated_at + JUDGED_AFTER {
                 self.track_in(JUDGED_AFTER_SECONDS);
+                // The next list tells which; a change that waits brings the whole ticket, and waits for it.
+                if order.value.has_unsent_change(leg) {
+                    self.is_listed_again(order, leg, terms).await?;
+                }
                 continue;
             }
             self.take_over_change(session, order, leg, &row).await?;
@@ -37,7 +57,8 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// Takes over how this row shows a part of the order, where the broker says the same of it by its number. Whether it did.
+    /// Takes over how this row shows a part of the order, where the broker says the same of it by its number, or, where it does not
+    /// say, in another list some time later. Whether it did.
     pub(crate) async fn take_over_change(
         &mut self,
         session: &Session,
@@ -53,36 +74,85 @@ impl Lane<'_> {
             self.track_in(1);
             return Ok(false);
         }
-        let detail = match session.order_status(row.order_id).await {
-            Ok(detail) => detail,
+        match self.order_by_number(session, &order.value, row.order_id).await {
+            Ok(detail) if terms_by_number(&order.value, leg, &ticket, &detail) != Some(terms) => return Ok(false),
+            Ok(_) => {}
             // For an order of an earlier session the broker answers 503.
             Err(error) => {
                 tracing::warn!(key = %order.value.key, ?leg, %error, "an order is shown otherwise than it was made, and not by its number");
-                return Ok(false);
+                if !self.is_listed_again(order, leg, terms).await? {
+                    return Ok(false);
+                }
             }
-        };
-        if terms_by_number(&order.value, leg, &ticket, &detail) != Some(terms) {
-            return Ok(false);
         }
         tracing::warn!(key = %order.value.key, ?leg, ?terms, "an order was changed at the broker; what stands there counts");
         self.record_change(order, |order, now| order.changed_at_broker(leg, &terms, now)).await?;
         Ok(true)
     }
 
-    /// Asks how the entry stands, right before a change of it goes out with the whole ticket. Nothing is known of it where the broker
-    /// does not say: then the record counts.
-    pub(crate) async fn entry_as_it_stands(
+    /// Whether an earlier list showed the same: one alone may be older than it says.
+    async fn is_listed_again(
+        &mut self,
+        order: &mut Versioned<Order>,
+        leg: Option<LegRole>,
+        terms: ShownTerms,
+    ) -> Result<bool, StoreError> {
+        let as_of = self.lists_as_of;
+        match order.value.shown_otherwise_since(leg, &terms) {
+            Some(since) if as_of >= since + LISTED_AGAIN_AFTER => return Ok(true),
+            Some(_) => {}
+            None => self.record_change(order, |order, _| order.shown_otherwise(leg, terms, as_of)).await?,
+        }
+        self.track_in(TRACK_CLOSELY_SECONDS);
+        Ok(false)
+    }
+
+    /// Asks how the entry stands, right before a change of it goes out with the whole ticket. False: the broker does not say now, and
+    /// the change waits for its lists.
+    pub(crate) async fn entry_is_known(
         &mut self,
         session: &Session,
         order: &mut Versioned<Order>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let number = order.value.broker_number_of(None).filter(|_| !order.value.has_change_in_doubt(None));
-        let (Some(number), Some(ticket)) = (number, order.value.ticket_of(None).cloned()) else { return Ok(()) };
+        let (Some(number), Some(ticket)) = (number, order.value.ticket_of(None).cloned()) else { return Ok(true) };
         if !self.has_time(LOOK_TIME) {
-            return Ok(());
+            self.track_in(1);
+            return Ok(false);
         }
-        let Ok(detail) = session.order_status(number).await else { return Ok(()) };
-        self.take_over_detail(order, None, &ticket, &detail).await
+        let looked = self.looked_just_now(&order.value);
+        match self.order_by_number(session, &order.value, number).await {
+            Ok(detail) => {
+                self.take_over_detail(order, None, &ticket, &detail).await?;
+                Ok(true)
+            }
+            // For an order of an earlier session the broker answers 503: its lists say it.
+            Err(error) => {
+                tracing::warn!(key = %order.value.key, %error, "an order is not shown by its number before a change");
+                Ok(self.lists_say(&order.value, None, looked))
+            }
+        }
+    }
+
+    /// Whether a look of this account is young enough to tell what the broker does not tell by a number. Asked before the questions:
+    /// an answer that is none may take ten seconds.
+    pub(crate) fn looked_just_now(&self, order: &Order) -> bool {
+        let own_look = Some(self.lists_as_of).filter(|as_of| *as_of > Timestamp::MIN);
+        // A person may have changed it since a look that was before somebody asked.
+        let asked_at = order.change_in_hand().filter(|change| !change.follows).map(|change| change.asked_at);
+        let is_young =
+            |at: Timestamp| self.now() < at + LOOKED_JUST_NOW && asked_at.is_none_or(|asked_at| at >= asked_at);
+        own_look.or(self.book.looks.last_at).is_some_and(is_young)
+            && self.book.looks.account_id.as_ref() == order.account_id()
+    }
+
+    /// Whether that look is known to tell how this part of the order stands. Else the change waits for the next.
+    pub(crate) fn lists_say(&mut self, order: &Order, leg: Option<LegRole>, looked: bool) -> bool {
+        let is_known = looked && !order.is_shown_otherwise(leg, self.now() - SHOWN_AGAIN_WITHIN);
+        if !is_known {
+            self.track_in(TRACK_CLOSELY_SECONDS);
+        }
+        is_known
     }
 
     /// Takes over how the broker shows a part of the order by its number.

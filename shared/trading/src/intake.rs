@@ -207,10 +207,15 @@ fn differs(taken: &Order, order: &Order) -> Reason {
 
 /// By which fields the two can be told apart: their names alone, and of the same algorithm's orders alone.
 fn differing(taken: &Order, order: &Order) -> String {
+    let was_changed = taken.revision() > 1;
     let (Some(taken), Some(asked)) = (&taken.request, &order.request) else { return String::new() };
     let fields = asked.differing_fields(taken);
-    if fields.is_empty() || taken.algorithm_id != asked.algorithm_id {
+    if (fields.is_empty() && !was_changed) || taken.algorithm_id != asked.algorithm_id {
         return String::new();
+    }
+    // What is on record as asked for has the changes since in it.
+    if was_changed {
+        return " The order was changed since it was placed, and counts as it was placed first.".to_owned();
     }
     format!(" This one differs from it in: {}.", fields.join(", "))
 }

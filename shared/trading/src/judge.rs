@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 use store::{StoreError, Versioned};
 
 use crate::lane::Lane;
-use crate::leg_rows::leg_row;
+use crate::leg_rows::{leg_row, leg_sight};
 use crate::look::{Shown, row_of, shows};
 use crate::track::LOOK_TIME;
 
@@ -41,31 +41,30 @@ impl Lane<'_> {
             return Ok(());
         }
         let in_hand = order.value.change_in_hand().and_then(|change| change.leg);
-        if let Some(row) = row_of_part(&order.value, in_hand, shown).cloned() {
+        if let Some(row) = PartRow::of(&order.value, in_hand, shown) {
             self.judge_change_in_hand(order, &row).await?;
         }
         for leg in unconfirmed {
-            if let Some(row) = row_of_part(&order.value, leg, shown).cloned() {
-                self.judge_change_taken(session, order, leg, &row).await?;
+            if let Some(row) = PartRow::of(&order.value, leg, shown) {
+                self.judge_change_taken(session, order, &row).await?;
             }
         }
         let parts: BTreeSet<Option<LegRole>> = order.value.changes_astray().map(|astray| astray.leg).collect();
         for leg in parts {
-            if let Some(row) = row_of_part(&order.value, leg, shown).cloned() {
-                self.judge_astray(order, leg, &row).await?;
+            if let Some(row) = PartRow::of(&order.value, leg, shown) {
+                self.judge_astray(order, &row).await?;
             }
         }
         Ok(())
     }
 
-    async fn judge_change_in_hand(&mut self, order: &mut Versioned<Order>, row: &LiveOrder) -> Result<(), StoreError> {
+    async fn judge_change_in_hand(&mut self, order: &mut Versioned<Order>, part: &PartRow) -> Result<(), StoreError> {
         let Some(change) = order.value.change_in_hand().cloned() else { return Ok(()) };
         let ChangeStage::Unread { at, reason, refused } = change.stage.clone() else { return Ok(()) };
         let others = other_tickets(&order.value, change.leg, change.revision);
-        let as_shown = |ticket: Ticket| as_shown(&order.value, ticket, change.leg, row);
-        let others: Vec<Ticket> = others.into_iter().map(as_shown).collect();
-        let in_force = shows(row, &as_shown(change.ticket.without_exits()), others.iter());
-        let ended = is_final(&row.status);
+        let others: Vec<Ticket> = others.into_iter().map(|ticket| part.as_shown(ticket)).collect();
+        let in_force = shows(&part.row, &part.as_shown(change.ticket.without_exits()), others.iter());
+        let ended = part.has_ended();
         if !ended && self.lists_as_of < at + JUDGED_AFTER {
             self.track_in(JUDGED_AFTER_SECONDS);
             return Ok(());
@@ -97,18 +96,18 @@ impl Lane<'_> {
         &mut self,
         session: &Session,
         order: &mut Versioned<Order>,
-        leg: Option<LegRole>,
-        row: &LiveOrder,
+        part: &PartRow,
     ) -> Result<(), StoreError> {
+        let (leg, row) = (part.leg, &part.row);
         let taken = order.value.changes_taken().iter().find(|taken| taken.change.leg == leg);
         let Some(change) = taken.map(|taken| taken.change.clone()) else { return Ok(()) };
-        let ended = is_final(&row.status);
-        let stop_shown = self.stop_by_number(session, &change.ticket, row).await;
-        let shown_by_row = |order: &Order, ticket: &Ticket| match stop_beside_limit(ticket).zip(stop_shown) {
+        let ended = part.has_ended();
+        let stop_shown = self.stop_by_number(session, &order.value, &change.ticket, row).await;
+        let shown_by_row = |ticket: &Ticket| match stop_beside_limit(ticket).zip(stop_shown) {
             Some((wanted, shown)) if wanted != shown => Some(false),
-            _ => shows(row, &as_shown(order, ticket.clone(), leg, row), std::iter::empty()),
+            _ => shows(row, &part.as_shown(ticket.clone()), std::iter::empty()),
         };
-        if shown_by_row(&order.value, &change.ticket) != Some(false) {
+        if shown_by_row(&change.ticket) != Some(false) {
             return self.record_change(order, |order, _| order.change_shown(leg)).await;
         }
         // The list may still show what was in force before.
@@ -122,7 +121,7 @@ impl Lane<'_> {
             .changes_taken()
             .iter()
             .find(|taken| taken.change.leg == leg)
-            .is_some_and(|taken| taken.tickets().any(|ticket| shown_by_row(&order.value, ticket) == Some(true)));
+            .is_some_and(|taken| taken.tickets().any(|ticket| shown_by_row(ticket) == Some(true)));
         if !is_ours && !ended && self.take_over_change(session, order, leg, row).await? {
             return Ok(());
         }
@@ -130,8 +129,7 @@ impl Lane<'_> {
         tracing::warn!(key = %order.value.key, ?leg, revision, sends = change.sends, "the broker took a change and shows the order as it was");
         let warnings = order.value.warnings_told();
         self.record_change(order, |order, now| {
-            let before = order.clone();
-            let is_shown = |ticket: &Ticket| shown_by_row(&before, ticket) == Some(true);
+            let is_shown = |ticket: &Ticket| shown_by_row(ticket) == Some(true);
             order.change_not_carried_out(leg, is_shown, ended, now);
         })
         .await?;
@@ -142,28 +140,30 @@ impl Lane<'_> {
     }
 
     /// The stop of a stop-limit order, which its row does not tell: there `price` is the limit. `None`: nobody tells.
-    async fn stop_by_number(&mut self, session: &Session, ticket: &Ticket, row: &LiveOrder) -> Option<Decimal> {
+    async fn stop_by_number(
+        &mut self,
+        session: &Session,
+        order: &Order,
+        ticket: &Ticket,
+        row: &LiveOrder,
+    ) -> Option<Decimal> {
         stop_beside_limit(ticket)?;
-        if is_final(&row.status) || !self.has_time(LOOK_TIME) {
+        if row.status.is_end() || !self.has_time(LOOK_TIME) {
             return None;
         }
-        session.order_status(row.order_id).await.ok()?.stop_price
+        self.order_by_number(session, order, row.order_id).await.ok()?.stop_price
     }
 
     /// Whether a change that was passed over shows after all. What is on its way to the broker overwrites it.
-    async fn judge_astray(
-        &mut self,
-        order: &mut Versioned<Order>,
-        leg: Option<LegRole>,
-        row: &LiveOrder,
-    ) -> Result<(), StoreError> {
+    async fn judge_astray(&mut self, order: &mut Versioned<Order>, part: &PartRow) -> Result<(), StoreError> {
+        let leg = part.leg;
         let on_its_way = order.value.change_in_hand().is_some_and(|change| change.stage.is_open());
         let astray: Vec<AstrayChange> =
             order.value.changes_astray().filter(|astray| astray.leg == leg).cloned().collect();
         if on_its_way || astray.is_empty() {
             return Ok(());
         }
-        let ended = is_final(&row.status);
+        let ended = part.has_ended();
         // The list may still show what was in force before the last news.
         if !ended && self.lists_as_of < order.value.updated_at + JUDGED_AFTER {
             self.track_in(JUDGED_AFTER_SECONDS);
@@ -171,9 +171,8 @@ impl Lane<'_> {
         }
         for astray in astray {
             let others = other_tickets(&order.value, leg, astray.revision);
-            let as_shown = |ticket: Ticket| as_shown(&order.value, ticket, leg, row);
-            let others: Vec<Ticket> = others.into_iter().map(as_shown).collect();
-            match shows(row, &as_shown(astray.ticket.without_exits()), others.iter()) {
+            let others: Vec<Ticket> = others.into_iter().map(|ticket| part.as_shown(ticket)).collect();
+            match shows(&part.row, &part.as_shown(astray.ticket.without_exits()), others.iter()) {
                 Some(true) => return self.came_late(order, &astray, ended).await,
                 Some(false) if ended => {
                     self.record_change(order, |order, _| order.did_not_come(astray.revision, leg)).await?;
@@ -204,6 +203,43 @@ impl Lane<'_> {
     }
 }
 
+/// The broker's row of a part of an order.
+struct PartRow {
+    leg: Option<LegRole>,
+    row: LiveOrder,
+    /// It is an exit that shrinks with the other one's fills: that it shows less than was asked tells nothing of a change.
+    may_have_shrunk: bool,
+}
+
+impl PartRow {
+    fn of(order: &Order, leg: Option<LegRole>, shown: &Shown) -> Option<Self> {
+        let row = row_of_part(order, leg, shown)?.clone();
+        // What this look shows of the other exit is not on record yet.
+        let fills = |other: &Leg| {
+            let sight = leg_sight(order, other, shown);
+            let filled = sight.as_ref().and_then(|sight| sight.filled_quantity).unwrap_or(other.filled_quantity);
+            !filled.max(other.filled_quantity).is_zero()
+                || sight.is_some_and(|sight| sight.status == BrokerStatus::Filled)
+        };
+        let may_have_shrunk =
+            leg.is_some_and(|role| order.legs().iter().any(|other| other.role != role && fills(other)));
+        Some(Self { leg, row, may_have_shrunk })
+    }
+
+    fn has_ended(&self) -> bool {
+        self.row.status.is_end()
+    }
+
+    /// A ticket as this row can show it.
+    fn as_shown(&self, ticket: Ticket) -> Ticket {
+        let shown = self.row.total_quantity.filter(|_| self.may_have_shrunk);
+        match (ticket.size, shown.and_then(|quantity| Amount::new(quantity).ok())) {
+            (Size::Quantity(asked), Some(shown)) => Ticket { size: Size::Quantity(asked.min(shown)), ..ticket },
+            _ => ticket,
+        }
+    }
+}
+
 fn stop_beside_limit(ticket: &Ticket) -> Option<Decimal> {
     match &ticket.order_type {
         OrderType::StopLimit { stop_price, .. } => Some(stop_price.get()),
@@ -224,21 +260,6 @@ pub(crate) fn row_of_part<'l>(order: &Order, leg: Option<LegRole>, shown: &'l Sh
 fn other_tickets(order: &Order, leg: Option<LegRole>, revision: u64) -> Vec<Ticket> {
     let astray = order.changes_astray().filter(|astray| astray.leg == leg && astray.revision != revision);
     order.ticket_of(leg).into_iter().chain(astray.map(|astray| &astray.ticket)).map(Ticket::without_exits).collect()
-}
-
-/// A ticket as this row can show it. An exit shrinks with the other one's fills: where there are any, that it shows less tells
-/// nothing of a change.
-fn as_shown(order: &Order, ticket: Ticket, leg: Option<LegRole>, row: &LiveOrder) -> Ticket {
-    let others_fill = |role| order.legs().iter().any(|leg| leg.role != role && !leg.filled_quantity.is_zero());
-    let shown = row.total_quantity.filter(|_| leg.is_some_and(others_fill));
-    match (ticket.size, shown.and_then(|quantity| Amount::new(quantity).ok())) {
-        (Size::Quantity(asked), Some(shown)) => Ticket { size: Size::Quantity(asked.min(shown)), ..ticket },
-        _ => ticket,
-    }
-}
-
-fn is_final(status: &BrokerStatus) -> bool {
-    status.is_end()
 }
 
 fn unsettled_change() -> Reason {

@@ -22,9 +22,6 @@ const TOO_LARGE_AFTER: SignedDuration = SignedDuration::from_secs(8);
 const MENDED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 /// The same of one that the broker does not show: it refuses the change of what is there no more.
 const MENDED_UNSEEN_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(10);
-/// What a look showed this long before is the best that can be known of an exit of an earlier session: the look's other orders
-/// had their turn in between.
-const LOOKED_JUST_NOW: SignedDuration = SignedDuration::from_secs(15);
 /// That the broker holds an exit as refused, or as filled in part, is believed when it says so again this much later.
 const SAID_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(4);
 
@@ -113,7 +110,7 @@ impl Lane<'_> {
             return Ok(());
         }
         let asked_at = self.now();
-        match session.order_status(number).await {
+        match self.order_by_number(session, &order.value, number).await {
             Ok(detail) if detail.status.is_doubtful_end() => {
                 tracing::warn!(key = %order.value.key, %role, %number, "an exit was refused by the broker");
                 self.record_legs(order, |order, now| order.leg_fact(role, &LegFact::Refused, now)).await
@@ -152,9 +149,7 @@ impl Lane<'_> {
     pub(crate) async fn exits_are_known(&mut self, order: &mut Versioned<Order>) -> Result<bool, StoreError> {
         let Some(account_id) = order.value.account_id().cloned() else { return Ok(false) };
         let Some(session) = unless_stopped(self.session_for(&account_id).await)? else { return Ok(false) };
-        // Before the questions: an answer that is no answer may take ten seconds.
-        let own_look = Some(self.lists_as_of).filter(|as_of| *as_of > Timestamp::MIN);
-        let looked = own_look.or(self.book.looks.last_at).is_some_and(|at| self.now() < at + LOOKED_JUST_NOW);
+        let looked = self.looked_just_now(&order.value);
         let at_work = order.value.legs().iter().filter(|leg| leg.may_work());
         let numbered: Vec<_> = at_work.map(|leg| (leg.role, leg.broker_order_id)).collect();
         for (role, number) in numbered {
@@ -166,7 +161,7 @@ impl Lane<'_> {
                 self.track_in(TRACK_CLOSELY_SECONDS);
                 return Ok(false);
             };
-            match session.order_status(number).await {
+            match self.order_by_number(&session, &order.value, number).await {
                 Ok(detail) => {
                     if let Some(ticket) = order.value.ticket_of(Some(role)).cloned() {
                         self.take_over_detail(order, Some(role), &ticket, &detail).await?;
@@ -176,8 +171,7 @@ impl Lane<'_> {
                 // For an order of an earlier session the broker answers 503: its lists say it.
                 Err(error) => {
                     tracing::warn!(key = %order.value.key, %role, %error, "an exit is not shown by its number before a change");
-                    if !looked || self.book.looks.account_id.as_ref() != Some(&account_id) {
-                        self.track_in(TRACK_CLOSELY_SECONDS);
+                    if !self.lists_say(&order.value, Some(role), looked) {
                         return Ok(false);
                     }
                 }
@@ -227,7 +221,7 @@ impl Lane<'_> {
         };
         let is_due = now < missing_since + ASKED_FOR_CLOSELY || order.value.next_check_at.is_none_or(|at| at <= now);
         if let Some(number) = leg.broker_order_id.filter(|_| is_due && self.has_time(LOOK_TIME)) {
-            match session.order_status(number).await {
+            match self.order_by_number(session, &order.value, number).await {
                 Ok(detail) => return self.take_in_leg_detail(order, role, detail).await,
                 // For an order of an earlier session the broker answers 503.
                 Err(error) => {

@@ -6,6 +6,7 @@
 mod account;
 mod advance;
 mod authority;
+mod by_number;
 mod cancel;
 mod contracts;
 mod desk;

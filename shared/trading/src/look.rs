@@ -3,11 +3,14 @@
 //! A row is ours by the client order id, which comes from user and order id alone; it must agree with the ticket, or it
 //! is not believed.
 
+use std::collections::BTreeMap;
+
 use broker::{CallError, Listing, LiveOrder, LiveOrders, Session, Trade};
 use domain::{
     AccountId, Amount, BrokerOrderId, BrokerStatus, ClientOrderId, Contract, Leg, Order, Side, Sight, Size, Ticket,
     TimeInForce,
 };
+use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use store::{StoreError, Versioned};
 
@@ -18,6 +21,11 @@ use crate::leg_rows::leg_row;
 const AVERAGE_DIGITS: u32 = 8;
 /// Days of trades that are asked for where an order may be older than today (IBKR Web API, trades: at most 7).
 const TRADE_DAYS: u8 = 7;
+/// Days of trades that are asked for of young orders. With one day the broker may leave out what traded right before a midnight
+/// of its own.
+const TRADE_DAYS_MIN: u8 = 2;
+/// An order of this age traded within [`TRADE_DAYS_MIN`].
+const SAME_DAY: SignedDuration = SignedDuration::from_hours(12);
 
 /// What the broker showed.
 pub(crate) struct Shown {
@@ -84,9 +92,8 @@ impl Lane<'_> {
         if wanting().next().is_none() && !self.ended_may_show_in_trades_alone(account_id, &live) {
             return Ok(Looked::Shown(Shown { live, trades: None }));
         }
-        let today = self.now().strftime("%F").to_string();
-        let older = wanting().any(|order| order.value.created_at.strftime("%F").to_string() != today);
-        match session.trades(if older { TRADE_DAYS } else { 1 }).await {
+        let older = wanting().any(|order| order.value.created_at + SAME_DAY < self.now());
+        match session.trades(if older { TRADE_DAYS } else { TRADE_DAYS_MIN }).await {
             Ok(trades) => Ok(Looked::Shown(Shown { live, trades: Some(trades) })),
             Err(error) => {
                 self.session_failed(&error).await?;
@@ -95,13 +102,28 @@ impl Lane<'_> {
         }
     }
 
-    /// A session shows one account, so one that reaches several is set to it first.
-    async fn live_orders(&self, session: &Session, account_id: &AccountId) -> Result<LiveOrders, CallError> {
-        if self.reached_accounts(account_id).len() > 1 {
-            session.select_account(account_id).await?;
+    async fn live_orders(&mut self, session: &Session, account_id: &AccountId) -> Result<LiveOrders, CallError> {
+        self.set_session_to(session, account_id).await?;
+        let mut shown = session.live_orders(account_id).await?;
+        if let LiveOrders::Orders(live) = &mut shown {
+            keep_the_furthest(&mut live.rows);
         }
-        session.live_orders(account_id).await
+        Ok(shown)
     }
+}
+
+/// Of several rows of one order the furthest counts: the most filled, and the ended one.
+fn keep_the_furthest(rows: &mut Vec<LiveOrder>) {
+    let how_far = |row: &LiveOrder| (row.filled_quantity.unwrap_or_default(), row.status.is_end());
+    let mut furthest = BTreeMap::new();
+    for (place, row) in rows.iter().enumerate() {
+        let kept = furthest.entry(row.order_id).or_insert(place);
+        if rows.get(*kept).is_some_and(|other| how_far(row) > how_far(other)) {
+            *kept = place;
+        }
+    }
+    let mut place = 0..;
+    rows.retain(|row| place.next().is_some_and(|place| furthest.get(&row.order_id) == Some(&place)));
 }
 
 /// Trades tell what live orders do not: exact fills, and what has left the list.

@@ -99,8 +99,10 @@ impl Lane<'_> {
             order.value.fit_leg_change();
         } else if let Some(account_id) = order.value.account_id().cloned() {
             // Where there is no session, the way to the broker says so.
-            if let Some(session) = unless_stopped(self.session_for(&account_id).await)? {
-                self.entry_as_it_stands(&session, order).await?;
+            if let Some(session) = unless_stopped(self.session_for(&account_id).await)?
+                && !self.entry_is_known(&session, order).await?
+            {
+                return rest;
             }
         }
         let (Some(change), Some(request)) = (order.value.change_in_hand().cloned(), order.value.request.clone()) else {

@@ -237,7 +237,7 @@ fn only_reducing(halt: &str, why: &str) -> Reason {
     Reason::new(
         ReasonCode::OnlyReducing,
         format!(
-            "Only orders that reduce a position pass for {halt}, and this one does not: {why}. The order was not sent."
+            "Only orders that reduce a position pass for {halt}, and this one does not: {why}. The order was not sent. Once the halt is lifted, place it under a new id."
         ),
     )
 }

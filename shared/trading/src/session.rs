@@ -39,9 +39,19 @@ pub(crate) struct LaneSession {
     for_a_cancel: bool,
     /// The accounts that no session was had for in this invocation, and why: it is looked for once.
     waits: BTreeMap<AccountId, Reason>,
+    /// The account that the open session was set to last.
+    set_to: Option<AccountId>,
 }
 
 impl LaneSession {
+    pub(crate) fn is_set_to(&self, account_id: &AccountId) -> bool {
+        self.set_to.as_ref() == Some(account_id)
+    }
+
+    pub(crate) fn set_to(&mut self, account_id: &AccountId) {
+        self.set_to = Some(account_id.clone());
+    }
+
     /// Whether no session was had for this account.
     pub(crate) fn is_waited_for(&self, account_id: &str) -> bool {
         self.waits.keys().any(|waiting| waiting.as_str() == account_id)
@@ -124,6 +134,7 @@ impl Lane<'_> {
                 self.desk.known_connections.remember(self.lease.user_id(), &connection.value.connection_id);
                 let session = session.in_turns(Arc::clone(&self.turns) as _);
                 self.session.open = Some(OpenSession { connection, session: Arc::new(session) });
+                self.session.set_to = None;
                 Ok(())
             }
             Err(TokensUnusable::NoLiveSessionToken) => {
@@ -176,6 +187,7 @@ impl Lane<'_> {
         let Some(open) = &mut self.session.open else { return Err(Stop::Wait(no_connection(self.lease.user_id()))) };
         open.connection.value.count_init(now);
         let session = Arc::clone(&open.session);
+        self.session.set_to = None;
         match open_brokerage_session(&session, connection.choices.take_session, SESSION_WAIT).await {
             Ok(Opened::Established(accounts)) => {
                 if let Some(open) = &mut self.session.open {

@@ -263,7 +263,7 @@ impl Lane<'_> {
         }
         tracing::warn!(key = %order.value.key, status = ?order.value.broker_status, ?since, "the broker's word leaves open where an order stands; it is asked for by its number");
         let asked_at = self.now();
-        match session.order_status(broker_order_id).await {
+        match self.order_by_number(session, &order.value, broker_order_id).await {
             Ok(detail) if is_anothers(&order.value, &detail) => self.look_again_later(order).await,
             Ok(detail) => {
                 let mut sight = sight_of_detail(broker_order_id, &detail);
@@ -337,7 +337,7 @@ impl Lane<'_> {
             return Ok(());
         }
         let asked_at = self.now();
-        match session.order_status(broker_order_id).await {
+        match self.order_by_number(session, &order.value, broker_order_id).await {
             // Its rows, or its trades, tell its own number.
             Ok(detail) if is_anothers(&order.value, &detail) => self.look_again_later(order).await?,
             Ok(detail) => {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::INTENT;
 use paper_broker::{Fault, FaultKind};
 use serde_json::{Value, json};
-use simulation::{CrashPoint, SENDER, USER, World};
+use simulation::{ALGORITHM, CrashPoint, SENDER, USER, World};
 
-use crate::limits::{limit_grant, limit_user, resting, send, world};
+use crate::limits::{limit_grant, limit_user, resting, send, send_resting, world};
 
 const WINDOW: Duration = Duration::from_mins(1);
 
@@ -147,4 +147,22 @@ async fn of_orders_that_look_the_same_and_come_at_once_exactly_one_is_sent() {
     }
     world.settle().await;
     assert_eq!(world.broker().ledger().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_order_under_the_id_of_a_changed_one_is_not_told_apart_by_the_changes() {
+    let world = world().await;
+    assert_eq!(send_resting(&world, "first").await, "working");
+    world.modify("first", 2, &json!({"quantity": "9"}));
+    world.run_for(Duration::from_secs(20)).await;
+    assert_eq!(world.order("first").await.revision(), 2);
+    let again = |fields: Value| world.place_command("first", &fields);
+    let claims = json!({"sub": USER, "algorithm_id": ALGORITHM});
+    let same = world.api_as(&claims, "POST /orders", &json!({"body": again(resting())})).await;
+    assert_eq!(same.status, 202, "{}", same.text);
+    let other = world
+        .api_as(&claims, "POST /orders", &json!({"body": again(json!({"type": "limit", "limit_price": "184"}))}))
+        .await;
+    assert_eq!(other.status, 409);
+    assert!(other.text.contains("changed since it was placed") && !other.text.contains("quantity"), "{}", other.text);
 }

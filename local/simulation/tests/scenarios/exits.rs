@@ -374,3 +374,20 @@ async fn a_position_whose_exits_for_the_day_ended_is_told_of_at_any_hour() {
     assert!(order.is_over(), "{order:?}");
     assert_eq!(warning(&world).await.as_deref(), Some("unprotected_position"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_an_exit_stands_that_the_other_ones_fill_made_smaller_before_any_look() {
+    let world = at_work("gtc").await;
+    let [entry, take_profit, stop] = tickets(&world).map(|ticket| ticket.order_id);
+    execute(&world, entry, "10");
+    world.run_for(Duration::from_secs(30)).await;
+    world.modify("first", 2, &json!({"leg": "take_profit", "limit_price": "192.00"}));
+    world.run_for(Duration::from_secs(1)).await;
+    assert_eq!(tickets(&world)[1].price, Some(decimal("192")));
+    execute(&world, stop, "3");
+    execute(&world, take_profit, "7");
+    world.run_for(Duration::from_mins(1)).await;
+    let order = world.order("first").await;
+    assert!(order.is_over(), "{order:?}");
+    assert_eq!((warning(&world).await, order.revision()), (None, 2));
+}

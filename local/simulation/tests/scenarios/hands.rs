@@ -7,6 +7,7 @@ use paper_broker::{Execution, Fault, FaultKind, LedgerEntry, QuestionRules, Spel
 use serde_json::{Value, json};
 use simulation::World;
 
+use crate::late_looks::{TWO_ACCOUNTS, place_in, world_of_several_accounts};
 use crate::limits::{decimal, put, send, world};
 
 fn bracket() -> Value {
@@ -106,6 +107,8 @@ async fn under_a_reducing_halt_a_sale_that_a_person_made_larger_counts_as_it_sta
     world.run_for(Duration::from_mins(1)).await;
     put(&world, "PUT /halt", json!({"halted": true, "mode": "reducing", "reason": "close only"})).await;
     assert_eq!(send(&world, "second", sale).await, "denied: only_reducing");
+    let why = world.reason("second").await;
+    assert!(why.contains("close only") && why.contains("new id"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,4 +167,52 @@ async fn no_question_of_the_broker_keeps_an_exit_larger_than_what_is_left() {
     execute(&world, exit(&world, "STP").order_id, "4");
     world.run_for(Duration::from_mins(1)).await;
     assert_eq!(exit(&world, "LMT").quantity, decimal("6"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_changes_of_an_order_of_an_earlier_day_is_not_overwritten() {
+    // How long after it a change of ours is asked for.
+    for later in [Duration::from_millis(500), Duration::from_mins(2)] {
+        let world = at_work(bracket()).await;
+        execute(&world, entry(&world).order_id, "10");
+        assert_eq!(
+            send(&world, "resting", json!({"type": "limit", "limit_price": "170", "time_in_force": "gtc"})).await,
+            "working"
+        );
+        let resting = || world.tickets("resting")[0].clone();
+        world.run_for(Duration::from_mins(1)).await;
+        world.broker().reset_day();
+        world.run_for(Duration::from_mins(2)).await;
+        world.broker().reprice_order(exit(&world, "STP").order_id, decimal("184"));
+        world.broker().reprice_order(resting().order_id, decimal("168"));
+        world.run_for(later).await;
+        world.modify("first", 2, &json!({"leg": "stop_loss", "quantity": "8"}));
+        world.modify("resting", 2, &json!({"quantity": "9"}));
+        world.run_for(Duration::from_mins(3)).await;
+        let stop = exit(&world, "STP");
+        assert_eq!((stop.price, stop.quantity), (Some(decimal("184")), decimal("8")), "{later:?}");
+        assert_eq!((resting().price, resting().quantity), (Some(decimal("168")), decimal("9")), "{later:?}");
+        assert_eq!(warning(&world).await.as_deref(), Some("changed_at_broker"), "{later:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_changes_in_one_of_several_accounts_is_not_overwritten() {
+    let world = world_of_several_accounts().await;
+    for (order_id, account_id) in [("one", TWO_ACCOUNTS[0]), ("other", TWO_ACCOUNTS[1])] {
+        place_in(&world, order_id, account_id);
+    }
+    world.run_for(Duration::from_secs(30)).await;
+    for order_id in ["one", "other"] {
+        let name = world.find_order("u-8", order_id).await.unwrap().client_order_id.to_string();
+        let is_it = |row: &&LedgerEntry| row.client_order_id.as_ref() == Some(&name);
+        let ticket = || world.broker().ledger().iter().find(is_it).unwrap().clone();
+        world.broker().reprice_order(ticket().order_id, decimal("170"));
+        world.run_for(Duration::from_millis(500)).await;
+        let modify = json!({"schema": "courier.order/1", "command": "modify", "user_id": "u-8", "order_id": order_id,
+            "algorithm_id": simulation::ALGORITHM, "revision": 2, "quantity": "4"});
+        world.enqueue(&modify, simulation::SENDER, "u-8");
+        world.run_for(Duration::from_secs(20)).await;
+        assert_eq!((ticket().price, ticket().quantity), (Some(decimal("170")), decimal("4")), "{order_id}");
+    }
 }

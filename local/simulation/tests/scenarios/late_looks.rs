@@ -170,10 +170,10 @@ fn good_until(world: &World) -> String {
     (domain::Clock::now(&world.clock) + jiff::SignedDuration::from_secs(10)).to_string()
 }
 
-const TWO_ACCOUNTS: [&str; 2] = ["DU0000011", "DU0000012"];
+pub(crate) const TWO_ACCOUNTS: [&str; 2] = ["DU0000011", "DU0000012"];
 
 /// A world with a user who reaches two accounts over one username.
-async fn world_of_several_accounts() -> World {
+pub(crate) async fn world_of_several_accounts() -> World {
     let world = world().await;
     world.connect("u-8", "paper-bob").await;
     let grant = json!({"path": {"algorithm_id": ALGORITHM}, "body": {"account_ids": TWO_ACCOUNTS}});
@@ -184,7 +184,7 @@ async fn world_of_several_accounts() -> World {
 }
 
 /// An order of the user with two accounts, in this one.
-fn place_in(world: &World, order_id: &str, account_id: &str) {
+pub(crate) fn place_in(world: &World, order_id: &str, account_id: &str) {
     let mut command = world.place_command(order_id, &resting());
     (command["user_id"], command["account_id"]) = (json!("u-8"), json!(account_id));
     world.enqueue(&command, SENDER, "u-8");

@@ -164,6 +164,11 @@ fn account_of(order: &Order) -> &str {
     order.request.as_ref().map_or("", |request| request.account_id.as_str())
 }
 
+fn with_its_reason(halt: &HaltInForce) -> String {
+    let HaltInForce { scope, reason, .. } = halt;
+    reason.as_ref().map_or_else(|| scope.to_string(), |reason| format!("{scope} (the reason given: \"{reason}\")"))
+}
+
 /// Which guard failed first, if one did.
 pub(super) fn refuse(rows: &[Option<Attributes>], refusals: Vec<Refusal>, order: &Order) -> Result<(), IntentRefused> {
     let failed = rows.iter().zip(refusals).find_map(|(row, refusal)| row.as_ref().map(|row| (row, refusal)));
@@ -175,7 +180,7 @@ pub(super) fn refuse(rows: &[Option<Attributes>], refusals: Vec<Refusal>, order:
             Err(IntentRefused::NotRegistered(id))
         }
         Some((row, Refusal::Halted(scope))) if is_reducing(row, "mode") => {
-            Err(IntentRefused::OnlyReducing(scope.to_string()))
+            Err(IntentRefused::OnlyReducing(with_its_reason(&in_force(row, scope))))
         }
         Some((row, Refusal::Halted(scope))) => Err(IntentRefused::Halted(in_force(row, scope))),
         Some((_, Refusal::LimitsChanged)) => Err(IntentRefused::LimitsChanged),

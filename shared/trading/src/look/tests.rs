@@ -49,6 +49,21 @@ fn row(account_id: &str, side: Side) -> LiveOrder {
 }
 
 #[test]
+fn of_several_rows_of_one_order_the_furthest_counts() {
+    let filled = |id: i64, quantity: i64| LiveOrder {
+        order_id: BrokerOrderId::new(id).unwrap(),
+        filled_quantity: Some(quantity.into()),
+        ..row("DU1", Side::Buy)
+    };
+    for mut rows in [vec![filled(7, 0), filled(8, 1), filled(7, 5)], vec![filled(7, 5), filled(7, 0), filled(8, 1)]] {
+        keep_the_furthest(&mut rows);
+        let mut kept: Vec<_> = rows.iter().map(|row| (row.order_id.get(), row.filled_quantity.unwrap())).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, [(7, 5.into()), (8, 1.into())]);
+    }
+}
+
+#[test]
 fn an_execution_that_is_shown_twice_counts_once() {
     let twice = [trade("e1", "DU1", Side::Buy, 4), trade("e2", "DU1", Side::Buy, 3), trade("e1", "DU1", Side::Buy, 4)];
     assert_eq!(fills_of(&order(), &twice).unwrap().quantity, Decimal::from(7));

@@ -79,11 +79,14 @@ struct Asked {
 
 impl Asked {
     fn of(ticket: &Ticket, by_a_change: bool) -> Self {
-        let quantity = match ticket.size {
-            Size::Quantity(quantity) => Some(quantity.get()).filter(|_| by_a_change),
-            Size::CashQuantity(_) => None,
-        };
-        Self { order_type: ticket.order_type.clone(), quantity }
+        Self { order_type: ticket.order_type.clone(), quantity: size(ticket).filter(|_| by_a_change) }
+    }
+}
+
+fn size(ticket: &Ticket) -> Option<Decimal> {
+    match ticket.size {
+        Size::Quantity(quantity) => Some(quantity.get()),
+        Size::CashQuantity(_) => None,
     }
 }
 
@@ -131,7 +134,10 @@ fn of_leg(record: &Record, role: LegRole) -> impl Iterator<Item = &Change> {
 
 /// What the record says is in force.
 fn in_force(record: &Record, leg: &Leg) -> Asked {
-    let by = of_leg(record, leg.role).filter(|change| change.revision == leg.revision && change.sends > 0).last();
+    // By which an exit was to become smaller, and that was refused, goes by the same number.
+    let was_refused = |change: &Change| change.follows && size(&leg.ticket) > size(&change.ticket);
+    let sent = of_leg(record, leg.role).filter(|change| change.revision == leg.revision && change.sends > 0);
+    let by = sent.filter(|change| !was_refused(change)).last();
     by.map_or_else(|| Asked::of(&leg.ticket, false), |change| Asked::of(&change.ticket, true))
 }
 
