@@ -107,7 +107,7 @@ impl Lane<'_> {
     ) -> Result<Exchanged, Stopped> {
         for round in 1..=ANSWER_ROUNDS_MAX {
             match answer {
-                Ok(Answer::Question(question)) => answer = self.reply(order, exchange, &question, round).await?,
+                Ok(Answer::Question(question)) => answer = Ok(self.reply(order, exchange, &question, round).await?),
                 Ok(Answer::Prompt(prompt)) => return self.answer_prompt(order, exchange, &prompt, round).await,
                 answer => return Ok(Exchanged::Answered { answer, after_a_question: round > 1 }),
             }
@@ -126,7 +126,7 @@ impl Lane<'_> {
         exchange: &Exchange<'_>,
         question: &Question,
         round: u32,
-    ) -> Result<Result<Answer, CallError>, Stopped> {
+    ) -> Result<Answer, Stopped> {
         let verdict = self.verdict(exchange, &question.message_ids);
         let text = question.messages.join(" ");
         let reply = self.reply_by(order, exchange, &verdict, &question.message_ids, &text, round).await?;
@@ -135,7 +135,7 @@ impl Lane<'_> {
         if !reply.accepted && matches!(answer, Ok(Answer::Refused { .. } | Answer::ReplyNotFound { .. })) {
             return Err(Stopped::Ended(Exchanged::Declined(reply.why)));
         }
-        Ok(answer)
+        answer.map_err(|error| Stopped::Ended(Exchanged::Answered { answer: Err(error), after_a_question: true }))
     }
 
     /// What is answered, by the policy. That an exit becomes smaller needs no leave: its price stands at the broker already.
