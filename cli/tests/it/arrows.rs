@@ -103,6 +103,45 @@ fn only_what_is_put_together_stands_on_the_platform() {
     }
 }
 
+/// The calls of `broker::Session` and `store::Orders` that one room of `trading` alone makes, each with its room's file.
+const CALLED_FROM_ONE_ROOM: [(&str, &str); 7] = [
+    ("session.place(", "exchange.rs"),
+    ("session.modify(", "exchange.rs"),
+    ("session.reply(", "exchange.rs"),
+    ("session.cancel(", "cancel.rs"),
+    ("session.order_status(", "by_number.rs"),
+    ("session.select_account(", "by_number.rs"),
+    ("orders.save_intent(", "intend.rs"),
+];
+
+#[test]
+fn what_reaches_the_broker_leaves_trading_by_one_door() {
+    let rooms = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/trading/src"));
+    for (call, room) in CALLED_FROM_ONE_ROOM {
+        let callers: BTreeSet<String> = sources_below(&rooms)
+            .into_iter()
+            .filter(|(_, source)| source.contains(call))
+            .map(|(path, _)| path.strip_prefix(&rooms).unwrap().to_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(callers, BTreeSet::from([room.to_owned()]), "{call}");
+    }
+}
+
+/// The sources below a folder, without what is a test alone, each with its spaces taken out before a dot that begins a line.
+fn sources_below(folder: &std::path::Path) -> Vec<(PathBuf, String)> {
+    let mut sources = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources.extend(sources_below(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            let lines = std::fs::read_to_string(&path).unwrap();
+            sources.push((path, lines.lines().map(str::trim).collect()));
+        }
+    }
+    sources
+}
+
 /// `None`: the simulation, the kill harness and the bench put everything together.
 fn allowed(name: &str) -> Option<&'static [&'static str]> {
     match MAY_USE.iter().find(|(ruled, _)| *ruled == name) {

@@ -4,7 +4,7 @@
 //! point is found by the next caller in exactly that state.
 
 use domain::{CANCELS_BEFORE_ALARM, ChangeStage, Doubt, Fact, Order, OrderState, Reason, ReasonCode};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
 use crate::lane::Lane;
@@ -18,14 +18,22 @@ pub const HELD_CHECK: SignedDuration = SignedDuration::from_secs(20);
 pub(crate) const HELD_CHECK_MAX: SignedDuration = SignedDuration::from_mins(2);
 /// An order whose outcome is unknown is looked for after this: the broker allows one look in 5 s.
 pub(crate) const UNKNOWN_CHECK: SignedDuration = SignedDuration::from_secs(6);
-/// An order at work is looked at again after this.
+/// An order at work that is followed closely is due again after this, should nobody follow it.
 pub(crate) const WORKING_CHECK: SignedDuration = SignedDuration::from_secs(50);
+/// One that the schedule alone looks at is due after this: at its next minute, however late in the last one the look was.
+const SCHEDULED_CHECK: SignedDuration = SignedDuration::from_secs(15);
 /// How soon after news of an order the tracker looks, in seconds.
 pub const TRACK_AFTER_NEWS_SECONDS: u32 = 1;
 /// How often an order is looked at while it is followed closely, in seconds (IBKR Web API, pacing: one look in 5 s).
 pub const TRACK_CLOSELY_SECONDS: u32 = 5;
 /// An order is followed closely for this long after the last news of it; then the schedule's looks are enough.
 const FOLLOWED_CLOSELY_FOR: SignedDuration = SignedDuration::from_mins(2);
+
+/// When an order at work is due again for a look by the schedule.
+pub(crate) fn working_check_at(order: &Order, now: Timestamp) -> Timestamp {
+    let followed_until = order.updated_at + FOLLOWED_CLOSELY_FOR;
+    (followed_until + SCHEDULED_CHECK).clamp(now + SCHEDULED_CHECK, now + WORKING_CHECK)
+}
 
 /// What the next step of an order is.
 pub(crate) enum Next {

@@ -2,19 +2,19 @@
 //! status).
 
 use broker::{CallError, OrderDetail, Session};
-use domain::{AccountId, BrokerOrderId, Order};
+use domain::{AccountId, BrokerOrderId};
 
 use crate::lane::Lane;
 
 impl Lane<'_> {
-    /// How the broker shows an order, or an exit of it, by its number. For an order of an earlier session it answers 503.
+    /// How the broker shows an order of this account, or an exit of it, by its number. For an order of an earlier session it answers 503.
     pub(crate) async fn order_by_number(
         &mut self,
         session: &Session,
-        order: &Order,
+        account_id: Option<&AccountId>,
         number: BrokerOrderId,
     ) -> Result<OrderDetail, CallError> {
-        if let Some(account_id) = order.account_id() {
+        if let Some(account_id) = account_id {
             self.set_session_to(session, account_id).await?;
         }
         session.order_status(number).await

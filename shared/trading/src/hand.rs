@@ -74,7 +74,7 @@ impl Lane<'_> {
             self.track_in(1);
             return Ok(false);
         }
-        match self.order_by_number(session, &order.value, row.order_id).await {
+        match self.order_by_number(session, order.value.account_id(), row.order_id).await {
             Ok(detail) if terms_by_number(&order.value, leg, &ticket, &detail) != Some(terms) => return Ok(false),
             Ok(_) => {}
             // For an order of an earlier session the broker answers 503.
@@ -121,7 +121,7 @@ impl Lane<'_> {
             return Ok(false);
         }
         let looked = self.looked_just_now(&order.value);
-        match self.order_by_number(session, &order.value, number).await {
+        match self.order_by_number(session, order.value.account_id(), number).await {
             Ok(detail) => {
                 self.take_over_detail(order, None, &ticket, &detail).await?;
                 Ok(true)

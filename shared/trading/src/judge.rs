@@ -151,7 +151,7 @@ impl Lane<'_> {
         if row.status.is_end() || !self.has_time(LOOK_TIME) {
             return None;
         }
-        self.order_by_number(session, order, row.order_id).await.ok()?.stop_price
+        self.order_by_number(session, order.account_id(), row.order_id).await.ok()?.stop_price
     }
 
     /// Whether a change that was passed over shows after all. What is on its way to the broker overwrites it.

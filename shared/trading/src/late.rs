@@ -185,7 +185,7 @@ impl Lane<'_> {
                 self.record_legs(order, |order, now| order.legs_seen(std::slice::from_ref(&sight), now)).await?;
             }
             let works = sight.status.works() && order.value.leg(role).is_some_and(Leg::has_ended);
-            if !works || !self.says_so_again(session, sight.broker_order_id).await {
+            if !works || !self.says_so_again(session, order.value.account_id(), sight.broker_order_id).await {
                 continue;
             }
             tracing::error!(key = %order.value.key, %role, alarm = "late_fact", metric.orders_for_a_person = 1, status = ?sight.status, "an exit that had ended works at the broker");
@@ -215,13 +215,18 @@ impl Lane<'_> {
 
     /// Whether the broker says by its number, too, that what had ended works. Where it does not say, the list stands: to
     /// look after what has ended costs a look, and to leave what works costs the position.
-    async fn says_so_again(&mut self, session: &Session, number: Option<BrokerOrderId>) -> bool {
+    async fn says_so_again(
+        &mut self,
+        session: &Session,
+        account_id: Option<&AccountId>,
+        number: Option<BrokerOrderId>,
+    ) -> bool {
         let Some(number) = number else { return true };
         if !self.has_time(LOOK_TIME) {
             self.look_again();
             return false;
         }
-        session.order_status(number).await.map_or(true, |detail| detail.status.works())
+        self.order_by_number(session, account_id, number).await.map_or(true, |detail| detail.status.works())
     }
 
     /// An order that came to work after its end, and whose end somebody had asked for, is cancelled.
@@ -251,7 +256,7 @@ impl Lane<'_> {
         // What the broker itself called cancelled works only where it says so twice.
         let number = sight.broker_order_ids.first().copied();
         let by_its_word = ended.status == OrderStatus::Cancelled && sight.works();
-        if by_its_word && !self.says_so_again(session, number).await {
+        if by_its_word && !self.says_so_again(session, ended.account_id.as_ref(), number).await {
             return Ok(());
         }
         let key = self.key(ended.order_id.clone());

@@ -110,7 +110,7 @@ impl Lane<'_> {
             return Ok(());
         }
         let asked_at = self.now();
-        match self.order_by_number(session, &order.value, number).await {
+        match self.order_by_number(session, order.value.account_id(), number).await {
             Ok(detail) if detail.status.is_doubtful_end() => {
                 tracing::warn!(key = %order.value.key, %role, %number, "an exit was refused by the broker");
                 self.record_legs(order, |order, now| order.leg_fact(role, &LegFact::Refused, now)).await
@@ -161,7 +161,7 @@ impl Lane<'_> {
                 self.track_in(TRACK_CLOSELY_SECONDS);
                 return Ok(false);
             };
-            match self.order_by_number(&session, &order.value, number).await {
+            match self.order_by_number(&session, order.value.account_id(), number).await {
                 Ok(detail) => {
                     if let Some(ticket) = order.value.ticket_of(Some(role)).cloned() {
                         self.take_over_detail(order, Some(role), &ticket, &detail).await?;
@@ -221,7 +221,7 @@ impl Lane<'_> {
         };
         let is_due = now < missing_since + ASKED_FOR_CLOSELY || order.value.next_check_at.is_none_or(|at| at <= now);
         if let Some(number) = leg.broker_order_id.filter(|_| is_due && self.has_time(LOOK_TIME)) {
-            match self.order_by_number(session, &order.value, number).await {
+            match self.order_by_number(session, order.value.account_id(), number).await {
                 Ok(detail) => return self.take_in_leg_detail(order, role, detail).await,
                 // For an order of an earlier session the broker answers 503.
                 Err(error) => {

@@ -4,7 +4,7 @@ use domain::{Fact, Order, OrderStatus, ReasonCode};
 use jiff::Timestamp;
 use store::{StoreError, Versioned};
 
-use crate::advance::{UNKNOWN_CHECK, WORKING_CHECK};
+use crate::advance::{UNKNOWN_CHECK, WORKING_CHECK, working_check_at};
 use crate::lane::Lane;
 
 /// Tries to write a fact when others write the order as well (a user who cancels).
@@ -70,7 +70,7 @@ impl Lane<'_> {
             if changed.value == order.value {
                 return Ok(());
             }
-            changed.value.check_again_at(self.now() + WORKING_CHECK);
+            changed.value.check_again_at(working_check_at(&changed.value, self.now()));
             match self.save_order(&mut changed).await {
                 Ok(()) => {
                     *order = changed;

@@ -9,6 +9,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
+use crate::advance::{UNKNOWN_CHECK, working_check_at};
 use crate::lane::{Lane, passed_over};
 use crate::leg_rows::legs_by_parent;
 use crate::look::{Looked, Shown, number_by_trades, row_of, sight_of};
@@ -263,7 +264,7 @@ impl Lane<'_> {
         }
         tracing::warn!(key = %order.value.key, status = ?order.value.broker_status, ?since, "the broker's word leaves open where an order stands; it is asked for by its number");
         let asked_at = self.now();
-        match self.order_by_number(session, &order.value, broker_order_id).await {
+        match self.order_by_number(session, order.value.account_id(), broker_order_id).await {
             Ok(detail) if is_anothers(&order.value, &detail) => self.look_again_later(order).await,
             Ok(detail) => {
                 let mut sight = sight_of_detail(broker_order_id, &detail);
@@ -337,7 +338,7 @@ impl Lane<'_> {
             return Ok(());
         }
         let asked_at = self.now();
-        match self.order_by_number(session, &order.value, broker_order_id).await {
+        match self.order_by_number(session, order.value.account_id(), broker_order_id).await {
             // Its rows, or its trades, tell its own number.
             Ok(detail) if is_anothers(&order.value, &detail) => self.look_again_later(order).await?,
             Ok(detail) => {
@@ -375,18 +376,18 @@ impl Lane<'_> {
     }
 
     pub(crate) async fn look_again_later(&mut self, order: &mut Versioned<Order>) -> Result<(), StoreError> {
-        let pause = match order.value.status() {
-            OrderStatus::Unknown => crate::advance::UNKNOWN_CHECK,
-            OrderStatus::NeedsReview => order.value.review_pause(self.now()),
-            _ => crate::advance::WORKING_CHECK,
-        };
         let now = self.now();
+        let check_at = match order.value.status() {
+            OrderStatus::Unknown => now + UNKNOWN_CHECK,
+            OrderStatus::NeedsReview => now + order.value.review_pause(now),
+            _ => working_check_at(&order.value, now),
+        };
         // Whoever comes here has looked at it, or tried to.
         let was_unwatched = order.value.unwatched.take().is_some();
         if !was_unwatched && order.value.next_check_at.is_some_and(|at| at > now) {
             return Ok(());
         }
-        order.value.check_again_at(now + pause);
+        order.value.check_again_at(check_at);
         match self.save_order(order).await {
             Err(StoreError::Conflict { .. }) => self.read_again(order).await,
             saved => saved,
