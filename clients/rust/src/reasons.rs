@@ -104,6 +104,7 @@ reason_codes! {
     ExitOnWrongSide "exit_on_wrong_side" Mend "With this change an exit would stand on the wrong side of its entry or of the other exit.";
     ExitTooLarge "exit_too_large" LookAtBroker "An exit at the broker was for more than its order leaves to it. It is being made smaller.";
     Expired "expired" SendAnew "It was not sent by its `good_until`; a change, within fifteen minutes of being asked for.";
+    FillTakenBack "fill_taken_back" LookAtBroker "The broker took back a fill that had been told. What was told stays; the position is what the broker says.";
     FilledAfterEnd "filled_after_end" LookAtBroker "The broker shows more filled than when the order ended.";
     FilledBeyondOrder "filled_beyond_order" LookAtBroker "The broker shows more filled than was ever asked for.";
     Halted "halted" AskUser "A halt is on. The message names whose.";

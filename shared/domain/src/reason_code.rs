@@ -146,6 +146,7 @@ reason_codes! {
     ExitOnWrongSide "exit_on_wrong_side" [Change Refusal] Mend "With this change an exit would stand on the wrong side of its entry or of the other exit.";
     ExitTooLarge "exit_too_large" [Warning] LookAtBroker "An exit at the broker was for more than its order leaves to it. It is being made smaller.";
     Expired "expired" [Order Change] SendAnew "It was not sent by its `good_until`; a change, within fifteen minutes of being asked for.";
+    FillTakenBack "fill_taken_back" [Warning] LookAtBroker "The broker took back a fill that had been told. What was told stays; the position is what the broker says.";
     FilledAfterEnd "filled_after_end" [Warning] LookAtBroker "The broker shows more filled than when the order ended.";
     FilledBeyondOrder "filled_beyond_order" [Warning] LookAtBroker "The broker shows more filled than was ever asked for.";
     Halted "halted" [Order Change] AskUser "A halt is on. The message names whose.";

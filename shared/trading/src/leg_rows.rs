@@ -112,6 +112,11 @@ pub(crate) fn leg_sight(order: &Order, leg: &Leg, shown: &Shown) -> Option<LegSi
     })
 }
 
+/// The executions of an exit that a look shows.
+pub(crate) fn leg_fills_shown(order: &Order, leg: &Leg, shown: &Shown) -> Option<Fills> {
+    leg_fills(order, leg, leg.broker_order_id, &shown.trades.as_ref()?.rows)
+}
+
 /// The executions of an exit: by its number; without one by its parent's name, on the other side, where there is no other
 /// exit that it could be.
 fn leg_fills(order: &Order, leg: &Leg, number: Option<BrokerOrderId>, trades: &[Trade]) -> Option<Fills> {

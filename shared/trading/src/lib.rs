@@ -39,6 +39,7 @@ mod send;
 mod session;
 mod stop;
 mod submit;
+mod taken_back;
 mod track;
 mod unwatched;
 mod waits;

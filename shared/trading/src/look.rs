@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use broker::{CallError, Listing, LiveOrder, LiveOrders, Session, Trade};
 use domain::{
-    AccountId, Amount, BrokerOrderId, BrokerStatus, ClientOrderId, Contract, Leg, Order, Side, Sight, Size, Ticket,
-    TimeInForce,
+    AccountId, Amount, BrokerOrderId, BrokerStatus, ClientOrderId, Contract, Leg, Order, ReasonCode, Side, Sight, Size,
+    Ticket, TimeInForce,
 };
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
@@ -136,6 +136,16 @@ fn wants_trades(order: &Order, live: &Listing<LiveOrder>) -> bool {
     let of_a_leg = |leg: &Leg| wanted(leg_row(order, leg, live), leg.filled_quantity);
     (!order.status().is_final() && wanted(row_of(order, live), order.filled_quantity))
         || open_legs.into_iter().any(of_a_leg)
+        || shows_less(order, live)
+}
+
+/// A row that shows less filled than was told is older, or a fill was taken back: the trades say which.
+fn shows_less(order: &Order, live: &Listing<LiveOrder>) -> bool {
+    let less =
+        |row: Option<&LiveOrder>, told| row.and_then(|row| row.filled_quantity).is_some_and(|filled| filled < told);
+    !order.has_warned(&ReasonCode::FillTakenBack)
+        && (less(row_of(order, live), order.filled_quantity)
+            || order.legs().iter().any(|leg| less(leg_row(order, leg, live), leg.filled_quantity)))
 }
 
 /// The row of this order among live orders.
@@ -263,6 +273,8 @@ pub(crate) struct Fills {
     /// `None` where the broker's figures have none.
     pub(crate) average_price: Option<Decimal>,
     pub(crate) order_id: Option<BrokerOrderId>,
+    /// A correction made an execution smaller.
+    pub(crate) is_taken_back: bool,
 }
 
 /// The broker's number of an order by the trades under its name, on its own side.
@@ -275,7 +287,7 @@ pub(crate) fn number_by_trades(order: &Order, shown: &Shown) -> Option<BrokerOrd
 }
 
 /// The executions of an order, each counted once, by its last correction.
-fn fills_of(order: &Order, trades: &[Trade]) -> Option<Fills> {
+pub(crate) fn fills_of(order: &Order, trades: &[Trade]) -> Option<Fills> {
     let ours = |trade: &&Trade| {
         let by_name = trade.client_order_id.as_deref() == Some(order.client_order_id.as_str());
         let by_number = trade.order_id.is_some() && trade.order_id.as_ref() == order.broker_order_ids.first();
@@ -297,11 +309,21 @@ pub(crate) fn summed(mut executions: Vec<&Trade>) -> Option<Fills> {
     let correction = |trade: &&Trade| stem_and_correction(&trade.execution_id).1;
     let stem = |trade: &&Trade| stem_and_correction(&trade.execution_id).0.to_owned();
     executions.sort_by_cached_key(|trade| (stem(trade), std::cmp::Reverse(correction(trade))));
-    executions.dedup_by_key(|trade| stem(trade));
+    let mut is_taken_back = false;
+    executions.dedup_by(|earlier, last| {
+        let is_one = stem(earlier) == stem(last);
+        is_taken_back |= is_one && last.quantity < earlier.quantity;
+        is_one
+    });
     // Figures without a sum are fills all the same: an order that shows them is not taken to be absent.
     let quantity = executions.iter().fold(Decimal::ZERO, |sum, trade| sum.saturating_add(trade.quantity));
     let order_id = executions.iter().find_map(|trade| trade.order_id);
-    (!executions.is_empty()).then(|| Fills { quantity, average_price: average_of(&executions), order_id })
+    (!executions.is_empty()).then(|| Fills {
+        quantity,
+        average_price: average_of(&executions),
+        order_id,
+        is_taken_back,
+    })
 }
 
 fn average_of(executions: &[&Trade]) -> Option<Decimal> {

@@ -166,6 +166,7 @@ impl Lane<'_> {
         // First, since a look that shows the order's end shows the ticket that it ended with.
         // Boxed, each: their futures are in that of every look.
         self.correct_numbers(order, shown).await?;
+        self.tell_of_fills_taken_back(order, shown).await?;
         Box::pin(self.judge_changes(session, order, shown)).await?;
         Box::pin(self.take_over_changes(session, order, shown)).await?;
         if order.value.status().is_final() {

@@ -56,6 +56,7 @@ class ReasonCode(StrEnum):
     EXIT_ON_WRONG_SIDE = "exit_on_wrong_side"
     EXIT_TOO_LARGE = "exit_too_large"
     EXPIRED = "expired"
+    FILL_TAKEN_BACK = "fill_taken_back"
     FILLED_AFTER_END = "filled_after_end"
     FILLED_BEYOND_ORDER = "filled_beyond_order"
     HALTED = "halted"
@@ -167,6 +168,7 @@ _REMEDIES: dict[ReasonCode, Remedy] = {
     ReasonCode.EXIT_ON_WRONG_SIDE: Remedy.MEND,
     ReasonCode.EXIT_TOO_LARGE: Remedy.LOOK_AT_BROKER,
     ReasonCode.EXPIRED: Remedy.SEND_ANEW,
+    ReasonCode.FILL_TAKEN_BACK: Remedy.LOOK_AT_BROKER,
     ReasonCode.FILLED_AFTER_END: Remedy.LOOK_AT_BROKER,
     ReasonCode.FILLED_BEYOND_ORDER: Remedy.LOOK_AT_BROKER,
     ReasonCode.HALTED: Remedy.ASK_USER,

@@ -175,6 +175,12 @@ impl PaperBroker {
         self.at_desk(|desk| orders::suspend(desk, order_id, suspended))
     }
 
+    /// Takes back so much of an order's latest execution; false if there is none.
+    #[must_use]
+    pub fn take_back_execution(&self, order_id: i64, quantity: Decimal) -> bool {
+        self.at_desk(|desk| orders::take_back(desk, order_id, quantity))
+    }
+
     /// Corrects the price of an order's latest execution; false if there is none.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn correct_execution(&self, order_id: i64, price: Decimal) -> bool {

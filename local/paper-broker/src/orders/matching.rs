@@ -138,6 +138,22 @@ pub(crate) fn correct(desk: &mut Desk<'_>, id: i64, price: Decimal) -> bool {
     true
 }
 
+/// Takes back so much of the latest execution of an order: the correction is for less. An order that works has it to fill again.
+pub(crate) fn take_back(desk: &mut Desk<'_>, id: i64, quantity: Decimal) -> bool {
+    let book = &mut desk.state.book;
+    let Some(wrong) = book.trades.iter().rev().find(|trade| trade.order_id == id) else { return false };
+    let Some((stem, number)) = wrong.execution_id.rsplit_once('.') else { return false };
+    let number = number.parse::<u32>().unwrap_or_default() + 1;
+    let size = (wrong.size - quantity).max(Decimal::ZERO);
+    let corrected = Trade { execution_id: format!("{stem}.{number:02}"), size, ..wrong.clone() };
+    let taken = wrong.size - size;
+    let Some(order) = book.orders.get_mut(&id) else { return false };
+    order.filled -= taken;
+    order.filled_value -= taken * corrected.price;
+    book.trades.push_back(corrected);
+    true
+}
+
 /// Cancels whose time has come.
 pub(crate) fn complete_cancels(desk: &mut Desk<'_>) {
     let now = desk.now;

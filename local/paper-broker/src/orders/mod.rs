@@ -24,7 +24,9 @@ pub use book::{LedgerEntry, OrderHistory, OrderStatus, Stamped, TakenChange};
 pub use questions::QuestionRules;
 
 pub(crate) use book::Book;
-pub(crate) use matching::{complete_cancels, correct, fill, match_contract, open_market, suspend, venue_reject};
+pub(crate) use matching::{
+    complete_cancels, correct, fill, match_contract, open_market, suspend, take_back, venue_reject,
+};
 pub(crate) use place::Pending;
 pub(crate) use questions::{reset_suppression, suppress};
 pub(crate) use wire::number;

@@ -99,6 +99,28 @@ async fn a_corrected_execution_counts_once_by_its_last_correction() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fill_that_the_broker_takes_back_is_told() {
+    for (taken_back, stands) in [(3, "1 of the 4"), (4, "0 of the 4")] {
+        let world = with_a_working_order().await;
+        let part = Execution { order_id: order_id(&world), quantity: 4.into(), price: "186".parse().unwrap() };
+        assert!(world.broker().execute_order(part));
+        world.run_for(Duration::from_mins(1)).await;
+        assert!(world.broker().take_back_execution(order_id(&world), taken_back.into()));
+        world.run_for(Duration::from_mins(2)).await;
+        let order = world.order("first").await;
+        assert_eq!((order.status().as_str(), order.filled_quantity), ("partially_filled", 4.into()));
+        let told = order.warning.unwrap();
+        assert_eq!(told.code.as_str(), "fill_taken_back");
+        assert!(told.message.contains(stands), "{}", told.message);
+        let rest = Execution { quantity: (6 + taken_back).into(), ..part };
+        assert!(world.broker().execute_order(rest));
+        world.run_for(Duration::from_mins(1)).await;
+        let order = world.order("first").await;
+        assert_eq!((order.status().as_str(), order.filled_quantity), ("filled", 10.into()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_told_in_a_200_is_no_refusal() {
     for (body, executed, ends) in [
         (r#"{"error":"Internal Server Error","statusCode":500}"#, true, "working"),

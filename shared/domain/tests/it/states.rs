@@ -294,10 +294,11 @@ fn an_order_of_the_release_before_that_is_being_cancelled_is_asked_for_again() {
 #[test]
 fn a_look_that_shows_less_is_an_older_one() {
     let mut order = order("limit");
-    for fact in [place(), seen("Submitted", 4), seen("Submitted", 3)] {
+    for fact in [place(), seen("Submitted", 4), seen("Submitted", 3), seen("Submitted", 0)] {
         order.apply(fact, start()).unwrap();
     }
-    assert_eq!(order.filled_quantity.to_string(), "4");
+    assert_eq!((order.filled_quantity.to_string().as_str(), order.status()), ("4", OrderStatus::PartiallyFilled));
+    assert_eq!(order.sequence, 3, "and no event says otherwise");
 }
 
 #[test]

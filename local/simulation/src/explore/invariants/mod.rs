@@ -59,6 +59,7 @@ pub(crate) fn broken(evidence: &Evidence) -> Vec<Violation> {
         reduce::only_what_reduces_is_sent,
         limits::no_limit_is_exceeded,
         stream::changes_count_up_without_gaps,
+        stream::fills_never_go_back,
         reasons::each_stands_where_the_list_says,
         no_secret_is_written_down,
     ];

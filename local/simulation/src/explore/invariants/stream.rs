@@ -1,5 +1,7 @@
 //! What is told of an order on the bus: each change once, in order, none left out.
 
+use domain::{Order, OrderStatus};
+
 use super::{Violation, violation};
 use crate::explore::evidence::{Evidence, Record};
 
@@ -9,6 +11,20 @@ pub(crate) fn changes_count_up_without_gaps(evidence: &Evidence) -> Vec<Violatio
         .iter()
         .filter_map(|record| Some(violation("the changes of an order have a gap", gap(record)?)))
         .collect()
+}
+
+/// What was filled stays filled, and an order at work that is filled in part says so.
+pub(crate) fn fills_never_go_back(evidence: &Evidence) -> Vec<Violation> {
+    let at_work_as_if_unfilled =
+        |image: &&Order| image.status() == OrderStatus::Working && !image.filled_quantity.is_zero();
+    let told = |record: &Record| {
+        let unfilled = record.images.iter().find(at_work_as_if_unfilled);
+        let less = record.images.windows(2).find(|pair| pair[1].filled_quantity < pair[0].filled_quantity);
+        let image = unfilled.or(less.and_then(|pair| pair.last()))?;
+        let (status, filled) = (image.status().as_str(), image.filled_quantity);
+        Some(format!("{}: {status} with {filled} filled at {}", record.order.key, image.updated_at))
+    };
+    evidence.records.iter().filter_map(told).map(|what| violation("a fill went back", what)).collect()
 }
 
 fn gap(record: &Record) -> Option<String> {

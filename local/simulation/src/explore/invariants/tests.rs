@@ -1,6 +1,6 @@
 //! Each invariant is seen to fail, on what is left of a good world after one thing in it was falsified.
 
-use domain::{Fact, LegRole, Order, OrderState, Reason, ReasonCode};
+use domain::{Fact, LegRole, Order, OrderState, OrderStatus, Reason, ReasonCode};
 use jiff::{SignedDuration, Timestamp};
 use paper_broker::Stamped;
 use rust_decimal::Decimal;
@@ -216,6 +216,23 @@ fn a_gap_in_what_was_told_is_noticed() {
         evidence.records[0].events.remove(1);
     });
     assert_eq!(rules, ["the changes of an order have a gap"]);
+}
+
+#[test]
+fn a_fill_that_goes_back_is_noticed() {
+    let is_at_work = |image: &&mut Order| image.status() == OrderStatus::Working;
+    let partly_filled = rules(|evidence| {
+        evidence.records[0].images.iter_mut().find(is_at_work).unwrap().filled_quantity = Decimal::ONE;
+    });
+    assert_eq!(partly_filled, ["a fill went back"]);
+    let less = rules(|evidence| {
+        let images = &mut evidence.records[0].images;
+        let filled = images.iter().rfind(|image| image.status() == OrderStatus::Filled).unwrap().clone();
+        let mut less = filled;
+        less.filled_quantity = Decimal::ONE;
+        images.push(less);
+    });
+    assert_eq!(less, ["a fill went back"]);
 }
 
 #[test]
