@@ -57,6 +57,22 @@ async fn seconds_until_filled(world: &World, order_id: &str) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_quiet_order_is_due_at_the_first_minute_after_the_close_looks() {
+    for second in [16, 30, 45, 59] {
+        let world = world().await;
+        assert_eq!(send(&world, "mine", resting()).await, "working");
+        // The close looks end two minutes after the last news.
+        world.run_for(Duration::from_secs(122)).await;
+        fill(&world).await;
+        world.run_for(Duration::from_secs(second)).await;
+        assert_eq!(world.status("mine").await, "working", "nobody follows it closely");
+        world.tick().await;
+        world.deliver_all().await;
+        assert_eq!(world.status("mine").await, "filled", "the schedule came after {second} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hundred_and_ten_orders_of_a_user_without_a_session_keep_no_other_user_waiting() {
     let world = world().await;
     assert_eq!(send(&world, "mine", resting()).await, "working");
