@@ -337,7 +337,19 @@ impl Order {
         for (_, id) in legs {
             self.number(Some(*id));
         }
+        self.number_the_last_leg();
         self.updated_at = now;
+    }
+
+    /// Where one exit and one of the order's numbers are left, they belong together: once the exit has left the broker's list,
+    /// no row says so.
+    fn number_the_last_leg(&mut self) {
+        let taken: Vec<BrokerOrderId> = self.legs.iter().filter_map(|leg| leg.broker_order_id).collect();
+        let mut left = self.broker_order_ids.iter().skip(1).filter(|id| !taken.contains(id));
+        let mut unnumbered = self.legs.iter_mut().filter(|leg| leg.broker_order_id.is_none());
+        if let (Some(id), None, Some(leg), None) = (left.next(), left.next(), unnumbered.next(), unnumbered.next()) {
+            leg.broker_order_id = Some(*id);
+        }
     }
 
     /// The row of a release that knew no legs: what is attached to its ticket is followed all the same, until the broker

@@ -108,6 +108,16 @@ fn an_answer_to_a_placing_numbers_the_exits_in_the_tickets_order() {
 }
 
 #[test]
+fn an_answer_that_names_an_exit_before_its_entry_leaves_no_exit_without_a_number() {
+    // The entry was taken to be 7; its trades say 9, and the exits have left the list.
+    let mut order = placed();
+    order.numbers_are(number(9), &[], now());
+    assert_eq!(order.broker_order_ids.first(), Some(&number(9)));
+    assert_eq!(order.leg(TAKE).unwrap().broker_order_id, Some(number(8)));
+    assert_eq!(order.leg(STOP).unwrap().broker_order_id, Some(number(7)), "the only number that is left");
+}
+
+#[test]
 fn a_filled_bracket_is_open_until_each_exit_ended() {
     let mut order = filled();
     assert_eq!((order.status(), order.is_over(), order.gives_back()), (OrderStatus::Filled, false, GivesBack::Nothing));

@@ -280,7 +280,7 @@ fn a_fill_that_is_told_late_is_noticed() {
         evidence.records[0].images.retain(|image| image.filled_quantity.is_zero());
         evidence.ended_at = evidence.calm_at + SignedDuration::from_mins(10);
     };
-    assert!(rules(never).contains(&"a fill was told late"));
+    assert!(rules(never).contains(&"a fill was told to nobody"));
     let hindered = |username, seconds| {
         rules(|evidence| {
             late(evidence);
@@ -303,7 +303,7 @@ fn a_fill_of_an_exit_that_is_never_told_is_noticed() {
         evidence.histories.get_mut(&exit).unwrap().executions.push(executed);
         evidence.ended_at = evidence.calm_at + SignedDuration::from_mins(10);
     });
-    assert_eq!(rules, ["a fill was told late"]);
+    assert_eq!(rules, ["a fill was told to nobody"]);
 }
 
 #[test]

@@ -12,6 +12,9 @@ use crate::explore::lives::PEOPLE;
 
 /// The rule of a fill that was told late. How often that may be is the report's to say.
 pub(crate) const TOLD_LATE: &str = "a fill was told late";
+/// The rule of a fill that was not told at all, however much longer the world went on.
+const TOLD_TO_NOBODY: &str = "a fill was told to nobody";
+const NEVER_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// A fill is told within this, once nothing hinders it.
 const TOLD_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 /// And this much later for each further account of the user with orders at work, or that ended just now: a look shows one account, the first one after
@@ -47,8 +50,10 @@ pub(crate) fn what_is_filled_is_told_within_seconds(evidence: &Evidence) -> Vec<
         fill.seen_at.map_or(evidence.ended_at > deadline, |at| at > deadline)
     });
     late.map(|fill| {
+        let deadline = fill.free_from + fill.within;
+        let never = fill.seen_at.is_none() && evidence.ended_at > deadline + NEVER_AFTER;
         violation(
-            TOLD_LATE,
+            if never { TOLD_TO_NOBODY } else { TOLD_LATE },
             format!(
                 "{} ({:?}), filled at {}, nothing hindered it from {}, told at {:?}: allowed are {:#}",
                 fill.record.order.key, fill.leg, fill.filled_at, fill.free_from, fill.seen_at, fill.within
