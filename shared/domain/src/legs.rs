@@ -326,6 +326,7 @@ impl Order {
     /// The broker's rows name the order's numbers otherwise than they were taken to be: the rows count. `legs`: those of the exits that
     /// rows tell.
     pub fn numbers_are(&mut self, entry: BrokerOrderId, legs: &[(LegRole, BrokerOrderId)], now: Timestamp) {
+        let was_taken_for_an_exits = self.legs.iter().any(|leg| leg.broker_order_id == Some(entry));
         self.broker_order_ids.retain(|id| *id != entry);
         self.broker_order_ids.insert(0, entry);
         for leg in &mut self.legs {
@@ -337,7 +338,9 @@ impl Order {
         for (_, id) in legs {
             self.number(Some(*id));
         }
-        self.number_the_last_leg();
+        if was_taken_for_an_exits {
+            self.number_the_last_leg();
+        }
         self.updated_at = now;
     }
 
