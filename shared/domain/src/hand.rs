@@ -21,6 +21,9 @@ pub struct ShownTerms {
     /// The limit price; of a stop order the stop price (IBKR Web API, live orders).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Amount>,
+    /// The stop beside a limit: no row tells it, the broker says it by the order's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_beside_limit: Option<Amount>,
 }
 
 /// How a list showed a part of an order that nobody here made so, where the broker does not say it by its number.
@@ -44,6 +47,15 @@ impl Ticket {
         }
     }
 
+    /// The stop that stands beside a limit.
+    #[must_use]
+    pub fn stop_beside_limit(&self) -> Option<Amount> {
+        match &self.order_type {
+            OrderType::StopLimit { stop_price, .. } => Some(*stop_price),
+            _ => None,
+        }
+    }
+
     /// This ticket as it is shown.
     #[must_use]
     pub fn with_terms(&self, terms: &ShownTerms) -> Self {
@@ -59,6 +71,11 @@ impl Ticket {
         ) = (&mut ticket.order_type, terms.price)
         {
             *price = shown;
+        }
+        if let (OrderType::StopLimit { stop_price, .. }, Some(shown)) =
+            (&mut ticket.order_type, terms.stop_beside_limit)
+        {
+            *stop_price = shown;
         }
         ticket
     }
@@ -128,6 +145,9 @@ impl Order {
             let left = ShownTerms {
                 quantity: terms.quantity.filter(|_| change.ticket.size == before.size),
                 price: terms.price.filter(|_| change.ticket.shown_price() == before.shown_price()),
+                stop_beside_limit: terms
+                    .stop_beside_limit
+                    .filter(|_| change.ticket.stop_beside_limit() == before.stop_beside_limit()),
             };
             change.ticket = change.ticket.with_terms(&left);
         }
@@ -143,6 +163,11 @@ fn changed_at_broker(leg: Option<LegRole>, before: &Ticket, after: &Ticket) -> R
         && was != is
     {
         news.push(format!("price {was} to {is}"));
+    }
+    if let (Some(was), Some(is)) = (before.stop_beside_limit(), after.stop_beside_limit())
+        && was != is
+    {
+        news.push(format!("stop price {was} to {is}"));
     }
     let what = leg.map_or_else(|| "order".to_owned(), |role| role.to_string());
     Reason::new(

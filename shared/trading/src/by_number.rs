@@ -23,6 +23,7 @@ impl Lane<'_> {
     /// A session shows one account, so one that reaches several is set to it first.
     pub(crate) async fn set_session_to(&mut self, session: &Session, account_id: &AccountId) -> Result<(), CallError> {
         if self.reached_accounts(account_id).len() > 1 && !self.session.is_set_to(account_id) {
+            self.session.is_being_set();
             session.select_account(account_id).await?;
             self.session.set_to(account_id);
         }

@@ -66,7 +66,7 @@ impl Lane<'_> {
         leg: Option<LegRole>,
         row: &LiveOrder,
     ) -> Result<bool, StoreError> {
-        let (Some(terms), Some(ticket)) = (terms_of(&order.value, leg, row), order.value.ticket_of(leg).cloned())
+        let (Some(mut terms), Some(ticket)) = (terms_of(&order.value, leg, row), order.value.ticket_of(leg).cloned())
         else {
             return Ok(false);
         };
@@ -75,8 +75,13 @@ impl Lane<'_> {
             return Ok(false);
         }
         match self.order_by_number(session, order.value.account_id(), row.order_id).await {
-            Ok(detail) if terms_by_number(&order.value, leg, &ticket, &detail) != Some(terms) => return Ok(false),
-            Ok(_) => {}
+            Ok(detail) => {
+                let by_number = terms_by_number(&order.value, leg, &ticket, &detail);
+                match by_number.filter(|told| ShownTerms { stop_beside_limit: None, ..*told } == terms) {
+                    Some(told) => terms = told,
+                    None => return Ok(false),
+                }
+            }
             // For an order of an earlier session the broker answers 503.
             Err(error) => {
                 tracing::warn!(key = %order.value.key, ?leg, %error, "an order is shown otherwise than it was made, and not by its number");
@@ -178,7 +183,7 @@ fn terms_of(order: &Order, leg: Option<LegRole>, row: &LiveOrder) -> Option<Show
     let ticket = order.ticket_of(leg)?;
     let quantity = row.total_quantity.and_then(|quantity| Amount::new(quantity).ok());
     let price = row.price.and_then(|price| Amount::new(price).ok());
-    other_terms(order, leg, ticket, ShownTerms { quantity, price })
+    other_terms(order, leg, ticket, ShownTerms { quantity, price, stop_beside_limit: None })
 }
 
 /// The same of what the broker says by its number.
@@ -190,7 +195,8 @@ fn terms_by_number(order: &Order, leg: Option<LegRole>, ticket: &Ticket, detail:
     };
     let quantity = detail.total_quantity.and_then(|quantity| Amount::new(quantity).ok());
     let price = price.and_then(|price| Amount::new(price).ok());
-    other_terms(order, leg, ticket, ShownTerms { quantity, price })
+    let stop_beside_limit = detail.stop_price.and_then(|price| Amount::new(price).ok());
+    other_terms(order, leg, ticket, ShownTerms { quantity, price, stop_beside_limit })
 }
 
 fn other_terms(order: &Order, leg: Option<LegRole>, ticket: &Ticket, shown: ShownTerms) -> Option<ShownTerms> {
@@ -204,5 +210,8 @@ fn other_terms(order: &Order, leg: Option<LegRole>, ticket: &Ticket, shown: Show
     };
     let quantity = shown.quantity.filter(|shown| leg.is_none() && known.is_some_and(|known| known != *shown));
     let price = shown.price.filter(|shown| ticket.shown_price().is_some_and(|known| known != *shown));
-    (is_at_work && (quantity.is_some() || price.is_some())).then_some(ShownTerms { quantity, price })
+    let stop_beside_limit =
+        shown.stop_beside_limit.filter(|shown| ticket.stop_beside_limit().is_some_and(|known| known != *shown));
+    let terms = ShownTerms { quantity, price, stop_beside_limit };
+    (is_at_work && terms != ShownTerms::default()).then_some(terms)
 }

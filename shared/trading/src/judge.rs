@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use broker::{LiveOrder, Session};
 use domain::{
-    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, Leg, LegRole, Order, OrderType,
-    Reason, ReasonCode, Size, Ticket,
+    Amount, AstrayChange, BrokerStatus, CHANGE_SENDS_MAX, CameLate, ChangeStage, Leg, LegRole, Order, Reason,
+    ReasonCode, Size, Ticket,
 };
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
@@ -103,7 +103,7 @@ impl Lane<'_> {
         let Some(change) = taken.map(|taken| taken.change.clone()) else { return Ok(()) };
         let ended = part.has_ended();
         let stop_shown = self.stop_by_number(session, &order.value, &change.ticket, row).await;
-        let shown_by_row = |ticket: &Ticket| match stop_beside_limit(ticket).zip(stop_shown) {
+        let shown_by_row = |ticket: &Ticket| match ticket.stop_beside_limit().map(Amount::get).zip(stop_shown) {
             Some((wanted, shown)) if wanted != shown => Some(false),
             _ => shows(row, &part.as_shown(ticket.clone()), std::iter::empty()),
         };
@@ -147,7 +147,7 @@ impl Lane<'_> {
         ticket: &Ticket,
         row: &LiveOrder,
     ) -> Option<Decimal> {
-        stop_beside_limit(ticket)?;
+        ticket.stop_beside_limit()?;
         if row.status.is_end() || !self.has_time(LOOK_TIME) {
             return None;
         }
@@ -237,13 +237,6 @@ impl PartRow {
             (Size::Quantity(asked), Some(shown)) => Ticket { size: Size::Quantity(asked.min(shown)), ..ticket },
             _ => ticket,
         }
-    }
-}
-
-fn stop_beside_limit(ticket: &Ticket) -> Option<Decimal> {
-    match &ticket.order_type {
-        OrderType::StopLimit { stop_price, .. } => Some(stop_price.get()),
-        _ => None,
     }
 }
 

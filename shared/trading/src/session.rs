@@ -48,6 +48,11 @@ impl LaneSession {
         self.set_to.as_ref() == Some(account_id)
     }
 
+    /// Which account it is set to is not known until the broker answers: the answer may be lost.
+    pub(crate) fn is_being_set(&mut self) {
+        self.set_to = None;
+    }
+
     pub(crate) fn set_to(&mut self, account_id: &AccountId) {
         self.set_to = Some(account_id.clone());
     }

@@ -207,6 +207,22 @@ impl PaperBroker {
         });
     }
 
+    /// Somebody moves the stop beside an order's limit in the broker's own program.
+    pub fn move_stop_beside_limit(&self, order_id: i64, stop: Decimal) {
+        self.at_desk(|desk| {
+            if let Some(order) = desk.state.book.order_mut(order_id) {
+                order.ticket.aux_price = Some(stop);
+                order.updated_at = desk.now;
+            }
+        });
+    }
+
+    /// The stop beside an order's limit.
+    #[must_use]
+    pub fn stop_beside_limit(&self, order_id: i64) -> Option<Decimal> {
+        self.at_desk(|desk| desk.state.book.order(order_id).and_then(|order| order.ticket.aux_price))
+    }
+
     /// Shows this word in place of an order's status for as long as the order works; `None`: its own again.
     pub fn say_of_order(&self, order_id: i64, word: Option<String>) {
         self.at_desk(|desk| {

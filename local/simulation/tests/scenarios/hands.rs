@@ -60,6 +60,25 @@ async fn a_price_that_a_person_sets_after_a_change_of_ours_is_not_overwritten() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_stop_of_a_stop_limit_order_that_a_person_moved_is_not_put_back() {
+    let world = at_work(json!({"type": "stop_limit", "stop_price": "195.00", "limit_price": "196.00"})).await;
+    let number = entry(&world).order_id;
+    world.broker().move_stop_beside_limit(number, decimal("193"));
+    world.run_for(Duration::from_mins(1)).await;
+    world.modify("first", 2, &json!({"quantity": "9"}));
+    world.run_for(Duration::from_secs(30)).await;
+    assert_eq!(
+        (world.broker().stop_beside_limit(number), entry(&world).quantity),
+        (Some(decimal("193")), decimal("9"))
+    );
+    assert_eq!(warning(&world).await.as_deref(), Some("changed_at_broker"));
+    // Where somebody asks for another, that counts.
+    world.modify("first", 3, &json!({"stop_price": "194.00"}));
+    world.run_for(Duration::from_secs(30)).await;
+    assert_eq!(world.broker().stop_beside_limit(number), Some(decimal("194")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_that_a_person_moved_stays_where_it_is_when_its_entry_becomes_smaller_at_once() {
     let world = at_work(bracket()).await;
     world.broker().reprice_order(exit(&world, "STP").order_id, decimal("184"));
