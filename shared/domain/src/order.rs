@@ -14,7 +14,7 @@ use crate::fields::FieldFault;
 use crate::hand::ShownOtherwise;
 use crate::ids::{AccountId, AlgorithmId, BrokerOrderId, ClientOrderId, OrderKey};
 use crate::late::LateFact;
-use crate::leg::{Leg, LegNews, LegRole};
+use crate::leg::{Leg, LegNews};
 use crate::legs::legs_of;
 use crate::message::{PlaceOrder, summary};
 use crate::reason::Reason;
@@ -420,21 +420,6 @@ impl Order {
             ReasonCode::BrokerStatusUnknown,
             format!(
                 "The broker says {word:?} of the order, which is no word that is known here. It is taken to be at work, watched, and may be cancelled. Look at it at the broker."
-            ),
-        );
-        self.warn(told, now);
-    }
-
-    /// The broker corrected executions of the order, or of this exit of it, so that less is filled than was told. What was told
-    /// stays: whoever follows the events has acted on it.
-    pub fn fill_taken_back(&mut self, leg: Option<LegRole>, told: Decimal, stands: Decimal, now: Timestamp) {
-        let of = leg.map_or("the order".to_owned(), |role| format!("its {role}"));
-        let told = Reason::new(
-            ReasonCode::FillTakenBack,
-            format!(
-                "The broker took back a fill of {of}: {} of the {} that were told stand. The position is what the broker says. Look there.",
-                stands.normalize(),
-                told.normalize()
             ),
         );
         self.warn(told, now);

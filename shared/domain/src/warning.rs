@@ -1,7 +1,9 @@
 //! Warnings: what a person must know of an order, whatever its state.
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
+use crate::leg::LegRole;
 use crate::order::{HistoryEntry, Order};
 use crate::reason::Reason;
 use crate::reason_code::ReasonCode;
@@ -34,6 +36,21 @@ impl Order {
     #[must_use]
     pub fn warnings_told(&self) -> usize {
         self.warned.len().max(usize::from(self.warning.is_some()))
+    }
+
+    /// The broker corrected executions of the order, or of this exit of it, so that less is filled than was told. What was told
+    /// stays: whoever follows the events has acted on it.
+    pub fn fill_taken_back(&mut self, leg: Option<LegRole>, told: Decimal, stands: Decimal, now: Timestamp) {
+        let of = leg.map_or("the order".to_owned(), |role| format!("its {role}"));
+        let told = Reason::new(
+            ReasonCode::FillTakenBack,
+            format!(
+                "The broker took back a fill of {of}: {} of the {} that were told stand. The position is what the broker says. Look there.",
+                stands.normalize(),
+                told.normalize()
+            ),
+        );
+        self.warn(told, now);
     }
 
     /// The position has its stop again: where it goes once more, that is told anew.
