@@ -37,6 +37,8 @@ pub struct Options {
     pub find_earlier_sessions: bool,
     /// From an order's registration until live orders list it, in milliseconds. Default: 0.
     pub live_orders_delay_ms: i64,
+    /// Whether a list of live orders without any calls itself no snapshot, as one was recorded (no source tells). Default: off.
+    pub empty_is_no_snapshot: bool,
     /// From an execution until an order's rows and trades tell its quantity, in milliseconds; its status is told at once.
     /// Default: 0.
     pub quantities_delay_ms: i64,
@@ -112,6 +114,7 @@ impl Default for Options {
             list_earlier_sessions: true,
             find_earlier_sessions: true,
             live_orders_delay_ms: 0,
+            empty_is_no_snapshot: false,
             quantities_delay_ms: 0,
             exits_answered_first: false,
             allow_customer_time: false,

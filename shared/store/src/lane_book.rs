@@ -40,6 +40,21 @@ pub struct Looks {
     pub due_at: Option<Timestamp>,
     /// The account of the last one: a look shows one account, so they take turns.
     pub account_id: Option<AccountId>,
+    /// The account whose list was empty and no snapshot when it was last asked for, and how many times in a row.
+    pub empty: Option<(AccountId, u64)>,
+}
+
+impl Looks {
+    /// How many times in a row the list of this account was empty and no snapshot.
+    #[must_use]
+    pub fn times_empty(&self, account_id: &AccountId) -> u64 {
+        self.empty.as_ref().filter(|(of, _)| of == account_id).map_or(0, |(_, times)| *times)
+    }
+
+    /// The list of this account was empty and no snapshot.
+    pub fn was_empty(&mut self, account_id: &AccountId) {
+        self.empty = Some((account_id.clone(), self.times_empty(account_id).saturating_add(1)));
+    }
 }
 
 /// An order that is not sent or not settled, in the line of its lane.
@@ -102,9 +117,6 @@ pub struct Ended {
     /// When such a look last failed, if none was taken since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Timestamp>,
-    /// Whether the broker was still gathering at the last one.
-    #[serde(default)]
-    pub gathers: bool,
 }
 
 /// An exit that ended before it was filled whole.
@@ -136,7 +148,6 @@ impl Ended {
             exits: order.legs().iter().filter_map(EndedExit::of).collect(),
             looked_at: None,
             failed_at: None,
-            gathers: false,
         }
     }
 

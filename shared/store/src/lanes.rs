@@ -25,6 +25,8 @@ const ARRIVALS_OF_A_WRITE_MAX: usize = 100;
 const LOOKED_AT: &str = "looked_at";
 const LOOK_DUE_AT: &str = "look_due_at";
 const LOOKED_ACCOUNT: &str = "looked_account";
+const LOOK_EMPTY_OF: &str = "look_empty_of";
+const LOOK_EMPTY_TIMES: &str = "look_empty_times";
 /// Stands in the row from taking a lane until it is given back in good order.
 const UNCLEAN: &str = "unclean";
 
@@ -188,6 +190,9 @@ impl Lanes {
             last_at: self.optional_time_of(&row, user_id.as_str(), LOOKED_AT)?,
             due_at: self.optional_time_of(&row, user_id.as_str(), LOOK_DUE_AT)?,
             account_id: text_of(&row, LOOKED_ACCOUNT).and_then(|account_id| account_id.parse().ok()),
+            empty: text_of(&row, LOOK_EMPTY_OF)
+                .and_then(|account_id| account_id.parse().ok())
+                .zip(number_of(&row, LOOK_EMPTY_TIMES).filter(|times| *times > 0)),
         };
         let mut pending: Vec<Pending> = self.list_of(&mut row, PENDING, user_id)?;
         let arrivals: Vec<Pending> = self.list_of(&mut row, ARRIVALS, user_id)?;
@@ -261,6 +266,12 @@ impl Lanes {
         values.extend(book.looks.last_at.map(|at| (LOOKED_AT, text(sortable(at)))));
         values.extend(book.looks.due_at.map(|at| (LOOK_DUE_AT, text(sortable(at)))));
         values.extend(book.looks.account_id.as_ref().map(|account_id| (LOOKED_ACCOUNT, text(account_id.as_str()))));
+        if let Some((account_id, times)) = &book.looks.empty {
+            values.push((LOOK_EMPTY_OF, text(account_id.as_str())));
+            values.push((LOOK_EMPTY_TIMES, number(*times)));
+        } else {
+            values.push((LOOK_EMPTY_TIMES, number(0)));
+        }
         let set: Vec<String> = values.iter().map(|(name, _)| format!("{name} = :{name}")).collect();
         let given_back = ["leased_until", "holder", "unclean"].map(str::to_owned);
         // From the last to the first: DynamoDB takes all indexes against the row as it was, others one after the other.

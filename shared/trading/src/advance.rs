@@ -87,8 +87,9 @@ impl Lane<'_> {
                 self.track_in(seconds(pause.clamp(SignedDuration::from_secs(5), WORKING_CHECK)));
             }
             OrderState::Working | OrderState::PartiallyFilled | OrderState::Cancelling => self.follow_closely(order),
-            OrderState::Unknown { intent, .. } => {
-                let fresh = self.now().duration_since(intent.at) < UNKNOWN_CHECK;
+            OrderState::Unknown { .. } => {
+                // Since it is unknown, however long its answer was waited for.
+                let fresh = self.now().duration_since(order.updated_at) < UNKNOWN_CHECK;
                 self.track_in(if fresh { TRACK_AFTER_NEWS_SECONDS } else { seconds(UNKNOWN_CHECK) });
             }
             OrderState::Held { reason } if is_for_another_try(reason) => self.track_in(TRACK_AFTER_NEWS_SECONDS),

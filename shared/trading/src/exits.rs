@@ -12,6 +12,8 @@ use crate::track::stands;
 
 /// A parent whose exits do not show is looked at again after this, in seconds, before it is called unprotected.
 const EXITS_AWAITED_SECONDS: u32 = 6;
+/// An exit that is in no list is asked for by its number at the look after the first one, which comes later than this.
+const ASKED_BY_NUMBER_AFTER: SignedDuration = SignedDuration::from_secs(4);
 /// For so long after its parent filled an exit is expected to show.
 const EXPECTED_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// From when, and until when on the next day, an order for the day may have ended with it, in New York.
@@ -77,7 +79,7 @@ fn is_unprotected(order: &Order, shown: &Shown, now: Timestamp) -> bool {
 /// The exits that should be at the broker, and stand nowhere.
 fn missing(order: &Order, shown: &Shown, now: Timestamp) -> Vec<LegRole> {
     let expected = order.legs().iter().filter(|leg| is_wanted(order, leg) && !has_ended_with_its_day(order, leg, now));
-    expected.filter(|leg| is_nowhere(order, leg, shown)).map(|leg| leg.role).collect()
+    expected.filter(|leg| is_nowhere(order, leg, shown, now)).map(|leg| leg.role).collect()
 }
 
 /// Whether the exits have closed what the entry filled. Of one that is filled the broker may not have told how much yet.
@@ -135,12 +137,14 @@ fn filled_at(order: &Order) -> Option<Timestamp> {
     fill.or(end).map(|entry| entry.at)
 }
 
-/// Whether the broker shows that it is at its end, or shows it nowhere in a whole list.
-fn is_nowhere(order: &Order, leg: &Leg, shown: &Shown) -> bool {
-    match leg_row(order, leg, &shown.live) {
-        Some(row) => !stands(&row.status),
-        None => leg.has_ended() || shown.live.complete,
+/// Whether the broker shows that it is at its end, or shows it nowhere in a whole list. Where its list is empty and no snapshot, the
+/// exit was asked for by its number as well.
+fn is_nowhere(order: &Order, leg: &Leg, shown: &Shown, now: Timestamp) -> bool {
+    if let Some(row) = leg_row(order, leg, &shown.live) {
+        return !stands(&row.status);
     }
+    let was_asked_for = leg.missing_since.is_some_and(|since| since + ASKED_BY_NUMBER_AFTER <= now);
+    leg.has_ended() || shown.live.complete || (shown.is_empty_again && was_asked_for)
 }
 
 fn unprotected(missing: &[LegRole], is_unseen: bool) -> Reason {

@@ -84,7 +84,8 @@ impl Lane<'_> {
                 self.book.looks.account_id = Some(account_id);
                 self.note_late_facts(&session, &shown).await?;
             }
-            Looked::NotYet => self.note_gathering(&account_id),
+            // It keeps its turn.
+            Looked::NotYet => self.ended_in(&account_id).for_each(|ended| ended.failed_at = None),
             Looked::Failed => {}
         }
         Ok(())
@@ -106,19 +107,11 @@ impl Lane<'_> {
         self.ended_in(account_id).for_each(|ended| ended.failed_at = Some(now));
     }
 
-    /// The broker gathers what it shows of an account when it is first asked: it keeps its turn, once.
-    fn note_gathering(&mut self, account_id: &AccountId) {
-        for ended in self.ended_in(account_id) {
-            ended.failed_at = ended.failed_at.filter(|_| ended.gathers);
-            ended.gathers = !ended.gathers;
-        }
-    }
-
     /// Takes in that a whole look at this account was taken.
     fn note_looked(&mut self, account_id: &AccountId) {
         let looked_at = Some(self.lists_as_of);
         for ended in self.ended_in(account_id) {
-            (ended.looked_at, ended.failed_at, ended.gathers) = (looked_at, None, false);
+            (ended.looked_at, ended.failed_at) = (looked_at, None);
         }
     }
 
@@ -139,7 +132,7 @@ impl Lane<'_> {
     /// Writes down what this look shows of orders that ended otherwise, and of their exits.
     pub(crate) async fn note_late_facts(&mut self, session: &Session, shown: &Shown) -> Result<(), StoreError> {
         // First: what cannot be written is no reason to look at once again.
-        if let Some(account_id) = self.book.looks.account_id.clone().filter(|_| shown.live.complete) {
+        if let Some(account_id) = self.book.looks.account_id.clone().filter(|_| shown.is_listed()) {
             self.note_looked(&account_id);
         }
         for ended in self.book.ended.clone() {

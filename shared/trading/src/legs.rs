@@ -245,7 +245,7 @@ impl Lane<'_> {
 
     /// What follows from looks that do not show an exit, if anything does.
     fn conclusion(&self, order: &Order, leg: &Leg, shown: &Shown) -> Option<LegFact> {
-        let missing_since = leg.missing_since.filter(|_| shown.is_complete())?;
+        let missing_since = leg.missing_since.filter(|_| shown.is_all_there_is())?;
         let missing_for = self.lists_as_of.duration_since(missing_since);
         if missing_for < ENDED_AFTER {
             return None;

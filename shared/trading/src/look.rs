@@ -27,11 +27,19 @@ const TRADE_DAYS_MIN: u8 = 2;
 /// An order of this age traded within [`TRADE_DAYS_MIN`].
 const SAME_DAY: SignedDuration = SignedDuration::from_hours(12);
 
+/// Of looks at an account whose list is empty and no snapshot: the one at which the broker is asked to gather it afresh, and those
+/// after which it is asked once more. The first call is a pre-flight, and the one that refreshes is empty always (IBKR Web API, live
+/// orders); a recorded answer of an account without orders is the same, so that nobody waits for another one.
+const REFRESHING_LOOK: u64 = 3;
+const GATHERING_LOOKS: [u64; 2] = [1, REFRESHING_LOOK];
+
 /// What the broker showed.
 pub(crate) struct Shown {
     pub(crate) live: Listing<LiveOrder>,
     /// `None`: they were not needed, or not shown.
     pub(crate) trades: Option<Listing<Trade>>,
+    /// The list was empty and no snapshot, and not for the first time: it is all that is to be had, and proves nothing.
+    pub(crate) is_empty_again: bool,
 }
 
 /// How a look went.
@@ -48,6 +56,16 @@ impl Shown {
     /// Whether what is in neither list is known to be in neither.
     pub(crate) fn is_complete(&self) -> bool {
         self.live.complete && self.trades.as_ref().is_some_and(|trades| trades.complete)
+    }
+
+    /// Whether the broker listed what it lists, be it nothing.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.live.complete || self.is_empty_again
+    }
+
+    /// Whether no further look of this kind would show more. What is in neither list may be at the broker all the same.
+    pub(crate) fn is_all_there_is(&self) -> bool {
+        self.is_listed() && self.trades.as_ref().is_some_and(|trades| trades.complete)
     }
 
     /// Whether an order that is in neither list is known to be in neither. Sources do not agree that live orders carry our
@@ -81,29 +99,45 @@ impl Lane<'_> {
         open: &[Versioned<Order>],
     ) -> Result<Looked, StoreError> {
         let live = match self.live_orders(session, account_id).await {
-            Ok(LiveOrders::Orders(live)) => live,
-            Ok(LiveOrders::NoAnswerYet) => return Ok(Looked::NotYet),
+            Ok(LiveOrders::Orders(live)) => {
+                self.book.looks.empty = None;
+                live
+            }
+            Ok(LiveOrders::NoAnswerYet) => {
+                self.book.looks.was_empty(account_id);
+                if GATHERING_LOOKS.contains(&self.book.looks.times_empty(account_id)) {
+                    return Ok(Looked::NotYet);
+                }
+                Listing { rows: Vec::new(), complete: false }
+            }
             Err(error) => {
                 self.session_failed(&error).await?;
                 return Ok(Looked::Failed);
             }
         };
+        let is_empty_again = self.book.looks.empty.is_some();
         let wanting = || open.iter().filter(|order| wants_trades(&order.value, &live));
-        if wanting().next().is_none() && !self.ended_may_show_in_trades_alone(account_id, &live) {
-            return Ok(Looked::Shown(Shown { live, trades: None }));
+        let is_needed =
+            is_empty_again || wanting().next().is_some() || self.ended_may_show_in_trades_alone(account_id, &live);
+        if !is_needed {
+            return Ok(Looked::Shown(Shown { live, trades: None, is_empty_again }));
         }
         let older = wanting().any(|order| order.value.created_at + SAME_DAY < self.now());
         match session.trades(if older { TRADE_DAYS } else { TRADE_DAYS_MIN }).await {
-            Ok(trades) => Ok(Looked::Shown(Shown { live, trades: Some(trades) })),
+            Ok(trades) => Ok(Looked::Shown(Shown { live, trades: Some(trades), is_empty_again })),
             Err(error) => {
                 self.session_failed(&error).await?;
-                Ok(Looked::Shown(Shown { live, trades: None }))
+                Ok(Looked::Shown(Shown { live, trades: None, is_empty_again }))
             }
         }
     }
 
     async fn live_orders(&mut self, session: &Session, account_id: &AccountId) -> Result<LiveOrders, CallError> {
         self.set_session_to(session, account_id).await?;
+        if self.book.looks.times_empty(account_id) + 1 == REFRESHING_LOOK {
+            session.refresh_live_orders().await?;
+            return Ok(LiveOrders::NoAnswerYet);
+        }
         let mut shown = session.live_orders(account_id).await?;
         if let LiveOrders::Orders(live) = &mut shown {
             keep_the_furthest(&mut live.rows);

@@ -89,7 +89,8 @@ impl Lane<'_> {
         let accounts: BTreeSet<AccountId> = open.iter().filter_map(|order| order.value.account_id().cloned()).collect();
         let accounts = self.urgent(&open).unwrap_or(accounts);
         let after = |last: &AccountId| accounts.iter().find(|account_id| *account_id > last);
-        let next = self.book.looks.account_id.as_ref().and_then(after).or_else(|| accounts.first());
+        let last = self.book.looks.account_id.as_ref();
+        let next = self.lost_longest(&open).or_else(|| last.and_then(after)).or_else(|| accounts.first());
         let Some(account_id) = next.cloned() else { return Ok(()) };
         let now = self.now();
         let waits = |order: &Versioned<Order>| {
@@ -104,13 +105,31 @@ impl Lane<'_> {
 
     /// The accounts whose turn comes first: those with an order that was lost just now.
     fn urgent(&self, open: &[Versioned<Order>]) -> Option<BTreeSet<AccountId>> {
-        let lost_just_now = |order: &&Versioned<Order>| match order.value.state() {
-            OrderState::Unknown { intent, .. } => self.now() < intent.at + URGENT_FOR,
-            _ => false,
-        };
         let accounts: BTreeSet<AccountId> =
-            open.iter().filter(lost_just_now).filter_map(|order| order.value.account_id().cloned()).collect();
+            self.lost_just_now(open).map(|(_, account_id)| account_id.clone()).collect();
         (!accounts.is_empty()).then_some(accounts)
+    }
+
+    /// The account of the order that was lost first of those that no look could show: the first look after another account's shows
+    /// nothing, so that turns cost each of two accounts twice the time.
+    fn lost_longest<'o>(&self, open: &'o [Versioned<Order>]) -> Option<&'o AccountId> {
+        let looks = &self.book.looks;
+        let was_looked_for = |lost_at: Timestamp, account_id: &AccountId| {
+            looks.account_id.as_ref() == Some(account_id) && looks.last_at.is_some_and(|at| lost_at < at)
+        };
+        let waiting = self.lost_just_now(open).filter(|(lost_at, account_id)| !was_looked_for(*lost_at, account_id));
+        waiting.min().map(|(_, account_id)| account_id)
+    }
+
+    /// The orders that were lost just now: when, and of which account.
+    fn lost_just_now<'o>(&self, open: &'o [Versioned<Order>]) -> impl Iterator<Item = (Timestamp, &'o AccountId)> {
+        let now = self.now();
+        open.iter().filter_map(move |order| match order.value.state() {
+            OrderState::Unknown { intent, .. } if now < intent.at + URGENT_FOR => {
+                Some((order.value.updated_at, order.value.account_id()?))
+            }
+            _ => None,
+        })
     }
 
     async fn look_at_account(
@@ -127,7 +146,9 @@ impl Lane<'_> {
             Err(Stop::Store(error)) => return Err(error),
             Err(Stop::Wait(why) | Stop::Deny(why) | Stop::Reopen(why)) => {
                 tracing::warn!(user_id = %self.user_id(), %account_id, ?why, "a look waits for a session");
+                // Its turn is over: another account may be reached through another username.
                 self.book.looks.account_id = Some(account_id.clone());
+                self.book.looks.last_at = Some(self.now());
                 return self.leave_unwatched(&mut open, &why, TriedAgain::WithoutSession).await;
             }
         };
@@ -327,8 +348,8 @@ impl Lane<'_> {
         order: &mut Versioned<Order>,
         shown: &Shown,
     ) -> Result<(), StoreError> {
-        tracing::warn!(key = %order.value.key, complete = shown.is_complete(), "an order at work is not among the broker's live orders");
-        if shown.is_complete() && order.value.missing_since.is_none() {
+        tracing::warn!(key = %order.value.key, complete = shown.is_all_there_is(), "an order at work is not among the broker's live orders");
+        if shown.is_all_there_is() && order.value.missing_since.is_none() {
             self.record_change(order, Order::not_shown).await?;
         }
         let Some(broker_order_id) = order.value.broker_order_ids.first().copied() else {
@@ -369,7 +390,7 @@ impl Lane<'_> {
             (MISSING_FOR_MAX, missing(broker_order_id))
         };
         let long = order.value.missing_since.is_some_and(|since| self.lists_as_of.duration_since(since) >= most);
-        if shown.is_complete() && long && order.value.status() != OrderStatus::NeedsReview {
+        if shown.is_all_there_is() && long && order.value.status() != OrderStatus::NeedsReview {
             tracing::error!(key = %order.value.key, is_found_nowhere, alarm = "needs_review", metric.orders_for_a_person = 1, "an order needs review");
             return self.record(order, Fact::Exhausted(why)).await;
         }

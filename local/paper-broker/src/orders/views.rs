@@ -58,7 +58,7 @@ pub(crate) fn live_orders(desk: &mut Desk<'_>, caller: &Caller, call: &Call) -> 
         })
         .collect();
     // The recorded answer lists orders and calls itself no snapshot.
-    let snapshot = rows.is_empty() || spelling == Spelling::Described;
+    let snapshot = if rows.is_empty() { !options.empty_is_no_snapshot } else { spelling == Spelling::Described };
     Answer::json(&json!({"orders": rows, "snapshot": snapshot}))
 }
 

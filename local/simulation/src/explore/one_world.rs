@@ -135,6 +135,7 @@ async fn prepare(world: &World, plan: &Plan) {
         options.commission_delay_ms = plan.manner.commission_delay_ms;
         options.quantities_delay_ms = plan.manner.quantities_delay_ms;
         options.exits_answered_first = plan.manner.exits_answered_first;
+        options.empty_is_no_snapshot = plan.manner.empty_is_no_snapshot;
     });
     for held in &plan.holdings {
         world.broker().hold(held.account, held.contract.conid, held.quantity());

@@ -59,6 +59,8 @@ pub(crate) struct Manner {
     pub(crate) quantities_delay_ms: i64,
     /// The answer to a bracket names its entry last.
     pub(crate) exits_answered_first: bool,
+    /// A list without orders calls itself no snapshot.
+    pub(crate) empty_is_no_snapshot: bool,
 }
 
 impl Manner {
@@ -72,6 +74,7 @@ impl Manner {
             commission_delay_ms: 0,
             quantities_delay_ms: 0,
             exits_answered_first: false,
+            empty_is_no_snapshot: false,
         }
     }
 
@@ -93,6 +96,7 @@ impl Manner {
             commission_delay_ms: dice.pick(&[0, 0, 5_000, 60_000]),
             quantities_delay_ms: dice.pick(&[0, 0, 0, 2_000, 9_000, 25_000]),
             exits_answered_first: dice.per_mille(200),
+            empty_is_no_snapshot: dice.per_mille(100),
         }
     }
 }
@@ -253,6 +257,7 @@ impl Plan {
         }
         if measures_settling {
             plan.live_orders_delay_ms = 0;
+            plan.manner.empty_is_no_snapshot = false;
             plan.token_life_seconds = 86_400;
             (plan.redelivered_often, plan.second_worker_often) = (0, 0);
         } else if let Some(person) = troubled {

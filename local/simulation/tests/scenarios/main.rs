@@ -16,6 +16,7 @@ mod connecting;
 mod customer_time;
 mod day;
 mod duplicates;
+mod empty_lists;
 mod ends;
 mod exactly_once;
 mod exchanges;

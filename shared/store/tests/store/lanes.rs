@@ -131,7 +131,17 @@ async fn the_line_goes_from_holder_to_holder() {
 async fn the_times_of_looks_go_from_holder_to_holder() {
     let world = World::new().await;
     let lanes = &world.store.lanes;
-    let looks = Looks { last_at: Some(at(7)), due_at: Some(at(12)), account_id: Some("DU0000002".parse().unwrap()) };
+    let mut looks = Looks {
+        last_at: Some(at(7)),
+        due_at: Some(at(12)),
+        account_id: Some("DU0000002".parse().unwrap()),
+        empty: None,
+    };
+    let account_id = looks.account_id.clone().unwrap();
+    for times in 1..=2 {
+        looks.was_empty(&account_id);
+        assert_eq!(looks.times_empty(&account_id), times);
+    }
     lanes
         .release_with(world.lease(&user("u-7")).await, &LaneBook { looks: looks.clone(), ..LaneBook::default() })
         .await
@@ -139,7 +149,13 @@ async fn the_times_of_looks_go_from_holder_to_holder() {
     let second = world.lease(&user("u-7")).await;
     assert_eq!(second.book().looks, looks);
     lanes.release(second, &[]).await.unwrap();
+    let third = world.lease(&user("u-7")).await;
+    assert_eq!(third.book().looks, looks);
+    looks.empty = None;
+    lanes.release_with(third, &LaneBook { looks: looks.clone(), ..LaneBook::default() }).await.unwrap();
     assert_eq!(world.lease(&user("u-7")).await.book().looks, looks);
+    looks.was_empty(&"DU0000001".parse().unwrap());
+    assert_eq!(looks.times_empty(&account_id), 0, "another account's look was in between");
 }
 
 #[tokio::test]

@@ -18,7 +18,6 @@ fn ended(status: OrderStatus, has_number: bool) -> Ended {
         exits: Vec::new(),
         looked_at: None,
         failed_at: None,
-        gathers: false,
     }
 }
 

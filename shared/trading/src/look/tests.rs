@@ -105,7 +105,7 @@ fn a_nameless_row_that_may_be_the_order_leaves_its_absence_open_unless_others_ca
     };
     let absent = |rows: Vec<LiveOrder>| {
         let trades = Some(Listing { rows: Vec::new(), complete: true });
-        Shown { live: Listing { rows, complete: true }, trades }.proves_absence_of(&order())
+        Shown { live: Listing { rows, complete: true }, trades, is_empty_again: false }.proves_absence_of(&order())
     };
     assert!(absent(Vec::new()));
     assert!(!absent(vec![nameless(Side::Buy, 10)]));
@@ -130,6 +130,7 @@ proptest! {
         let shown = Shown {
             live: Listing { rows: Vec::new(), complete: true },
             trades: Some(Listing { rows: trades, complete: true }),
+            is_empty_again: false,
         };
         prop_assert!(sight_of(&order(), &shown).is_some());
     }

@@ -1,6 +1,7 @@
 //! How orders end: final by the broker's own book, or watched, or flagged for a person.
 
-use domain::OrderStatus;
+use domain::{Order, OrderStatus};
+use paper_broker::LedgerEntry;
 
 use super::{Violation, violation};
 use crate::explore::evidence::{Evidence, Record, exits_are_told, is_told, role_of};
@@ -33,8 +34,17 @@ fn left(evidence: &Evidence, record: &Record) -> Option<Violation> {
         Some(entry) if is_told(order, entry) => None,
         // What ended before the daily reset is not shown after it.
         Some(entry) if entry.status.is_final() && evidence.day_reset => None,
+        // Where the broker's list never tells that it is empty, nothing proves that an order is not there.
+        None if evidence.plan.manner.empty_is_no_snapshot && !is_anything_listed(evidence, order) => None,
         _ => Some(violation("an order is not what the broker says long after", told(record))),
     }
+}
+
+/// Whether the broker still lists any order of this one's account.
+fn is_anything_listed(evidence: &Evidence, order: &Order) -> bool {
+    let is_of_account = |account_id: &str| order.account_id().is_some_and(|own| own.as_str() == account_id);
+    let is_listed = |entry: &LedgerEntry| !entry.status.is_final() || !evidence.day_reset;
+    evidence.book.iter().any(|entry| is_of_account(&entry.account_id) && is_listed(entry))
 }
 
 /// Whatever works at the broker long after the storm belongs to an order here that is open, and an exit to a leg that is.
