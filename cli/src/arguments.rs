@@ -35,6 +35,15 @@ Exit codes:
   1  failed, and the message says what to do; `demo`: something was not as it should be, and is named
   2  the command line cannot be read";
 
+const LOCAL_HELP: &str = "\
+Registers and grants the algorithm `demo-algorithm`, and prints the addresses, a command that gives a JWT, and a file: `source` it in another
+terminal, and `courier`, the clients and the aws command work on this stack. The file goes with the stack.
+
+Exit codes:
+  0  it ran until Ctrl-C
+  1  failed, and the message says what to do
+  2  the command line cannot be read";
+
 const WHICH_STACK: &str = "\
 Which stack: each table, queue and secret comes from the environment (its output in upper snake case after COURIER_, such as
 COURIER_ORDERS_TABLE, COURIER_RULES_TABLE, COURIER_CONSUMER_SECRET_ARN) if it is set there, else from the outputs of the CloudFormation stack --stack
@@ -66,6 +75,7 @@ pub(crate) enum Command {
         command: KeysCommand,
     },
     /// Keep the same stack running, with a connected user and no orders, until Ctrl-C.
+    #[command(after_help = LOCAL_HELP)]
     Local(LocalArguments),
     /// Say which algorithms there are, and who may send orders for each.
     Algorithms {
@@ -76,6 +86,11 @@ pub(crate) enum Command {
     Orders {
         #[command(subcommand)]
         command: OrdersCommand,
+    },
+    /// Read what was refused before it became an order.
+    Refusals {
+        #[command(subcommand)]
+        command: RefusalsCommand,
     },
     /// See who is connected, end connections, bring in a first party's own token.
     Connections {
@@ -109,11 +124,6 @@ pub(crate) enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// Read what was refused before it became an order.
-    Refusals {
-        #[command(subcommand)]
-        command: RefusalsCommand,
-    },
 }
 
 /// Builds the functions if they changed, starts a local AWS look-alike and a paper broker, deploys infra/template.yaml,
@@ -131,8 +141,6 @@ pub(crate) struct DemoArguments {
     pub(crate) house: HouseArguments,
 }
 
-/// Starts what `courier demo` starts, connects `demo-user` with the account DU0000001, registers and grants
-/// `demo-algorithm`, and prints the addresses, the environment variables for other programs, and a command that gives a JWT.
 #[derive(Debug, Args)]
 pub(crate) struct LocalArguments {
     /// The user that is connected.

@@ -9,8 +9,9 @@ day and hour it is: for a try on the paper broker.
 
 It keeps no file of what it has bought. The order's id says what it is for: the month, and which purchase it is (of
 which algorithm, account and symbol). An order id is one order's for ever: however often this runs, and wherever it
-crashes, a month has one order of a purchase that trades. Where it was refused, or its time ran out before it was sent,
-nothing was bought: the next run takes the month's next id, which ends with `-2`, up to TRIES_MAX.
+crashes, a month has one order of a purchase that trades. Where it was denied, or its time ran out before it was sent,
+nothing was bought: the next run takes the month's next id, which ends with `-2`, up to TRIES_MAX. So it does an hour
+after IBKR refused it.
 """
 
 import argparse
@@ -28,6 +29,8 @@ SATURDAY = 5
 NOT_FOUND = 404
 # What a month has at most: a fault that three orders did not get past is for a person.
 TRIES_MAX = 3
+# A rejection this old is not taken back any more.
+REJECTION_HOLDS_AFTER = timedelta(hours=1)
 # What of the symbol and of the digest has room in an id of 36 characters.
 SYMBOL_CHARACTERS_MAX = 8
 DIGEST_CHARACTERS = 8
@@ -86,7 +89,11 @@ def of_month(client: Client, purchase: Purchase, day: date) -> tuple[str, OrderV
 
 def bought_nothing(order: OrderView) -> bool:
     """Whether nothing of it was bought and it was nobody's will. What somebody cancelled is not bought after all."""
-    return order.status in ("denied", "expired", "rejected") and not order.filled_quantity
+    if order.filled_quantity:
+        return False
+    # IBKR may have taken what it refused: Courier looks for it a while longer, and then the order is open again.
+    is_certain = datetime.now(UTC) >= order.updated_at + REJECTION_HOLDS_AFTER
+    return order.status in ("denied", "expired") or (order.status == "rejected" and is_certain)
 
 
 def check_same(placed: OrderView, purchase: Purchase) -> None:

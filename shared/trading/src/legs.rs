@@ -36,10 +36,19 @@ impl Lane<'_> {
         if order.value.legs().is_empty() || order.value.sends == 0 {
             return Ok(());
         }
-        let sights: Vec<LegSight> =
-            order.value.legs().iter().filter_map(|leg| leg_sight(&order.value, leg, shown)).collect();
-        self.record_legs(order, |order, now| order.legs_seen(&sights, now)).await?;
-        let seen: Vec<LegRole> = sights.iter().map(|sight| sight.role).collect();
+        let sights = order.value.legs().iter().filter_map(|leg| Some((leg, leg_sight(&order.value, leg, shown)?)));
+        let (mut seen, mut told) = (Vec::new(), Vec::new());
+        for (leg, sight) in sights {
+            // Trades of a part of it tell what filled, and not what became of the rest.
+            let is_seen = leg_row(&order.value, leg, &shown.live).is_some() || sight.status == BrokerStatus::Filled;
+            if is_seen {
+                seen.push(sight.role);
+            }
+            if is_seen || sight.filled_quantity.is_some_and(|filled| filled > leg.filled_quantity) {
+                told.push(sight);
+            }
+        }
+        self.record_legs(order, |order, now| order.legs_seen(&told, now)).await?;
         let open: Vec<LegRole> = order.value.legs().iter().filter(|leg| leg.may_work()).map(|leg| leg.role).collect();
         for role in open {
             if seen.contains(&role) {

@@ -218,7 +218,10 @@ pub(crate) fn expired(order: &Order, now: Timestamp) -> Reason {
     let waited = order.state().reason().map(|reason| format!(" It had waited: {}", reason.message)).unwrap_or_default();
     Reason::new(
         ReasonCode::Expired,
-        format!("It was good until {} and was not sent by then (now {now}).{waited}", order.good_until),
+        format!(
+            "It was good until {:.0} and was not sent by then (now {now:.0}). Where it is still wanted, send it under a new id.{waited}",
+            order.good_until
+        ),
     )
 }
 

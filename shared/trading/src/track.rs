@@ -226,6 +226,13 @@ impl Lane<'_> {
         shown: &Shown,
     ) -> Result<(), StoreError> {
         match sight_of(&order.value, shown) {
+            Some(sight) if is_of_trades_alone(&order.value, &sight, shown) => {
+                let is_more = sight.filled_quantity.is_some_and(|filled| filled > order.value.filled_quantity);
+                if is_more || matches!(order.value.state(), OrderState::Unknown { .. }) {
+                    self.take_in_sight(order, sight).await?;
+                }
+                self.missing(session, order, shown).await
+            }
             Some(sight) => {
                 let unclear = sight.status.is_unclear() || order.value.is_filled_short(&sight);
                 self.take_in_sight(order, sight.clone()).await?;
@@ -429,6 +436,11 @@ fn is_news(order: &Order, sight: &Sight) -> bool {
     // That it is watched again is no news of it.
     after.unwatched.clone_from(&order.unwatched);
     taken && after != *order
+}
+
+/// Whether nothing but trades of a part of it shows: they tell what filled, and not what became of the rest.
+fn is_of_trades_alone(order: &Order, sight: &Sight, shown: &Shown) -> bool {
+    row_of(order, &shown.live).is_none() && sight.status != BrokerStatus::Filled
 }
 
 /// Whether the number that was asked for is that of another order, an exit for one: it is of the other side.

@@ -1,6 +1,6 @@
 //! What was reached: a run that leaves something out proves nothing about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Order, OrderStatus};
 
@@ -109,13 +109,15 @@ pub(crate) struct Coverage {
     pub(crate) reasons: Counts,
     /// What the invariants had to judge.
     pub(crate) judged: Counts,
-    pub(crate) not_quiet: u64,
+    /// The seeds of the worlds in which something was left to be found out.
+    pub(crate) not_quiet: BTreeSet<u64>,
     pub(crate) dead_letters: u64,
 }
 
 impl Coverage {
     pub(crate) fn of(evidence: &Evidence, faults: Counts, quiet: bool) -> Self {
-        let mut coverage = Self { faults, not_quiet: u64::from(!quiet), ..Self::default() };
+        let not_quiet = (!quiet).then_some(evidence.plan.seed).into_iter().collect();
+        let mut coverage = Self { faults, not_quiet, ..Self::default() };
         coverage.judged = judged(evidence);
         coverage.dead_letters = evidence.dead.len() as u64;
         for record in &evidence.records {
@@ -154,7 +156,7 @@ impl Coverage {
                 add(into, name, *count);
             }
         }
-        self.not_quiet += other.not_quiet;
+        self.not_quiet.extend(&other.not_quiet);
         self.dead_letters += other.dead_letters;
     }
 

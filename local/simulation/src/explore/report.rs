@@ -144,7 +144,8 @@ impl Report {
             "told_late": self.told_late.iter().map(|(seed, late)| {
                 json!({"seed": seed.to_string(), "evidence": late.evidence})
             }).collect::<Vec<_>>(),
-            "worlds_not_quiet": self.coverage.not_quiet, "dead_letters": self.coverage.dead_letters,
+            "worlds_not_quiet": self.coverage.not_quiet.iter().map(u64::to_string).collect::<Vec<_>>(),
+            "dead_letters": self.coverage.dead_letters,
         })
     }
 
@@ -155,7 +156,10 @@ impl Report {
         let share = |count: u64| per_cent(count, self.lives);
         lines.push(format!(
             "lives {}, worlds {}, not quiet at the end {}, dead letters {}",
-            self.lives, self.worlds, self.coverage.not_quiet, self.coverage.dead_letters
+            self.lives,
+            self.worlds,
+            self.coverage.not_quiet.len(),
+            self.coverage.dead_letters
         ));
         lines.push(format!(
             "doubled {}, lost {}, left to a person {} ({})",

@@ -239,39 +239,68 @@ async fn until_tomorrow(world: &World) {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_that_finds_no_order_of_an_earlier_day_is_left_to_a_person_and_goes_on() {
-    let world = at_work("gtc").await;
-    let [entry, ..] = tickets(&world);
+    // What is filled in part, the trades go on showing.
+    for (filled, status) in [(None, "working"), (Some("4"), "partially_filled")] {
+        let world = at_work("gtc").await;
+        let [entry, ..] = tickets(&world);
+        if let Some(filled) = filled {
+            execute(&world, entry.order_id, filled);
+            world.run_for(Duration::from_secs(20)).await;
+        }
+        until_tomorrow(&world).await;
+        assert_eq!(world.status("first").await, status);
+        world.cancel("first");
+        world.run_for(Duration::from_mins(15)).await;
+        let order = world.order("first").await;
+        assert_eq!(order.status(), Status::NeedsReview, "it may work there: {status}");
+        assert!(!world.broker().ledger().iter().find(|row| row.order_id == entry.order_id).unwrap().status.is_final());
+        world.broker().change_options(|options| options.find_earlier_sessions = true);
+        world.run_for(Duration::from_mins(40)).await;
+        let entry = world.broker().ledger().into_iter().find(|row| row.order_id == entry.order_id).unwrap();
+        assert!(entry.status.is_final(), "the broker goes on being asked: {status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_filled_in_part_that_no_list_shows_is_left_to_a_person() {
+    let world = world().await;
+    let order = json!({"type": "limit", "limit_price": "186", "quantity": "10", "time_in_force": "gtc"});
+    assert_eq!(send(&world, "first", order).await, "working");
+    execute(&world, world.tickets("first")[0].order_id, "4");
+    world.run_for(Duration::from_secs(20)).await;
     until_tomorrow(&world).await;
-    assert_eq!(world.status("first").await, "working");
-    world.cancel("first");
-    world.run_for(Duration::from_mins(15)).await;
+    world.run_for(Duration::from_hours(21)).await;
     let order = world.order("first").await;
-    assert_eq!(order.status(), Status::NeedsReview, "it may work there");
-    assert!(!world.broker().ledger().iter().find(|row| row.order_id == entry.order_id).unwrap().status.is_final());
-    world.broker().change_options(|options| options.find_earlier_sessions = true);
-    world.run_for(Duration::from_mins(40)).await;
-    assert!(tickets(&world).iter().all(|ticket| ticket.status.is_final()), "the broker goes on being asked");
+    assert_eq!((order.status(), order.filled_quantity), (Status::NeedsReview, decimal("4")));
+    assert_eq!(order.state().reason().unwrap().code.as_str(), "missing_at_broker");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_that_finds_no_exit_of_an_earlier_day_does_not_conclude_its_end() {
-    let world = at_work("gtc").await;
-    let [entry, _, stop] = tickets(&world);
-    execute(&world, entry.order_id, "10");
-    world.run_for(Duration::from_mins(1)).await;
-    until_tomorrow(&world).await;
-    let cancel = json!({"schema": "courier.order/1", "command": "cancel", "user_id": simulation::USER,
-        "order_id": "first", "algorithm_id": simulation::ALGORITHM, "leg": "stop_loss"});
-    world.enqueue(&cancel, simulation::SENDER, simulation::USER);
-    world.run_for(Duration::from_mins(15)).await;
-    let leg = world.order("first").await.leg(LegRole::StopLoss).unwrap().clone();
-    assert_eq!((leg.status(), leg.reason().unwrap().code.as_str()), (Status::NeedsReview, "missing_at_broker"));
-    world.broker().change_options(|options| {
-        (options.list_earlier_sessions, options.find_earlier_sessions) = (true, true);
-    });
-    world.run_for(Duration::from_mins(40)).await;
-    let stopped = world.broker().ledger().into_iter().find(|row| row.order_id == stop.order_id).unwrap();
-    assert!(stopped.status.is_final(), "the broker goes on being asked");
+    for filled in [None, Some("3")] {
+        let world = at_work("gtc").await;
+        let [entry, _, stop] = tickets(&world);
+        execute(&world, entry.order_id, "10");
+        world.run_for(Duration::from_mins(1)).await;
+        if let Some(filled) = filled {
+            execute(&world, stop.order_id, filled);
+            world.run_for(Duration::from_secs(20)).await;
+        }
+        until_tomorrow(&world).await;
+        let cancel = json!({"schema": "courier.order/1", "command": "cancel", "user_id": simulation::USER,
+            "order_id": "first", "algorithm_id": simulation::ALGORITHM, "leg": "stop_loss"});
+        world.enqueue(&cancel, simulation::SENDER, simulation::USER);
+        world.run_for(Duration::from_mins(15)).await;
+        let leg = world.order("first").await.leg(LegRole::StopLoss).unwrap().clone();
+        assert_eq!(leg.status(), Status::NeedsReview, "{filled:?}");
+        assert_eq!(leg.reason().unwrap().code.as_str(), "missing_at_broker");
+        world.broker().change_options(|options| {
+            (options.list_earlier_sessions, options.find_earlier_sessions) = (true, true);
+        });
+        world.run_for(Duration::from_mins(40)).await;
+        let stopped = world.broker().ledger().into_iter().find(|row| row.order_id == stop.order_id).unwrap();
+        assert!(stopped.status.is_final(), "the broker goes on being asked: {filled:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
