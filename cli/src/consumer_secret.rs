@@ -11,6 +11,9 @@ use platform::{ConsumerSource, LoadedConsumer};
 use crate::error::CourierError;
 use crate::resources::Resources;
 
+/// How AWS says that there is no secret of this name at all.
+const NO_SUCH_SECRET: &str = "Secrets Manager can't find the specified secret.";
+
 const CONSUMER: &str = "ConsumerSecretArn";
 const ENCRYPTION_KEY: &str = "EncryptionKeySecretArn";
 
@@ -77,12 +80,8 @@ impl Resources {
                 let bytes = answer.secret_binary.as_ref().map(|bytes| text_of_bytes(bytes.as_ref()));
                 Ok(Secret::new(answer.secret_string.or(bytes).unwrap_or_default()))
             }
-            // A secret that was never filled has no value to give.
-            Err(error)
-                if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
-            {
-                Ok(Secret::new(String::new()))
-            }
+            // A secret that was never filled has no value to give; of one that is not there the same code says so in other words.
+            Err(error) if error.as_service_error().is_some_and(is_unfilled) => Ok(Secret::new(String::new())),
             Err(error) => Err(CourierError::aws(format!("reading the secret {arn}"), error)),
         }
     }
@@ -92,6 +91,10 @@ impl Resources {
         put.send().await.map_err(|error| CourierError::aws(format!("writing the secret {arn}"), error))?;
         Ok(())
     }
+}
+
+fn is_unfilled(error: &GetSecretValueError) -> bool {
+    error.is_resource_not_found_exception() && error.meta().message() != Some(NO_SUCH_SECRET)
 }
 
 fn is_empty(text: &Secret) -> bool {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use domain::{AlgorithmId, Clock, Halt, HaltMode, KillSwitch, SetBy, UserId};
+use domain::{AlgorithmId, Clock, ConnectionStatus, Halt, HaltMode, KillSwitch, SetBy, UserId};
 use platform::SystemClock;
 use serde::Serialize;
 use store::{HaltOn, HaltScope, Rules, TrackAsk};
@@ -91,8 +91,15 @@ pub(crate) async fn run(scope: &HaltScopeArguments) -> Result<ExitCode, CourierE
     }
     if cancel_working {
         let intake = Intake { orders: resources.orders().await?, rules, clock: Arc::new(SystemClock) };
-        let cancelling = cancelling::cancel_open(&intake, &scope).await;
-        look_at(&resources, &cancelling.users).await;
+        let mut cancelling = cancelling::cancel_open(&intake, &scope).await;
+        look_at(&resources, &cancelling.users()).await;
+        for user_id in cancelling.users() {
+            match is_connected(&resources, &user_id).await {
+                Ok(true) => {}
+                Ok(false) => cancelling.note_unconnected(&user_id),
+                Err(error) => tell(&format!("Whether {user_id} is connected was not read: {error}.")),
+            }
+        }
         halted.cancelling = Some(cancelling);
     }
     let complete = halted.cancelling.as_ref().is_none_or(Cancelling::is_complete);
@@ -101,6 +108,12 @@ pub(crate) async fn run(scope: &HaltScopeArguments) -> Result<ExitCode, CourierE
     }
     show(&[halted], stack.json);
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether the broker can be asked for this user, now or once a session is opened.
+async fn is_connected(resources: &Resources, user_id: &UserId) -> Result<bool, CourierError> {
+    let connections = resources.connections().await?.list(user_id).await?;
+    Ok(connections.iter().any(|connection| connection.value.status == ConnectionStatus::Connected))
 }
 
 /// Has the orders of these users looked at. What is not asked for costs a minute: the tracker finds each order by its row.

@@ -34,6 +34,8 @@ const INCOMPLETE: &str = "the broker was not asked: the secret lacks what a requ
 const NO_ACCESS_TOKEN: &str = "the broker was not asked: a first party has no request token, and no access token is here to ask with \
      (--access-token FILE). A consumer key that is not active yet looks well all the same";
 
+const UNOPENED_SECRET: &str = "the broker was not asked: a first party has no request token, and the access token's secret cannot be opened (access_token_secret says why)";
+
 /// What the calls showed.
 #[derive(Debug, Default)]
 pub(crate) struct Examined {
@@ -80,7 +82,7 @@ pub(crate) async fn examine(case: &Case, secret: Option<AccessTokenSecret>, inst
     let token = case.access.as_ref().and_then(|access| AccessToken::new(access.token.expose()).ok());
     let access = token.zip(secret);
     if case.first_party && access.is_none() {
-        return Examined::without_a_call(NO_ACCESS_TOKEN);
+        return Examined::without_a_call(if case.access.is_some() { UNOPENED_SECRET } else { NO_ACCESS_TOKEN });
     }
     tell("Asking the broker …");
     let tries = Tries::make(case, &api, &own, access).await;
@@ -155,6 +157,10 @@ impl Tries {
         }
         findings.push(match &self.live_session_token {
             Some(answer) => self.finding(case, OAuthStep::LiveSessionToken, answer),
+            None if case.access.is_some() => Finding::skipped(
+                "live_session_token",
+                "the access token's secret cannot be opened: access_token_secret says why",
+            ),
             None => Finding::skipped("live_session_token", "it needs an access token (--access-token FILE)"),
         });
         findings

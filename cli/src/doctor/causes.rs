@@ -123,6 +123,13 @@ causes! {
     CLOCK_SKEW: "clock_skew",
         "This machine's clock and the broker's are far apart, and every signed request carries the time.",
         "Set the clock (`timedatectl set-ntp true`), and try again. Timestamps are in seconds, not milliseconds.";
+    PRIVATE_KEY_SENT: "private_key_sent",
+        "This file is a private key. IBKR is sent public files alone.",
+        "If IBKR was sent this very file, make new keys (`courier keys generate --replace`), send their public files, and wait a night. \
+         Else name the public file here: public_signature.pem, or public_encryption.pem.";
+    ANOTHER_FILE: "another_file",
+        "This is another kind of file than the one that IBKR is sent here.",
+        "Name the file that was sent: public_signature.pem, public_encryption.pem, or dhparam.pem.";
     KEYS_SWAPPED: "keys_swapped",
         "The two keys are swapped: what signs here is the pair of the file that was sent as public_encryption.pem.",
         "Exchange private_signature_pem and private_encryption_pem in the secret; no new upload is needed.";

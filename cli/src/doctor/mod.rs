@@ -92,7 +92,9 @@ async fn secret(arguments: &DoctorArguments) -> Result<ConsumerSecret, CourierEr
         return read_file(path).map(|text| ConsumerSecret::read(&text));
     }
     let secret = Resources::of_stack(&arguments.stack).await.consumer_secret().await;
-    secret.map_err(|error| CourierError::NothingToExamine(Box::new(error)))
+    // Who names a stack means it.
+    let means_a_stack = arguments.stack.named.is_some();
+    secret.map_err(|error| if means_a_stack { error } else { CourierError::NothingToExamine(Box::new(error)) })
 }
 
 async fn api_url(arguments: &DoctorArguments) -> Result<String, CourierError> {

@@ -83,5 +83,13 @@ fn sent_group(case: &Case, text: &str) -> Finding {
 }
 
 fn unreadable(check: &'static str, error: &SigningError) -> Finding {
-    Finding::fault(check, error.to_string(), &causes::KEY_UNREADABLE)
+    let is_private = matches!(error, SigningError::WrongLabel { label, .. } if label.contains("PRIVATE KEY"))
+        || matches!(error, SigningError::KeyEncrypted { .. });
+    let cause = match error {
+        _ if is_private => &causes::PRIVATE_KEY_SENT,
+        SigningError::WrongLabel { .. } | SigningError::NotPem { .. } => &causes::ANOTHER_FILE,
+        _ => &causes::KEY_UNREADABLE,
+    };
+    // The reader calls it after the secret's field.
+    Finding::fault(check, error.to_string().replacen("dhparam_pem", "the file that was sent", 1), cause)
 }

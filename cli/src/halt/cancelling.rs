@@ -25,12 +25,15 @@ pub(crate) struct Cancelling {
     cancelled_unsent: usize,
     /// Those whose end could not be asked for.
     cancels_left: Vec<Left>,
+    /// Those whose end is asked for here, and whom nobody can ask the broker for: their user is not connected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cancels_waiting: Vec<Left>,
     /// Why the list was not read to its end, if it was not: there may be more than are named here.
     #[serde(skip_serializing_if = "Option::is_none")]
     list_unread: Option<String>,
-    /// Whose orders were asked to end: they are to be looked at.
+    /// What was asked to end: it is to be looked at.
     #[serde(skip)]
-    pub(super) users: BTreeSet<UserId>,
+    pub(super) asked: BTreeSet<OrderKey>,
 }
 
 /// An order whose end was not asked for.
@@ -49,9 +52,29 @@ enum Ended {
 }
 
 impl Cancelling {
-    /// Whether the end of everything that was open is asked for.
+    /// Whether the end of everything that was open is asked for, and the broker can be asked.
     pub(crate) fn is_complete(&self) -> bool {
+        self.is_asked() && self.cancels_waiting.is_empty()
+    }
+
+    fn is_asked(&self) -> bool {
         self.cancels_left.is_empty() && self.list_unread.is_none()
+    }
+
+    /// Whose orders were asked to end.
+    pub(super) fn users(&self) -> BTreeSet<UserId> {
+        self.asked.iter().map(|key| key.user_id.clone()).collect()
+    }
+
+    /// This user is not connected.
+    pub(super) fn note_unconnected(&mut self, user_id: &UserId) {
+        let theirs = self.asked.iter().filter(|key| key.user_id == *user_id);
+        let why = "its user is not connected, so IBKR is asked only once they connect again. Cancel it in the user's account at IBKR by hand";
+        self.cancels_waiting.extend(theirs.map(|key| Left {
+            user_id: key.user_id.clone(),
+            order_id: key.order_id.clone(),
+            why: why.to_owned(),
+        }));
     }
 
     /// For people.
@@ -64,10 +87,13 @@ impl Cancelling {
         let left =
             |left: &Left| format!("Cancel NOT asked: user {}, order {}: {}", left.user_id, left.order_id, left.why);
         lines.extend(self.cancels_left.iter().map(left));
+        let waiting =
+            |left: &Left| format!("Cancel WAITS: user {}, order {}: {}.", left.user_id, left.order_id, left.why);
+        lines.extend(self.cancels_waiting.iter().map(waiting));
         lines.extend(
             self.list_unread.as_ref().map(|why| format!("The list of open orders was NOT read to its end: {why}")),
         );
-        if !self.is_complete() {
+        if !self.is_asked() {
             lines.push("The halt is on. Ask for the rest by the same command once more.".to_owned());
         }
         lines.join("\n")
@@ -77,7 +103,7 @@ impl Cancelling {
         match ended {
             Ok(Ended::Asked) => {
                 self.cancels_asked += 1;
-                self.users.insert(key.user_id);
+                self.asked.insert(key);
             }
             Ok(Ended::Unsent) => self.cancelled_unsent += 1,
             Ok(Ended::WasOver) => {}
@@ -218,6 +244,17 @@ mod tests {
         let asked = cancel_open(&world.intake(), &HaltScope::Global).await;
         assert_eq!((asked.cancels_asked, asked.cancelled_unsent), (130, USERS));
         assert!(asked.is_complete(), "{}", asked.text());
+        let mut unreached = cancel_open(&World::new().await.intake(), &HaltScope::Global).await;
+        unreached.asked =
+            BTreeSet::from([OrderKey { user_id: "u-7".parse().unwrap(), order_id: "o-1".parse().unwrap() }]);
+        unreached.note_unconnected(&"u-8".parse().unwrap());
+        assert!(unreached.is_complete());
+        unreached.note_unconnected(&"u-7".parse().unwrap());
+        assert!(
+            !unreached.is_complete() && unreached.text().contains("Cancel WAITS: user u-7, order o-1"),
+            "{}",
+            unreached.text()
+        );
         let told = "Cancel asked: 130 orders. Ended at once, as the broker never had them: 25 orders.";
         assert_eq!(asked.text(), told);
         assert_eq!(unasked(&world).await, 0);

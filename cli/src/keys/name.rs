@@ -33,8 +33,13 @@ fn doubts(named: &ConsumerSecret, before: &ConsumerSecret) -> Vec<String> {
         doubts.push(if upper != *key && is_of_usual_form(&upper) {
             format!("IBKR's keys have upper-case letters: {upper}, and not {key}")
         } else {
-            let characters = count_of(key.chars().count(), "character");
-            format!("{key:?} has {characters}, and IBKR's keys are nine upper-case letters")
+            let is_long_enough = key.chars().count() == LETTERS;
+            let has = if is_long_enough {
+                "other characters than letters".to_owned()
+            } else {
+                count_of(key.chars().count(), "character")
+            };
+            format!("{key:?} has {has}, and IBKR's keys are nine upper-case letters")
         });
     }
     let fitting = default_realm(key);
@@ -85,7 +90,7 @@ mod tests {
         for (before, key, realm, says) in [
             ("", "courierxx", None, "COURIERXX, and not courierxx"),
             ("", "COURIERX", None, "8 characters"),
-            ("", "COURIER12", None, "nine upper-case letters"),
+            ("", "COURIER12", None, "other characters than letters, and IBKR's keys are nine upper-case letters"),
             ("", "COURIERXX", Some("test_realm"), "limited_poa"),
             ("", "TESTCONS", Some("limited_poa"), "test_realm"),
             ("COURIERXX", "COURIERYY", None, "connect again"),

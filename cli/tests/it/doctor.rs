@@ -347,10 +347,16 @@ async fn files_are_read_whatever_wrote_them_or_named_for_what_they_are() {
     assert_eq!(code, Some(0), "{report:#}");
     let der = path("public.der", &[0x30, 0x82, 0x01, 0x22, 0x30, 0x0d]);
     let private = path("private.pem", SIGNATURE.as_bytes());
-    for (file, says) in [(der, "DER"), (private, "a private key, the half that nobody is sent")] {
+    let wrong = path("wrong.pem", DHPARAM.as_bytes());
+    for (file, code, says) in [
+        (der, "key_unreadable", "DER"),
+        (private, "private_key_sent", "a private key, the half that nobody is sent"),
+        (wrong, "another_file", "DH PARAMETERS"),
+    ] {
+        let cause = json!(code);
         let (code, report) = patient.report(&options(["--offline", "--public-signature", &file])).await;
         let finding = finding(&report, "sent_signature_key");
-        assert_eq!((code, &finding["causes"][0]["code"]), (Some(1), &json!("key_unreadable")), "{report:#}");
+        assert_eq!((code, &finding["causes"][0]["code"]), (Some(1), &cause), "{report:#}");
         assert!(finding["says"].as_str().unwrap().contains(says), "{finding:#}");
     }
 }

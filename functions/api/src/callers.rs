@@ -1,6 +1,5 @@
 //! Who calls, and for whom.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -69,32 +68,31 @@ impl NamedUser {
     }
 }
 
-/// For whom the caller may read: a user for themselves, an algorithm for a user who granted it. To others there is no such
-/// thing as `W` names.
+/// For whom the caller may read: a user for themselves, an algorithm for a user who granted it.
 #[derive(Debug)]
-pub(crate) struct Whose<W> {
+pub(crate) struct Whose {
     pub(crate) user_id: UserId,
     pub(crate) algorithm_id: Option<AlgorithmId>,
-    of: PhantomData<fn() -> W>,
 }
 
-/// What is read.
-pub(crate) trait What {
-    /// Its word in the answer that there is none.
-    const WORD: &'static str;
-}
-
-impl<W: What> FromRequestParts<Arc<Api>> for Whose<W> {
+impl FromRequestParts<Arc<Api>> for Whose {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refused> {
         let NamedUser { user_id, algorithm_id } = NamedUser::of(parts)?;
         if let Some(algorithm_id) = &algorithm_id {
             let grant = api.intake.rules.grant(&user_id, algorithm_id).await.map_err(|error| store_failed(&error))?;
-            grant.ok_or_else(|| Problem::not_found(W::WORD))?;
+            grant.ok_or_else(|| never_granted(algorithm_id))?;
         }
-        Ok(Self { user_id, algorithm_id, of: PhantomData })
+        Ok(Self { user_id, algorithm_id })
     }
+}
+
+fn never_granted(algorithm_id: &AlgorithmId) -> Problem {
+    let detail = format!(
+        "There is no such user, or one who never granted the algorithm {algorithm_id} anything. The user does: PUT /grants/{algorithm_id}."
+    );
+    Problem::new(http::StatusCode::NOT_FOUND, "not_found", detail)
 }
 
 /// The order in the address.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::answers::{Conflict, Forbidden, NotFound, Refused, answer};
-use crate::callers::{ForUser, What, Whose};
+use crate::callers::{ForUser, Whose};
 use crate::query::{Asked, Query, Reader};
 use crate::{Api, store_failed};
 
@@ -89,14 +89,6 @@ impl FoundContracts {
     }
 }
 
-/// A user of whose connections one is used.
-#[derive(Debug)]
-pub(crate) struct OfUser;
-
-impl What for OfUser {
-    const WORD: &'static str = "user";
-}
-
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FindContracts {
@@ -120,7 +112,7 @@ impl Asked for FindContracts {
 #[utoipa::path(get, path = "/contracts", tag = "orders", params(ForUser, FindContracts))]
 pub(crate) async fn find_contracts(
     State(api): State<Arc<Api>>,
-    whose: Whose<OfUser>,
+    whose: Whose,
     Query(FindContracts { symbol }): Query<FindContracts>,
 ) -> Result<Found, Refused<(Forbidden, NotFound, Conflict)>> {
     let session = api.any_session(&whose.user_id).await?;

@@ -87,7 +87,7 @@ impl Place for GrantPlace {
 
     fn check(&self) -> Result<(), Problem> {
         if self.algorithm_id.is_own_hand() {
-            return Err(bad_field("algorithm_id", "your own hand (`self`) needs no grant"));
+            return Err(bad_field("algorithm_id", "`self` names the user, whose own orders need no grant"));
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::answers::{Conflict, Forbidden, NotFound, Refused, TooLarge, answer};
 use crate::body::Json;
-use crate::callers::{Anyone, ForUser, OrderPlace, VisibleOrder, What, Whose};
+use crate::callers::{Anyone, ForUser, OrderPlace, VisibleOrder, Whose};
 use crate::list_query::ListOrders;
 use crate::published::{self, named};
 use crate::query::{Asked, Query, Reader};
@@ -78,14 +78,6 @@ impl Asked for OfLeg {
     }
 }
 
-/// Orders, where whose they are is asked.
-#[derive(Debug)]
-pub(crate) struct OfOrders;
-
-impl What for OfOrders {
-    const WORD: &'static str = "order, or no grant of its user";
-}
-
 /// Place an order. The same order again is the first one
 ///
 /// It is put on record under the identity that the JWT proved. From here the record carries it to the broker.
@@ -113,7 +105,7 @@ pub(crate) async fn place_order(
 #[utoipa::path(get, path = "/orders", tag = "orders", params(ListOrders, ForUser))]
 pub(crate) async fn list_orders(
     State(api): State<Arc<Api>>,
-    whose: Whose<OfOrders>,
+    whose: Whose,
     Query(asked): Query<ListOrders>,
 ) -> Result<Listed, Refused<(Forbidden, NotFound)>> {
     let ListOrders { status: statuses, open: only_open, mut algorithm_id, since, until, limit, cursor } = asked;

@@ -1,5 +1,6 @@
 //! An order: what was asked, where it is, and how it came there.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
@@ -314,7 +315,7 @@ impl Order {
         }
         if next.status() != self.status() {
             self.sequence = self.sequence.saturating_add(1);
-            let (status, reason) = (next.status(), next.reason().cloned());
+            let (status, reason) = (next.status(), next.reason_told().map(Cow::into_owned));
             self.remember(HistoryEntry { at: now, status, reason, leg: None, revision: None });
         }
         self.state = next;

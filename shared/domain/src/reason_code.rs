@@ -217,6 +217,12 @@ reason_codes! {
 }
 
 impl ReasonCode {
+    /// What to do; `None` for a word of a newer version.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        REASON_CODES.iter().find(|listed| listed.code == self.as_str()).map(|listed| listed.remedy)
+    }
+
     /// Whether a reason of this may have it. A word of a newer version may be anywhere.
     #[must_use]
     pub fn is_of(&self, of: ReasonOf) -> bool {

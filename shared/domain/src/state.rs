@@ -1,10 +1,12 @@
 //! The states of an order, and the one table of how a fact moves it from one to the next.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::intent::{Act, Intent};
 use crate::reason::Reason;
-use crate::reason_code::ReasonCode;
+use crate::reason_code::{ReasonCode, Remedy};
 use crate::sight::{BrokerStatus, Sight};
 use crate::status::OrderStatus;
 use crate::unknown::{Doubt, NEGATIVES_NEEDED};
@@ -157,6 +159,16 @@ impl OrderState {
         }
     }
 
+    /// The reason as it is told. While the outcome is unknown that is what counts, whatever the broker last said: who was told how to
+    /// send the order anew would have it twice.
+    #[must_use]
+    pub fn reason_told(&self) -> Option<Cow<'_, Reason>> {
+        let reason = self.reason()?;
+        let calls_it_over = matches!(reason.code.remedy(), Some(Remedy::Mend | Remedy::SendAnew | Remedy::AskOperator));
+        let misleads = calls_it_over && matches!(self, Self::Unknown { .. });
+        Some(if misleads { Cow::Owned(still_unknown(reason)) } else { Cow::Borrowed(reason) })
+    }
+
     /// The one table: where this fact leads from here, or `None` where it has no place. A final state stays
     /// final, and nothing turns `unknown` into `rejected` but the broker's own word.
     #[must_use]
@@ -274,4 +286,12 @@ fn refused_later() -> Reason {
 
 fn time_ended() -> Reason {
     Reason::new(ReasonCode::TimeInForceEnded, "The broker ended the order: its time in force was over.")
+}
+
+fn still_unknown(last_said: &Reason) -> Reason {
+    let message = format!(
+        "What became of the order is not known, and the broker is being asked: send nothing in its place. Its last word: {}",
+        last_said.message
+    );
+    Reason::new(ReasonCode::OutcomeUnknown, message)
 }

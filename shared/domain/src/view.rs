@@ -45,7 +45,7 @@ pub struct OrderView<'o> {
     pub change: Option<ChangeView<'o>>,
     #[serde(skip_serializing_if = "<[LateFact]>::is_empty")]
     pub late_facts: &'o [LateFact],
-    pub reason: Option<&'o Reason>,
+    pub reason: Option<Cow<'o, Reason>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<&'o Reason>,
     pub good_until: Timestamp,
@@ -185,7 +185,7 @@ impl Order {
             next_revision: self.next_revision(),
             change: self.change().map(ChangeView::from),
             late_facts: &self.late_facts,
-            reason: self.state().reason(),
+            reason: self.state().reason_told(),
             warning: self.warning_shown(),
             good_until: self.good_until,
             ticket: self.request.as_ref().map(|request| &request.ticket),

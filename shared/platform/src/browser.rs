@@ -16,7 +16,8 @@ pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 pub fn is_to_this_machine(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+    // All below `localhost` is this machine (RFC 6761, 6.3): an engine calls its APIs so.
+    matches!(name, "127.0.0.1" | "localhost" | "[::1]") || name.ends_with(".localhost")
 }
 
 /// The name of the cookie that binds a browser to an attempt to connect. `__Host-` keeps other hosts of the same site from
@@ -28,10 +29,23 @@ pub fn attempt_cookie(headers: &HeaderMap) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+    use http::header::HOST;
     use serde_json::json;
 
-    use super::cookie;
+    use super::{attempt_cookie, cookie};
     use crate::gateway::request;
+
+    #[test]
+    fn only_this_machine_has_a_cookie_without_tls() {
+        let named = |host: &str| attempt_cookie(&HeaderMap::from_iter([(HOST, host.parse().unwrap())]));
+        for host in ["127.0.0.1:4000", "localhost", "[::1]:80", "a1b2.execute-api.localhost:4566"] {
+            assert_eq!(named(host), "courier_attempt", "{host}");
+        }
+        for host in ["a1b2.execute-api.eu-west-1.amazonaws.com", "localhost.example.com", "notlocalhost"] {
+            assert_eq!(named(host), "__Host-courier_attempt", "{host}");
+        }
+    }
 
     #[test]
     fn a_cookie_is_found_in_the_list_and_in_the_header() {

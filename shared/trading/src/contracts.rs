@@ -28,7 +28,7 @@ impl Lane<'_> {
         if !words.security_type.as_deref().is_none_or(names_a_stock) {
             let reason = Reason::new(
                 ReasonCode::ContractNeedsConid,
-                "Only stocks are found by symbol. Name this contract by its conid (GET /contracts).",
+                "Only stocks are found by symbol. Name this contract by its conid: IBKR's own programs and pages show it among the contract's details.",
             );
             return Err(Stop::Deny(reason));
         }
@@ -79,7 +79,11 @@ fn the_only_one(words: &SymbolContract, stocks: &[Stock], currencies: &Currencie
         [only] => Ok(only.conid),
         [] if stocks.is_empty() => Err(Reason::new(
             ReasonCode::ContractUnknown,
-            format!("The broker knows no stock {}.{} Look at GET /contracts?symbol=.", words.symbol, capitals(words)),
+            format!(
+                "The broker knows no stock {}.{} Check how IBKR writes it: GET /contracts?symbol=AAPL lists what it has under a symbol.",
+                words.symbol,
+                capitals(words)
+            ),
         )),
         [] => Err(Reason::new(
             ReasonCode::ContractUnknown,

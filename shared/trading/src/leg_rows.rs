@@ -31,7 +31,13 @@ pub(crate) fn legs_by_parent(
     parent: BrokerOrderId,
     live: &Listing<LiveOrder>,
 ) -> Vec<(LegRole, BrokerOrderId)> {
-    let children = || live.rows.iter().filter(|row| row.parent_order_id == Some(parent));
+    let is_ours = |row: &LiveOrder| row.order_id != parent && order.broker_order_ids.contains(&row.order_id);
+    let is_nameless = |row: &LiveOrder| row.parent_order_id.is_none() && row.client_order_id.is_none();
+    let is_child = |row: &&LiveOrder| {
+        let is_exit = is_nameless(row) && is_ours(row) && row.side.is_some() && row.side == order.exit_side();
+        row.parent_order_id == Some(parent) || is_exit
+    };
+    let children = || live.rows.iter().filter(is_child);
     let of_role = |leg: &Leg| {
         let plays = |row: &&LiveOrder| row.order_type.as_deref().and_then(role_of_type) == Some(leg.role);
         let mut rows = children().filter(plays);
@@ -39,6 +45,20 @@ pub(crate) fn legs_by_parent(
         Some((leg.role, row.order_id))
     };
     order.legs().iter().filter_map(of_role).collect()
+}
+
+/// The number of the entry, where rows carry no names and the number that was taken for it is an exit's: its row trades on the other
+/// side. `None`: nothing shows that.
+pub(crate) fn number_by_side(order: &Order, live: &Listing<LiveOrder>) -> Option<BrokerOrderId> {
+    let first = order.broker_order_ids.first()?;
+    let taken = live.rows.iter().find(|row| row.order_id == *first && row.client_order_id.is_none())?;
+    if taken.side.is_none() || taken.side != order.exit_side() {
+        return None;
+    }
+    let own = order.request.as_ref()?.ticket.side;
+    let is_entry = |row: &&LiveOrder| order.broker_order_ids.contains(&row.order_id) && row.side == Some(own);
+    let mut entries = live.rows.iter().filter(is_entry).map(|row| row.order_id);
+    taken.parent_order_id.or_else(|| entries.next().filter(|_| entries.next().is_none()))
 }
 
 /// Whether a row is one of this order's exits.

@@ -231,7 +231,10 @@ impl Lane<'_> {
         let is_due = now < missing_since + ASKED_FOR_CLOSELY || order.value.next_check_at.is_none_or(|at| at <= now);
         if let Some(number) = leg.broker_order_id.filter(|_| is_due && self.has_time(LOOK_TIME)) {
             match self.order_by_number(session, order.value.account_id(), number).await {
-                Ok(detail) => return self.take_in_leg_detail(order, role, detail).await,
+                Ok(detail) => {
+                    Box::pin(self.judge_changes(session, order, &Shown::by_number(&detail))).await?;
+                    return self.take_in_leg_detail(order, role, detail).await;
+                }
                 // For an order of an earlier session the broker answers 503.
                 Err(error) => {
                     tracing::warn!(key = %order.value.key, %role, %number, %error, "an exit is in no list, nor is it shown by its number");

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use broker::{CallError, Listing, LiveOrder, LiveOrders, Session, Trade};
+use broker::{CallError, Listing, LiveOrder, LiveOrders, OrderDetail, Session, Trade};
 use domain::{
     AccountId, Amount, BrokerOrderId, BrokerStatus, ClientOrderId, Contract, Leg, Order, ReasonCode, Side, Sight, Size,
     Ticket, TimeInForce,
@@ -53,6 +53,33 @@ pub(crate) enum Looked {
 }
 
 impl Shown {
+    /// What the broker says of one order by its number, which tells its ticket as its row would.
+    pub(crate) fn by_number(detail: &OrderDetail) -> Self {
+        let row = LiveOrder {
+            order_id: detail.order_id,
+            parent_order_id: None,
+            client_order_id: None,
+            account_id: detail.account_id.clone(),
+            conid: detail.conid,
+            side: detail.side,
+            order_type: None,
+            status: detail.status.clone(),
+            total_quantity: detail.total_quantity,
+            filled_quantity: detail.filled_quantity,
+            remaining_quantity: None,
+            average_price: detail.average_price,
+            price: detail.limit_price.or(detail.stop_price).or(detail.price),
+            time_in_force: None,
+            last_execution_at: None,
+        };
+        Self { live: Listing { rows: vec![row], complete: false }, ..Self::nothing() }
+    }
+
+    /// No look was taken.
+    pub(crate) fn nothing() -> Self {
+        Self { live: Listing { rows: Vec::new(), complete: false }, trades: None, is_empty_again: false }
+    }
+
     /// Whether what is in neither list is known to be in neither.
     pub(crate) fn is_complete(&self) -> bool {
         self.live.complete && self.trades.as_ref().is_some_and(|trades| trades.complete)

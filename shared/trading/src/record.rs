@@ -6,6 +6,7 @@ use store::{StoreError, Versioned};
 
 use crate::advance::{UNKNOWN_CHECK, WORKING_CHECK, working_check_at};
 use crate::lane::Lane;
+use crate::look::Shown;
 
 /// Tries to write a fact when others write the order as well (a user who cancels).
 const CONFLICTS_MAX: u32 = 5;
@@ -91,12 +92,16 @@ impl Lane<'_> {
         order: &mut Versioned<Order>,
         turn: impl Fn(&mut Order, Timestamp),
     ) -> Result<(), StoreError> {
-        let before = order.value.sequence;
+        let (before, was_over) = (order.value.sequence, order.value.is_over());
         self.record_change(order, turn).await?;
         if order.value.sequence != before {
             let legs: Vec<_> =
                 order.value.legs().iter().map(|leg| (leg.role.as_str(), leg.status().as_str())).collect();
             tracing::info!(key = %order.value.key, ?legs, sequence = order.value.sequence, "an order's exits changed");
+        }
+        // Whoever learned that everything has ended: no look comes after it that would tell what is left.
+        if order.value.is_over() && !was_over {
+            return Box::pin(self.judge_protection(order, &Shown::nothing())).await;
         }
         Ok(())
     }
@@ -128,7 +133,7 @@ pub(crate) fn log_change(before: &Order, after: &Order) {
     if before.sequence == after.sequence {
         return;
     }
-    let reason = after.state().reason();
+    let reason = after.state().reason_told();
     tracing::info!(
         key = %after.key,
         algorithm_id = %after.algorithm_id,
@@ -136,8 +141,8 @@ pub(crate) fn log_change(before: &Order, after: &Order) {
         from = before.status().as_str(),
         to = after.status().as_str(),
         sequence = after.sequence,
-        code = reason.map(|reason| reason.code.as_str()),
-        reason = reason.map(|reason| reason.message.as_str()),
+        code = reason.as_ref().map(|reason| reason.code.as_str()),
+        reason = reason.as_ref().map(|reason| reason.message.as_str()),
         metric.acknowledgement_milliseconds = acknowledged_after(before, after),
         metric.unknown_orders = (after.status() == OrderStatus::Unknown).then_some(1),
         "an order changed"

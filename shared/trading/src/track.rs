@@ -11,7 +11,7 @@ use store::{StoreError, Versioned};
 
 use crate::advance::{UNKNOWN_CHECK, working_check_at};
 use crate::lane::{Lane, passed_over};
-use crate::leg_rows::legs_by_parent;
+use crate::leg_rows::{legs_by_parent, number_by_side};
 use crate::look::{Looked, Shown, number_by_trades, row_of, sight_of};
 use crate::stop::Stop;
 use crate::unwatched::{TriedAgain, not_shown};
@@ -204,9 +204,8 @@ impl Lane<'_> {
     /// reach the order.
     async fn correct_numbers(&mut self, order: &mut Versioned<Order>, shown: &Shown) -> Result<(), StoreError> {
         let named = row_of(&order.value, &shown.live).filter(|row| row.client_order_id.is_some());
-        let Some(entry) = named.map(|row| row.order_id).or_else(|| number_by_trades(&order.value, shown)) else {
-            return Ok(());
-        };
+        let by_name = named.map(|row| row.order_id).or_else(|| number_by_trades(&order.value, shown));
+        let Some(entry) = by_name.or_else(|| number_by_side(&order.value, &shown.live)) else { return Ok(()) };
         let legs = legs_by_parent(&order.value, entry, &shown.live);
         let is_known = order.value.broker_order_ids.first() == Some(&entry)
             && legs.iter().all(|(role, id)| order.value.leg(*role).is_some_and(|leg| leg.broker_order_id == Some(*id)));
@@ -356,10 +355,8 @@ impl Lane<'_> {
         shown: &Shown,
     ) -> Result<(), StoreError> {
         tracing::warn!(key = %order.value.key, complete = shown.is_all_there_is(), "an order at work is not among the broker's live orders");
-        if shown.is_all_there_is() && order.value.missing_since.is_none() {
-            self.record_change(order, Order::not_shown).await?;
-        }
         let Some(broker_order_id) = order.value.broker_order_ids.first().copied() else {
+            self.note_missing(order, shown).await?;
             return self.look_again_later(order).await;
         };
         if !self.has_time(LOOK_TIME) {
@@ -371,15 +368,24 @@ impl Lane<'_> {
             // Its rows, or its trades, tell its own number.
             Ok(detail) if is_anothers(&order.value, &detail) => self.look_again_later(order).await?,
             Ok(detail) => {
+                Box::pin(self.judge_changes(session, order, &Shown::by_number(&detail))).await?;
                 self.take_in_detail(order, sight_of_detail(broker_order_id, &detail), &detail, asked_at).await?;
             }
             // For an order of an earlier session the broker answers 503.
             Err(error) => {
                 tracing::warn!(key = %order.value.key, %error, "nor is it shown by its number");
+                self.note_missing(order, shown).await?;
                 self.still_missing(order, broker_order_id, shown).await?;
             }
         }
         self.cancel_unseen(order).await
+    }
+
+    async fn note_missing(&mut self, order: &mut Versioned<Order>, shown: &Shown) -> Result<(), StoreError> {
+        if shown.is_all_there_is() && order.value.missing_since.is_none() {
+            self.record_change(order, Order::not_shown).await?;
+        }
+        Ok(())
     }
 
     /// Only what was missing at each look for long, and not only at the first one after long, is left to a person.

@@ -377,8 +377,8 @@ class Client:
     def _ask(self, method: str, *path: str, body: object = None, **query: str) -> Any:
         if self._api is None:
             raise NotSetUp(
-                f"there is no API: {_SOURCE}, or set COURIER_API_URL (the stack's output ApiUrl), and give a token or "
-                "set COURIER_TOKEN"
+                f"there is no API: it takes an address and a token. {_SOURCE[0].upper()}{_SOURCE[1:]}, or set both "
+                "COURIER_API_URL (the stack's output ApiUrl) and COURIER_TOKEN"
             )
         # An algorithm has to say whose orders it means; a user's own token says it already.
         query = {"user_id": self.user_id, **query}

@@ -13,6 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from courier_client.errors import NotEnqueued, NotSetUp
 from courier_client.messages import Message
 
+SERVER_FAULT = 500
+
 
 class SqsClient(Protocol):
     """What is used of boto3's client of SQS."""
@@ -75,12 +77,24 @@ class OrderQueue:
                 "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for the local stack give the line "
                 "`source …` that `courier local` printed. Then the same message again"
             ) from error
-        except (BotoCoreError, ClientError) as error:
-            raise NotEnqueued(
-                f"the queue did not confirm {message['command']} of {message['order_id']} ({error}). "
-                "It may have arrived all the same; the same message again is safe"
-            ) from error
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) < SERVER_FAULT:
+                raise NotEnqueued(
+                    f"the queue {self._url} refused {message['command']} of {message['order_id']} ({error}). "
+                    "COURIER_ORDER_QUEUE_URL is the stack's output OrderQueueUrl, and who sends is an AWS role that "
+                    "the algorithm is registered with. Once that is mended, the same message again is safe"
+                ) from error
+            raise _unconfirmed(message, error) from error
+        except BotoCoreError as error:
+            raise _unconfirmed(message, error) from error
         return str(answer.get("MessageId", ""))
+
+
+def _unconfirmed(message: Message, error: Exception) -> NotEnqueued:
+    return NotEnqueued(
+        f"the queue did not confirm {message['command']} of {message['order_id']} ({error}). "
+        "It may have arrived all the same; the same message again is safe"
+    )
 
 
 def deduplication_id(message: Message) -> str:

@@ -66,3 +66,26 @@ async fn a_filled_entry_whose_stop_is_gone_is_told_within_thirty_seconds() {
     let shown = world.api("GET /orders/{order_id}", &json!({"path": {"order_id": "first"}})).await.json;
     assert_eq!(shown["warning"]["code"], "unprotected_position");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_names_an_exit_first_is_set_right_by_the_sides_of_nameless_rows() {
+    for show_parents in [true, false] {
+        let world = World::with_a_connected_user().await;
+        world.broker().change_options(|options| {
+            (options.exits_answered_first, options.name_live_orders) = (true, false);
+            options.show_parents = show_parents;
+        });
+        world.place("first", &bracket());
+        world.run_for(Duration::from_secs(20)).await;
+        let entry = world.tickets("first")[0].clone();
+        let order = world.order("first").await;
+        assert_eq!(order.broker_order_ids[0].get(), u64::try_from(entry.order_id).unwrap(), "{show_parents}");
+        let cancel = json!({"schema": "courier.order/1", "command": "cancel", "user_id": simulation::USER,
+            "order_id": "first", "algorithm_id": simulation::ALGORITHM, "leg": "stop_loss"});
+        world.enqueue(&cancel, simulation::SENDER, simulation::USER);
+        world.run_for(Duration::from_secs(20)).await;
+        let ended: Vec<_> = world.broker().ledger().into_iter().filter(|row| row.status.is_final()).collect();
+        let ended: Vec<&str> = ended.iter().map(|row| row.order_type.as_str()).collect();
+        assert_eq!(ended, ["STP"], "{show_parents}");
+    }
+}

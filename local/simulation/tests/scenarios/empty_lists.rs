@@ -54,6 +54,15 @@ async fn a_cancel_reaches_the_broker_and_its_end_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_was_taken_and_not_carried_out_is_sent_again() {
+    let world = with_a_hidden_order(resting()).await;
+    world.broker().add_fault(Fault::next("POST", "/iserver/account/*/order/*", FaultKind::NotCarriedOut));
+    world.modify("mine", 2, &json!({"limit_price": "185.50"}));
+    world.run_for(Duration::from_mins(1)).await;
+    assert_eq!(world.tickets("mine")[0].price, Some(decimal("185.50")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_exits_of_a_bracket_are_followed_and_no_position_is_called_unprotected() {
     let world = with_a_hidden_order(bracket()).await;
     world.broker().set_price(AAPL, Some(decimal("185")));

@@ -246,6 +246,33 @@ async fn an_entry_that_fills_while_its_end_is_asked_for_is_no_silent_position() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn nor_is_one_whose_exits_end_before_a_change_that_waits() {
+    for fills_before_the_messages in [true, false] {
+        let world = world().await;
+        assert_eq!(send(&world, "first", bracket("day")).await, "working");
+        world.run_for(Duration::from_secs(6)).await;
+        let fill = || world.broker().set_price(AAPL, Some(decimal("186.90")));
+        if fills_before_the_messages {
+            // On record at once, as by HTTP: nobody has seen the fill.
+            fill();
+            let change = json!({"path": {"order_id": "first"}, "query": {"leg": "take_profit"},
+                "body": {"revision": 2, "limit_price": "189.50"}});
+            assert_eq!(world.api("PUT /orders/{order_id}", &change).await.status, 202);
+            let end = json!({"path": {"order_id": "first"}});
+            assert_eq!(world.api("DELETE /orders/{order_id}", &end).await.status, 202);
+        } else {
+            world.modify("first", 2, &json!({"leg": "take_profit", "limit_price": "189.50"}));
+            world.cancel("first");
+            fill();
+        }
+        world.run_for(Duration::from_mins(2)).await;
+        let order = world.order("first").await;
+        assert_eq!((order.status(), order.filled_quantity), (OrderStatus::Filled, decimal("10")));
+        assert!(order.is_over() && warned(&order, "unprotected_position"), "{fills_before_the_messages} {order:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancel_of_a_filled_bracket_is_a_wish_and_needs_no_warning() {
     let world = filled(bracket("day")).await;
     world.cancel("first");

@@ -179,3 +179,27 @@ fn a_refusal_of_a_second_copy_is_the_end_only_once_the_first_cannot_come_any_mor
     order.apply(Fact::Seen(sight), after(120)).unwrap();
     assert_eq!(order.status(), OrderStatus::Working);
 }
+
+#[test]
+fn while_its_outcome_is_unknown_no_order_tells_how_to_send_it_anew() {
+    let refused = || Reason::new(ReasonCode::QuestionDeclined, "The broker asked, and was told no.");
+    let mut order = lost(limit(), Doubt::Unread, NEGATIVES_NEEDED);
+    send(&mut order, Act::PlaceAgain, after(40));
+    order.apply(Fact::Refused(refused()), after(41)).unwrap();
+    assert_eq!(order.status(), OrderStatus::Unknown);
+    let told = order.view().reason.unwrap().into_owned();
+    assert_eq!(told.code, ReasonCode::OutcomeUnknown);
+    assert!(told.message.contains("send nothing in its place") && told.message.contains("was told no"), "{told:?}");
+    assert_eq!(order.history.last().unwrap().reason.as_ref().unwrap().code, ReasonCode::OutcomeUnknown);
+    let Settlement::NotPlaced(why) = settlement_after(&mut order, NOT_PLACED_AFTER) else { panic!("not settled") };
+    assert_eq!(why.code, ReasonCode::QuestionDeclined, "what the broker said counts once nothing came");
+}
+
+/// What the rules say once looks enough since the last send showed nothing.
+fn settlement_after(order: &mut Order, time: SignedDuration) -> Settlement {
+    let until = after(41) + time;
+    for _ in 0..NEGATIVES_NEEDED {
+        order.apply(Fact::NotFound, until).unwrap();
+    }
+    order.settlement(EASY, until)
+}

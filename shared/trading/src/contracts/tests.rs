@@ -63,9 +63,12 @@ fn a_symbol_in_small_letters_is_told_how_symbols_are_written() {
     };
     assert_eq!(
         told("aapl"),
-        "The broker knows no stock aapl. Symbols are written in capitals: AAPL? Look at GET /contracts?symbol=."
+        "The broker knows no stock aapl. Symbols are written in capitals: AAPL? Check how IBKR writes it: GET /contracts?symbol=AAPL lists what it has under a symbol."
     );
-    assert_eq!(told("AAPLX"), "The broker knows no stock AAPLX. Look at GET /contracts?symbol=.");
+    assert_eq!(
+        told("AAPLX"),
+        "The broker knows no stock AAPLX. Check how IBKR writes it: GET /contracts?symbol=AAPL lists what it has under a symbol."
+    );
 }
 
 #[test]
