@@ -240,7 +240,7 @@ fn printed_request(text: &str) -> Option<(String, Url)> {
 fn consumer_key(key: &str) -> Finding {
     let check = "header_consumer_key";
     if key == TESTCONS {
-        let says = "TESTCONS, which works only with the RSA keys and the prime that IBKR publishes in its OAuth demo, and with a paper username";
+        let says = "TESTCONS, which works only with the RSA keys and the prime that IBKR publishes in its OAuth demo, and with a paper username. With keys of your own it answers `invalid consumer`: sign with the demo's, or ask api-solutions@interactivebrokers.com for a consumer key of your own";
         return Finding::warning(check, says);
     }
     let well = || Finding::well(check, format!("{key:?}; whether IBKR knows it yet, only IBKR tells"));

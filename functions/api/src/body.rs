@@ -23,7 +23,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
         let text = text(request).await?;
-        let unreadable = |error: &dyn std::fmt::Display| bad_field("", &format!("the body cannot be read: {error}"));
+        let unreadable =
+            |error: &dyn std::fmt::Display| bad_field("", &format!("the body cannot be read as JSON: {error}"));
         let body = domain::parse_unique(&text).map_err(|error| unreadable(&error))?;
         if !body.is_object() {
             return Err(unreadable(&"it must be a JSON object").into());

@@ -161,6 +161,9 @@ impl Lane<'_> {
             self.track_in(1);
             return Ok(Next::Rest);
         }
+        if self.is_numbered_wrongly(&session, &order.value).await {
+            return Ok(Next::Rest);
+        }
         let requests = order.value.cancel_calls_of(leg).map_or(0, CancelCalls::requests);
         let taken = match session.cancel(&account_id, number).await {
             Ok(CancelAnswer::NoSuchOrder { message }) => {

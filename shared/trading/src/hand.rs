@@ -126,6 +126,9 @@ impl Lane<'_> {
             return Ok(false);
         }
         let looked = self.looked_just_now(&order.value);
+        if self.is_numbered_wrongly(session, &order.value).await {
+            return Ok(false);
+        }
         match self.order_by_number(session, order.value.account_id(), number).await {
             Ok(detail) => {
                 self.take_over_detail(order, None, &ticket, &detail).await?;

@@ -84,6 +84,11 @@ impl Review {
         if let Some(role) = self.leg.filter(|role| order.leg(*role).is_none()) {
             return Err(ReviewRefused::NoSuchExit(role));
         }
+        let decided_on = self.leg.map_or(Some(order.status()), |role| Some(order.leg(role)?.status()));
+        if decided_on != Some(OrderStatus::NeedsReview) {
+            let status = decided_on.unwrap_or(order.status());
+            return Err(OutOfPlace { status, fact: "a person's decision".to_owned() }.into());
+        }
         if let (Some(told), Some(known)) = (self.number(), order.broker_number_of(self.leg))
             && told != known
         {
@@ -93,11 +98,6 @@ impl Review {
             return Err(ReviewRefused::WasPlaced(number));
         }
         let reason = Reason::new(ReasonCode::Reviewed, format!("{} decided: {}", self.by, self.because));
-        let decided_on = self.leg.map_or(Some(order.status()), |role| Some(order.leg(role)?.status()));
-        if decided_on != Some(OrderStatus::NeedsReview) {
-            let status = decided_on.unwrap_or(order.status());
-            return Err(OutOfPlace { status, fact: "a person's decision".to_owned() }.into());
-        }
         let mut decided = order.clone();
         match (self.leg, &self.decision) {
             (None, Decision::NeverPlaced) => decided.apply(Fact::NeverReached(reason.clone()), now)?,

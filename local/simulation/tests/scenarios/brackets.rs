@@ -89,3 +89,33 @@ async fn an_answer_that_names_an_exit_first_is_set_right_by_the_sides_of_nameles
         assert_eq!(ended, ["STP"], "{show_parents}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn before_the_first_look_an_answer_that_names_an_exit_first_ends_and_changes_no_other_part() {
+    for message in
+        [json!({"command": "cancel", "leg": "stop_loss"}), json!({"command": "cancel", "leg": "take_profit"})]
+    {
+        let world = World::with_a_connected_user().await;
+        world.broker().change_options(|options| options.exits_answered_first = true);
+        world.place("first", &bracket());
+        let mut cancel = json!({"schema": "courier.order/1", "user_id": simulation::USER, "order_id": "first",
+            "algorithm_id": simulation::ALGORITHM});
+        for (name, value) in message.as_object().unwrap() {
+            cancel[name] = value.clone();
+        }
+        world.enqueue(&cancel, simulation::SENDER, simulation::USER);
+        world.deliver_all().await;
+        world.run_for(Duration::from_secs(20)).await;
+        let ended: Vec<_> = world.broker().ledger().into_iter().filter(|row| row.status.is_final()).collect();
+        let ended: Vec<&str> = ended.iter().map(|row| row.order_type.as_str()).collect();
+        assert_eq!(ended, [if message["leg"] == "stop_loss" { "STP" } else { "LMT" }], "{message}");
+        assert!(!world.tickets("first")[0].status.is_final(), "the entry works on: {message}");
+    }
+    let world = World::with_a_connected_user().await;
+    world.broker().change_options(|options| options.exits_answered_first = true);
+    world.place("first", &bracket());
+    world.modify("first", 2, &json!({"limit_price": "186.50"}));
+    world.deliver_all().await;
+    world.run_for(Duration::from_secs(20)).await;
+    assert_eq!(world.tickets("first")[0].price, Some(decimal("186.50")));
+}
