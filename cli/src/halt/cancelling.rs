@@ -48,6 +48,7 @@ struct Left {
 enum Ended {
     Asked,
     Unsent,
+    Unseen,
     WasOver,
 }
 
@@ -106,6 +107,10 @@ impl Cancelling {
                 self.asked.insert(key);
             }
             Ok(Ended::Unsent) => self.cancelled_unsent += 1,
+            Ok(Ended::Unseen) => {
+                self.cancelled_unsent += 1;
+                self.asked.insert(key);
+            }
             Ok(Ended::WasOver) => {}
             Err(error) => {
                 let OrderKey { user_id, order_id } = key;
@@ -197,7 +202,11 @@ async fn ask(intake: &Intake, key: &OrderKey) -> Result<Ended, StoreError> {
         None => Ok(Ended::WasOver),
         Some(order) if order.value.is_over() => {
             let unsent = order.value.sends == 0 && order.value.cancel_asked_at.is_some();
-            Ok(if unsent { Ended::Unsent } else { Ended::WasOver })
+            Ok(match (unsent, order.value.concerns_the_lane()) {
+                (true, _) => Ended::Unsent,
+                (false, true) => Ended::Unseen,
+                (false, false) => Ended::WasOver,
+            })
         }
         Some(_) => Ok(Ended::Asked),
     }

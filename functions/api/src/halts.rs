@@ -151,9 +151,10 @@ impl Api {
     async fn cancel_working(&self, user_id: &UserId) -> Result<usize, Problem> {
         let cancelling = self.intake.cancel_open(user_id, None).await.map_err(|error| store_failed(&error))?;
         for some in cancelling.chunks(WAKES_AT_ONCE_MAX) {
-            join_all(some.iter().map(|key| self.wake(key))).await;
+            join_all(some.iter().map(|order| self.wake(&order.key))).await;
         }
-        tracing::warn!(%user_id, orders = cancelling.len(), "a halt asked for the end of what works");
-        Ok(cancelling.len())
+        let at_the_broker = cancelling.iter().filter(|order| !order.is_over()).count();
+        tracing::warn!(%user_id, orders = at_the_broker, "a halt asked for the end of what works");
+        Ok(at_the_broker)
     }
 }

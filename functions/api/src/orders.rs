@@ -171,7 +171,7 @@ pub(crate) async fn cancel_order(
         },
     };
     let order = order.ok_or_else(|| Problem::not_found("order"))?;
-    if !order.value.is_over() || order.value.works_late() {
+    if order.value.concerns_the_lane() {
         api.wake(&key).await;
     }
     Ok(Ending::of(&order.value.view()))

@@ -41,6 +41,15 @@ pub struct CancelCalls {
     /// Whether the broker's last word was that it has no such order open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     not_found: bool,
+    /// When the broker last took such a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    taken_at: Option<Timestamp>,
+    /// How many of the calls got no answer that was read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    unread: u32,
+    /// Whether the latest did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_unread: bool,
     /// How many of the calls were followed by a look that showed it at work.
     #[serde(default, skip_serializing_if = "is_zero")]
     in_vain: u32,
@@ -84,6 +93,13 @@ impl CancelCalls {
         self.not_found
     }
 
+    /// When the broker took a request to cancel it, where its last word is that it has no such order open: what it knew then, and does
+    /// not know now, has ended.
+    #[must_use]
+    pub fn gone_since_taken(&self) -> Option<Timestamp> {
+        self.taken_at.filter(|_| self.not_found)
+    }
+
     /// A look shows it at work. Counted once for each call: a look by itself is no news.
     pub(crate) fn shown_at_work(&mut self) {
         if self.count > 0 && !self.is_in_vain {
@@ -97,6 +113,9 @@ impl CancelCalls {
 
     fn called(&mut self, requests: u64, taken: CancelTaken, now: Timestamp) {
         self.not_found = taken == CancelTaken::NotFound;
+        self.taken_at = if taken == CancelTaken::Yes { Some(now) } else { self.taken_at };
+        self.is_unread = taken == CancelTaken::Unread;
+        self.unread = self.unread.saturating_add(u32::from(self.is_unread));
         self.is_in_vain = false;
         self.count = self.count.saturating_add(1);
         self.requests_served = self.requests_served.max(requests);
@@ -105,7 +124,12 @@ impl CancelCalls {
 
     /// When the broker is to be asked again; `None`: at once.
     fn again_at(&self, under_way: bool) -> Option<Timestamp> {
-        let pause = if under_way { PAUSE_WHILE_UNDER_WAY } else { pause_after(self.count) };
+        // An outage makes no pause longer: nobody tells when it is over.
+        let pause = match under_way {
+            true => PAUSE_WHILE_UNDER_WAY,
+            false if self.is_unread => PAUSE_MIN,
+            false => pause_after(self.count.saturating_sub(self.unread)),
+        };
         self.called_at.filter(|_| !self.are_wanted_anew()).map(|at| at.saturating_add(pause).unwrap_or(at))
     }
 }
@@ -115,6 +139,8 @@ impl CancelCalls {
 pub enum CancelTaken {
     /// It took the request.
     Yes,
+    /// It says that it cannot cancel it.
+    Refused,
     /// It has no such order open.
     NotFound,
     /// Its answer was not read.

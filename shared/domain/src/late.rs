@@ -8,6 +8,7 @@ use crate::order::Order;
 use crate::reason::Reason;
 use crate::reason_code::ReasonCode;
 use crate::sight::{BrokerStatus, Sight};
+use crate::status::OrderStatus;
 
 /// Late facts that are kept of one order.
 const LATE_FACTS_MAX: usize = 20;
@@ -50,6 +51,19 @@ impl Order {
         let since = self.history.last().map_or(self.created_at, |entry| entry.at);
         let works = |late: &LateFact| late.at >= since && !late.status.is_end() && !late.status.is_doubtful_end();
         self.status().is_final() && self.late_facts.last().is_some_and(works)
+    }
+
+    /// Whether it ended here before the broker showed it, though it was sent: the broker may have it for all that its answers said.
+    #[must_use]
+    pub fn ended_unseen(&self) -> bool {
+        let ended_here = matches!(self.status(), OrderStatus::Cancelled | OrderStatus::Denied | OrderStatus::Expired);
+        ended_here && self.sends > 0 && self.broker_order_ids.is_empty()
+    }
+
+    /// Whether whoever holds its user's lane has anything to do for it, or to look for.
+    #[must_use]
+    pub fn concerns_the_lane(&self) -> bool {
+        !self.is_over() || self.works_late() || self.ended_unseen()
     }
 
     /// Takes in that the broker shows a final order otherwise than it is on record. The same once more is nothing new.

@@ -270,7 +270,7 @@ impl Order {
             leg.cancel.get_or_insert_with(|| LegCancel::new(now)).called(requests, taken, now);
             self.updated_at = now;
         }
-        if taken == CancelTaken::Yes {
+        if matches!(taken, CancelTaken::Yes | CancelTaken::Refused) {
             self.leg_fact(role, &LegFact::CancelSent, now);
         }
     }

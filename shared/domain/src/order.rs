@@ -295,7 +295,8 @@ impl Order {
     pub fn apply(&mut self, fact: Fact, now: Timestamp) -> Result<(), OutOfPlace> {
         let is_short = matches!(&fact, Fact::Seen(sight) if self.is_filled_short(sight));
         let fact = self.weighed(fact);
-        let Some(next) = self.state_to_leave().after(fact.clone()) else {
+        let was_never_sent = self.status().is_final() && self.sends == 0;
+        let Some(next) = self.state_to_leave().after(fact.clone()).filter(|_| !was_never_sent) else {
             return Err(OutOfPlace { status: self.status(), fact: format!("{fact:?}") });
         };
         let next = self.with_its_fills(self.with_its_reason(next));

@@ -59,12 +59,12 @@ pub enum OrderState {
         /// What the broker said.
         reason: Reason,
     },
-    /// Final, never sent: our own rule said no.
+    /// Final, and not at the broker as far as is known: our own rule said no.
     Denied {
         /// Which rule.
         reason: Reason,
     },
-    /// Final, never sent: it was too late.
+    /// Final, and not at the broker as far as is known: it was too late to send it.
     Expired {
         /// When it expired, and what it had waited for.
         reason: Reason,
@@ -181,12 +181,11 @@ impl OrderState {
             }
             (from @ Self::NeedsReview { .. }, Fact::Seen(sight)) => Some(from.after_sight(&sight)),
             (Self::NeedsReview { .. }, _) => None,
-            // It was taken to be refused, or never to have arrived, and the broker has it.
-            (from @ (Self::Rejected { .. } | Self::NotPlaced { .. }), Fact::Seen(sight))
-                if sight.shows_it_was_taken() =>
-            {
-                Some(from.after_sight(&sight))
-            }
+            // It was taken to be refused, or never to have arrived or left, and the broker has it.
+            (
+                from @ (Self::Rejected { .. } | Self::NotPlaced { .. } | Self::Denied { .. } | Self::Expired { .. }),
+                Fact::Seen(sight),
+            ) if sight.shows_it_was_taken() => Some(from.after_sight(&sight)),
             (from @ (Self::Cancelled { .. } | Self::Rejected { .. } | Self::NotPlaced { .. }), Fact::Back(sight))
                 if sight.works() =>
             {

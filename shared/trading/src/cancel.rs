@@ -6,21 +6,21 @@ use domain::{
     ReasonCode, UserId,
 };
 use futures_util::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
 use crate::advance::{Next, TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS, WORKING_CHECK};
 use crate::desk::Intake;
 use crate::exchange::ANSWER_TIME;
 use crate::lane::Lane;
-use crate::record::log_change;
+use crate::record::{CONFLICTS_MAX, log_change};
 use crate::send::cancelled_before_sending;
 use crate::stop::Stop;
 
 /// Orders whose end is asked for side by side: a kill switch must answer within a second.
 const CANCELS_AT_ONCE_MAX: usize = 20;
-/// Tries to write a cancel when others write the order as well.
-const CONFLICTS_MAX: u32 = 5;
+/// What the broker took a cancel of, and has no longer, is concluded to have ended after this: a trade may show later.
+pub(crate) const CANCELLED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 fn not_its_order(order: &Order) -> String {
     let id = &order.key.order_id;
@@ -55,7 +55,8 @@ impl Intake {
             }
             let now = self.clock.now();
             let unsent = matches!(order.value.state(), OrderState::Received | OrderState::Held { .. });
-            let applied = unsent && order.value.apply(Fact::CancelAsked(cancelled_before_sending()), now).is_ok();
+            let applied =
+                unsent && order.value.apply(Fact::CancelAsked(cancelled_before_sending(&order.value)), now).is_ok();
             if !applied {
                 order.value.remember_cancel(now);
                 order.value.ask_legs_to_end(now);
@@ -102,14 +103,14 @@ pub enum LegCancelAsked {
 
 impl Intake {
     /// Asks for the end of a user's orders that are not over, of one algorithm or of all: what a halt does that cancels
-    /// what works. Returns those whose end is asked for and not reached; wake each. One that no row takes is the operator's to end, who
+    /// what works. Returns those that their lane has to do with still; wake each. One that no row takes is the operator's to end, who
     /// is told; any other error is the caller's to repeat. Once the halt stands, no order that the
     /// broker may have is missing among them.
     pub async fn cancel_open(
         &self,
         user_id: &UserId,
         algorithm_id: Option<&AlgorithmId>,
-    ) -> Result<Vec<OrderKey>, StoreError> {
+    ) -> Result<Vec<Order>, StoreError> {
         let (mut cancelling, mut failed) = (Vec::new(), None);
         let of_it = |order: &Order| algorithm_id.is_none_or(|algorithm_id| order.algorithm_id == *algorithm_id);
         let open = self.orders.all_open(user_id).await?;
@@ -118,8 +119,8 @@ impl Intake {
             for asked in join_all(some.iter().map(|key| self.ask_cancel(key))).await {
                 match asked {
                     Ok(order) => {
-                        let open = order.filter(|order| !order.value.is_over());
-                        cancelling.extend(open.map(|order| order.value.key));
+                        let order = order.map(|order| order.value);
+                        cancelling.extend(order.filter(Order::concerns_the_lane));
                     }
                     // One that fails keeps no other from its end.
                     Err(error) => {
@@ -172,7 +173,7 @@ impl Lane<'_> {
             }
             Ok(answer) => {
                 tracing::info!(key = %order.value.key, ?leg, %number, ?answer, "the broker was asked to cancel");
-                CancelTaken::Yes
+                if matches!(answer, CancelAnswer::Requested) { CancelTaken::Yes } else { CancelTaken::Refused }
             }
             Err(error) => {
                 let reason = self.session_failed(&error).await?;
@@ -207,6 +208,14 @@ impl Lane<'_> {
             self.cancel_at_broker(order, None).await?;
         }
         Ok(())
+    }
+
+    /// Whether the broker took a request to cancel an order, or an exit, and says since that it has no such order: it knew it then, on
+    /// this day and through this connection, so it has ended. Its last trades are told by then.
+    pub(crate) fn is_gone_since_its_cancel(&self, calls: &CancelCalls) -> bool {
+        calls.gone_since_taken().is_some_and(|taken_at| {
+            self.lists_as_of >= taken_at + CANCELLED_AFTER && !self.may_show_less_than_at(taken_at, self.now())
+        })
     }
 
     async fn tell_cancel_not_carried_out(

@@ -13,6 +13,7 @@ use crate::advance::{TRACK_AFTER_NEWS_SECONDS, TRACK_CLOSELY_SECONDS};
 use crate::lane::{Lane, passed_over};
 use crate::leg_rows::leg_sight;
 use crate::look::{Looked, Shown, row_named, summed};
+use crate::record::CONFLICTS_MAX;
 use crate::stop::unless_stopped;
 use crate::track::LOOK_TIME;
 
@@ -36,8 +37,6 @@ const FRESH_FOR: SignedDuration = SignedDuration::from_secs(20);
 const MAKES_WAY_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// A cancel of what works late is looked for after this, in seconds.
 const CANCEL_SEEN_SECONDS: u32 = 5;
-/// Tries to write a late fact when others write the order as well.
-const CONFLICTS_MAX: u32 = 5;
 
 impl Lane<'_> {
     /// When a look at an account is due for what ended in it.
@@ -282,13 +281,18 @@ impl Lane<'_> {
     }
 }
 
-/// When looks go on for this order though nothing else is open; `None`: they are over, or it needs none. Nobody pays for an
-/// order that never left, and of a filled one the broker has nothing left to fill.
+/// When looks go on for this order though nothing else is open; `None`: they are over, or it needs none. What never
+/// left is not remembered, and of a filled one the broker has nothing left to fill.
 fn next_look(ended: &Ended) -> Option<Timestamp> {
     let looks = match ended.status {
         OrderStatus::NotPlaced => NOT_PLACED_LOOKS,
-        OrderStatus::Rejected if !ended.has_number => REFUSED_LOOKS,
-        OrderStatus::Rejected | OrderStatus::Cancelled if ended.has_number => SHOWN_LOOKS,
+        // Also what ended here while it waited to be sent again: the broker may have taken in what it called too much.
+        OrderStatus::Rejected | OrderStatus::Cancelled | OrderStatus::Denied | OrderStatus::Expired
+            if !ended.has_number =>
+        {
+            REFUSED_LOOKS
+        }
+        OrderStatus::Rejected | OrderStatus::Cancelled => SHOWN_LOOKS,
         OrderStatus::Filled if !ended.exits.is_empty() => SHOWN_LOOKS,
         _ => return None,
     };
@@ -312,7 +316,7 @@ fn late_sight(ended: &Ended, key: &OrderKey, shown: &Shown) -> Option<Sight> {
     }
     let named = |trade: &&Trade| trade.client_order_id.as_deref() == Some(name.as_str());
     let traded = summed(shown.trades.as_ref()?.rows.iter().filter(named).collect())?;
-    let may_have_traded = ended.is_concluded() || ended.status == OrderStatus::Cancelled;
+    let may_have_traded = ended.status != OrderStatus::Filled;
     (may_have_traded && traded.quantity > ended.filled_quantity).then(|| Sight {
         broker_order_ids: traded.order_id.into_iter().collect(),
         status: BrokerStatus::Submitted,

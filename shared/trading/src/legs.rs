@@ -254,8 +254,13 @@ impl Lane<'_> {
     /// Whether the broker may leave out of its lists what works: what was placed on an earlier day (IBKR Web API, live orders), or
     /// through a connection before the present one, which may be of another username that reaches the account.
     pub(crate) fn may_work_unseen(&self, order: &Order, now: Timestamp) -> bool {
-        let is_newer = |connection: &domain::Connection| connection.created_at > order.created_at;
-        self.connection().is_some_and(is_newer) || self.desk.calendar.reset_between(order.created_at, now)
+        self.may_show_less_than_at(order.created_at, now)
+    }
+
+    /// Whether the broker may show less now than it did then: another day of its own has begun, or there is another connection.
+    pub(crate) fn may_show_less_than_at(&self, then: Timestamp, now: Timestamp) -> bool {
+        let is_newer = |connection: &domain::Connection| connection.created_at > then;
+        self.connection().is_some_and(is_newer) || self.desk.calendar.reset_between(then, now)
     }
 
     /// What follows from looks that do not show an exit, if anything does.
@@ -279,8 +284,9 @@ impl Lane<'_> {
             return ended(ReasonCode::EntryEnded, "Its entry ended unfilled, and the exit is at the broker no more.");
         }
         let is_found_nowhere = leg.cancel.as_ref().is_some_and(|cancel| cancel.calls.found_nothing());
+        let is_gone = leg.cancel.as_ref().is_some_and(|cancel| self.is_gone_since_its_cancel(&cancel.calls));
         // Lists, and cancels with them, may leave out what was placed on an earlier day and works (IBKR Web API, live orders).
-        if is_found_nowhere && !self.may_work_unseen(order, self.now()) {
+        if is_gone || (is_found_nowhere && !self.may_work_unseen(order, self.now())) {
             return ended(
                 ReasonCode::Asked,
                 "It was asked to be cancelled, and the broker has no such order any more.",

@@ -18,11 +18,9 @@ use crate::desk::Intake;
 use crate::exchange::{Exchanged, Outgoing};
 use crate::intend::{KeptBack, by_rule};
 use crate::lane::Lane;
+use crate::record::CONFLICTS_MAX;
 use crate::send::Way;
 use crate::stop::{Stop, unless_stopped};
-
-/// Tries to write a change when others write the order as well.
-const CONFLICTS_MAX: u32 = 5;
 
 /// What became of a change that somebody with the right to asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

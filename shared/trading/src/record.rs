@@ -8,8 +8,9 @@ use crate::advance::{UNKNOWN_CHECK, WORKING_CHECK, working_check_at};
 use crate::lane::Lane;
 use crate::look::Shown;
 
-/// Tries to write a fact when others write the order as well (a user who cancels).
-const CONFLICTS_MAX: u32 = 5;
+/// Tries to write an order that others write as well: of those that write at once one is taken each time, so that each of so many
+/// callers is.
+pub(crate) const CONFLICTS_MAX: u32 = 100;
 
 impl Lane<'_> {
     /// Writes a fact into the ledger. Where another has written the order meanwhile, the fact is taken in again on

@@ -33,7 +33,7 @@ impl Lane<'_> {
             return self.stop(order, Fact::Expire(expired(&order.value, now))).await;
         }
         if order.value.cancel_asked_at.is_some() {
-            return self.stop(order, Fact::CancelAsked(cancelled_before_sending())).await;
+            return self.stop(order, Fact::CancelAsked(cancelled_before_sending(&order.value))).await;
         }
         match self.learn_contract(&order.value, &request).await {
             Err(Stop::Store(error)) => return Err(error),
@@ -241,8 +241,13 @@ fn unreadable() -> Reason {
     Reason::new(ReasonCode::Unreadable, "The order cannot be read.")
 }
 
-pub(crate) fn cancelled_before_sending() -> Reason {
-    Reason::new(ReasonCode::CancelledBeforeSending, "It was cancelled before it was sent: the broker never had it.")
+pub(crate) fn cancelled_before_sending(order: &Order) -> Reason {
+    let why = if order.sends == 0 {
+        "It was cancelled before it was sent: the broker never had it."
+    } else {
+        "It was cancelled while it waited: the broker had not taken it when it was sent. Should it show there all the same, it is cancelled there."
+    };
+    Reason::new(ReasonCode::CancelledBeforeSending, why)
 }
 
 pub(crate) fn out_of_time() -> Reason {

@@ -197,7 +197,7 @@ impl<'d> Submission<'d> {
             }
         };
         match on_record {
-            OnRecord::Order(order) if order.value.is_over() => Ok(()),
+            OnRecord::Order(order) if !order.value.concerns_the_lane() => Ok(()),
             // Boxed: the whole path of an order is in these futures.
             OnRecord::Order(order) => Box::pin(self.take_further(*order)).await,
             OnRecord::Wake(wake) => Box::pin(self.wake(&wake)).await,
@@ -218,7 +218,7 @@ impl<'d> Submission<'d> {
     /// What was put on record ahead of its turn, as it is by now.
     async fn read_again(&mut self, on_record: OnRecord) -> Result<OnRecord, StoreError> {
         match on_record {
-            OnRecord::Order(order) if !order.value.is_over() => {
+            OnRecord::Order(order) if order.value.concerns_the_lane() => {
                 let now = self.desk.intake.orders.get(&order.value.key).await?;
                 Ok(OnRecord::Order(now.map_or(order, Box::new)))
             }

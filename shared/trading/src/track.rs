@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
 use crate::advance::{UNKNOWN_CHECK, working_check_at};
+use crate::cancel::CANCELLED_AFTER;
 use crate::lane::{Lane, passed_over};
 use crate::leg_rows::{legs_by_parent, number_by_side};
 use crate::look::{Looked, Shown, number_by_trades, row_of, sight_of};
@@ -395,15 +396,20 @@ impl Lane<'_> {
         broker_order_id: domain::BrokerOrderId,
         shown: &Shown,
     ) -> Result<(), StoreError> {
+        let missing_for = |since| self.lists_as_of.duration_since(since);
+        let is_missing_for = |most| order.value.missing_since.is_some_and(|since| missing_for(since) >= most);
         let calls = order.value.cancel_calls();
+        if shown.is_all_there_is() && is_missing_for(CANCELLED_AFTER) && self.is_gone_since_its_cancel(calls) {
+            tracing::info!(key = %order.value.key, "the broker took an order's cancel, and has no such order since");
+            return self.record(order, Fact::Ended(cancelled(broker_order_id))).await;
+        }
         let is_found_nowhere = calls.have_no_effect() && calls.found_nothing();
         let (most, why) = if is_found_nowhere {
             (FOUND_NOWHERE_FOR_MAX, found_nowhere(broker_order_id))
         } else {
             (MISSING_FOR_MAX, missing(broker_order_id))
         };
-        let long = order.value.missing_since.is_some_and(|since| self.lists_as_of.duration_since(since) >= most);
-        if shown.is_all_there_is() && long && order.value.status() != OrderStatus::NeedsReview {
+        if shown.is_all_there_is() && is_missing_for(most) && order.value.status() != OrderStatus::NeedsReview {
             tracing::error!(key = %order.value.key, is_found_nowhere, alarm = "needs_review", metric.orders_for_a_person = 1, "an order needs review");
             return self.record(order, Fact::Exhausted(why)).await;
         }
@@ -465,6 +471,16 @@ fn sight_of_detail(broker_order_id: domain::BrokerOrderId, detail: &OrderDetail)
         status: detail.status.clone(),
         filled_quantity: detail.filled_quantity,
         average_price: detail.average_price,
+    }
+}
+
+/// Cancelled, with what is known to have filled.
+fn cancelled(broker_order_id: domain::BrokerOrderId) -> Sight {
+    Sight {
+        broker_order_ids: vec![broker_order_id],
+        status: BrokerStatus::Cancelled,
+        filled_quantity: None,
+        average_price: None,
     }
 }
 

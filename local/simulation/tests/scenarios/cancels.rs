@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use paper_broker::{Fault, FaultKind, QuestionRules};
 use serde_json::{Value, json};
 use simulation::{ALGORITHM, CrashPoint, SENDER, USER, World};
 
 const CANCELLING: &str = "DELETE /iserver/account/DU0000001/order/";
+const ORDERS: &str = "/iserver/account/*/orders";
 const ORDER: &str = "/iserver/account/*/order/*";
 const PLACING: &str = "POST /iserver/account/DU0000001/orders";
 const MODIFYING: &str = "POST /iserver/account/DU0000001/order/";
@@ -71,6 +73,74 @@ async fn each_new_request_makes_a_call_at_once() {
     world.deliver_all().await;
     assert_eq!(calls(&world), first + 3, "by a halt");
     assert_eq!(world.status("first").await, "cancelling");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_one_of_thirty_cancels_at_once_is_taken() {
+    let world = with_cancels_not_carried_out(0).await;
+    let cancel = json!({"path": {"order_id": "first"}});
+    let answers = join_all((0..30).map(|_| world.api("DELETE /orders/{order_id}", &cancel))).await;
+    assert!(answers.iter().all(|answered| answered.status == 202), "{:?}", answers[29].text);
+    assert_eq!(world.order("first").await.cancel_calls().requests(), 30);
+}
+
+/// The broker carries it out, and answers as if it had never arrived.
+fn called_undelivered(status: u16, body: &str) -> FaultKind {
+    FaultKind::Answer { executed: true, status, content_type: "application/json".to_owned(), body: body.to_owned() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expired_while_it_waited_and_works_at_the_broker_is_open_again() {
+    let world = World::with_a_connected_user().await;
+    world.broker().set_questions(QuestionRules::none());
+    world.broker().add_fault(Fault::next("POST", ORDERS, called_undelivered(429, "{}")));
+    let good_until = (world.desk().intake.clock.now() + SignedDuration::from_mins(5)).to_string();
+    world.place("first", &json!({"type": "limit", "limit_price": "186", "good_until": good_until}));
+    world.run_for(Duration::from_mins(7)).await;
+    assert!(world.status("first").await.starts_with("expired"));
+    world.run_for(Duration::from_mins(8)).await;
+    assert_eq!(world.status("first").await, "working");
+    world.cancel("first");
+    world.run_for(Duration::from_secs(30)).await;
+    assert_eq!(world.status("first").await, "cancelled");
+    assert_eq!(world.tickets("first").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_of_what_the_broker_took_and_called_undelivered_ends_it_there() {
+    // Each proves by the documentation that the order was not taken in.
+    let no_bridge = r#"{"error":"Bad Request: no bridge"}"#;
+    // After the first one the broker refuses every call for ten minutes (IBKR Web API, pacing).
+    for (status, body, within) in [(429, "{}", 12), (401, "{}", 1), (400, no_bridge, 1)] {
+        let world = World::with_a_connected_user().await;
+        world.broker().set_questions(QuestionRules::none());
+        world.broker().add_fault(Fault { times: 2, ..Fault::next("POST", ORDERS, called_undelivered(status, body)) });
+        world.place("first", &json!({"type": "limit", "limit_price": "186"}));
+        world.deliver_all().await;
+        world.cancel("first");
+        world.run_for(Duration::from_mins(within)).await;
+        let tickets = world.tickets("first");
+        assert!(tickets.iter().all(|ticket| ticket.status.is_final()), "{status}: {:?}", world.order("first").await);
+        assert_eq!((world.status("first").await.as_str(), tickets.len()), ("cancelled", 1), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_an_outage_kept_back_goes_out_soon_after_its_end() {
+    let world = with_cancels_not_carried_out(0).await;
+    for method in ["DELETE", "GET"] {
+        let down = FaultKind::Unavailable { executed: false, delay_ms: 0 };
+        world.broker().add_fault(Fault { times: 1_000, ..Fault::next(method, "/iserver/**", down) });
+    }
+    world.cancel("first");
+    world.run_for(Duration::from_secs(45)).await;
+    assert_eq!(world.status("first").await, "working");
+    let before = calls(&world);
+    assert!(before >= 1);
+    world.broker().clear_faults();
+    world.run_for(Duration::from_secs(12)).await;
+    assert!(calls(&world) > before);
+    assert_eq!(world.status("first").await, "cancelled");
 }
 
 #[tokio::test(start_paused = true)]

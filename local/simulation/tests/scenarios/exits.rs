@@ -262,6 +262,46 @@ async fn a_cancel_that_finds_no_order_of_an_earlier_day_is_left_to_a_person_and_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancel_of_an_order_of_an_earlier_day_that_was_carried_out_is_told() {
+    // What ends on a later day than its own may be in no list, be it that the list showed it before or did not.
+    for (is_listed, filled) in [(true, None), (true, Some("4")), (false, None), (false, Some("4"))] {
+        let world = at_work("gtc").await;
+        let [entry, ..] = tickets(&world);
+        if let Some(filled) = filled {
+            execute(&world, entry.order_id, filled);
+            world.run_for(Duration::from_secs(20)).await;
+        }
+        tokio::time::sleep(Duration::from_hours(25)).await;
+        world.broker().change_options(|options| options.list_earlier_sessions = is_listed);
+        world.broker().reset_day();
+        world.run_for(Duration::from_mins(3)).await;
+        world.cancel("first");
+        world.run_for(Duration::from_mins(2)).await;
+        assert!(tickets(&world)[0].status.is_final());
+        let order = world.order("first").await;
+        let expected = (Status::Cancelled, decimal(filled.unwrap_or("0")));
+        assert_eq!((order.status(), order.filled_quantity), expected, "listed {is_listed}: {:?}", order.history);
+        if filled.is_none() {
+            assert!(order.is_over(), "its exits have ended with it: {:?}", order.legs());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_is_taken_and_found_no_more_on_the_next_day_is_left_to_a_person() {
+    let world = at_work("gtc").await;
+    let not_carried_out = Fault::next("DELETE", "/iserver/account/*/order/*", FaultKind::NotCarriedOut);
+    world.broker().add_fault(Fault { times: 1_000, ..not_carried_out });
+    world.cancel("first");
+    world.run_for(Duration::from_mins(1)).await;
+    until_tomorrow(&world).await;
+    world.broker().clear_faults();
+    world.run_for(Duration::from_mins(15)).await;
+    assert!(!tickets(&world)[0].status.is_final(), "the broker finds it no more, and it works");
+    assert_eq!(world.order("first").await.status(), Status::NeedsReview);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_order_filled_in_part_that_no_list_shows_is_left_to_a_person() {
     let world = world().await;
     let order = json!({"type": "limit", "limit_price": "186", "quantity": "10", "time_in_force": "gtc"});
@@ -269,7 +309,8 @@ async fn an_order_filled_in_part_that_no_list_shows_is_left_to_a_person() {
     execute(&world, world.tickets("first")[0].order_id, "4");
     world.run_for(Duration::from_secs(20)).await;
     until_tomorrow(&world).await;
-    world.run_for(Duration::from_hours(21)).await;
+    tokio::time::sleep(Duration::from_hours(20)).await;
+    world.run_for(Duration::from_mins(10)).await;
     let order = world.order("first").await;
     assert_eq!((order.status(), order.filled_quantity), (Status::NeedsReview, decimal("4")));
     assert_eq!(order.state().reason().unwrap().code.as_str(), "missing_at_broker");

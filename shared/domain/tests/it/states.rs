@@ -331,7 +331,11 @@ proptest! {
                 };
                 prop_assert_eq!(applied.is_ok(), decides(&all_facts()[step]));
             } else if before.status().is_final() {
-                let concluded = matches!(before.status(), OrderStatus::Rejected | OrderStatus::NotPlaced);
+                let concluded = match before.status() {
+                    OrderStatus::Rejected | OrderStatus::NotPlaced => true,
+                    OrderStatus::Denied | OrderStatus::Expired => before.sends > 0,
+                    _ => false,
+                };
                 let shows = |fact: &Fact| matches!(fact, Fact::Seen(sight) if sight.shows_it_was_taken());
                 prop_assert_eq!(applied.is_ok(), concluded && shows(&all_facts()[step]), "the broker has it after all");
                 prop_assert!(applied.is_ok() || order == before);

@@ -36,20 +36,16 @@ fn looks_grow_rarer_and_end_by_how_an_order_ended() {
     assert_eq!(looks(ended(OrderStatus::Rejected, false), true), [5, 15, 45, 120]);
     assert_eq!(looks(ended(OrderStatus::Rejected, true), true), [45, 120]);
     assert_eq!(looks(ended(OrderStatus::Cancelled, true), true), [45, 120]);
+    for status in [OrderStatus::Cancelled, OrderStatus::Denied, OrderStatus::Expired] {
+        assert_eq!(looks(ended(status, false), true), [5, 15, 45, 120], "{status:?}");
+    }
     let not_placed = looks(ended(OrderStatus::NotPlaced, false), true);
     assert_eq!((not_placed.len(), not_placed.last()), (16, Some(&3_600)));
 }
 
 #[test]
-fn what_never_left_or_is_filled_needs_no_look() {
-    for ended in [
-        ended(OrderStatus::Cancelled, false),
-        ended(OrderStatus::Denied, false),
-        ended(OrderStatus::Expired, false),
-        ended(OrderStatus::Filled, true),
-    ] {
-        assert_eq!(next_look(&ended), None, "{ended:?}");
-    }
+fn what_is_filled_needs_no_look() {
+    assert_eq!(next_look(&ended(OrderStatus::Filled, true)), None);
 }
 
 #[test]
