@@ -28,7 +28,7 @@ pub(super) fn text(order: &Order) -> String {
         ("broker's numbers", ids.join(", ")),
         ("client order id", view.client_order_id.to_string()),
         ("times sent", order.sends.to_string()),
-        ("good until", moment(view.good_until)),
+        ("to be sent by", moment(view.good_until)),
         ("next check", order.next_check_at.map(moment).unwrap_or_default()),
     ];
     rows.extend(view.legs.iter().map(|leg| (leg.role.as_str(), leg_text(leg))));

@@ -10,8 +10,8 @@ day and hour it is: for a try on the paper broker.
 It keeps no file of what it has bought. The order's id says what it is for: the month, and which purchase it is (of
 which algorithm, account and symbol). An order id is one order's for ever: however often this runs, and wherever it
 crashes, a month has one order of a purchase that trades. Where it was denied, or its time ran out before it was sent,
-nothing was bought: the next run takes the month's next id, which ends with `-2`, up to TRIES_MAX. So it does an hour
-after IBKR refused it.
+nothing was bought: the next run takes the month's next id, which ends with `-2`, up to TRIES_MAX. What was sent before
+it ended so, and what IBKR refused, it takes for not bought an hour later.
 """
 
 import argparse
@@ -49,8 +49,8 @@ class Purchase:
 def main() -> None:
     arguments = read_arguments()
     purchase = Purchase(arguments.algorithm, arguments.account, arguments.symbol, arguments.cash)
-    client = Client.from_environment(user_id=arguments.user, algorithm_id=arguments.algorithm)
     try:
+        client = Client.from_environment(user_id=arguments.user, algorithm_id=arguments.algorithm)
         print(run(client, purchase, arguments, datetime.now(UTC)))
     except CourierError as error:
         raise SystemExit(f"Not bought: {error}") from error
@@ -91,9 +91,11 @@ def bought_nothing(order: OrderView) -> bool:
     """Whether nothing of it was bought and it was nobody's will. What somebody cancelled is not bought after all."""
     if order.filled_quantity:
         return False
-    # IBKR may have taken what it refused: Courier looks for it a while longer, and then the order is open again.
-    is_certain = datetime.now(UTC) >= order.updated_at + REJECTION_HOLDS_AFTER
-    return order.status in ("denied", "expired") or (order.status == "rejected" and is_certain)
+    # IBKR may have taken what it refused, or called undelivered: Courier looks for it a while longer, and then the
+    # order is open again.
+    was_sent = order.status == "rejected" or "sending" in order.statuses
+    is_certain = not was_sent or datetime.now(UTC) >= order.updated_at + REJECTION_HOLDS_AFTER
+    return order.status in ("denied", "expired", "rejected") and is_certain
 
 
 def check_same(placed: OrderView, purchase: Purchase) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-from courier_client import Client, Conid, OrderView, PlaceOrder
+from courier_client import Client, Conid, CourierError, OrderView, PlaceOrder
 
 FAST = 2
 SLOW = 4
@@ -28,13 +28,25 @@ SLOW = 4
 
 def main() -> None:
     arguments = read_arguments()
+    try:
+        run(arguments)
+    except CourierError as error:
+        raise SystemExit(f"Stopped: {error}") from error
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Trade what the prices call for, and tell each order."""
     client = Client.from_environment(user_id=arguments.user, algorithm_id=arguments.algorithm)
     prices = arguments.prices
     if arguments.paper_broker:
         prices = on_paper(arguments.paper_broker, arguments.conid, prices)
+    count = 0
     for order in orders(prices, arguments.run, arguments.account, arguments.conid, arguments.quantity):
         filled = trade(client, order)
+        count += 1
         print(f"{filled.order_id}: {order.side} {filled.filled_quantity} at {filled.average_price}")
+    if count == 0:
+        print("These prices call for no order.")
 
 
 def trade(client: Client, order: PlaceOrder) -> OrderView:

@@ -150,6 +150,10 @@ def test_a_month_in_which_nothing_was_bought_takes_its_next_id(api: FakeApi) -> 
     api.will_answer(200, shown_order("rejected", order_id=IDS[0], updated_at=just_now))
     order_id, placed = of_month(reader(api), SPY, DAY)
     assert placed is not None, "IBKR may have taken what it refused just now"
+    history = [{"at": just_now, "status": status} for status in ("received", "sending", "held", "expired")]
+    api.will_answer(200, shown_order("expired", order_id=IDS[0], updated_at=just_now, history=history))
+    order_id, placed = of_month(reader(api), SPY, DAY)
+    assert placed is not None, "IBKR may have taken what it called undelivered"
     for status, filled in (("working", "0"), ("filled", "2"), ("cancelled", "0"), ("needs_review", "0")):
         api.will_answer(200, shown_order(status, order_id=IDS[0], filled_quantity=filled))
         order_id, placed = of_month(reader(api), SPY, DAY)

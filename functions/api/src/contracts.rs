@@ -108,7 +108,9 @@ impl Asked for FindContracts {
     }
 }
 
-/// The broker's contracts for a symbol
+/// The broker's stocks and funds of a symbol
+///
+/// The symbol is written as the broker writes it (`AAPL`); one that it does not know gives an empty list.
 #[utoipa::path(get, path = "/contracts", tag = "orders", params(ForUser, FindContracts))]
 pub(crate) async fn find_contracts(
     State(api): State<Arc<Api>>,

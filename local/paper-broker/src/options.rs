@@ -53,7 +53,8 @@ pub struct Options {
     pub show_parents: bool,
     /// Whether the exits of a bracket know nothing of each other: one that fills leaves the other as it is. Default: off.
     pub exits_stand_alone: bool,
-    /// Whether live orders carry our names (`order_ref`): prose says so, IBKR's description does not. Default: on.
+    /// Whether live orders, and one by its number, carry our names (`order_ref`): prose says so, IBKR's description does not.
+    /// Default: on.
     pub name_live_orders: bool,
     /// Commission per execution. Default: 1.
     #[serde(with = "rust_decimal::serde::str")]

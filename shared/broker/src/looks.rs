@@ -95,6 +95,8 @@ pub struct OrderDetail {
     pub side: Option<Side>,
     /// Where it stands.
     pub status: BrokerStatus,
+    /// The broker's word for its type.
+    pub order_type: Option<String>,
     /// How much was asked for.
     pub total_quantity: Option<Decimal>,
     /// How much is filled.
@@ -109,6 +111,10 @@ pub struct OrderDetail {
     pub price: Option<Decimal>,
     /// The broker's word for how long it works.
     pub time_in_force: Option<String>,
+    /// Our name for it, where it is told: IBKR's OpenAPI 2.28 has none in this answer.
+    pub client_order_id: Option<String>,
+    /// When it was submitted, in whole seconds (`order_time`, OpenAPI 2.28; that it is UTC no source says).
+    pub submitted_at: Option<Timestamp>,
     /// Whether the broker will not change it any more.
     pub not_editable: Option<bool>,
     /// Whether the broker will not cancel it any more.

@@ -176,6 +176,7 @@ fn detail(row: &OrderDetailRow) -> Option<OrderDetail> {
         conid: conid(&row.conid),
         side: side(&row.side),
         status: BrokerStatus::from(row.order_status.text()?),
+        order_type: row.order_type.text().map(str::to_owned),
         total_quantity: row.total_size.decimal(),
         filled_quantity: row.cum_fill.decimal().or_else(|| row.filled_quantity.decimal()),
         average_price: row.average_price.decimal().or_else(|| row.avg_fill_price.decimal()),
@@ -183,6 +184,8 @@ fn detail(row: &OrderDetailRow) -> Option<OrderDetail> {
         stop_price: row.stop_price.decimal(),
         price: row.price.decimal(),
         time_in_force: row.tif.text().map(str::to_owned),
+        client_order_id: row.order_ref.text().map(str::to_owned),
+        submitted_at: row.order_time.text().and_then(compact_time),
         not_editable: row.order_not_editable.boolean(),
         not_cancellable: row.cannot_cancel_order.boolean(),
     })
@@ -253,6 +256,12 @@ fn side(value: &Loose) -> Option<Side> {
         b'S' | b's' => Some(Side::Sell),
         _ => None,
     }
+}
+
+/// `YYMMDDhhmmss`.
+fn compact_time(text: &str) -> Option<Timestamp> {
+    let at = jiff::civil::DateTime::strptime("%y%m%d%H%M%S", text).ok()?;
+    jiff::tz::Offset::UTC.to_timestamp(at).ok()
 }
 
 fn time(value: &Loose) -> Option<Timestamp> {

@@ -83,6 +83,9 @@ pub struct Leg {
     /// Since when the broker shows an end of it that is not believed at once: refused, or filled with less than the whole.
     #[serde(default, skip_serializing_if = "Option::is_none", alias = "refused_since")]
     pub unclear_since: Option<Timestamp>,
+    /// Whether that is because it is called filled with less than the whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_unclear_as_filled: bool,
     /// That somebody asked for it to be for less than its order: it does not follow where that becomes more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_chosen: bool,
@@ -167,6 +170,7 @@ impl Leg {
             cancel: None,
             missing_since: None,
             unclear_since: None,
+            is_unclear_as_filled: false,
             is_chosen: false,
             is_smaller_there: false,
         }
@@ -255,7 +259,10 @@ impl Leg {
         // That it is refused, or filled with less than the whole, is not believed at once.
         let is_short = sight.status == BrokerStatus::Filled && !self.has_ended();
         let is_unclear = is_short || sight.status.is_doubtful_end();
-        self.unclear_since = self.unclear_since.or(Some(now)).filter(|_| is_unclear);
+        // Each kind of doubt has a time of its own.
+        let since = self.unclear_since.filter(|_| self.is_unclear_as_filled == is_short);
+        self.unclear_since = since.or(Some(now)).filter(|_| is_unclear);
+        self.is_unclear_as_filled = is_short;
         if self.status != before {
             self.reason = None;
         }

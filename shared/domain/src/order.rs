@@ -121,6 +121,9 @@ pub struct Order {
     /// Since when the broker's word leaves open where it stands ([`BrokerStatus::is_unclear`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unclear_since: Option<Timestamp>,
+    /// Whether that is because it is called filled with less than its whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_unclear_as_filled: bool,
     /// Since when it is in none of the broker's lists, though the broker had it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Timestamp>,
@@ -258,6 +261,7 @@ impl Order {
             cancel_calls: CancelCalls::default(),
             broker_status: None,
             unclear_since: None,
+            is_unclear_as_filled: false,
             last_filled_at: None,
             missing_since: None,
             sequence: 1,
@@ -309,7 +313,10 @@ impl Order {
                 self.unwatched = None;
                 let is_unclear = is_short || sight.status.is_unclear();
                 self.take_in(sight, now);
-                self.unclear_since = self.unclear_since.or(Some(now)).filter(|_| is_unclear);
+                // Each kind of doubt has a time of its own.
+                let since = self.unclear_since.filter(|_| self.is_unclear_as_filled == is_short);
+                self.unclear_since = since.or(Some(now)).filter(|_| is_unclear);
+                self.is_unclear_as_filled = is_short;
             }
             Fact::CancelAsked(_) => self.cancel_asked_at = self.cancel_asked_at.or(Some(now)),
             _ => {}

@@ -102,6 +102,21 @@ impl Order {
         self.tickets_where(leg, |change| change.sends > 0)
     }
 
+    /// The whole of this part of the order, as the broker may have it: the largest quantity that was put on the wire. `None` by cash.
+    #[must_use]
+    pub fn most_sent(&self, leg: Option<LegRole>) -> Option<Decimal> {
+        self.quantities_sent(leg)?.into_iter().max()
+    }
+
+    /// The quantities of this part of the order that were put on the wire. `None` by cash.
+    pub(crate) fn quantities_sent(&self, leg: Option<LegRole>) -> Option<Vec<Decimal>> {
+        let quantity = |ticket: &Ticket| match ticket.size {
+            Size::Quantity(quantity) => Some(quantity.get()),
+            Size::CashQuantity(_) => None,
+        };
+        self.tickets_sent(leg).map(quantity).collect()
+    }
+
     fn tickets_where(&self, leg: Option<LegRole>, counts: impl Fn(&Change) -> bool) -> impl Iterator<Item = &Ticket> {
         let of_it = move |of: Option<LegRole>| of == leg;
         let changed =

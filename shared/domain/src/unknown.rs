@@ -11,7 +11,7 @@ use crate::reason::Reason;
 use crate::reason_code::ReasonCode;
 use crate::sight::{BrokerStatus, Sight};
 use crate::state::{Fact, OrderState};
-use crate::ticket::{OrderType, Size};
+use crate::ticket::OrderType;
 
 /// Complete looks without the order that are needed before anything is concluded from its absence.
 pub const NEGATIVES_NEEDED: u32 = 2;
@@ -119,11 +119,7 @@ impl Order {
     /// later than that it is.
     #[must_use]
     pub fn is_filled_short(&self, sight: &Sight) -> bool {
-        let quantities = self.tickets_sent(None).map(|ticket| match ticket.size {
-            Size::Quantity(quantity) => Some(quantity.get()),
-            Size::CashQuantity(_) => None,
-        });
-        let least = quantities.collect::<Option<Vec<_>>>().and_then(|quantities| quantities.into_iter().min());
+        let least = self.quantities_sent(None).and_then(|quantities| quantities.into_iter().min());
         let filled = sight.filled_quantity.unwrap_or_default().max(self.filled_quantity);
         // Of one by cash the whole is not known; nothing is less than any.
         sight.status == BrokerStatus::Filled && least.map_or(filled.is_zero(), |least| filled < least)

@@ -39,7 +39,7 @@ pub enum StoreError {
     },
     /// The service will not do this however often it is asked: a name, a permission, or the request is wrong.
     #[error(
-        "{resource} refused to {doing}; check that its name is the stack's and that the function's role in infra/template.yaml allows this"
+        "{resource} refused to {doing}; check that its name is the stack's and that the caller's role allows this (a function's stands in infra/template.yaml)"
     )]
     Refused {
         /// The table or queue.

@@ -1,11 +1,14 @@
 //! One order, asked for by its number. The broker shows one of the account alone that its session is set to (IBKR Web API, order
 //! status).
 
-use broker::{CallError, OrderDetail, Session};
+use broker::{CallError, Listing, OrderDetail, Session};
 use domain::{AccountId, BrokerOrderId, Order, OrderStatus};
+use store::{StoreError, Versioned};
 
 use crate::advance::TRACK_AFTER_NEWS_SECONDS;
 use crate::lane::Lane;
+use crate::leg_rows::{legs_by_parent, number_by_side};
+use crate::look::row_by_number;
 use crate::track::LOOK_TIME;
 
 impl Lane<'_> {
@@ -22,21 +25,49 @@ impl Lane<'_> {
         session.order_status(number).await
     }
 
-    /// Whether the answer to a bracket named an exit before the entry: the number that was taken for the entry's trades on the other
-    /// side, so that each number may be another part's. No source tells the order of that answer. The next look's rows set it right,
-    /// and until then nothing is asked of the broker by these numbers.
-    pub(crate) async fn is_numbered_wrongly(&mut self, session: &Session, order: &Order) -> bool {
-        let (Some(entry), Some(request)) = (order.broker_order_ids.first(), &order.request) else { return false };
-        if order.legs().is_empty() || self.has_shown(order) || !self.has_time(LOOK_TIME) {
-            return false;
+    /// Whether the numbers of a bracket are known to be its parts'. Its answer may have named an exit before the entry: the number that was
+    /// taken for the entry's then trades on the other side. Before a look has shown the rows, and where none does, each is asked for
+    /// by its number. False: that did not tell, and nothing is asked of the broker by these numbers until a look does.
+    pub(crate) async fn numbers_are_right(
+        &mut self,
+        session: &Session,
+        order: &mut Versioned<Order>,
+    ) -> Result<bool, StoreError> {
+        let Some(entry) = order.value.broker_order_ids.first().copied() else { return Ok(true) };
+        if order.value.legs().is_empty() || self.has_shown(&order.value) || !self.has_time(LOOK_TIME) {
+            return Ok(true);
         }
-        let shown = self.order_by_number(session, order.account_id(), *entry).await;
-        let is_an_exits = shown.is_ok_and(|detail| detail.side.is_some_and(|side| side != request.ticket.side));
-        if is_an_exits {
-            tracing::warn!(key = %order.key, %entry, "the number that was taken for an entry's is an exit's; a look tells which is whose");
+        match self.order_by_number(session, order.value.account_id(), entry).await {
+            Ok(detail) if is_anothers(&order.value, &detail) => self.ask_whose_numbers(session, order, &detail).await,
+            _ => Ok(true),
+        }
+    }
+
+    /// Sets right which number is whose, where the first one is an exit's.
+    pub(crate) async fn ask_whose_numbers(
+        &mut self,
+        session: &Session,
+        order: &mut Versioned<Order>,
+        first: &OrderDetail,
+    ) -> Result<bool, StoreError> {
+        let mut rows = vec![row_by_number(first)];
+        for number in order.value.broker_order_ids.iter().skip(1).copied().collect::<Vec<_>>() {
+            if !self.has_time(LOOK_TIME) {
+                break;
+            }
+            let detail = self.order_by_number(session, order.value.account_id(), number).await.ok();
+            rows.extend(detail.as_ref().map(row_by_number));
+        }
+        let told = Listing { rows, complete: false };
+        let Some(entry) = number_by_side(&order.value, &told) else {
+            tracing::warn!(key = %order.value.key, numbers = ?order.value.broker_order_ids, "an exit's number was taken for its entry's; a look tells which is whose");
             self.track_in(TRACK_AFTER_NEWS_SECONDS);
-        }
-        is_an_exits
+            return Ok(false);
+        };
+        let legs = legs_by_parent(&order.value, entry, &told);
+        tracing::error!(key = %order.value.key, was = ?order.value.broker_order_ids, %entry, ?legs, "the broker's answer named an exit before its entry; their numbers tell which is whose");
+        self.record_change(order, |order, now| order.numbers_are(entry, &legs, now)).await?;
+        Ok(true)
     }
 
     /// Whether a look has shown the account since the broker took the order.
@@ -62,4 +93,10 @@ impl Lane<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the number that was asked for is that of another order, an exit for one: it is of the other side.
+pub(crate) fn is_anothers(order: &Order, detail: &OrderDetail) -> bool {
+    let own = order.request.as_ref().map(|request| request.ticket.side);
+    own.zip(detail.side).is_some_and(|(own, shown)| own != shown)
 }

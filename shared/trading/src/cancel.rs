@@ -146,7 +146,8 @@ impl Lane<'_> {
         order: &mut Versioned<Order>,
         leg: Option<LegRole>,
     ) -> Result<Next, StoreError> {
-        let (Some(account_id), Some(number)) = (order.value.account_id().cloned(), order.value.broker_number_of(leg))
+        let Some(account_id) =
+            order.value.account_id().cloned().filter(|_| order.value.broker_number_of(leg).is_some())
         else {
             return Ok(Next::Rest);
         };
@@ -162,9 +163,10 @@ impl Lane<'_> {
             self.track_in(1);
             return Ok(Next::Rest);
         }
-        if self.is_numbered_wrongly(&session, &order.value).await {
+        if !self.numbers_are_right(&session, order).await? {
             return Ok(Next::Rest);
         }
+        let Some(number) = order.value.broker_number_of(leg) else { return Ok(Next::Rest) };
         let requests = order.value.cancel_calls_of(leg).map_or(0, CancelCalls::requests);
         let taken = match session.cancel(&account_id, number).await {
             Ok(CancelAnswer::NoSuchOrder { message }) => {

@@ -119,16 +119,19 @@ impl Lane<'_> {
         session: &Session,
         order: &mut Versioned<Order>,
     ) -> Result<bool, StoreError> {
-        let number = order.value.broker_number_of(None).filter(|_| !order.value.has_change_in_doubt(None));
-        let (Some(number), Some(ticket)) = (number, order.value.ticket_of(None).cloned()) else { return Ok(true) };
+        let Some(ticket) = order.value.ticket_of(None).cloned() else { return Ok(true) };
+        if order.value.broker_number_of(None).is_none() || order.value.has_change_in_doubt(None) {
+            return Ok(true);
+        }
         if !self.has_time(LOOK_TIME) {
             self.track_in(1);
             return Ok(false);
         }
         let looked = self.looked_just_now(&order.value);
-        if self.is_numbered_wrongly(session, &order.value).await {
+        if !self.numbers_are_right(session, order).await? {
             return Ok(false);
         }
+        let Some(number) = order.value.broker_number_of(None) else { return Ok(true) };
         match self.order_by_number(session, order.value.account_id(), number).await {
             Ok(detail) => {
                 self.take_over_detail(order, None, &ticket, &detail).await?;

@@ -113,7 +113,9 @@ pub(crate) fn leg_sight(order: &Order, leg: &Leg, shown: &Shown) -> Option<LegSi
     let row = leg_row(order, leg, &shown.live);
     let broker_order_id = leg.broker_order_id.or(row.map(|row| row.order_id));
     let fills = shown.trades.as_ref().and_then(|trades| leg_fills(order, leg, broker_order_id, &trades.rows));
-    let whole = fills.as_ref().is_some_and(|fills| fills.quantity >= leg.quantity());
+    // A change whose answer was not read may have made it larger.
+    let most = order.most_sent(Some(leg.role)).map_or(leg.quantity(), |most| most.max(leg.quantity()));
+    let whole = fills.as_ref().is_some_and(|fills| fills.quantity >= most);
     let status = match row {
         Some(row) => row.status.clone(),
         None if whole => BrokerStatus::Filled,

@@ -158,7 +158,7 @@ impl Lane<'_> {
     pub(crate) async fn exits_are_known(&mut self, order: &mut Versioned<Order>) -> Result<bool, StoreError> {
         let Some(account_id) = order.value.account_id().cloned() else { return Ok(false) };
         let Some(session) = unless_stopped(self.session_for(&account_id).await)? else { return Ok(false) };
-        if self.is_numbered_wrongly(&session, &order.value).await {
+        if !self.numbers_are_right(&session, order).await? {
             return Ok(false);
         }
         let looked = self.looked_just_now(&order.value);

@@ -28,6 +28,7 @@ mod legs;
 mod limits;
 mod look;
 mod modify;
+mod nameless;
 mod price_steps;
 mod questions;
 mod readings;

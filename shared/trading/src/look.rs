@@ -55,24 +55,7 @@ pub(crate) enum Looked {
 impl Shown {
     /// What the broker says of one order by its number, which tells its ticket as its row would.
     pub(crate) fn by_number(detail: &OrderDetail) -> Self {
-        let row = LiveOrder {
-            order_id: detail.order_id,
-            parent_order_id: None,
-            client_order_id: None,
-            account_id: detail.account_id.clone(),
-            conid: detail.conid,
-            side: detail.side,
-            order_type: None,
-            status: detail.status.clone(),
-            total_quantity: detail.total_quantity,
-            filled_quantity: detail.filled_quantity,
-            remaining_quantity: None,
-            average_price: detail.average_price,
-            price: detail.limit_price.or(detail.stop_price).or(detail.price),
-            time_in_force: None,
-            last_execution_at: None,
-        };
-        Self { live: Listing { rows: vec![row], complete: false }, ..Self::nothing() }
+        Self { live: Listing { rows: vec![row_by_number(detail)], complete: false }, ..Self::nothing() }
     }
 
     /// No look was taken.
@@ -95,11 +78,10 @@ impl Shown {
         self.is_listed() && self.trades.as_ref().is_some_and(|trades| trades.complete)
     }
 
-    /// Whether an order that is in neither list is known to be in neither. Sources do not agree that live orders carry our
-    /// names: where no row has a name, one that looks like the order may be it.
-    pub(crate) fn proves_absence_of(&self, order: &Order) -> bool {
+    /// Where no row has a name, those that look like this order.
+    pub(crate) fn nameless_rows_like(&self, order: &Order) -> impl Iterator<Item = &LiveOrder> {
         let names_are_shown = self.live.rows.iter().any(|row| row.client_order_id.is_some());
-        self.is_complete() && (names_are_shown || !self.live.rows.iter().any(|row| could_be(order, row)))
+        self.live.rows.iter().filter(move |row| !names_are_shown && could_be(order, row))
     }
 }
 
@@ -170,6 +152,27 @@ impl Lane<'_> {
             keep_the_furthest(&mut live.rows);
         }
         Ok(shown)
+    }
+}
+
+/// What the broker says of one order by its number, as a row would.
+pub(crate) fn row_by_number(detail: &OrderDetail) -> LiveOrder {
+    LiveOrder {
+        order_id: detail.order_id,
+        parent_order_id: None,
+        client_order_id: None,
+        account_id: detail.account_id.clone(),
+        conid: detail.conid,
+        side: detail.side,
+        order_type: detail.order_type.clone(),
+        status: detail.status.clone(),
+        total_quantity: detail.total_quantity,
+        filled_quantity: detail.filled_quantity,
+        remaining_quantity: None,
+        average_price: detail.average_price,
+        price: detail.limit_price.or(detail.stop_price).or(detail.price),
+        time_in_force: None,
+        last_execution_at: None,
     }
 }
 
@@ -320,7 +323,8 @@ pub(crate) fn sight_of(order: &Order, shown: &Shown) -> Option<Sight> {
 /// An order that is not among live orders, and whose trades are there: filled if they make up the whole.
 fn sight_of_trades(order: &Order, fills: Option<Fills>) -> Option<Sight> {
     let fills = fills?;
-    let whole = order.quantity().is_some_and(|quantity| fills.quantity >= quantity);
+    // A change whose answer was not read may have made it larger.
+    let whole = order.most_sent(None).is_some_and(|most| fills.quantity >= most);
     Some(Sight {
         broker_order_ids: fills.order_id.into_iter().collect(),
         status: if whole { BrokerStatus::Filled } else { BrokerStatus::Submitted },

@@ -10,10 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use store::{StoreError, Versioned};
 
 use crate::advance::{UNKNOWN_CHECK, working_check_at};
+use crate::by_number::is_anothers;
 use crate::cancel::CANCELLED_AFTER;
 use crate::lane::{Lane, passed_over};
 use crate::leg_rows::{legs_by_parent, number_by_side};
 use crate::look::{Looked, Shown, number_by_trades, row_of, sight_of};
+use crate::nameless::Nameless;
 use crate::stop::Stop;
 use crate::unwatched::{TriedAgain, not_shown};
 
@@ -260,14 +262,14 @@ impl Lane<'_> {
         order: &mut Versioned<Order>,
         shown: &Shown,
     ) -> Result<(), StoreError> {
-        match order.value.state() {
-            OrderState::Unknown { intent, .. }
-                if shown.proves_absence_of(&order.value) && self.lists_as_of >= intent.at + NEGATIVE_COUNTS_AFTER =>
-            {
-                self.record(order, Fact::NotFound).await
-            }
-            OrderState::Unknown { .. } => self.look_again_later(order).await,
-            _ => self.missing(session, order, shown).await,
+        let OrderState::Unknown { intent, .. } = order.value.state() else {
+            return self.missing(session, order, shown).await;
+        };
+        let counts = shown.is_complete() && self.lists_as_of >= intent.at + NEGATIVE_COUNTS_AFTER;
+        match Box::pin(self.find_nameless(session, &order.value, shown)).await? {
+            Nameless::Found(sight) => self.record(order, Fact::Seen(sight)).await,
+            Nameless::NoneIsIt if counts => self.record(order, Fact::NotFound).await,
+            Nameless::NoneIsIt | Nameless::InDoubt => self.look_again_later(order).await,
         }
     }
 
@@ -366,8 +368,10 @@ impl Lane<'_> {
         }
         let asked_at = self.now();
         match self.order_by_number(session, order.value.account_id(), broker_order_id).await {
-            // Its rows, or its trades, tell its own number.
-            Ok(detail) if is_anothers(&order.value, &detail) => self.look_again_later(order).await?,
+            Ok(detail) if is_anothers(&order.value, &detail) => {
+                self.ask_whose_numbers(session, order, &detail).await?;
+                self.look_again_later(order).await?;
+            }
             Ok(detail) => {
                 Box::pin(self.judge_changes(session, order, &Shown::by_number(&detail))).await?;
                 self.take_in_detail(order, sight_of_detail(broker_order_id, &detail), &detail, asked_at).await?;
@@ -453,16 +457,6 @@ fn is_news(order: &Order, sight: &Sight) -> bool {
 /// Whether nothing but trades of a part of it shows: they tell what filled, and not what became of the rest.
 fn is_of_trades_alone(order: &Order, sight: &Sight, shown: &Shown) -> bool {
     row_of(order, &shown.live).is_none() && sight.status != BrokerStatus::Filled
-}
-
-/// Whether the number that was asked for is that of another order, an exit for one: it is of the other side.
-fn is_anothers(order: &Order, detail: &OrderDetail) -> bool {
-    let own = order.request.as_ref().map(|request| request.ticket.side);
-    let is_anothers = own.zip(detail.side).is_some_and(|(own, shown)| own != shown);
-    if is_anothers {
-        tracing::error!(key = %order.key, number = %detail.order_id, "the number of an order is that of another one; the lists tell which is its own");
-    }
-    is_anothers
 }
 
 fn sight_of_detail(broker_order_id: domain::BrokerOrderId, detail: &OrderDetail) -> Sight {

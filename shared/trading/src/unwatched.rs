@@ -113,7 +113,7 @@ fn unwatched(since: Timestamp, why: &Reason) -> Reason {
         _ => "there is no session with the broker",
     };
     let message = format!(
-        "Nobody watches this order since {since}: {because}. The broker still has it and may fill it; what became of it is told once it can be looked at again."
+        "Nobody watches this order since {since}: {because}. The broker may have it and fill it; what became of it is told once it can be looked at again."
     );
     Reason::new(ReasonCode::Unwatched, message)
 }

@@ -73,7 +73,13 @@ pub(crate) fn status(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> Answer {
         Some(order) if desk.state.options.spelling == Spelling::Recorded => {
             Answer::json(&recorded_status_value(order, filled_told(desk, order)))
         }
-        Some(order) => Answer::json(&status_value(order, filled_told(desk, order))),
+        Some(order) => {
+            let mut shown = status_value(order, filled_told(desk, order));
+            if let (false, Some(fields)) = (desk.state.options.name_live_orders, shown.as_object_mut()) {
+                fields.remove("order_ref");
+            }
+            Answer::json(&shown)
+        }
         None => Answer::new(503, "text/plain", "").with_header("x-response-time", "10000ms"),
     }
 }

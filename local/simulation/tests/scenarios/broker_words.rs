@@ -32,6 +32,28 @@ async fn inactive_is_no_end_where_the_broker_says_otherwise_by_the_number_and_a_
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_order_of_which_the_broker_had_an_unknown_word_for_long_is_filled_only_with_its_whole() {
+    let world = with_a_working_order().await;
+    world.broker().say_of_order(order_id(&world), Some("Routed".to_owned()));
+    world.run_for(Duration::from_secs(90)).await;
+    let execute = |quantity: &str| {
+        let (quantity, price) = (quantity.parse().unwrap(), "186".parse().unwrap());
+        assert!(world.broker().execute_order(Execution { order_id: order_id(&world), quantity, price }));
+    };
+    execute("6");
+    world.run_for(Duration::from_secs(10)).await;
+    // How much is filled is told later than that it is.
+    world.broker().change_options(|options| options.quantities_delay_ms = 30_000);
+    world.broker().say_of_order(order_id(&world), None);
+    execute("4");
+    world.run_for(Duration::from_secs(20)).await;
+    assert_eq!(world.status("first").await, "partially_filled");
+    world.run_for(Duration::from_secs(40)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status().as_str(), order.filled_quantity.to_string().as_str()), ("filled", "10"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_inactive_order_can_be_cancelled() {
     let world = with_a_working_order().await;
     world.broker().suspend_order(order_id(&world), true);

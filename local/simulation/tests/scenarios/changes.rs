@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use paper_broker::{Fault, FaultKind, QuestionRules};
+use paper_broker::{Execution, Fault, FaultKind, QuestionRules};
 use serde_json::{Value, json};
 use simulation::{CrashPoint, World};
 
@@ -42,6 +42,32 @@ async fn a_change_reaches_the_broker_as_the_whole_ticket_and_the_order_shows_it(
     let shown = world.api("GET /orders/{order_id}", &json!({"path": {"order_id": "first"}})).await.json;
     assert_eq!((&shown["quantity"], &shown["revision"], &shown["status"]), (&json!("7"), &json!(3), &json!("working")));
     assert_eq!(world.tickets("first").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_an_unread_change_may_have_made_larger_is_not_filled_by_its_trades() {
+    let world = with_a_working_order().await;
+    world.broker().add_fault(Fault::next("POST", "/iserver/account/*/order/*", FaultKind::DropAfter));
+    // It shows in no list, and nor by its number.
+    let body = r#"{"orders":[],"snapshot":true}"#.to_owned();
+    let none = FaultKind::Answer { executed: true, status: 200, content_type: "application/json".to_owned(), body };
+    world.broker().add_fault(Fault { times: 1_000, ..Fault::next("GET", "/iserver/account/orders", none) });
+    world.modify("first", 2, &json!({"quantity": "30"}));
+    world.deliver_all().await;
+    assert_eq!(change_of(&world).await, (1, "unknown"));
+    let unseen = FaultKind::Unavailable { executed: false, delay_ms: 0 };
+    world.broker().add_fault(Fault { times: 1_000, ..Fault::next("GET", "/iserver/account/order/status/*", unseen) });
+    let number = world.tickets("first")[0].order_id;
+    let execution = Execution { order_id: number, quantity: "25".parse().unwrap(), price: "186".parse().unwrap() };
+    assert!(world.broker().execute_order(execution));
+    world.run_for(Duration::from_secs(30)).await;
+    let order = world.order("first").await;
+    assert_eq!((order.status().as_str(), order.filled_quantity.to_string().as_str()), ("partially_filled", "25"));
+    world.broker().clear_faults();
+    world.cancel("first");
+    world.run_for(Duration::from_secs(30)).await;
+    assert_eq!(world.status("first").await, "cancelled");
+    assert!(world.tickets("first")[0].status.is_final());
 }
 
 #[tokio::test(start_paused = true)]

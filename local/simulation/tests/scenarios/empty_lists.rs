@@ -54,6 +54,37 @@ async fn a_cancel_reaches_the_broker_and_its_end_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_part_whose_number_the_answer_named_in_anothers_place_is_cancelled_and_changed_and_no_other() {
+    for leg in [Some("stop_loss"), Some("take_profit"), None] {
+        let world = world().await;
+        hide(&world);
+        world.broker().change_options(|options| options.exits_answered_first = true);
+        assert_eq!(send(&world, "mine", bracket()).await, "working");
+        let mut cancel = json!({"schema": "courier.order/1", "command": "cancel", "user_id": simulation::USER,
+            "order_id": "mine", "algorithm_id": simulation::ALGORITHM});
+        match leg {
+            Some(leg) => cancel["leg"] = json!(leg),
+            None => world.modify("mine", 2, &json!({"limit_price": "185.50"})),
+        }
+        world.deliver_all().await;
+        world.run_for(Duration::from_secs(30)).await;
+        if leg.is_none() {
+            assert_eq!(world.tickets("mine")[0].price, Some(decimal("185.50")));
+        }
+        world.enqueue(&cancel, simulation::SENDER, simulation::USER);
+        world.run_for(Duration::from_secs(30)).await;
+        let rows = world.broker().ledger().into_iter().filter(|row| row.status.is_final());
+        let ended: Vec<String> = rows.map(|row| row.order_type).collect();
+        let expected = match leg {
+            Some("stop_loss") => vec!["STP"],
+            Some(_) => vec!["LMT"],
+            None => vec!["LMT", "LMT", "STP"],
+        };
+        assert_eq!(ended, expected, "{leg:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_that_was_taken_and_not_carried_out_is_sent_again() {
     let world = with_a_hidden_order(resting()).await;
     world.broker().add_fault(Fault::next("POST", "/iserver/account/*/order/*", FaultKind::NotCarriedOut));

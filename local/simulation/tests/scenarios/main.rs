@@ -35,6 +35,7 @@ mod limits;
 mod limits_kept;
 mod listings;
 mod multipliers;
+mod nameless;
 mod orders;
 mod outcomes;
 mod pacing;

@@ -63,18 +63,3 @@ async fn a_whole_life_is_the_same_in_either_spelling_and_a_late_commission_distu
     assert!(lives[0].0.ends_with("filled"), "{lives:?}");
     assert_eq!(lives[0], lives[1]);
 }
-
-#[tokio::test(start_paused = true)]
-async fn where_live_orders_carry_no_names_a_lost_order_that_may_be_there_is_not_called_absent_nor_sent_again() {
-    let world = world(Spelling::Described).await;
-    world.broker().change_options(|options| options.name_live_orders = false);
-    world.broker().add_fault(Fault::next("POST", "/iserver/account/*/orders", FaultKind::DropAfter));
-    world.place("first", &json!({"type": "limit", "limit_price": "186"}));
-    world.run_for(Duration::from_mins(10)).await;
-    assert_eq!(world.order("first").await.status().as_str(), "unknown");
-    assert_eq!(world.calls("POST /iserver/account").iter().filter(|call| call.path.ends_with("/orders")).count(), 1);
-    // Its trade carries the name.
-    world.broker().set_price(265_598, Some(decimal("185")));
-    world.run_for(Duration::from_mins(3)).await;
-    assert_eq!(world.order("first").await.status().as_str(), "filled");
-}

@@ -97,6 +97,8 @@ pub(crate) struct OrderDetailRow {
     #[serde(default)]
     pub(crate) side: Loose,
     #[serde(default)]
+    pub(crate) order_type: Loose,
+    #[serde(default)]
     pub(crate) total_size: Loose,
     #[serde(default)]
     pub(crate) cum_fill: Loose,
@@ -114,6 +116,10 @@ pub(crate) struct OrderDetailRow {
     pub(crate) price: Loose,
     #[serde(default)]
     pub(crate) tif: Loose,
+    #[serde(default)]
+    pub(crate) order_ref: Loose,
+    #[serde(default)]
+    pub(crate) order_time: Loose,
     #[serde(default)]
     pub(crate) order_not_editable: Loose,
     #[serde(default)]
